@@ -1,0 +1,28 @@
+"""Facial expression recognition: ResNet9 on FER2013, seen through ONNX Runtime.
+
+    from fer import Recognizer
+    predictions = Recognizer().predict(image)  # RGB uint8 (H, W, 3) or grey (H, W)
+
+Importing the package reads no file and loads neither OpenCV nor torch; the first use does.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fer.see.faces import Face, Prediction
+    from fer.see.recognize import Recognizer
+
+__all__ = ["Face", "Prediction", "Recognizer"]
+
+
+def __getattr__(name: str) -> object:
+    # PEP 562: keeps `import fer` under a millisecond; numpy, OpenCV and ONNX Runtime load on first use.
+    if name == "Recognizer":
+        from fer.see.recognize import Recognizer
+
+        return Recognizer
+    if name in ("Face", "Prediction"):
+        from fer.see import faces
+
+        return getattr(faces, name)
+    raise AttributeError(f"module 'fer' has no attribute {name!r}")

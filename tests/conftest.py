@@ -1,0 +1,56 @@
+"""Fixtures that several test modules share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "fer" / "weights" / "sample.jpg"
+
+
+def data_source() -> Path | None:
+    """Where FER2013 lies: FER_DATA, else ../shared/fer2013; None where there is neither."""
+    for folder in (os.environ.get("FER_DATA"), ROOT.parent / "shared" / "fer2013"):
+        if folder and Path(folder).is_dir():
+            return Path(folder)
+    return None
+
+
+@pytest.fixture(scope="session")
+def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the prepared cache of the real FER2013, with FER+ votes where they are at hand."""
+    from fer.learn import dataset
+
+    source = data_source()
+    if source is None:
+        pytest.skip("FER2013 is not here: set FER_DATA to a folder that scripts/prepare.py reads")
+    if (source / dataset.CACHE_NAME).is_file():
+        return source
+    votes = source.parent / "ferplus" / "fer2013new.csv"
+    folder = tmp_path_factory.mktemp("data")
+    dataset.write_cache(dataset.read(source, votes if votes.is_file() else None), folder / dataset.CACHE_NAME)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def faces(prepared_folder: Path):
+    """The real FER2013 as a FaceSet; skips where it is not at hand."""
+    from fer.learn import dataset
+
+    return dataset.open_faces(prepared_folder)
+
+
+@pytest.fixture(scope="session")
+def sample_image() -> np.ndarray:
+    """The public-domain sample photo: one face, RGB uint8 (H, W, 3)."""
+    from fer.see.images import open_image
+
+    return open_image(SAMPLE)
+
+
+@pytest.fixture
+def rng() -> Iterator[np.random.Generator]:
+    yield np.random.default_rng(0)
