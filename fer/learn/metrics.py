@@ -1,0 +1,290 @@
+"""How good predictions are: every figure that the app, the trainer and the documents show, in numpy.
+
+Labels are int class indices (N,) in the order of fer.emotions.CLASSES, probabilities float (N, 7) whose
+rows sum to 1, matrices have the true class in the rows. No torch, no scipy; tests compare with scikit-learn.
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from fer.emotions import CLASSES
+
+# FER+'s columns in their file's order; 'NF' is 'not a face'. Barsoum et al. 2016, arXiv 1608.01041.
+VOTE_NAMES = (
+    "neutral",
+    "happiness",
+    "surprise",
+    "sadness",
+    "anger",
+    "disgust",
+    "fear",
+    "contempt",
+    "unknown",
+    "NF",
+)
+NOT_A_FACE = VOTE_NAMES.index("NF")
+NO_MAJORITY = -1
+# The index in CLASSES of each vote column; contempt, unknown and NF have no class in FER2013.
+VOTE_CLASS = np.array([6, 3, 5, 4, 0, 1, 2, NO_MAJORITY, NO_MAJORITY, NO_MAJORITY])
+
+ECE_BINS = 15
+_Z_95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """Figures of each class, arrays (7,) in the order of CLASSES; 0 where a figure divides by zero."""
+
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    support: np.ndarray
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Confidence against accuracy in equal-width bins of confidence; NaN means where a bin is empty.
+
+    edges: float (bins + 1,), 0..1. counts: int (bins,). confidence, accuracy: float (bins,), the bin's means.
+    """
+
+    edges: np.ndarray
+    counts: np.ndarray
+    confidence: np.ndarray
+    accuracy: np.ndarray
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error, 0..1: |accuracy - confidence| averaged over faces (Guo et al. 2017)."""
+        filled = self.counts > 0
+        gaps = np.abs(self.accuracy[filled] - self.confidence[filled])
+        return float(np.average(gaps, weights=self.counts[filled]))
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What is gained by saying 'unsure': arrays (K,) over falling thresholds, one per distinct confidence.
+
+    threshold: answer where confidence >= threshold. coverage: share of faces answered, rising to 1.
+    accuracy: share of the answered faces that is right.
+    """
+
+    threshold: np.ndarray
+    coverage: np.ndarray
+    accuracy: np.ndarray
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Paired comparison of two classifiers: how often only one of them is right; exact two-sided p-value."""
+
+    only_first: int
+    only_second: int
+    p_value: float
+
+
+def accuracy(labels: np.ndarray, predicted: np.ndarray) -> float:
+    """The share of equal pairs, 0..1. Raises ValueError where there are none or the lengths differ."""
+    labels, predicted = _pair(labels, predicted)
+    return float((labels == predicted).mean())
+
+
+def wilson(right: int, n: int, z: float = _Z_95) -> tuple[float, float]:
+    """Wilson's score interval of a share, by default 95 %: (low, high) in 0..1 (Wilson 1927)."""
+    if not 0 <= right <= n or n == 0:
+        raise ValueError(f"expected 0 <= right <= n and n > 0, got {right} of {n}")
+    share = right / n
+    center = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, center - half), min(1.0, center + half)
+
+
+def confusion(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Counts, int64 (7, 7): row = true class, column = predicted class. Raises ValueError as `accuracy`."""
+    labels, predicted = _pair(labels, predicted)
+    k = len(CLASSES)
+    if min(labels.min(), predicted.min()) < 0 or max(labels.max(), predicted.max()) >= k:
+        raise ValueError(f"class indices must lie in 0..{k - 1}; drop rows without a label first")
+    return np.bincount(labels.astype(np.int64) * k + predicted, minlength=k * k).reshape(k, k)
+
+
+def row_shares(matrix: np.ndarray) -> np.ndarray:
+    """Each row of a matrix of counts divided by its sum, float (7, 7); an empty row gives zeros."""
+    return _divide(matrix, matrix.sum(axis=1, keepdims=True))
+
+
+def class_figures(matrix: np.ndarray) -> ClassFigures:
+    """Precision, recall, F1 and support of each class from a matrix of counts (7, 7)."""
+    right, support, named = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    return ClassFigures(
+        precision=_divide(right, named),
+        recall=_divide(right, support),
+        f1=_divide(2 * right, support + named),
+        support=support,
+    )
+
+
+def macro_f1(matrix: np.ndarray) -> float:
+    """The plain mean of the F1 of the classes that occur as label or as prediction, 0..1."""
+    figures = class_figures(matrix)
+    occurs = (figures.support + matrix.sum(axis=0)) > 0
+    return float(figures.f1[occurs].mean())
+
+
+def nll(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean negative log likelihood of the labels, in nats; probabilities below 1e-12 count as 1e-12."""
+    picked = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(picked, 1e-12)).mean())
+
+
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """float64 (N, 7): the probabilities that logits (N, 7) stand for, at a temperature > 0."""
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray, low: float = 0.05, high: float = 20.0) -> float:
+    """The temperature in low..high that minimises the NLL of the labels (Guo et al. 2017, arXiv 1706.04599).
+
+    Newton's method would need guarding; the NLL is convex in 1/T, so golden section search over it in
+    60 steps narrows the range by 1e-12 and cannot go wrong.
+    """
+    if len(logits) == 0 or len(logits) != len(labels):
+        raise ValueError(f"expected as many labels as logits and more than 0, got {len(labels)} and {len(logits)}")
+    ratio = (math.sqrt(5) - 1) / 2
+    a, b = 1 / high, 1 / low
+    c, d = b - ratio * (b - a), a + ratio * (b - a)
+    loss_c, loss_d = (_nll_at(logits, labels, beta) for beta in (c, d))
+    for _ in range(60):
+        if loss_c < loss_d:
+            b, d, loss_d = d, c, loss_c
+            c = b - ratio * (b - a)
+            loss_c = _nll_at(logits, labels, c)
+        else:
+            a, c, loss_c = c, d, loss_d
+            d = a + ratio * (b - a)
+            loss_d = _nll_at(logits, labels, d)
+    return 2 / (a + b)
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = ECE_BINS) -> Reliability:
+    """Accuracy and mean confidence in equal-width bins (low, high] of confidence; 0 belongs to the first.
+
+    15 bins, as in Guo et al. 2017, unless told otherwise. Raises ValueError as `accuracy`.
+    """
+    confidence, right = _confidence(labels, probabilities)
+    edges = np.linspace(0, 1, bins + 1)
+    index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    counts = np.bincount(index, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        return Reliability(
+            edges=edges,
+            counts=counts,
+            confidence=np.bincount(index, confidence, bins) / counts,
+            accuracy=np.bincount(index, right, bins) / counts,
+        )
+
+
+def coverage(labels: np.ndarray, probabilities: np.ndarray) -> Coverage:
+    """Accuracy of the faces at or above each confidence; faces of equal confidence come together.
+
+    The risk-coverage curve of Geifman and El-Yaniv 2017 (arXiv 1705.08500) with accuracy for risk.
+    """
+    confidence, right = _confidence(labels, probabilities)
+    order = np.argsort(-confidence, kind="stable")
+    confidence, right = confidence[order], right[order]
+    last = np.append(np.flatnonzero(np.diff(confidence)), len(confidence) - 1)
+    answered = last + 1
+    return Coverage(confidence[last], answered / len(confidence), np.cumsum(right)[last] / answered)
+
+
+def threshold_for(probabilities: np.ndarray, share: float) -> float:
+    """The highest 'unsure' threshold that still answers at least `share` (0..1, above 0) of the faces."""
+    if not 0 < share <= 1 or len(probabilities) == 0:
+        raise ValueError(f"expected a share in 0..1 above 0 and some faces, got {share} of {len(probabilities)}")
+    confidence = np.sort(probabilities.max(axis=1))[::-1]
+    return float(confidence[math.ceil(share * len(confidence) - 1e-9) - 1])
+
+
+def precision_recall(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Precision, recall and threshold, each (K,), at every distinct score from the highest down.
+
+    positive: bool (N,). score: float (N,). Raises ValueError where nothing is positive.
+    """
+    positive, score = _pair(positive, score)
+    if not positive.any():
+        raise ValueError("precision and recall need at least one positive")
+    order = np.argsort(-score, kind="stable")
+    score = score[order]
+    last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
+    hits = np.cumsum(positive[order])[last]
+    return hits / (last + 1), hits / positive.sum(), score[last]
+
+
+def average_precision(positive: np.ndarray, score: np.ndarray) -> float:
+    """The step-wise area under the precision-recall curve, 0..1; no interpolation (as scikit-learn's)."""
+    precision, recall, _ = precision_recall(positive, score)
+    return float(np.sum(np.diff(recall, prepend=0) * precision))
+
+
+def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> McNemar:
+    """The exact (binomial) McNemar test on bool (N,) arrays over the same faces; two-sided p-value in 0..1.
+
+    Under the null hypothesis each face that only one gets right is a fair coin (McNemar 1947).
+    """
+    first, second = _pair(np.asarray(first_right, dtype=bool), np.asarray(second_right, dtype=bool))
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    n, k = only_first + only_second, min(only_first, only_second)
+    tail, term = 0, 1
+    for i in range(k + 1):
+        tail += term
+        term = term * (n - i) // (i + 1)
+    # Whole numbers to the end: 2**-n underflows a float from n = 1075 on.
+    return McNemar(only_first, only_second, float(min(Fraction(1), Fraction(2 * tail, 2**n))))
+
+
+def majority(votes: np.ndarray) -> np.ndarray:
+    """The class that most of FER+'s taggers named, int64 (N,) in our order; NO_MAJORITY (-1) where there is none.
+
+    votes: uint8 (N, 10), ten taggers a face, columns as VOTE_NAMES. As in Barsoum et al. 2016 and their
+    code (github.com/microsoft/FERPlus, src/ferplus.py, mode 'majority'): a column with a single vote
+    counts as zero; the winner needs more than half of the votes left. Where contempt, unknown or
+    'not a face' wins, FER2013 has no such class and the answer is NO_MAJORITY too.
+    """
+    kept = np.where(votes > 1, votes, 0).astype(np.int64)
+    best = kept.argmax(axis=1)
+    wins = 2 * kept.max(axis=1, initial=0) > kept.sum(axis=1)
+    return np.where(wins, VOTE_CLASS[best], NO_MAJORITY)
+
+
+def agreement(votes: np.ndarray) -> np.ndarray:
+    """The share of the taggers that named the most named column, float64 (N,), 0..1; 0 where nobody voted."""
+    return _divide(votes.max(axis=1, initial=0), votes.sum(axis=1))
+
+
+def _pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    first, second = np.asarray(first), np.asarray(second)
+    if first.shape != second.shape or first.ndim != 1 or len(first) == 0:
+        raise ValueError(f"expected two arrays of one length above 0, got shapes {first.shape} and {second.shape}")
+    return first, second
+
+
+def _confidence(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    labels, predicted = _pair(labels, probabilities.argmax(axis=1))
+    return probabilities.max(axis=1).astype(np.float64), labels == predicted
+
+
+def _divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    above, below = np.broadcast_arrays(np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64))
+    return np.divide(above, below, out=np.zeros(above.shape), where=below != 0)
+
+
+def _nll_at(logits: np.ndarray, labels: np.ndarray, beta: float) -> float:
+    scaled = np.asarray(logits, dtype=np.float64) * beta
+    scaled = scaled - scaled.max(axis=1, keepdims=True)
+    picked = scaled[np.arange(len(labels)), labels]
+    return float((np.log(np.exp(scaled).sum(axis=1)) - picked).mean())
