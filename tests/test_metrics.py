@@ -7,6 +7,7 @@ from sklearn import metrics as reference
 
 from fer.emotions import CLASSES
 from fer.learn import metrics
+from fer.learn.faceset import VOTE_COLUMNS
 
 K = len(CLASSES)
 
@@ -213,7 +214,7 @@ def test_majority(votes, expected):
     row = np.zeros((1, 10), dtype=np.uint8)
     for part in votes.split():
         name, count = part.split(":")
-        row[0, metrics.VOTE_NAMES.index(name)] = count
+        row[0, VOTE_COLUMNS.index(name)] = count
     found = metrics.majority(row)
     assert found.tolist() == [metrics.NO_MAJORITY if expected is None else CLASSES.index(expected)]
 

@@ -12,22 +12,8 @@ import numpy as np
 
 from fer.emotions import CLASSES
 
-# FER+'s columns in their file's order; 'NF' is 'not a face'. Barsoum et al. 2016, arXiv 1608.01041.
-VOTE_NAMES = (
-    "neutral",
-    "happiness",
-    "surprise",
-    "sadness",
-    "anger",
-    "disgust",
-    "fear",
-    "contempt",
-    "unknown",
-    "NF",
-)
-NOT_A_FACE = VOTE_NAMES.index("NF")
 NO_MAJORITY = -1
-# The index in CLASSES of each vote column; contempt, unknown and NF have no class in FER2013.
+# The index in CLASSES of each of VOTE_COLUMNS; contempt, unknown and NF have no class in FER2013.
 VOTE_CLASS = np.array([6, 3, 5, 4, 0, 1, 2, NO_MAJORITY, NO_MAJORITY, NO_MAJORITY])
 
 ECE_BINS = 15
@@ -250,7 +236,7 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> McNemar:
 def majority(votes: np.ndarray) -> np.ndarray:
     """The class that most of FER+'s taggers named, int64 (N,) in our order; NO_MAJORITY (-1) where there is none.
 
-    votes: uint8 (N, 10), ten taggers a face, columns as VOTE_NAMES. As in Barsoum et al. 2016 and their
+    votes: uint8 (N, 10), ten taggers a face, columns as VOTE_COLUMNS. As in Barsoum et al. 2016 and their
     code (github.com/microsoft/FERPlus, src/ferplus.py, mode 'majority'): a column with a single vote
     counts as zero; the winner needs more than half of the votes left. Where contempt, unknown or
     'not a face' wins, FER2013 has no such class and the answer is NO_MAJORITY too.
