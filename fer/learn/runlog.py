@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -236,7 +237,6 @@ class Tail:
         self.restarts = 0
         self._rewind()
         self._identity: tuple[int, int] | None = None
-        self._seen: tuple[int, int, int, int] | None = None
 
     def _rewind(self) -> None:
         self._offset = 0
@@ -247,20 +247,14 @@ class Tail:
     def read(self) -> list[RunEvent]:
         """The events that came since the last call, in the file's order."""
         try:
-            stat = self.path.stat()
-            seen = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
-            if seen == self._seen and stat.st_size == self._offset:
-                return []
             with open(self.path, "rb", buffering=0) as file:
-                stat = os.fstat(file.fileno())
-                self._restart_if_replaced(file, stat)
-                events = self._take(file)
-            self._seen = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
-            return events
+                self._restart_if_replaced(file)
+                return self._take(file)
         except FileNotFoundError:
             return []
 
-    def _restart_if_replaced(self, file: Any, stat: os.stat_result) -> None:
+    def _restart_if_replaced(self, file: FileIO) -> None:
+        stat = os.fstat(file.fileno())
         identity = (stat.st_dev, stat.st_ino)
         same = self._identity in (None, identity) and stat.st_size >= self._offset
         if same and self._guard:  # a file rewritten in place and grown past our offset shows only in its bytes
@@ -271,7 +265,7 @@ class Tail:
             self.restarts += 1
         self._identity = identity
 
-    def _take(self, file: Any) -> list[RunEvent]:
+    def _take(self, file: FileIO) -> list[RunEvent]:
         events: list[RunEvent] = []
         file.seek(self._offset)
         while chunk := file.read(_CHUNK_BYTES):
