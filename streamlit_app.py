@@ -1,0 +1,14 @@
+"""The app: `streamlit run streamlit_app.py`. Frame of every page; the pages are listed in webui/navigation.py."""
+
+import streamlit as st
+
+from webui.navigation import PAGES, START
+from webui.states import ABOUT, FAVICON, LOGO, apply_style
+
+st.set_page_config(page_icon=FAVICON, layout="wide", menu_items={"About": ABOUT})
+st.logo(LOGO, size="large")
+apply_style()
+
+st.navigation(
+    [st.Page(entry.file, title=entry.title, icon=entry.icon, default=entry is START) for entry in PAGES]
+).run()

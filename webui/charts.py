@@ -1,0 +1,41 @@
+"""Charts that several pages share.
+
+Seven bars of one face are plain HTML: a group photo has dozens of faces, and a plotly figure each would
+cost the browser about 100 ms and 1 MB of memory apiece. plotly is for charts that one explores.
+"""
+
+from html import escape
+
+import numpy as np
+
+from fer.emotions import CLASSES, COLORS, EMOJI
+
+PLOTLY_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"], "responsive": True}
+
+
+def percent(share: float) -> str:
+    """'93 %' for 0.93; '<1 %' for what is small but not nothing."""
+    if 0 < share < 0.005:
+        return "<1 %"
+    return f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def probability_bars(probabilities: np.ndarray) -> str:
+    """HTML of seven labelled bars in the classes' order, the highest in bold.
+
+    probabilities: float (7,), 0..1, in the order of fer.emotions.CLASSES.
+    """
+    if probabilities.shape != (len(CLASSES),):
+        raise ValueError(f"expected {len(CLASSES)} probabilities, got shape {probabilities.shape}")
+    best = int(probabilities.argmax())
+    rows = (_bar(name, float(share), i == best) for i, (name, share) in enumerate(zip(CLASSES, probabilities, strict=True)))
+    return f'<dl class="bars">{"".join(rows)}</dl>'
+
+
+def _bar(name: str, share: float, is_best: bool) -> str:
+    mark = " best" if is_best else ""
+    return (
+        f'<dt class="name{mark}"><span aria-hidden="true">{EMOJI[name]}</span> {escape(name)}</dt>'
+        f'<dd class="track" aria-hidden="true"><span class="fill" style="width:{share:.1%};background:{COLORS[name]}">'
+        f'</span></dd><dd class="value{mark}">{percent(share)}</dd>'
+    )

@@ -1,0 +1,36 @@
+// All faces arrive as one picture; each button shows its part of it and names its face when pressed.
+export default function ({ data, parentElement, setTriggerValue }) {
+  const grid = parentElement.querySelector(".grid")
+  grid.onclick = (event) => {
+    const button = event.target.closest("button")
+    if (button) setTriggerValue("face", Number(button.value))
+  }
+  const signature = JSON.stringify(data)
+  if (grid.signature === signature) return
+  grid.signature = signature
+  grid.style.setProperty("--face", `${data.size_px}px`)
+  grid.setAttribute("aria-label", data.label)
+  // background-position in percent: 0 % is the first column or row, 100 % the last.
+  const percent = (index, count) => (count > 1 ? (100 * index) / (count - 1) : 0)
+  grid.replaceChildren(
+    ...data.faces.map(([row, caption, spoken], index) => {
+      const button = document.createElement("button")
+      button.value = row
+      button.type = "button"
+      button.setAttribute("aria-label", spoken)
+      button.title = spoken
+      const picture = document.createElement("span")
+      picture.className = "picture"
+      picture.style.backgroundImage = `url(${data.sprite})`
+      picture.style.backgroundSize = `${100 * data.columns}% ${100 * data.rows}%`
+      const x = percent(index % data.columns, data.columns)
+      const y = percent(Math.floor(index / data.columns), data.rows)
+      picture.style.backgroundPosition = `${x}% ${y}%`
+      const text = document.createElement("span")
+      text.className = "caption"
+      text.textContent = caption
+      button.append(picture, text)
+      return button
+    }),
+  )
+}

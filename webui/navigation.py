@@ -1,0 +1,28 @@
+"""The pages of the app in the order of the menu: one line a page.
+
+Kept apart from streamlit_app.py because the start page shows the same list as cards.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PageEntry:
+    """A page of the app.
+
+    file: path from the repository root; its stem is the page's address (the start page's is /).
+    title: name in the menu. icon: Material symbol. words: one sentence for the start page's card.
+    """
+
+    file: str
+    title: str
+    icon: str
+    words: str
+
+
+START = PageEntry("pages/start.py", "Start", ":material/home:", "")
+
+PAGES = (
+    START,
+    PageEntry("pages/photo.py", "Photo", ":material/add_a_photo:", "Drop photos in; read every face in them."),
+)

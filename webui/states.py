@@ -1,0 +1,66 @@
+"""What every page shares in words and looks: the style sheet, page heads, empty states, standing notes."""
+
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from fer.emotions import CLASSES, COLORS, EMOJI
+
+LOGO = Path(__file__).with_name("logo.svg")
+FAVICON = LOGO
+_STYLE = Path(__file__).with_name("style.css")
+
+ABOUT = (
+    "**Facial expressions** · ResNet9 trained on FER2013, run on your own computer.\n\n"
+    "It names the expression that a face shows. It cannot know what a person feels."
+)
+PRIVATE = "Your photos stay in this computer's memory: nothing is written to disk, nothing is sent anywhere."
+LIMITS = "An expression is not a feeling: the model names what a face shows in one picture, and it is often wrong."
+
+
+def apply_style() -> None:
+    """Adds the shared style sheet to the page; called once a run, by streamlit_app.py."""
+    st.html(_STYLE)
+
+
+def page_head(title: str, lead: str) -> None:
+    """The page's title and one paragraph (plain text) that says what can be done here."""
+    st.title(title, anchor=False)
+    st.html(f'<p class="lead">{escape(lead)}</p>')
+
+
+def empty_state(mark: str, title: str, words: str) -> None:
+    """A framed note where content will be. mark: one emoji; title, words: plain text."""
+    st.html(f'<div class="empty"><span class="mark">{mark}</span><b>{escape(title)}</b><p>{escape(words)}</p></div>')
+
+
+def no_dataset() -> None:
+    """Says that FER2013 is not here and how to get it; for pages that show faces of the set."""
+    empty_state(
+        "🗂️",
+        "The dataset is not on this computer",
+        "Everything else works without it. To browse the faces of FER2013, fetch the set once:",
+    )
+    st.code("python scripts/prepare.py --download", language="bash")
+    st.caption("Already have fer2013.csv, icml_face_data.csv, the image folders or Parquet? Name it: "
+               "`python scripts/prepare.py PATH`. The folder is `data/`, or the one that `FER_DATA` names.")
+
+
+def class_chips() -> None:
+    """The seven expressions as a row of chips: colour, emoji, name."""
+    chips = "".join(
+        f'<li style="--class-color:{COLORS[name]}"><span aria-hidden="true">{EMOJI[name]}</span>{name}</li>'
+        for name in CLASSES
+    )
+    st.html(f'<ul class="chips" aria-label="The seven expressions">{chips}</ul>')
+
+
+def tiles(items: list[tuple[str, str, str]]) -> None:
+    """Equal tiles that wrap: (big figure or '', heading, words), all plain text."""
+    st.html('<div class="tiles">' + "".join(_tile(*item) for item in items) + "</div>")
+
+
+def _tile(figure: str, heading: str, words: str) -> str:
+    big = f'<div class="figure">{escape(figure)}</div>' if figure else ""
+    return f'<div class="tile">{big}<b>{escape(heading)}</b><p>{escape(words)}</p></div>'
