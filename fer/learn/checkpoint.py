@@ -1,0 +1,130 @@
+"""Weights and resume state on disk: safetensors with our seal, never pickle.
+
+A weights file holds the network's tensors and its ModelCard; a state file holds all that an interrupted run
+needs to go on to the bit: network, averaged network, optimiser, schedule, epoch. Random numbers need no
+state, since each epoch seeds its own generators.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from fer.card import BLANK_SEAL, CARD_KEY, SEAL_KEY, CardError, ModelCard, WeightsError, read_sealed, write_sealed
+from fer.learn.config import ConfigError, TrainConfig
+from fer.learn.model import ResNet9
+
+STATE_KEY = "fer.state"
+STATE_NAME = "state.safetensors"
+WEIGHTS_NAME = "best.safetensors"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come: what `--resume` starts from."""
+
+    config: TrainConfig
+    next_epoch: int
+    best_accuracy: float
+
+
+def save_weights(path: Path, network: nn.Module, card: ModelCard) -> None:
+    """Writes the network's tensors and its card; the old file stays until the new one is whole."""
+    _save(path, _contiguous("", network.state_dict()), {CARD_KEY: card.to_json()})
+
+
+def load_weights(path: Path) -> tuple[ResNet9, ModelCard]:
+    """The network, in evaluation mode on the CPU, and its card; raises WeightsError."""
+    tensors, metadata = _load(path)
+    if CARD_KEY not in metadata:
+        raise WeightsError(f"{path}: a training state, not weights; its folder's {WEIGHTS_NAME} has the weights.")
+    try:
+        card = ModelCard.from_json(metadata[CARD_KEY])
+        config = TrainConfig.from_dict(card.config)
+        network = ResNet9(config.width, config.dropout)
+        network.load_state_dict(tensors)
+    except (CardError, ConfigError, RuntimeError) as error:
+        raise WeightsError(f"{path}: its card and its tensors do not fit this version: {error}") from error
+    return network.eval(), card
+
+
+def save_state(path: Path, progress: Progress, modules: dict[str, nn.Module], optimizer: Optimizer,
+               scheduler: LRScheduler) -> None:  # fmt: skip
+    """Writes everything that a resumed run needs."""
+    tensors: dict[str, Tensor] = {}
+    for name, module in modules.items():
+        tensors |= _contiguous(f"{name}.", module.state_dict())
+    state = optimizer.state_dict()
+    for index, values in state["state"].items():
+        tensors |= _contiguous(f"optimizer.{index}.", values)
+    values = {
+        "config": progress.config.to_dict(),
+        "next_epoch": progress.next_epoch,
+        "best_accuracy": progress.best_accuracy,
+        "param_groups": state["param_groups"],
+        "scheduler": scheduler.state_dict(),
+    }
+    _save(path, tensors, {STATE_KEY: json.dumps(values)})
+
+
+def read_progress(path: Path) -> Progress:
+    """What a state file is about; raises WeightsError."""
+    return _progress(path, _load(path)[1])
+
+
+def load_state(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer, scheduler: LRScheduler) -> Progress:
+    """Fills network, averaged network, optimiser and schedule from a state file; raises WeightsError."""
+    tensors, metadata = _load(path)
+    progress = _progress(path, metadata)
+    values = json.loads(metadata[STATE_KEY])
+    try:
+        for name, module in modules.items():
+            module.load_state_dict(_under(f"{name}.", tensors))
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in _under("optimizer.", tensors).items():
+            index, slot = key.split(".")
+            if tensor.ndim:  # the layout decides which elements go the vectorised way, so it must be the parameter's own
+                tensor = torch.empty_like(parameters[int(index)]).copy_(tensor)
+            moments.setdefault(int(index), {})[slot] = tensor
+        optimizer.load_state_dict({"state": moments, "param_groups": values["param_groups"]})
+        scheduler.load_state_dict(values["scheduler"])
+    except (KeyError, IndexError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path}: does not fit the run's configuration: {error}") from error
+    return progress
+
+
+def _progress(path: Path, metadata: dict[str, str]) -> Progress:
+    if STATE_KEY not in metadata:
+        raise WeightsError(f"{path}: weights, not a training state; --resume needs the run's {STATE_NAME}.")
+    values = json.loads(metadata[STATE_KEY])
+    return Progress(TrainConfig.from_dict(values["config"]), values["next_epoch"], values["best_accuracy"])
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+
+
+def _contiguous(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    # safetensors stores plain row-major tensors only.
+    return {prefix + key: t.detach().cpu().contiguous() for key, t in tensors.items() if isinstance(t, Tensor)}
+
+
+def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    write_sealed(path, safetensors.torch.save(tensors, metadata | {SEAL_KEY: BLANK_SEAL}))
+
+
+def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    content = read_sealed(path)
+    try:
+        header_size = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + header_size]).get("__metadata__", {})
+        return safetensors.torch.load(content), metadata
+    except (SafetensorError, ValueError) as error:
+        raise WeightsError(f"{path}: sealed, yet not safetensors ({error}); is it the .onnx file?") from error

@@ -1,0 +1,134 @@
+"""Every choice of a training run in one frozen value, and the presets. No torch: the pages read it too."""
+
+import argparse
+from dataclasses import asdict, dataclass, field, fields, replace
+
+OPTIMIZERS = ("adam", "sgd")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+class ConfigError(ValueError):
+    """A training choice that cannot be; the message names the field, the value and what is allowed."""
+
+
+def _choice(default, help: str, **limits):  # type: ignore[no-untyped-def]  # the field's own type says it
+    """A field with its help, and its limits: `low`, `high` (inclusive) or `choices`."""
+    return field(default=default, metadata={"help": help, **limits})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The choices of one run; the defaults are the article's.
+
+    Made once from the command line, logged first, stored with the weights.
+    Raises ConfigError for a value outside its limits or a combination that cannot be.
+    """
+
+    preset: str = _choice("article", "the preset that the other fields started from")
+    seed: int = _choice(0, "initial weights, order of the faces and augmentation all follow from it", low=0)
+    epochs: int = _choice(30, "passes over the Training split", low=1, high=10_000)
+    batch_size: int = _choice(400, "faces a step", low=2, high=8192)
+    width: int = _choice(64, "channels of the first block; 64 is the article's 6.57 M parameters", low=4, high=256)
+    dropout: float = _choice(0.0, "share of the last features zeroed while training", low=0, high=0.9)
+    optimizer: str = _choice("adam", "adam, or sgd with Nesterov momentum 0.9", choices=OPTIMIZERS)
+    lr_peak: float = _choice(0.001, "peak of the one-cycle learning rate", low=1e-6, high=10)
+    warmup: float = _choice(0.3, "share of the steps before the peak", low=0.01, high=0.99)
+    weight_decay: float = _choice(0.0, "L2 penalty on the weights", low=0, high=1)
+    clip_value: float = _choice(0.1, "gradients are clipped to ± this; 0 leaves them", low=0)
+    label_smoothing: float = _choice(0.0, "share of the target spread over all classes", low=0, high=0.9)
+    votes_weight: float = _choice(
+        0.0, "share of the target taken from the FER+ votes of the Training rows", low=0, high=1
+    )
+    ema_decay: float = _choice(0.0, "per-step decay of the averaged weights that are kept; 0 keeps the last", low=0)
+    crop_pad_px: int = _choice(4, "reflect padding for random crops", low=0, high=24)
+    flip: float = _choice(0.5, "probability of a horizontal flip", low=0, high=1)
+    rotate_deg: float = _choice(0.0, "random rotation up to ± this", low=0, high=180)
+    scale: float = _choice(0.0, "random zoom by up to ± this share", low=0, high=0.9)
+    shift: float = _choice(0.0, "random shift up to ± this share of the side", low=0, high=0.5)
+    erase: float = _choice(0.0, "probability that a random rectangle is greyed out", low=0, high=1)
+    precision: str = _choice("auto", "auto takes bf16 where the device gains from it", choices=PRECISIONS)
+    compile: bool = _choice(False, "torch.compile the network: minutes at the start, faster steps on a GPU")
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value, limits = getattr(self, f.name), f.metadata
+            expected: type | tuple[type, ...] = (int, float) if f.type is float else f.type  # type: ignore[assignment]
+            if not isinstance(value, expected) or (isinstance(value, bool) and f.type is not bool):
+                raise ConfigError(f"{f.name}: expected {_type_name(f.type)}, got {value!r}")
+            if "choices" in limits and value not in limits["choices"]:
+                raise ConfigError(f"{f.name}: expected one of {', '.join(limits['choices'])}, got {value!r}")
+            if "low" in limits and not value >= limits["low"]:
+                raise ConfigError(f"{f.name}: expected at least {limits['low']}, got {value!r}")
+            if "high" in limits and not value <= limits["high"]:
+                raise ConfigError(f"{f.name}: expected at most {limits['high']}, got {value!r}")
+        if self.ema_decay >= 1:
+            raise ConfigError(f"ema_decay: expected less than 1, got {self.ema_decay}")
+
+    @property
+    def affine(self) -> bool:
+        """Whether faces are rotated, zoomed or shifted by fractions of a pixel."""
+        return bool(self.rotate_deg or self.scale or self.shift)
+
+    def to_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, object]) -> "TrainConfig":
+        known = {f.name for f in fields(cls)}
+        if unknown := set(values) - known:
+            raise ConfigError(f"unknown fields: {', '.join(sorted(unknown))}")
+        return cls(**values)  # type: ignore[arg-type]  # __post_init__ checks every type
+
+
+PRESETS = {
+    "article": TrainConfig(),
+    # What two CPU cores can train in an hour or two: narrower, a stronger recipe for fewer images.
+    "cpu": TrainConfig(
+        preset="cpu",
+        epochs=45,
+        batch_size=128,
+        width=32,
+        dropout=0.1,
+        optimizer="sgd",
+        lr_peak=0.06,
+        warmup=0.2,
+        weight_decay=5e-4,
+        clip_value=0.0,
+        label_smoothing=0.1,
+        votes_weight=0.4,
+        ema_decay=0.999,
+        crop_pad_px=0,
+        rotate_deg=10,
+        scale=0.1,
+        shift=0.08,
+        erase=0.1,
+    ),
+    # Trains, validates and exports within a minute on two cores: to see that everything works.
+    "smoke": TrainConfig(preset="smoke", epochs=2, batch_size=128, width=8, optimizer="sgd", lr_peak=0.05),
+}
+
+
+def _type_name(kind: object) -> str:
+    return getattr(kind, "__name__", str(kind))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """One flag for each field of TrainConfig; a flag that is not given leaves the preset's value."""
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="article", help="where every field starts from")
+    group = parser.add_argument_group("fields of the preset")
+    for f in fields(TrainConfig):
+        if f.name == "preset":
+            continue
+        flag = "--" + f.name.replace("_", "-")
+        help_text = f.metadata["help"].replace("%", "%%")
+        if f.type is bool:
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=help_text)
+        else:
+            group.add_argument(flag, type=f.type, choices=f.metadata.get("choices"), default=None, help=help_text)  # type: ignore[arg-type]
+
+
+def from_arguments(arguments: argparse.Namespace) -> TrainConfig:
+    """The preset with the flags that were given; raises ConfigError."""
+    names = [f.name for f in fields(TrainConfig) if f.name != "preset"]
+    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    return replace(PRESETS[arguments.preset], **given)

@@ -1,0 +1,72 @@
+"""ResNet9 for 48×48 grey faces, as the article has it, and nothing else.
+
+The network is David Page's ResNet9 (DAWNBench CIFAR-10, myrtle.ai 2018) with one more pooling, for 48 px
+instead of 32. With width 64 it has 6.57 M parameters.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from fer.emotions import CLASSES
+
+
+def conv_block(in_channels: int, out_channels: int, pool: bool = False) -> nn.Sequential:
+    layers: list[nn.Module] = [
+        nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(inplace=True),
+    ]
+    if pool:
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers)
+
+
+class ResNet9(nn.Module):
+    """Faces in, logits out.
+
+    forward: float (N, 1, 48, 48), normalised → logits (N, 7) in the order of fer.emotions.CLASSES.
+    width: channels of the first block, 64 in the article; every other block is a multiple of it.
+    dropout: share of the last features that is zeroed while training; 0 in the article.
+    """
+
+    def __init__(self, width: int = 64, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.width = width
+        self.conv1 = conv_block(1, width, pool=True)  # 48 → 24 px
+        self.conv2 = conv_block(width, 2 * width, pool=True)  # 24 → 12
+        self.res1 = nn.Sequential(conv_block(2 * width, 2 * width), conv_block(2 * width, 2 * width))
+        self.conv3 = conv_block(2 * width, 4 * width, pool=True)  # 12 → 6
+        self.conv4 = conv_block(4 * width, 8 * width, pool=True)  # 6 → 3
+        self.res2 = nn.Sequential(conv_block(8 * width, 8 * width), conv_block(8 * width, 8 * width))
+        self.pool = nn.MaxPool2d(3)  # 3 → 1
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(8 * width, len(CLASSES))
+
+    def features(self, x: Tensor) -> Tensor:
+        """(N, 1, 48, 48) → (N, 8·width): what the last layer decides from."""
+        x = self.conv2(self.conv1(x))  # (N, 2·width, 12, 12)
+        x = self.res1(x) + x
+        x = self.conv4(self.conv3(x))  # (N, 8·width, 3, 3)
+        x = self.res2(x) + x
+        return self.pool(x).flatten(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.dropout(self.features(x)))
+
+
+def count_parameters(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def description(network: ResNet9) -> str:
+    millions = count_parameters(network) / 1e6
+    return f"ResNet9, width {network.width}, {millions:.2f} M parameters"
+
+
+def build(width: int, dropout: float, seed: int) -> ResNet9:
+    """A freshly initialised network; the same seed gives the same weights on every device."""
+    generator_state = torch.random.get_rng_state()
+    torch.manual_seed(seed)
+    network = ResNet9(width, dropout)
+    torch.random.set_rng_state(generator_state)
+    return network

@@ -1,0 +1,242 @@
+"""The training loop, read from top to bottom."""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from fer.card import ModelCard
+from fer.emotions import CLASSES
+from fer.learn import checkpoint, metrics, model
+from fer.learn.augment import Augmenter, normalise
+from fer.learn.config import TrainConfig
+from fer.learn.dataset import FaceSet
+from fer.learn.devices import Device
+
+# The article's normalisation: (x / 255 - 0.5) / 0.5 lies in -1..1.
+MEAN, STD = 0.5, 0.5
+SHEET_PER_CLASS = 4
+STEP_EVENT_EVERY_S = 0.5
+
+Emit = Callable[..., None]
+
+
+class TrainingDivergedError(Exception):
+    """The loss is no longer a finite number."""
+
+
+def fit(
+    config: TrainConfig, faces: FaceSet, device: Device, folder: Path, emit: Emit, resume: bool = False
+) -> ModelCard:
+    """Trains on Training, validates on PublicTest after each epoch, keeps the best epoch's weights.
+
+    faces: must hold both splits; PrivateTest is never looked at.
+    folder: receives best.safetensors and, after each epoch, state.safetensors; `resume` goes on from the latter.
+    emit: called as emit(kind, **values) with the run log's events 'start', 'step', 'epoch', 'checkpoint'.
+    Gives the card of the best weights. Raises TrainingDivergedError; KeyboardInterrupt passes through, and
+    the state on disk is then that of the last whole epoch.
+    """
+    train, valid = faces.split("Training"), faces.split("PublicTest")
+    on_device = device.torch_device
+
+    # Everything the loop touches lies on the device before it starts, faces as uint8.
+    train_images = torch.tensor(train.images, device=on_device)  # (N, 48, 48) uint8
+    valid_images = torch.tensor(valid.images, device=on_device)
+    valid_labels = torch.tensor(valid.labels, device=on_device)
+    targets = torch.tensor(soft_targets(train, config.label_smoothing, config.votes_weight), device=on_device)
+    sheet = validation_sheet(valid.labels)
+    augment = Augmenter(train_images, config, MEAN, STD)
+
+    network = model.build(config.width, config.dropout, config.seed)
+    network = network.to(on_device, memory_format=torch.channels_last)
+    if config.compile:
+        network.compile()
+    optimizer = make_optimizer(network, config)
+    steps = math.ceil(len(train) / config.batch_size)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=config.lr_peak,
+        epochs=config.epochs,
+        steps_per_epoch=steps,
+        pct_start=config.warmup,
+        cycle_momentum=config.optimizer == "adam",  # as torch's default has it in the article
+    )
+    modules: dict[str, nn.Module] = {"network": network}
+    kept: nn.Module = network  # the weights that are validated and kept
+    if config.ema_decay:
+        averaging = get_ema_multi_avg_fn(config.ema_decay)
+        modules["average"] = average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True)
+        kept = average.module
+
+    start_epoch, best_accuracy = 0, 0.0
+    if resume:
+        progress = checkpoint.load_state(folder / checkpoint.STATE_NAME, modules, optimizer, scheduler)
+        start_epoch, best_accuracy = progress.next_epoch, progress.best_accuracy
+    emit(
+        "start",
+        config=config.to_dict(),
+        hardware=device.describe(),
+        parameters=model.count_parameters(network),
+        data_sha256=faces.fingerprint(),
+        faces={"Training": len(train), "PublicTest": len(valid)},
+        steps_per_epoch=steps,
+        start_epoch=start_epoch,
+    )
+
+    for epoch in range(start_epoch, config.epochs):
+        started = last_event = time.perf_counter()
+        # Each epoch seeds its own random numbers: a resumed run draws the same ones.
+        epoch_seed = config.seed * 100_003 + epoch
+        torch.manual_seed(epoch_seed)
+        generator = device.generator(epoch_seed)
+        order = torch.randperm(len(train), device=on_device, generator=generator)
+        loss_sum = torch.zeros((), device=on_device)
+        norm_sum = torch.zeros((), device=on_device)
+
+        network.train()
+        for step, index in enumerate(order.split(config.batch_size)):
+            x = augment(index, generator)  # (B, 1, 48, 48)
+            with device.autocast():
+                logits = network(x)  # (B, 7)
+            loss = F.cross_entropy(logits.float(), targets[index])
+
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            norm_sum += torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+            if config.clip_value:
+                nn.utils.clip_grad_value_(network.parameters(), config.clip_value)
+            before = [p.detach().clone() for p in network.parameters()] if step == steps - 1 else []
+            lr = scheduler.get_last_lr()[0]
+            optimizer.step()
+            scheduler.step()
+            if config.ema_decay:
+                average.update_parameters(network)
+
+            loss_sum += loss.detach() * len(index)
+            if time.perf_counter() - last_event > STEP_EVENT_EVERY_S:
+                last_event = time.perf_counter()
+                emit("step", epoch=epoch, step=step + 1, steps=steps)  # no loss: reading it would stall the device
+        train_s = time.perf_counter() - started
+
+        kept.eval()
+        logits = predict(kept, valid_images, device)  # (N, 7)
+        probabilities = logits.softmax(1)
+        matrix = torch.bincount(valid_labels * len(CLASSES) + logits.argmax(1), minlength=len(CLASSES) ** 2)
+        report = torch.cat([
+            (loss_sum / len(train))[None],
+            F.cross_entropy(logits, valid_labels)[None],
+            (norm_sum / steps)[None],
+            update_ratio(before, network)[None],
+            matrix.float(),
+            probabilities[sheet].flatten(),
+        ]).tolist()  # fmt: skip  # the epoch's one device-to-host sync
+        train_loss, valid_loss, grad_norm, ratio = report[:4]
+        confusion = np.array(report[4 : 4 + len(matrix)], dtype=np.int64).reshape(len(CLASSES), -1)
+        accuracy = float(confusion.trace() / confusion.sum())
+
+        emit(
+            "epoch",
+            epoch=epoch,
+            epochs=config.epochs,
+            lr=lr,
+            train_loss=train_loss,
+            valid_loss=valid_loss,
+            valid_accuracy=accuracy,
+            images_per_s=len(train) / train_s,
+            elapsed_s=time.perf_counter() - started,
+            memory_mb=device.memory_mb(),
+            recall=metrics.class_figures(confusion).recall.tolist(),
+            confusion=confusion.tolist(),
+            grad_norm=grad_norm,
+            update_ratio=ratio,
+            sheet={
+                "rows": valid.rows[sheet].tolist(),
+                "probabilities": np.round(report[4 + len(matrix) :], 4).reshape(len(sheet), -1).tolist(),
+            },
+        )
+        if not math.isfinite(train_loss + valid_loss):
+            raise TrainingDivergedError(
+                f"the loss is no longer finite after epoch {epoch + 1} (training {train_loss}, validation {valid_loss}); "
+                "lower --lr-peak or set --clip-value 0.1"
+            )
+        if accuracy > best_accuracy:
+            best_accuracy = accuracy
+            card = make_card(config, network, epoch, best_accuracy)
+            checkpoint.save_weights(folder / checkpoint.WEIGHTS_NAME, kept, card)
+            emit("checkpoint", epoch=epoch, path=checkpoint.WEIGHTS_NAME, valid_accuracy=accuracy)
+        progress = checkpoint.Progress(config, epoch + 1, best_accuracy)
+        checkpoint.save_state(folder / checkpoint.STATE_NAME, progress, modules, optimizer, scheduler)
+
+    return checkpoint.load_weights(folder / checkpoint.WEIGHTS_NAME)[1]
+
+
+def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """Weight decay falls on convolutions and the last layer, not on biases and batch norm."""
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    vectors = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    if config.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=config.lr_peak)
+    return torch.optim.SGD(groups, lr=config.lr_peak, momentum=0.9, nesterov=True)
+
+
+def soft_targets(faces: FaceSet, smoothing: float, votes_weight: float) -> np.ndarray:
+    """float32 (N, 7): each face's label, smoothed, mixed with its FER+ votes where it has any.
+
+    The votes for contempt, unknown and not-a-face have no class here and are left out.
+    Raises ValueError where votes are asked for and the set has none.
+    """
+    targets = np.full((len(faces), len(CLASSES)), smoothing / len(CLASSES), dtype=np.float32)
+    targets[np.arange(len(faces)), faces.labels] += 1 - smoothing
+    if votes_weight:
+        if faces.votes is None:
+            raise ValueError("--votes-weight needs FER+ votes: prepare the set with --votes fer2013new.csv")
+        in_class = metrics.VOTE_CLASS >= 0
+        votes = np.zeros((len(faces), len(CLASSES)), dtype=np.float32)
+        votes[:, metrics.VOTE_CLASS[in_class]] = faces.votes[:, in_class]
+        total = votes.sum(1, keepdims=True)
+        shares = np.divide(votes, total, out=targets.copy(), where=total > 0)
+        targets = (1 - votes_weight) * targets + votes_weight * shares
+    return targets
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, images: Tensor, device: Device, batch_size: int = 512) -> Tensor:
+    """Logits float32 (N, 7) of uint8 faces (N, 48, 48), both on the device."""
+    with device.autocast():
+        batches = [network(normalise(batch, MEAN, STD)) for batch in images.split(batch_size)]
+    return torch.cat(batches).float()
+
+
+def update_ratio(before: list[Tensor], network: nn.Module) -> Tensor:
+    """The last step's change over the weights' size, both as norms; about 1e-3 in a healthy run."""
+    after = [p.detach() for p in network.parameters()]
+    change = torch.nn.utils.get_total_norm([a - b for a, b in zip(after, before, strict=True)])
+    return change / torch.nn.utils.get_total_norm(before)
+
+
+def validation_sheet(labels: np.ndarray) -> np.ndarray:
+    """Positions of the first few validation faces of each class: the same faces in every run."""
+    return np.concatenate([np.flatnonzero(labels == c)[:SHEET_PER_CLASS] for c in range(len(CLASSES))])
+
+
+def make_card(config: TrainConfig, network: model.ResNet9, epoch: int, accuracy: float) -> ModelCard:
+    """The card as training knows it; scripts/evaluate.py adds temperature, threshold, framing and figures."""
+    return ModelCard(
+        name=f"resnet9-{config.preset}",
+        architecture=model.description(network),
+        parameters=model.count_parameters(network),
+        mean=MEAN,
+        std=STD,
+        training_data="FER2013, Training split" + (" and its FER+ votes" if config.votes_weight else ""),
+        protocol=f"Fitted on Training; epoch {epoch + 1} of {config.epochs} chosen by PublicTest accuracy.",
+        metrics={"PublicTest": {"accuracy_while_training": accuracy}},
+        config=config.to_dict(),
+    )
