@@ -79,16 +79,22 @@ class Tracker:
         self.settings = settings or TrackSettings()
         self._known: list[_Known] = []
         self._count = 0
-        self._time_s = -np.inf
+        self.time_s = -np.inf  # of the last update
+
+    def restarted(self) -> "Tracker":
+        """A tracker for a stream whose clock starts anew; it goes on counting identities."""
+        fresh = Tracker(self.settings)
+        fresh._count = self._count
+        return fresh
 
     def update(self, predictions: Sequence[Prediction], time_s: float) -> list[Track]:
         """Takes what was seen at `time_s` (seconds on the frames' own clock); gives the tracks at that time.
 
         Raises ValueError where time does not go forward.
         """
-        if not time_s > self._time_s:
-            raise ValueError(f"frames must come in order: {time_s} s after {self._time_s} s")
-        self._time_s = time_s
+        if not time_s > self.time_s:
+            raise ValueError(f"frames must come in order: {time_s} s after {self.time_s} s")
+        self.time_s = time_s
         self._known = [known for known in self._known if time_s - known.last_seen_s <= self.settings.forget_s]
         unmatched = set(range(len(predictions)))
         for known, index in _match(self._known, predictions, time_s):
@@ -104,7 +110,7 @@ class Tracker:
 
         A face that the detector missed is still given for `linger_s`, then no more until it is back.
         """
-        shown = [k.track(time_s) for k in self._known if self._time_s - k.last_seen_s <= self.settings.linger_s]
+        shown = [k.track(time_s) for k in self._known if self.time_s - k.last_seen_s <= self.settings.linger_s]
         return sorted(shown, key=lambda track: -track.prediction.face.width)
 
 

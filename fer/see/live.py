@@ -1,0 +1,273 @@
+"""A camera session: frames pass through at once, analysis takes the newest and drops the rest.
+
+Two threads meet here. The camera's calls `show` for every frame and never waits: it gets the frame back
+with the newest known faces drawn, each carried by its motion to that frame's own time. The analysis thread
+belongs to the session, works on the newest frame, and ends with `close`. The lock guards only handovers.
+Nothing is kept but the last minute's labels, and a recording where one was asked for.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from fer.see.detect import DETECTORS
+from fer.see.faces import Face, Prediction
+from fer.see.overlay import draw_tracks
+from fer.see.timeline import Recording, Sample, Timeline
+from fer.see.track import Track, Tracker, TrackSettings
+
+log = logging.getLogger(__name__)
+
+_RATE_WINDOW_S = 2.0
+_IDLE_LIMIT_S = 30.0  # no frame for so long: the tab was killed or the camera unplugged
+_CLOCK_JUMP_S = 5.0  # a stream whose clock jumps so far is a new stream
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """What a viewer can change while the camera runs.
+
+    unsure_below: None takes the model card's. smoothing_s: 0 turns smoothing and hysteresis off.
+
+    Raises ValueError for an unknown detector or impossible numbers.
+    """
+
+    detector: str = "yunet"
+    mirror: bool = True
+    landmarks: bool = False
+    unsure_below: float | None = None
+    smoothing_s: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.detector not in DETECTORS:
+            raise ValueError(f"detector must be one of {', '.join(DETECTORS)}; got {self.detector!r}")
+        TrackSettings(smoothing_s=self.smoothing_s, unsure_below=self.unsure_below or 0.0)
+
+    @property
+    def track(self) -> TrackSettings:
+        return TrackSettings(smoothing_s=self.smoothing_s, hysteresis=0.1 if self.smoothing_s else 0.0)
+
+
+Analyse = Callable[[np.ndarray, LiveSettings], list[Prediction]]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStats:
+    """Figures of the last two seconds.
+
+    analysis_ms: median time from an analysed frame's arrival to its faces being known; None before the first.
+    silent_s: time since the last frame came. size: (width, height) of the last frame.
+    error: what the last analysis raised, in words; None where it worked.
+    """
+
+    frames_per_s: float
+    analysed_per_s: float
+    analysis_ms: float | None
+    silent_s: float
+    frames: int
+    size: tuple[int, int] | None
+    error: str | None
+
+
+@dataclass(slots=True)
+class _Frame:
+    planes: np.ndarray
+    time_s: float
+    arrived_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        rows, width = self.planes.shape
+        return width, rows * 2 // 3
+
+
+class LiveSession:
+    """One viewer's camera.
+
+    analyse: (RGB uint8 (H, W, 3), settings) → the faces in it; called on the session's own thread only.
+    on_close: called once when the session ends, by whichever thread ends it; also after 30 s without
+        a frame, so that a killed tab gives back what it held even where nobody noticed.
+    """
+
+    def __init__(
+        self,
+        analyse: Analyse,
+        settings: LiveSettings | None = None,
+        on_close: Callable[[], None] = lambda: None,
+        idle_limit_s: float = _IDLE_LIMIT_S,
+    ) -> None:
+        self.settings = settings or LiveSettings()  # replaced as a whole, so any thread may read it
+        self._analyse = analyse
+        self._on_close = on_close
+        self._idle_limit_s = idle_limit_s
+        self._changed = threading.Condition()
+        self._waiting: _Frame | None = None
+        self._latest: _Frame | None = None  # the newest frame as drawn, for snapshots
+        self._tracker = Tracker(self.settings.track)
+        self._width: int | None = None  # of the first frame; tracks are in its pixels, whatever comes later
+        self._timeline = Timeline()
+        self._recording: Recording | None = None
+        self._frames = 0
+        self._arrivals: deque[float] = deque(maxlen=256)
+        self._analyses: deque[tuple[float, float]] = deque(maxlen=256)  # (finished at, took), seconds
+        self._error: str | None = None
+        self._closed = False
+        self._started_s = time.monotonic()
+        self._thread = threading.Thread(target=self._work, name="fer-live-analysis", daemon=True)
+        self._thread.start()
+
+    def show(self, planes: np.ndarray, time_s: float) -> np.ndarray:
+        """Hands a frame to the analysis and gives it back at once with what is known drawn on it.
+
+        planes: uint8 (H * 3 / 2, W), I420, H and W even; not changed. time_s: the frame's own time.
+        Called by the camera's thread.
+        """
+        frame = _Frame(planes, time_s)
+        settings = self.settings
+        with self._changed:
+            if self._closed:
+                return planes
+            self._waiting = frame
+            self._width = self._width or frame.size[0]
+            self._frames += 1
+            self._arrivals.append(frame.arrived_s)
+            tracks = self._tracker.at(time_s)
+            scale = frame.size[0] / self._width
+            self._changed.notify()
+        drawn = _mirror(planes) if settings.mirror else planes.copy()
+        if scale != 1:  # browsers shrink the picture in mid-stream when the line or the machine is slow
+            tracks = [replace(track, prediction=_scaled(track.prediction, scale)) for track in tracks]
+        draw_tracks(drawn, tracks, settings.mirror, settings.landmarks)
+        self._latest = _Frame(drawn, time_s, frame.arrived_s)
+        return drawn
+
+    def close(self) -> None:
+        """Ends the analysis thread and lets go of all pictures; the last minute and a recording stay."""
+        with self._changed:
+            first, self._closed = not self._closed, True
+            self._waiting = self._latest = None
+            self._changed.notify()
+        if first:
+            self._on_close()
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout=2.0)
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def tracks(self) -> list[Track]:
+        """The faces of the newest analysed frame, in order of identity."""
+        with self._changed:
+            samples = self._timeline.samples()
+        return sorted(samples[-1].tracks, key=lambda track: track.identity) if samples else []
+
+    def timeline(self) -> list[Sample]:
+        with self._changed:
+            return self._timeline.samples()
+
+    def snapshot(self) -> np.ndarray | None:
+        """The newest frame as drawn, RGB uint8 (H, W, 3); None before the first."""
+        frame = self._latest
+        return None if frame is None else cv2.cvtColor(frame.planes, cv2.COLOR_YUV2RGB_I420)
+
+    def start_recording(self) -> None:
+        """Keeps all samples from now on, in memory; an earlier recording is dropped."""
+        with self._changed:
+            self._recording = Recording()
+
+    def stop_recording(self) -> Recording | None:
+        """Ends the recording and hands it over; the session forgets it."""
+        with self._changed:
+            recording, self._recording = self._recording, None
+        return recording
+
+    @property
+    def recording(self) -> Recording | None:
+        """The recording that is on, or None."""
+        return self._recording
+
+    def stats(self) -> LiveStats:
+        now_s = time.monotonic()
+        with self._changed:
+            recent = [arrived_s for arrived_s in self._arrivals if now_s - arrived_s <= _RATE_WINDOW_S]
+            took_s = [took for finished_s, took in self._analyses if now_s - finished_s <= _RATE_WINDOW_S]
+            latest = self._latest
+            last_s = self._arrivals[-1] if self._arrivals else self._started_s
+            window_s = min(_RATE_WINDOW_S, max(now_s - self._started_s, 0.1))
+            return LiveStats(
+                frames_per_s=len(recent) / window_s,
+                analysed_per_s=len(took_s) / window_s,
+                analysis_ms=float(np.median(took_s)) * 1000 if took_s else None,
+                silent_s=now_s - last_s,
+                frames=self._frames,
+                size=None if latest is None else latest.size,
+                error=self._error,
+            )
+
+    def _work(self) -> None:
+        while (frame := self._next()) is not None:
+            settings = self.settings
+            try:
+                image = cv2.cvtColor(frame.planes, cv2.COLOR_YUV2RGB_I420)
+                predictions = self._analyse(image, settings)
+            except Exception as error:  # shown on the page; one bad frame must not end the session
+                log.exception("analysis of a camera frame failed")
+                self._error = f"{type(error).__name__}: {error}"
+                continue
+            self._take(frame, predictions, settings)
+
+    def _next(self) -> _Frame | None:
+        """Waits for a frame that has not been analysed; None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._waiting is not None, self._idle_limit_s)
+            frame, self._waiting = self._waiting, None
+        if frame is None:
+            self.close()
+        return frame
+
+    def _take(self, frame: _Frame, predictions: list[Prediction], settings: LiveSettings) -> None:
+        finished_s = time.monotonic()
+        unix_s = time.time() - (finished_s - frame.arrived_s)
+        with self._changed:
+            self._error = None
+            self._analyses.append((finished_s, finished_s - frame.arrived_s))
+            step_s = frame.time_s - self._tracker.time_s
+            if step_s <= 0 or step_s > _CLOCK_JUMP_S:
+                self._tracker = self._tracker.restarted()
+            self._tracker.settings = settings.track
+            assert self._width is not None, "no frame is analysed before it came"
+            scale = self._width / frame.size[0]
+            tracks = self._tracker.update([_scaled(p, scale) for p in predictions], frame.time_s)
+            sample = Sample(frame.arrived_s, unix_s, tuple(tracks))
+            self._timeline.add(sample)
+            if self._recording is not None:
+                self._recording.add(sample)
+
+
+def _scaled(prediction: Prediction, scale: float) -> Prediction:
+    """The prediction in a picture whose sides are `scale` times as long."""
+    if scale == 1:
+        return prediction
+    face = prediction.face
+    left, top, right, bottom = face.box
+    points = None if face.landmarks is None else tuple((x * scale, y * scale) for x, y in face.landmarks)
+    scaled = Face((left * scale, top * scale, right * scale, bottom * scale), face.score, face.detector, points)
+    return replace(prediction, face=scaled)
+
+
+def _mirror(planes: np.ndarray) -> np.ndarray:
+    """The picture as in a mirror: each plane turned left to right. planes: I420 as in `show`."""
+    rows, width = planes.shape
+    height = rows * 2 // 3
+    mirrored = np.empty_like(planes)
+    cv2.flip(planes[:height], 1, dst=mirrored[:height])
+    # Both chroma planes as one picture of half the width: a contiguous view, two chroma rows to a row of luma.
+    cv2.flip(planes[height:].reshape(-1, width // 2), 1, dst=mirrored[height:].reshape(-1, width // 2))
+    return mirrored
