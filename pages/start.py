@@ -1,16 +1,17 @@
 """Start page: what this is, how to begin, what it cannot do, and the model card in plain words."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from fer.card import WeightsError
+from fer.card import ModelCard
 from webui import resources
 from webui.card_words import card_facts, card_tiles
 from webui.navigation import PAGES, START
-from webui.states import PRIVATE, class_chips, page_head, tiles
+from webui.states import PRIVATE, class_chips, page_head, refused, tiles
 
 
-def show_hero() -> "st.delta_generator.DeltaGenerator":
-    """Title and first words; gives the place of the sample picture, which is annotated once the model is there."""
+def show_hero() -> DeltaGenerator:
+    """Title and first words. Gives the sample picture's place: it is annotated once the model is there."""
     words, picture = st.columns([6, 5], gap="large", vertical_alignment="center")
     with words:
         page_head(
@@ -19,46 +20,61 @@ def show_hero() -> "st.delta_generator.DeltaGenerator":
             "how sure it is, and what else it might be.",
         )
         class_chips()
-        st.space("small")
-        st.page_link("pages/photo.py", label="Try the sample photo", icon=":material/play_arrow:",
-                     query_params={"sample": "true"})
+        with st.container(key="begin", horizontal=True):
+            st.page_link("pages/photo.py", label="Try a photo", icon=":material/add_a_photo:")
+            st.page_link("pages/photo.py", label="Use the sample", query_params={"sample": "true"})
         st.caption(f":material/lock: {PRIVATE}")
     place = picture.empty()
-    place.image(resources.sample_bytes(), caption=resources.SAMPLE_CREDIT, width="stretch", alt="Portrait of Eileen Collins")
+    place.image(
+        resources.sample_bytes(), caption=resources.SAMPLE_CREDIT, width="stretch", alt="Portrait of an astronaut, smiling"
+    )
     return place
 
 
 def show_pages() -> None:
-    st.subheader("Where to go", anchor=False)
-    entries = [entry for entry in PAGES if entry is not START]
-    for column, entry in zip(st.columns(len(entries)), entries, strict=True):
-        with column.container(border=True, height="stretch"):
-            st.page_link(entry.file, label=f"**{entry.title}**", icon=entry.icon, width="stretch")
-            st.caption(entry.words)
+    st.subheader("What is here", anchor=False)
+    with st.container(key="rooms"):
+        for entry in PAGES:
+            if entry is START:
+                continue
+            with st.container(border=True):
+                st.page_link(entry.file, label=f"**{entry.title}**", icon=entry.icon, width="stretch")
+                st.caption(entry.words)
 
 
 def show_limits() -> None:
     st.subheader("What it cannot do", anchor=False)
-    tiles([
-        ("", "Know what someone feels", "People smile when sad and frown when they think. It names the look of a face "
-         "in one picture, never a feeling, an intention or a character."),
-        ("", "Be right every time", "Even people agree on only about two of three faces of its training set. "
-         "Fear, sadness and anger are often mixed up; disgust is rare in the data."),
-        ("", "Be fair to everyone", "It learned from web photos of 2013. Age, skin, glasses, masks, beards, light and "
-         "culture change its answers, and nobody has measured by how much."),
-        ("", "Judge people", "Do not use it to decide about anybody: not at work, in school, in court, at the door or "
-         "about health. In the EU much of that is forbidden."),
-    ])
+    tiles(
+        [
+            ("", "Know what someone feels", "People smile when sad and frown when they think. It names the look of a "
+             "face in one picture, never a feeling, an intention or a character."),
+            ("", "Be right every time", "People who looked at its training faces agreed with the labels on about two of "
+             "three (Goodfellow et al. 2013). Fear, sadness and anger are often mixed up."),
+            ("", "Be fair to everyone", "It learned from web photos of 2013. Age, skin, glasses, beards, light and "
+             "culture change its answers, and nobody has measured by how much."),
+            ("", "Judge people", "Do not decide about anybody with it: not at work, in school, in court or about "
+             "health. The EU's AI Act forbids reading emotions at work and in schools."),
+        ]
+    )  # fmt: skip
 
 
-def show_model(card) -> None:
+def show_model(card: ModelCard) -> None:
     st.subheader("The model, in plain words", anchor=False)
     tiles(card_tiles(card))
     st.table(card_facts(card), border="horizontal")
-    st.download_button("Model card as JSON", card.to_json(), "model_card.json", "application/json",
-                       icon=":material/download:", on_click="ignore")
+    st.download_button(
+        "Model card as JSON", card.to_json(), "model_card.json", "application/json",
+        icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
 
 
-place = show_hero()
+sample_place = show_hero()
 show_pages()
 show_limits()
+# From here on the model is needed; everything above is on the screen by now.
+try:
+    recognizer = resources.recognizer()
+except resources.load_errors() as error:
+    refused("The model cannot be loaded", str(error))
+else:
+    show_model(recognizer.card)

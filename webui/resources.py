@@ -32,3 +32,11 @@ def recognizer(detector: str = "yunet") -> "Recognizer":
 def sample_bytes() -> bytes:
     """The sample photo's file as it lies in the repository."""
     return SAMPLE.read_bytes()
+
+
+def load_errors() -> tuple[type[Exception], ...]:
+    """The exceptions that `recognizer` raises for a file that is missing or refused."""
+    from fer.card import WeightsError
+    from fer.see.detect import DetectorError
+
+    return WeightsError, DetectorError

@@ -64,3 +64,9 @@ def tiles(items: list[tuple[str, str, str]]) -> None:
 def _tile(figure: str, heading: str, words: str) -> str:
     big = f'<div class="figure">{escape(figure)}</div>' if figure else ""
     return f'<div class="tile">{big}<b>{escape(heading)}</b><p>{escape(words)}</p></div>'
+
+
+def refused(title: str, reason: str) -> None:
+    """An error box: what failed, and the reason as the exception words it, shown as plain text."""
+    st.error(f"**{title}.**", icon=":material/error:")
+    st.text(reason)

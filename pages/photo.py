@@ -1,0 +1,223 @@
+"""Photo page: photos in, the expression on every face out."""
+
+import time
+
+import streamlit as st
+
+from webui import photos, resources
+from webui.charts import percent
+from webui.photos import Photo, Reading
+from webui.states import LIMITS, PRIVATE, empty_state, page_head, refused
+
+MAX_PHOTOS = 40
+MAX_PHOTO_MB = 64
+TYPES = ("jpg", "jpeg", "png", "webp", "avif", "heic", "heif", "tif", "tiff", "bmp", "gif")
+SOURCES = {"camera": ":material/photo_camera: Take one with the camera", "sample": ":material/image: Use the sample"}
+DETECTORS = {"yunet": "YuNet", "haar": "Haar"}
+PHOTOS_A_SCREEN = 6
+SLOW_S = 0.3  # a progress bar that flashes by is worse than none
+
+
+def choose_photos() -> list[Photo]:
+    """The drop zone, the camera and the sample; what the visitor chose, in that order."""
+    files = st.file_uploader(
+        "Drop photos here, or choose them",
+        type=TYPES,
+        accept_multiple_files=True,
+        max_upload_size=MAX_PHOTO_MB,
+        key="uploads",
+        on_change=leave_sample,
+        help=f"JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF; up to {MAX_PHOTOS} photos of {MAX_PHOTO_MB} MB.",
+    )
+    sources = st.pills(
+        "No photo at hand?",
+        list(SOURCES),
+        selection_mode="multi",
+        format_func=SOURCES.__getitem__,
+        key="from",
+        bind="query-params",
+    )
+    chosen = [Photo(file.name, file.getvalue()) for file in files[:MAX_PHOTOS]]
+    if len(files) > MAX_PHOTOS:
+        st.warning(f"{len(files)} photos are more than {MAX_PHOTOS}: only the first {MAX_PHOTOS} are read.")
+    if "camera" in sources and (shot := st.camera_input("Take a photo", key="shot")):
+        chosen.append(Photo("camera.jpg", shot.getvalue()))
+    if "sample" in sources:
+        chosen.append(Photo(resources.SAMPLE.name, resources.sample_bytes()))
+    return chosen
+
+
+def leave_sample() -> None:
+    """Own photos take the sample's place."""
+    st.session_state["from"] = [source for source in st.session_state["from"] if source != "sample"]
+
+
+def choose_settings(unsure_below: float) -> tuple[str, float]:
+    """Detector and threshold 0..1 from the sidebar. unsure_below: the model card's threshold."""
+    with st.sidebar:
+        threshold = st.slider(
+            "Say 'unsure' below",
+            0,
+            100,
+            round(100 * unsure_below),
+            format="%d %%",
+            help="A label is shown only where the model is at least this confident. "
+            f"The model card advises {percent(unsure_below)}.",
+        )
+        detector = st.segmented_control(
+            "Face detector",
+            list(DETECTORS),
+            default="yunet",
+            required=True,
+            format_func=DETECTORS.__getitem__,
+            help="YuNet finds small, turned and half-hidden faces. Haar (2001) is what most older programs use.",
+        )
+    return detector or "yunet", threshold / 100
+
+
+@st.cache_resource(show_spinner=False, scope="session", max_entries=2 * MAX_PHOTOS)
+def read(digest: str, detector: str, turn_deg: int, _photo: Photo) -> Reading:
+    """A photo's reading, kept by content, so that moving the threshold finds no face anew."""
+    return photos.read(_photo, resources.recognizer(detector), turn_deg)
+
+
+def read_all(chosen: list[Photo], detector: str) -> list[tuple[Photo, Reading]]:
+    """Reads every photo with a progress bar; a photo that is refused gets its message and the others go on."""
+    from fer.see.images import ImageError
+
+    place, start_s, readings = st.empty(), time.monotonic(), []
+    for number, photo in enumerate(chosen):
+        if time.monotonic() - start_s > SLOW_S:
+            place.progress(number / len(chosen), f"Reading photo {number + 1} of {len(chosen)}")
+        try:
+            readings.append((photo, read(photo.digest, detector, turn_of(photo), photo)))
+        except ImageError as error:
+            refused(f"{photo.name} cannot be read", str(error))
+    place.empty()
+    return readings
+
+
+def turn_of(photo: Photo) -> int:
+    """How far the visitor turned this photo, degrees counter-clockwise."""
+    return st.session_state.get(f"turn-{photo.digest}", 0)
+
+
+def turn(photo: Photo, further_deg: int) -> None:
+    st.session_state[f"turn-{photo.digest}"] = (turn_of(photo) + further_deg) % 360
+
+
+def show_summary(readings: list[tuple[Photo, Reading]], threshold: float) -> None:
+    """A table of several photos with the downloads of all."""
+    rows = photos.summary(readings, threshold)
+    st.subheader(f"{len(rows)} photos, {sum(len(reading.predictions) for _, reading in readings)} faces", anchor=False)
+    st.dataframe(rows, hide_index=True, height="content" if len(rows) <= 10 else 390)
+    with st.container(horizontal=True):
+        show_table_downloads(readings, threshold)
+        st.download_button(
+            "All annotated photos",
+            lambda: photos.annotated_zip(readings, threshold),
+            "annotated.zip",
+            "application/zip",
+            icon=":material/folder_zip:",
+            on_click="ignore",
+        )
+
+
+def show_table_downloads(readings: list[tuple[Photo, Reading]], threshold: float) -> None:
+    """CSV and JSON of every face in these photos."""
+    csv, json = photos.tables(readings, threshold)
+    st.download_button("CSV", csv, "faces.csv", "text/csv", icon=":material/table:", on_click="ignore")
+    st.download_button("JSON", json, "faces.json", "application/json", icon=":material/data_object:", on_click="ignore")
+
+
+def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone: bool) -> None:
+    """One photo with its boxes, and a card for each face. key: tells its widgets from those of the same photo again."""
+    count = len(reading.predictions)
+    turned = f" · turned by {reading.turn_deg}°" if reading.turn_deg else ""
+    st.subheader(photo.name, anchor=False)
+    st.caption(f"{reading.width_px} × {reading.height_px} px · {count} face{'' if count == 1 else 's'}{turned}")
+    # One or two faces fit beside the photo; more go below it in a grid.
+    picture, beside = st.columns([3, 2], gap="medium") if count <= 2 else (st.container(), st.container())
+    picture.image(
+        photos.annotated_preview(reading, threshold),
+        output_format="JPEG",
+        alt=f"{photo.name}: {photos.label_counts(reading.judged(threshold)) or 'no face found'}",
+    )
+    with beside:
+        if count:
+            st.html(photos.face_cards(reading, threshold))
+        else:
+            show_no_face(photo, reading, key)
+        with st.container(horizontal=True):
+            show_photo_buttons(photo, reading, threshold, key)
+            if alone and count:
+                show_table_downloads([(photo, reading)], threshold)
+
+
+def show_photo_buttons(photo: Photo, reading: Reading, threshold: float, key: str) -> None:
+    if reading.predictions:
+        st.download_button(
+            "Annotated PNG",
+            lambda: photos.annotated_png(photo, reading, threshold),
+            photos.png_name(photo),
+            "image/png",
+            icon=":material/download:",
+            key=f"png-{key}",
+            on_click="ignore",
+        )
+    st.button(
+        "Turn",
+        icon=":material/rotate_left:",
+        key=f"turn-left-{key}",
+        on_click=turn,
+        args=(photo, 90),
+        help="By 90° to the left. The photo is read anew.",
+    )
+
+
+def show_no_face(photo: Photo, reading: Reading, key: str) -> None:
+    """Advice where nothing was found; the turn that would help, where the recognizer knows one."""
+    if not reading.suggested_deg:
+        empty_state(
+            "🔍",
+            "No face found",
+            "Faces should look at the camera, upright, well lit and at least 24 pixels wide. "
+            "Try a closer or brighter photo, or turn it.",
+        )
+        return
+    empty_state("🔄", "No face found as it lies", f"Turned by {reading.suggested_deg}° there is one. Shall it be turned?")
+    st.button(
+        f"Turn by {reading.suggested_deg}°",
+        icon=":material/rotate_left:",
+        type="primary",
+        key=f"turn-advised-{key}",
+        on_click=turn,
+        args=(photo, reading.suggested_deg),
+    )
+
+
+def show_readings(readings: list[tuple[Photo, Reading]], threshold: float) -> None:
+    if len(readings) > 1:
+        show_summary(readings, threshold)
+    first = 0
+    if len(readings) > PHOTOS_A_SCREEN:
+        screens = -(-len(readings) // PHOTOS_A_SCREEN)
+        first = (st.pagination(screens, key="screen") - 1) * PHOTOS_A_SCREEN
+    for number, (photo, reading) in enumerate(readings[first : first + PHOTOS_A_SCREEN], first):
+        show_photo(photo, reading, threshold, f"{number}-{photo.digest}", alone=len(readings) == 1)
+    if readings:
+        st.caption(LIMITS)
+
+
+page_head("Photo", "Drop in one photo or many. Every face gets its expression, and how sure the model is of it.")
+chosen = choose_photos()
+st.caption(f":material/lock: {PRIVATE}")
+# The controls above are on the screen by now; from here on the model is needed.
+try:
+    card = resources.recognizer().card
+except resources.load_errors() as error:
+    refused("The model cannot be loaded", str(error))
+else:
+    detector, threshold = choose_settings(card.unsure_below)
+    if chosen:
+        show_readings(read_all(chosen, detector), threshold)
