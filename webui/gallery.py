@@ -76,3 +76,21 @@ def face_grid(
 
 def _nothing() -> None:
     """Streamlit reruns the fragment for a component's value only where a callback is given."""
+
+
+def pager(n: int, per_page: int, key: str) -> slice:
+    """Buttons for the pages of n things; gives the slice to show. The page is kept in the session under `key`."""
+    last = max(0, -(-n // per_page) - 1)
+    page = min(st.session_state.setdefault(key, 0), last)
+    if last == 0:
+        return slice(0, n)
+    back, place, on = st.columns([1, 3, 1], vertical_alignment="center", wrap=False)
+    back.button("‹", key=f"{key}-back", help="Earlier", disabled=page == 0, on_click=_turn, args=(key, page - 1))
+    on.button("›", key=f"{key}-on", help="Further", disabled=page == last, on_click=_turn, args=(key, page + 1))
+    start = page * per_page
+    place.markdown(f":small[{start + 1:,} to {min(n, start + per_page):,} of {n:,}]", text_alignment="center")
+    return slice(start, start + per_page)
+
+
+def _turn(key: str, page: int) -> None:
+    st.session_state[key] = page

@@ -1,0 +1,330 @@
+"""How good the model is, what it takes for what, and the faces behind every number."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from fer.card import WeightsError
+from fer.emotions import CLASSES
+from fer.learn import metrics
+from fer.learn.dataset import DatasetError
+from fer.learn.evaluation import EvaluationError, EvaluationTable
+from webui import card_text, dataset_data, evaluation_charts, evaluation_data, evaluation_words
+from webui.charts import PLOTLY_CONFIG, percent
+from webui.evaluation_data import LABELS, TEST_SPLITS, VIEWS, Judged
+from webui.face_details import faces_with_details
+from webui.matrix import matrix
+from webui.states import LIMITS, empty_state, no_dataset, page_head
+
+FILE = "A file …"
+PARTS = ("Mistakes", "Classes", "Confidence", "Compare", "Model card")
+
+
+def choose_table(label: str, key: str, known: dict[str, Path]) -> EvaluationTable | None:
+    """A choice among the known weights and a file of the user's; None until there is one."""
+    name = st.selectbox(label, [*known, FILE], key=key, persist_state="session")
+    progress = st.empty()
+    try:
+        if name != FILE:
+            return evaluation_data.load(known[name], lambda share: _progress(progress, share))
+        file = st.file_uploader(
+            "Evaluation table (.parquet) or weights (.onnx)",
+            type=["parquet", "onnx"],
+            key=f"{key}-file",
+            max_upload_size=64,
+        )
+        if file is None:
+            return None
+        return evaluation_data.uploaded(file.getvalue(), file.name, lambda share: _progress(progress, share))
+    except (EvaluationError, WeightsError, DatasetError) as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+    finally:
+        progress.empty()
+
+
+def _progress(place, share: float) -> None:  # type: ignore[no-untyped-def]  # a Streamlit container
+    place.progress(share, f"Reading 7,178 test faces, {percent(share)}")
+
+
+def choose_part(table: EvaluationTable) -> tuple[str, str, str]:
+    """Which split, whose labels, which view."""
+    split, labels, view = st.columns([1, 1, 1])
+    return (
+        split.segmented_control(
+            "Split",
+            TEST_SPLITS[::-1],
+            default="PrivateTest",
+            required=True,
+            key="split",
+            bind="query-params",
+            help="Everything was chosen on PublicTest; PrivateTest was read once, at the end.",
+        ),
+        labels.segmented_control(
+            "Labels",
+            LABELS if table.votes is not None else LABELS[:1],
+            default=LABELS[0],
+            required=True,
+            key="labels",
+            help="FER2013's own label, or what more than half of ten FER+ taggers said; faces without "
+            "such a majority among the seven classes are left out.",
+        ),
+        view.segmented_control(
+            "View",
+            VIEWS,
+            default=VIEWS[0],
+            required=True,
+            key="view",
+            help="Probabilities of the face as it is, or their mean with those of its mirror image.",
+        ),
+    )
+
+
+def headline(judged: Judged) -> None:
+    low, high = metrics.wilson(int(judged.right.sum()), len(judged.truth))
+    ece = metrics.reliability(judged.truth, judged.probabilities).ece
+    right, f1, calibration, faces = st.columns(4)
+    right.metric(
+        "Accuracy",
+        f"{judged.right.mean():.1%}",
+        help="Share of faces named right, with its 95 % interval (Wilson).",
+        delta=f"{low:.1%} to {high:.1%}",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+    )
+    f1.metric(
+        "Macro F1",
+        f"{metrics.macro_f1(judged.matrix):.3f}",
+        border=True,
+        delta="0 to 1",
+        delta_color="off",
+        delta_arrow="off",
+        help="The mean of the seven classes' F1: each class counts the same.",
+    )
+    calibration.metric(
+        "Calibration error",
+        f"{100 * ece:.1f} points",
+        border=True,
+        delta="ECE, 15 bins",
+        delta_color="off",
+        delta_arrow="off",
+        help="How far confidence and accuracy lie apart, on average.",
+    )
+    faces.metric(
+        "Faces", f"{len(judged.truth):,}", border=True, delta="in this split", delta_color="off", delta_arrow="off"
+    )
+
+
+@st.fragment
+def mistakes(judged: Judged) -> None:
+    counts = judged.matrix
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        unit = st.segmented_control(
+            "Unit",
+            ["Share of the row", "Faces"],
+            default="Share of the row",
+            required=True,
+            key="unit",
+            label_visibility="collapsed",
+        )
+        selected = st.session_state.setdefault("cell", evaluation_words.worst_cell(counts))
+        texts, spoken = evaluation_words.matrix_cells(counts, unit != "Faces")
+        title = f"Confusion matrix ({'number of faces' if unit == 'Faces' else '% of the true class'})"
+        pressed = matrix(metrics.row_shares(counts), texts, spoken, title, "confusion", selected)
+        if pressed is not None and pressed != selected:
+            st.session_state["cell"] = pressed
+            st.session_state["cell-faces-page"] = 0
+            st.rerun(scope="fragment")
+        st.caption("Press a cell to see its faces.")
+    with right:
+        true, named = selected
+        picked = judged.of((judged.truth == true) & (judged.predicted == named))
+        verdict = "and named so" if true == named else f"named {CLASSES[named]}"
+        show_faces(judged, picked, f"{len(picked):,} faces: {CLASSES[true]}, {verdict}", "cell-faces")
+
+
+def show_faces(judged: Judged, picked: np.ndarray, title: str, key: str) -> None:
+    """The faces at these positions, in this order: the pictures where the dataset is there, else their rows."""
+    st.subheader(title, anchor=False)
+    if not len(picked):
+        st.caption("None.")
+        return
+    rows, confidence = judged.rows[picked], judged.confidence[picked]
+    truth, named = judged.truth[picked], judged.predicted[picked]
+    found = dataset_data.faces_or_message()
+    if found is None:
+        no_dataset()
+        return
+    st.caption("Most confident first, with the model's probability for its answer. Press a face for more.")
+    spoken = [
+        f"row {row}: {CLASSES[t]}, named {CLASSES[n]} with {percent(c)}"
+        for row, t, n, c in zip(rows, truth, named, confidence, strict=True)
+    ]
+    faces_with_details(found, rows, [percent(c) for c in confidence], spoken, title, key)
+
+
+@st.fragment
+def classes(judged: Judged) -> None:
+    st.dataframe(
+        evaluation_words.class_table(judged),
+        hide_index=True,
+        column_config={
+            name: st.column_config.ProgressColumn(f"{name} (%)", min_value=0, max_value=100, format="%.1f")
+            for name in ("precision", "recall", "F1", "average precision")
+        },
+    )
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        event = st.plotly_chart(
+            evaluation_charts.class_bars(judged.matrix),
+            on_select="rerun",
+            selection_mode="points",
+            key="class-bars",
+            config=PLOTLY_CONFIG,
+        )
+        st.caption("Press a bar to see its faces.")
+    points = event.selection.points
+    with right:
+        if points:
+            index, flag = (int(value) for value in points[0]["customdata"])
+            picked = judged.of((judged.truth == index) & (judged.right == bool(flag)))
+            title = f"{len(picked):,} faces: {CLASSES[index]}, named {'right' if flag else 'wrong'}"
+            show_faces(judged, picked, title, f"class-faces-{index}-{flag}")
+        else:
+            figure = evaluation_charts.precision_recall(judged.truth, judged.probabilities)
+            st.plotly_chart(figure, config=PLOTLY_CONFIG, key="pr")
+
+
+@st.fragment
+def confidence(judged: Judged, unsure_below: float) -> None:
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        result = metrics.reliability(judged.truth, judged.probabilities)
+        st.plotly_chart(evaluation_charts.reliability(result), config=PLOTLY_CONFIG, key="reliability")
+        st.caption("Bars on the dashed line mean that a confidence of 80 % is right in 80 % of cases.")
+    with right:
+        threshold = st.slider("Say 'unsure' below this confidence (%)", 0, 95, round(100 * unsure_below), key="unsure")
+        answered = judged.confidence >= threshold / 100
+        curve = metrics.coverage(judged.truth, judged.probabilities)
+        st.plotly_chart(evaluation_charts.coverage(curve, threshold / 100), config=PLOTLY_CONFIG, key="coverage")
+        right_share = judged.right[answered].mean() if answered.any() else 0.0
+        st.markdown(
+            f"Answers **{answered.mean():.1%}** of the faces; **{right_share:.1%}** of those answers are right."
+        )
+
+
+def compare(known: dict[str, Path], split: str, labels: str) -> None:
+    sides = []
+    for column, name, start in zip(st.columns(2), ("First", "Second"), (0, 1), strict=True):
+        with column:
+            table = choose_table(name, f"compare-{name}", known)
+            view = st.segmented_control(
+                "View",
+                VIEWS,
+                default=VIEWS[start if len(known) == 1 else 0],
+                required=True,
+                key=f"compare-view-{name}",
+                label_visibility="collapsed",
+            )
+        sides.append(None if table is None else (table, view))
+    if any(side is None for side in sides):
+        st.info("Choose two.")
+        return
+    try:
+        first, second = evaluation_data.common(*(evaluation_data.judge(t, split, labels, v) for t, v in sides))
+    except EvaluationError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    if not len(first.truth):
+        st.warning("The two tables have no face of this split in common.")
+        return
+    comparison(first, second)
+
+
+@st.fragment
+def comparison(first: Judged, second: Judged) -> None:
+    test = metrics.mcnemar(first.right, second.right)
+    gain = 100 * (second.right.mean() - first.right.mean())
+    a, b, c = st.columns(3)
+    a.metric("First", f"{first.right.mean():.1%}", border=True)
+    b.metric("Second", f"{second.right.mean():.1%}", delta=f"{gain:+.2f} points", border=True)
+    c.metric(
+        "Exact McNemar p-value",
+        evaluation_words.p_value(test.p_value),
+        border=True,
+        help="How often a difference at least this large would come by chance if both were equally good.",
+    )
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        shades, texts, spoken = evaluation_words.difference_cells(first.matrix, second.matrix)
+        matrix(shades, texts, spoken, "Second minus first (percentage points of the true class)", "difference", None)
+        st.caption("Blue: the second says so more often. Orange: less often. The diagonal should be blue.")
+    with right:
+        options = {
+            f"Only the first is right ({test.only_first:,})": first.right & ~second.right,
+            f"Only the second is right ({test.only_second:,})": second.right & ~first.right,
+        }
+        choice = st.selectbox("Faces", list(options), key="only")
+        wrong = second if choice.startswith("Only the first") else first
+        show_faces(wrong, wrong.of(options[choice]), choice, f"only-{choice.split()[2]}")
+
+
+def show_card() -> None:
+    try:
+        card = dataset_data.classifier().card
+    except WeightsError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    text = card_text.card_markdown(card)
+    one, other, _ = st.columns([1, 1, 2])
+    one.download_button("Download as Markdown", text, "model-card.md", "text/markdown", on_click="ignore")
+    other.download_button(
+        "Download as JSON", json.dumps(asdict(card), indent=2), "model-card.json", "application/json", on_click="ignore"
+    )
+    st.markdown(text)
+
+
+def unsure_below() -> float:
+    try:
+        return dataset_data.classifier().card.unsure_below
+    except WeightsError:
+        return 0.0
+
+
+def main() -> None:
+    page_head("Evaluation", "How often the model is right, what it takes for what, and the faces behind every number.")
+    known = evaluation_data.known_weights()
+    if not known:
+        empty_state("📏", "No evaluation table yet", "Write one with: python scripts/evaluate.py")
+        return
+    table = choose_table("Weights", "weights", known)
+    if table is None:
+        return
+    split, labels, view = choose_part(table)
+    try:
+        judged = evaluation_data.judge(table, split, labels, view)
+    except EvaluationError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    headline(judged)
+    tabs = st.tabs(list(PARTS), key="part", on_change="rerun", bind="query-params")
+    drawers = (
+        lambda: mistakes(judged),
+        lambda: classes(judged),
+        lambda: confidence(judged, unsure_below()),
+        lambda: compare(known, split, labels),
+        show_card,
+    )
+    for tab, draw in zip(tabs, drawers, strict=True):
+        if tab.open:
+            with tab:
+                draw()
+    st.caption(LIMITS)
+
+
+main()

@@ -1,0 +1,83 @@
+"""The model card in words: what is in the weights file, and what one must know before trusting it."""
+
+from fer.card import ModelCard
+
+LIMITS = """\
+* **An expression is not an emotion.** The model names what a face shows in one still picture. People smile
+  without joy and grieve without tears; context, culture and the person decide, and the model sees none of
+  them (Barrett et al. 2019). Do not use it to judge people: not for hiring, teaching, policing or health.
+* **FER2013 is small, grey and noisy.** 35,887 crops of 48×48 pixels, found in 2013 by an image search for
+  184 words of feeling joined with words for gender, age and ethnicity, cut by a face detector, sorted by a
+  few people (Goodfellow et al. 2013). People who label it agree with its labels on about 65 ± 5 % of faces, so
+  figures far above that partly learn the labellers' habits.
+* **Whom it holds is not recorded.** The set has no field for age, gender, skin colour or country, and it
+  shows what an English image search liked in 2013: stock photos, actors, posed and strong expressions,
+  drawings and watermarks too. How much worse the model is for some groups cannot be measured with it.
+* **Known confusions.** Fear, sad and angry are taken for one another and for neutral; disgust is 1.5 % of
+  the set, so its figures rest on 55 faces of a test split. The matrix on this page has the counts.
+* **Framing matters.** Faces turned far away, covered, very small or lit from below were rare in the set.
+"""
+
+
+def card_markdown(card: ModelCard) -> str:
+    """The whole card as Markdown: identity, data and protocol, figures, input, limits, configuration."""
+    parts = [
+        f"# {card.name}\n\n{card.architecture}, {card.parameters:,} parameters.",
+        _section("Training data", card.training_data),
+        _section("Protocol", card.protocol),
+        _figures(card),
+        _input(card),
+        f"## Limits\n\n{LIMITS}",
+        _configuration(card),
+        _section("Licence", card.licence),
+        _origin(card),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _section(title: str, words: str) -> str:
+    return f"## {title}\n\n{words}" if words else ""
+
+
+def _figures(card: ModelCard) -> str:
+    if not card.metrics:
+        return ""
+    names = sorted({name for figures in card.metrics.values() for name in figures})
+    splits = list(card.metrics)
+    lines = [f"| figure | {' | '.join(splits)} |", f"| --- |{' ---: |' * len(splits)}"]
+    for name in names:
+        values = (_number(card.metrics[split].get(name)) for split in splits)
+        lines.append(f"| {name} | {' | '.join(values)} |")
+    return "## Figures\n\nShares of 1, with 95 % intervals.\n\n" + "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _input(card: ModelCard) -> str:
+    side = card.input_size_px
+    lines = [
+        f"* {side}×{side} grey pixels, normalised as (x / 255 − {card.mean:.4f}) / {card.std:.4f} inside the file",
+        f"* classes: {', '.join(card.classes)}",
+        f"* temperature {card.temperature:.3f}; 'unsure' below {card.unsure_below:.0%}".replace("%", " %"),
+    ]
+    lines += [
+        f"* crop for {name}: its box is {box.width:.2f} of the crop wide and {box.height:.2f} high, "
+        f"centred at ({box.center_x:.2f}, {box.center_y:.2f})"
+        for name, box in card.framing.items()
+    ]
+    return "## Input\n\n" + "\n".join(lines)
+
+
+def _configuration(card: ModelCard) -> str:
+    if not card.config:
+        return ""
+    lines = [f"| {key} | {value} |" for key, value in sorted(card.config.items())]
+    return "## Training configuration\n\n| field | value |\n| --- | --- |\n" + "\n".join(lines)
+
+
+def _origin(card: ModelCard) -> str:
+    facts = [f"Made {card.created}" if card.created else "", f"commit `{card.commit}`" if card.commit else ""]
+    words = ", ".join(fact for fact in facts if fact)
+    return f"{words}." if words else ""
