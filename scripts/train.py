@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Trains ResNet9 on FER2013 and exports the weights that the app uses.
 
-    python scripts/train.py --preset article            # the article's run; a GPU is taken where there is one
-    python scripts/train.py --preset smoke              # everything once, under a minute on two cores
-    python scripts/train.py --resume runs/article-0     # go on after Ctrl-C, a crash or a power cut
+python scripts/train.py --preset article            # the article's run; a GPU is taken where there is one
+python scripts/train.py --preset smoke              # everything once, under a minute on two cores
+python scripts/train.py --resume runs/article-0     # go on after Ctrl-C, a crash or a power cut
 """
 
 import argparse
@@ -21,7 +21,9 @@ from fer.learn.runlog import RunLog, RunLogError
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=None, help="folder with the prepared set (default: FER_DATA, else data/)")
+    parser.add_argument(
+        "--data", type=Path, default=None, help="folder with the prepared set (default: FER_DATA, else data/)"
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that receives the run's folder")
     parser.add_argument("--name", default=None, help="the run's name (default: PRESET-SEED, numbered where taken)")
     parser.add_argument("--resume", type=Path, default=None, metavar="RUN", help="run folder to go on with")
@@ -49,9 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
-def run(
-    chosen: config.TrainConfig, faces: dataset.FaceSet, device: devices.Device, folder: Path, resume: bool
-) -> int:
+def run(chosen: config.TrainConfig, faces: dataset.FaceSet, device: devices.Device, folder: Path, resume: bool) -> int:
     with RunLog(folder) as log:
 
         def emit(kind: str, **values: object) -> None:
@@ -73,7 +73,9 @@ def run(
         network, _ = checkpoint.load_weights(folder / checkpoint.WEIGHTS_NAME)
         export.write_onnx(folder / "resnet9.onnx", network, card)
         emit("end", reason="finished")
-    print(f"Weights: {folder / 'resnet9.onnx'}\nWatch and compare runs: streamlit run streamlit_app.py, page 'Training'")
+    print(
+        f"Weights: {folder / 'resnet9.onnx'}\nWatch and compare runs: streamlit run streamlit_app.py, page 'Training'"
+    )
     return 0
 
 

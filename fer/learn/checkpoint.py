@@ -90,7 +90,9 @@ def load_state(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer, 
         moments: dict[int, dict[str, Tensor]] = {}
         for key, tensor in _under("optimizer.", tensors).items():
             index, slot = key.split(".")
-            if tensor.ndim:  # the layout decides which elements go the vectorised way, so it must be the parameter's own
+            if (
+                tensor.ndim
+            ):  # the layout decides which elements go the vectorised way, so it must be the parameter's own
                 tensor = torch.empty_like(parameters[int(index)]).copy_(tensor)
             moments.setdefault(int(index), {})[slot] = tensor
         optimizer.load_state_dict({"state": moments, "param_groups": values["param_groups"]})

@@ -41,7 +41,8 @@ class _Graph:
 
     def stored(self, name: str, value: np.ndarray) -> str:
         """A trained tensor. fp16 ones stand behind a Cast, which ONNX Runtime folds away as it loads."""
-        self.constant(name, value.astype(self.weights_dtype))
+        with np.errstate(over="ignore"):  # beyond fp16's range it becomes infinite, and write_onnx keeps fp32
+            self.constant(name, value.astype(self.weights_dtype))
         return name if self.weights_dtype == np.float32 else self.add("Cast", name, to=TensorProto.FLOAT)
 
     def conv_block(self, name: str, block: nn.Sequential, x: str) -> str:

@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from fer.learn import model
+
+
+def test_the_articles_network_has_its_parameters():
+    assert model.count_parameters(model.ResNet9()) == 6_572_679
+
+
+@pytest.mark.parametrize(("width", "count"), [(1, 2), (8, 1)])
+def test_faces_in_logits_out(width, count):
+    network = model.ResNet9(width).eval()
+    x = torch.zeros(count, 1, 48, 48)
+    assert network(x).shape == (count, 7)
+    assert network.features(x).shape == (count, 8 * width)
+
+
+def test_every_parameter_gets_a_gradient():
+    network = model.ResNet9(4)
+    network(torch.randn(4, 1, 48, 48)).square().sum().backward()
+    # A convolution's bias before batch norm has a gradient of rounding size only, yet it has one.
+    assert [name for name, p in network.named_parameters() if p.grad is None] == []
+
+
+def test_residuals_are_added():
+    network = model.ResNet9(4).eval()
+    x = torch.randn(2, 1, 48, 48)
+    with_residual = network.features(x)
+    for block in (network.res1[1], network.res2[1]):
+        torch.nn.init.zeros_(block[1].weight)  # the branch's batch norm gives 0: only the shortcut is left
+    without = network.conv4(network.conv3(network.conv2(network.conv1(x))))
+    assert torch.allclose(network.features(x), network.pool(without).flatten(1))
+    assert not torch.allclose(network.features(x), with_residual)
+
+
+def test_a_seed_gives_the_same_weights_and_leaves_the_global_generator_alone():
+    torch.manual_seed(3)
+    before = torch.random.get_rng_state()
+    first, again, other = (model.build(4, 0.0, seed) for seed in (1, 1, 2))
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert torch.equal(first.head.weight, again.head.weight)
+    assert not torch.equal(first.head.weight, other.head.weight)

@@ -1,0 +1,170 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from fer.learn import checkpoint, devices, train
+from fer.learn.config import TrainConfig
+from fer.learn.dataset import FaceSet
+
+# Fast and with everything that has state: momentum, averaged weights, dropout, every augmentation.
+TOY = TrainConfig(
+    preset="smoke",
+    epochs=3,
+    batch_size=32,
+    width=4,
+    dropout=0.1,
+    optimizer="sgd",
+    lr_peak=0.05,
+    ema_decay=0.5,
+    rotate_deg=5,
+    scale=0.1,
+    shift=0.05,
+    erase=0.2,
+    precision="fp32",
+)
+
+
+def toy_faces(per_class: int = 20) -> FaceSet:
+    """Seven classes that a small network tells apart: a bright bar at a height of its own, in noise."""
+    rng = np.random.default_rng(0)
+    labels = np.tile(np.arange(7), 2 * per_class)
+    images = rng.integers(0, 60, (len(labels), 48, 48), dtype=np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[3 + 6 * label : 9 + 6 * label] += 180
+    splits = np.repeat(np.uint8([0, 1]), 7 * per_class)
+    return FaceSet(images, labels.astype(np.int64), splits, None, np.arange(len(labels)))
+
+
+class Recorder:
+    """Keeps the events; stops the run by Ctrl-C at a chosen moment."""
+
+    def __init__(self, stop_at: tuple[str, int] | None = None) -> None:
+        self.events: list[tuple[str, dict]] = []
+        self.stop_at = stop_at
+
+    def __call__(self, kind: str, **values: object) -> None:
+        self.events.append((kind, values))
+        if (kind, values.get("epoch")) == self.stop_at:
+            raise KeyboardInterrupt
+
+    def losses(self) -> list[tuple[float, float]]:
+        return [(v["train_loss"], v["valid_loss"]) for kind, v in self.events if kind == "epoch"]
+
+
+def fit(folder, config=TOY, recorder=None, resume=False):
+    recorder = recorder or Recorder()
+    device = devices.resolve("cpu", config.precision)
+    card = train.fit(config, toy_faces(), device, folder, recorder, resume)
+    return card, recorder
+
+
+def test_a_toy_training_learns(tmp_path):
+    config = TrainConfig(
+        preset="smoke", epochs=8, batch_size=20, width=4, optimizer="sgd", lr_peak=0.1, precision="fp32"
+    )
+    card, recorder = fit(tmp_path, config)
+    losses = [train_loss for train_loss, _ in recorder.losses()]
+    assert losses[-1] < losses[0]
+    # chance is 1/7; the bars are plain to see
+    assert card.metrics["PublicTest"]["accuracy_while_training"] > 0.8
+
+
+def test_the_articles_recipe_runs(tmp_path):
+    card, _ = fit(tmp_path, TrainConfig(epochs=1, width=4, precision="fp32"))
+    assert card.config["optimizer"] == "adam"
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path, optimizer, precision):
+    config = TrainConfig(**{**TOY.to_dict(), "optimizer": optimizer, "precision": precision})
+    _, whole = fit(tmp_path / "whole", config)
+    stopped = Recorder(stop_at=("epoch", 1))  # the moment before epoch 1's state is saved: it is lost
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "stopped", config, stopped)
+    _, resumed = fit(tmp_path / "stopped", config, resume=True)
+    assert resumed.events[0][1]["start_epoch"] == 1
+    assert stopped.losses()[:1] + resumed.losses() == whole.losses()
+    paths = [tmp_path / name / checkpoint.WEIGHTS_NAME for name in ("whole", "stopped")]
+    first, second = (checkpoint.load_weights(path)[0].state_dict() for path in paths)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_seed_repeats_a_run_and_another_differs(tmp_path):
+    one = TrainConfig(**{**TOY.to_dict(), "epochs": 1})
+    other = TrainConfig(**{**TOY.to_dict(), "epochs": 1, "seed": 1})
+    runs = [fit(tmp_path / str(i), config)[1].losses() for i, config in enumerate((one, one, other))]
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+def test_an_epoch_reports_what_the_article_reports_and_more(tmp_path):
+    _, recorder = fit(tmp_path)
+    epochs = [values for kind, values in recorder.events if kind == "epoch"]
+    assert [v["epoch"] for v in epochs] == [0, 1, 2]
+    for values in epochs:
+        json.dumps(values, allow_nan=False)
+        matrix = np.array(values["confusion"])
+        assert matrix.sum() == 140
+        assert values["valid_accuracy"] == pytest.approx(matrix.trace() / 140)
+        assert np.array(values["sheet"]["probabilities"]).shape == (28, 7)
+        assert 0 < values["update_ratio"] < 1
+        assert values["grad_norm"] > 0
+    assert epochs[-1]["lr"] < epochs[0]["lr"]  # the cycle comes down
+
+
+def test_a_diverging_run_says_so(tmp_path):
+    config = TrainConfig(epochs=3, batch_size=32, width=4, optimizer="sgd", lr_peak=10, clip_value=0, precision="fp32")
+    faces = toy_faces()
+    broken = Recorder()
+    real = train.soft_targets
+    train.soft_targets = lambda *args: real(*args) * np.float32("nan")
+    try:
+        with pytest.raises(train.TrainingDivergedError, match="lower --lr-peak"):
+            train.fit(config, faces, devices.resolve("cpu"), tmp_path, broken)
+    finally:
+        train.soft_targets = real
+    assert broken.events[-1][0] == "epoch"
+
+
+def test_private_test_is_never_looked_at(tmp_path):
+    faces = toy_faces()
+    splits = faces.splits.copy()
+    splits[-70:] = 2
+    images = faces.images.copy()
+    one = FaceSet(images, faces.labels, splits, None, faces.rows)
+    images_changed = images.copy()
+    images_changed[-70:] = 255
+    other = FaceSet(images_changed, faces.labels, splits, None, faces.rows)
+    recorders = [Recorder(), Recorder()]
+    for i, faces in enumerate((one, other)):
+        train.fit(TOY, faces, devices.resolve("cpu", "fp32"), tmp_path / str(i), recorders[i])
+    assert recorders[0].losses() == recorders[1].losses()
+
+
+class TestSoftTargets:
+    def test_plain_labels_are_one_hot(self):
+        targets = train.soft_targets(toy_faces(1), 0.0, 0.0)
+        assert np.array_equal(targets, np.eye(7, dtype=np.float32)[toy_faces(1).labels])
+
+    def test_smoothing_spreads_its_share(self):
+        targets = train.soft_targets(toy_faces(1), 0.7, 0.0)
+        assert targets[0] == pytest.approx([0.4] + [0.1] * 6)
+
+    def test_votes_take_their_share_where_there_are_any(self):
+        faces = toy_faces(1)
+        votes = np.zeros((14, 10), np.uint8)
+        votes[0, 1] = 6  # happiness
+        votes[0, 4] = 2  # anger
+        votes[0, 9] = 2  # not a face: has no class, left out
+        votes[1, 8] = 10  # unknown only: the label stands alone
+        faces = FaceSet(faces.images, faces.labels, faces.splits, votes, faces.rows)
+        targets = train.soft_targets(faces, 0.0, 0.4)
+        assert targets[0] == pytest.approx([0.6 + 0.4 * 0.25, 0, 0, 0.4 * 0.75, 0, 0, 0])
+        assert targets[1] == pytest.approx([0, 1, 0, 0, 0, 0, 0])
+
+    def test_votes_that_are_missing_are_asked_for(self):
+        with pytest.raises(ValueError, match="--votes"):
+            train.soft_targets(toy_faces(1), 0.0, 0.4)
