@@ -1,0 +1,165 @@
+"""Between streamlit-webrtc and fer.see.live: frames in and out, seats for viewers, the way through the network.
+
+Nothing here draws on the page. `FrameProcessor` runs on streamlit-webrtc's threads, where st.* must not be called.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import streamlit as st
+from streamlit_webrtc import VideoProcessorBase
+
+from fer.see.live import LiveSession, LiveSettings
+
+if TYPE_CHECKING:
+    from fer.see.faces import Prediction
+    from fer.see.recognize import Recognizer
+    from fer.see.timeline import Recording
+
+SEATS_VARIABLE = "FER_MAX_LIVE_SESSIONS"
+
+
+class NoSeatError(Exception):
+    """All seats are taken."""
+
+
+class Seats:
+    """How many cameras the machine carries at once; one more would slow all of them down."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    @property
+    def taken(self) -> int:
+        return self._taken
+
+    @property
+    def full(self) -> bool:
+        return self._taken >= self.limit
+
+    def take(self) -> None:
+        """Raises NoSeatError where all are taken."""
+        with self._lock:
+            if self.full:
+                raise NoSeatError(f"{self._taken} of {self.limit} seats are taken")
+            self._taken += 1
+
+    def give(self) -> None:
+        with self._lock:
+            self._taken -= 1
+
+
+def seat_limit(environment: Mapping[str, str] = os.environ, cores: int | None = None) -> int:
+    """FER_MAX_LIVE_SESSIONS, or two for each core: what benchmarks/live.md shows them to carry.
+
+    Raises ValueError where the variable is not a whole number above zero.
+    """
+    text = environment.get(SEATS_VARIABLE, "").strip()
+    if not text:
+        return 2 * (cores or os.cpu_count() or 1)
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{SEATS_VARIABLE} must be a whole number above zero, got {text!r}")
+    return int(text)
+
+
+@st.cache_resource(show_spinner=False)
+def seats() -> Seats:
+    """The seats of this server, shared by all viewers."""
+    return Seats(seat_limit())
+
+
+@st.cache_resource(show_spinner=False)
+def model() -> "Recognizer":
+    """The network, shared by all viewers; one thread a call, so that viewers share the cores, not fight for them.
+
+    Raises WeightsError or DetectorError where a file is refused.
+    """
+    from fer import Recognizer
+
+    return Recognizer(threads=1)
+
+
+def make_analyse(recognizer: "Recognizer") -> Callable[[np.ndarray, LiveSettings], "list[Prediction]"]:
+    """The analysis of one session: its own detectors (they keep state), the shared network."""
+    from fer.see.detect import Detector, make_detector
+
+    detectors: dict[str, Detector] = {}
+
+    def analyse(image: np.ndarray, settings: LiveSettings) -> "list[Prediction]":
+        if settings.detector not in detectors:
+            detectors[settings.detector] = make_detector(settings.detector)
+        faces = detectors[settings.detector].detect(image)
+        return recognizer.classify_faces(image, faces, settings.unsure_below)
+
+    return analyse
+
+
+@dataclass(slots=True)
+class Viewer:
+    """What one browser tab has: its settings, its running or last session, its last recording."""
+
+    settings: LiveSettings = field(default_factory=LiveSettings)
+    session: LiveSession | None = None
+    recording: "Recording | None" = None
+    attempt: int = 0  # part of the component's key: a new number gives a fresh component
+
+    def change(self, settings: LiveSettings) -> None:
+        self.settings = settings
+        if self.session is not None:
+            self.session.settings = settings
+
+    def open(self, recognizer: "Recognizer", seats: Seats) -> "FrameProcessor":
+        """Called by streamlit-webrtc when a stream starts. Raises NoSeatError where the machine is full."""
+        if self.session is not None:
+            self.session.close()
+        seats.take()
+        self.session = LiveSession(make_analyse(recognizer), self.settings, on_close=seats.give)
+        return FrameProcessor(self.session)
+
+
+class FrameProcessor(VideoProcessorBase):
+    """Frames of one stream through its session. Runs on the stream's own thread."""
+
+    def __init__(self, session: LiveSession) -> None:
+        self.session = session
+
+    def recv(self, frame: av.VideoFrame) -> av.VideoFrame:
+        if frame.width % 2 or frame.height % 2:  # 4:2:0 has a colour for every two pixels
+            frame = frame.reformat(width=frame.width // 2 * 2, height=frame.height // 2 * 2)
+        drawn = self.session.show(frame.to_ndarray(format="yuv420p"), float(frame.time or 0.0))
+        return av.VideoFrame.from_ndarray(drawn, format="yuv420p")
+
+    def on_ended(self) -> None:
+        self.session.close()
+
+
+def ice_servers(environment: Mapping[str, str], secrets: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The servers that help a picture through firewalls; [] needs none: one machine or a LAN.
+
+    FER_STUN_URL; FER_TURN_URL with FER_TURN_USERNAME and FER_TURN_CREDENTIAL: from the environment, else
+    from .streamlit/secrets.toml. Raises ValueError where a TURN server lacks its name or its credential.
+    """
+
+    def value(name: str) -> str:
+        return str(environment.get(name) or secrets.get(name) or "").strip()
+
+    servers = [{"urls": value("FER_STUN_URL")}] if value("FER_STUN_URL") else []
+    if turn := value("FER_TURN_URL"):
+        name, credential = value("FER_TURN_USERNAME"), value("FER_TURN_CREDENTIAL")
+        if not (name and credential):
+            raise ValueError("FER_TURN_URL is set, so FER_TURN_USERNAME and FER_TURN_CREDENTIAL must be too")
+        servers.append({"urls": turn, "username": name, "credential": credential})
+    return servers
+
+
+def constraints(width: int, height: int, frames_per_s: int) -> dict[str, Any]:
+    """What to ask of the camera; never sound."""
+    video = {"width": {"ideal": width}, "height": {"ideal": height}}
+    return {"audio": False, "video": video | {"frameRate": {"ideal": frames_per_s, "max": frames_per_s}}}
