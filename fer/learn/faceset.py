@@ -1,6 +1,7 @@
 """FaceSet: labelled 48×48 faces with their split, FER+ votes and row numbers, checked where it is made. Numpy only."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +23,20 @@ VOTE_COLUMNS = (
     "NF",
 )
 UNKNOWN_ROW = -1
+ORIGINAL_ROWS = 35_887
+MAX_FACES = 500_000  # far above any FER2013; bounds what a hostile file can make us hold (1.2 GB)
+
+
+BadRow = Callable[[str], None]  # takes 'where: why' of a row; raises DatasetError, or counts the row as left out
+Progress = Callable[[int, int], None]  # (done, total): bytes of a CSV, else faces
 
 
 class DatasetError(Exception):
     """A data set that cannot be used; the message says which file (and line), why, and what to do."""
+
+
+class RowError(Exception):
+    """Why one row, or one image, cannot be used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +70,8 @@ class FaceSet:
             expected.append(("votes", self.votes, np.uint8, (n, len(VOTE_COLUMNS))))
         for name, array, dtype, shape in expected:
             if array.dtype != dtype or array.shape != shape:
-                raise DatasetError(
-                    f"{name} must be {np.dtype(dtype)} {shape}, got {array.dtype} {array.shape}"
-                )
-        if n and not (0 <= self.labels.min() and self.labels.max() < len(CLASSES)):
+                raise DatasetError(f"{name} must be {np.dtype(dtype)} {shape}, got {array.dtype} {array.shape}")
+        if n and (self.labels.min() < 0 or self.labels.max() >= len(CLASSES)):
             raise DatasetError(f"labels must lie in 0..{len(CLASSES) - 1}")
         if n and self.splits.max() >= len(SPLITS):
             raise DatasetError(f"splits must lie in 0..{len(SPLITS) - 1}")
@@ -94,5 +103,16 @@ class FaceSet:
         digest = hashlib.sha256()
         for array in (self.images, self.labels, self.splits, self.votes):
             if array is not None:
-                digest.update(np.ascontiguousarray(array))
+                digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+
+def stacked(faces: list[tuple[np.ndarray, int, int, int]]) -> FaceSet:
+    """A FaceSet without votes of (pixels uint8 (48, 48), row, class, split) each."""
+    return FaceSet(
+        np.array([face[0] for face in faces], np.uint8).reshape(-1, SIDE_PX, SIDE_PX),
+        np.array([face[2] for face in faces], np.int64),
+        np.array([face[3] for face in faces], np.uint8),
+        None,
+        np.array([face[1] for face in faces], np.int64),
+    )

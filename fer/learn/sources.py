@@ -1,71 +1,73 @@
-"""Readers of the forms in which FER2013 goes round. Each gives a FaceSet without votes. Nothing is written."""
+"""Tells the forms in which FER2013 goes round apart by their content, and has the right reader read them."""
 
 import io
-import json
-import re
-import warnings
-from collections.abc import Callable
-from pathlib import Path
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import cast
 
-import numpy as np
+from fer.learn.csvfile import read_csv
+from fer.learn.facefiles import UNPACK_ERRORS, FaceFile, files_in_folder, files_in_zip, read_files
+from fer.learn.faceset import BadRow, DatasetError, FaceSet, Progress
+from fer.learn.shards import read_parquet, shard_split
 
-from fer.emotions import CLASSES
-from fer.learn.faceset import SIDE_PX, SPLITS, UNKNOWN_ROW, DatasetError, FaceSet
+CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
+ACCEPTED = "fer2013.csv, icml_face_data.csv, image folders (train/, test/), Parquet, or a zip of a CSV or image folders"
 
-Progress = Callable[[int, int], None]  # (done, total), in rows or bytes
-
-# The first that fits a shard's name names its split: 'public_test' must be asked before 'test'.
-_SHARD_SPLITS = (("train", 0), ("public", 1), ("valid", 1), ("private", 2), ("test", 2))
-
-
-def read_parquet(files: list[Path], progress: Progress | None = None) -> FaceSet:
-    """Reads shards in the Hugging Face hub's layout: image {bytes, path}, label; the split is in the file's name."""
-    import pyarrow.parquet
-
-    parts = []
-    total = sum(pyarrow.parquet.read_metadata(file).num_rows for file in files)
-    done = 0
-    for file in files:
-        part = _read_shard(file)
-        parts.append(part)
-        done += len(part)
-        if progress:
-            progress(done, total)
-    faces = FaceSet(
-        np.concatenate([p.images for p in parts]),
-        np.concatenate([p.labels for p in parts]),
-        np.concatenate([p.splits for p in parts]),
-        None,
-        np.concatenate([p.rows for p in parts]),
-    )
-    return faces.take(np.argsort(faces.rows, kind="stable")) if (faces.rows >= 0).all() else faces
+_CSV_MAX_BYTES = 2**30  # the original has 0.3 GB
+_OTHER_ARCHIVES = (b"\x1f\x8b", b"BZh", b"\xfd7zX", b"7z\xbc\xaf", b"Rar!")
 
 
-def _read_shard(file: Path) -> FaceSet:
-    import pyarrow.parquet
+def read_source(source: Path, bad_row: BadRow, progress: Progress | None = None) -> FaceSet:
+    """Reads FER2013 from a file or folder in any form of ACCEPTED, without votes. Raises DatasetError."""
+    if source.is_dir():
+        return _read_folder(source, bad_row, progress)
+    with open(source, "rb", buffering=2**20) as file:
+        start = file.read(4)
+        if start == b"PAR1":
+            return read_parquet([source], bad_row, progress)
+        if start.startswith(b"PK"):
+            return _read_zip(source, bad_row, progress)
+        if start.startswith(_OTHER_ARCHIVES):
+            raise DatasetError(f"{source}: unpack this archive and give the folder; read as they are: {ACCEPTED}")
+        file.seek(0)
+        return read_csv(file, str(source), bad_row, progress, source.stat().st_size)
 
-    table = pyarrow.parquet.read_table(file)
-    split = next((index for word, index in _SHARD_SPLITS if word in file.name.lower()), None)
-    if split is None:
-        raise DatasetError(f"{file}: the file's name must say its split (train, public_test or private_test)")
-    images = np.empty((len(table), SIDE_PX, SIDE_PX), np.uint8)
-    rows = np.full(len(table), UNKNOWN_ROW, np.int64)
-    for i, image in enumerate(table["image"].to_pylist()):
-        images[i] = decode_face(image["bytes"], f"{file}: row {i}")
-        if named := re.search(r"fer(\d{7})", image["path"] or ""):
-            rows[i] = int(named[1])
-    labels = table["label"].to_numpy().astype(np.int64)
-    return FaceSet(images, labels, np.full(len(table), split, np.uint8), None, rows)
+
+def _read_folder(folder: Path, bad_row: BadRow, progress: Progress | None) -> FaceSet:
+    for name in CSV_NAMES:
+        if found := sorted(folder.rglob(name)):
+            return read_source(found[0], bad_row, progress)
+    if shards := sorted(path for path in folder.rglob("*.parquet") if shard_split(path) is not None):
+        return read_parquet(shards, bad_row, progress)
+    if images := files_in_folder(folder):
+        return _read_images(images, str(folder), bad_row, progress)
+    if len(archives := sorted(folder.glob("*.zip"))) == 1:
+        return _read_zip(archives[0], bad_row, progress)
+    raise DatasetError(f"{folder}: no FER2013 in this folder; expected {ACCEPTED}")
 
 
-def decode_face(content: bytes, where: str) -> np.ndarray:
-    """Decodes one 48×48 image to grey uint8 (48, 48). The size is checked before any pixel is unpacked."""
-    from PIL import Image, UnidentifiedImageError
-
+def _read_zip(source: Path, bad_row: BadRow, progress: Progress | None) -> FaceSet:
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            if image.size != (SIDE_PX, SIDE_PX):
-                raise DatasetError(f"{where}: the image is {image.width}×{image.height} pixels, expected 48×48")
-            return np.asarray(image.convert("L"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise DatasetError(f"{where}: not a readable image ({error})") from error
+        with zipfile.ZipFile(source) as archive:
+            for member in archive.infolist():
+                if PurePosixPath(member.filename).name in CSV_NAMES:
+                    return _read_zipped_csv(archive, member, f"{source}/{member.filename}", bad_row, progress)
+            return _read_images(files_in_zip(archive, str(source)), str(source), bad_row, progress)
+    except UNPACK_ERRORS as error:
+        raise DatasetError(f"{source}: broken or locked zip ({error}); download it again") from error
+
+
+def _read_zipped_csv(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str, bad_row: BadRow, progress: Progress | None
+) -> FaceSet:
+    if member.file_size > _CSV_MAX_BYTES:
+        raise DatasetError(f"{where}: {member.file_size} bytes unpacked are more than any FER2013 has")
+    with archive.open(member) as packed, io.BufferedReader(cast("io.RawIOBase", packed), 2**20) as file:
+        return read_csv(file, where, bad_row, progress, member.file_size)
+
+
+def _read_images(images: list[FaceFile], name: str, bad_row: BadRow, progress: Progress | None) -> FaceSet:
+    faces = read_files(images, bad_row, progress)
+    if not len(faces):
+        raise DatasetError(f"{name}: no FER2013 here; expected {ACCEPTED}")
+    return faces
