@@ -24,8 +24,10 @@ START = PageEntry("pages/start.py", "Start", ":material/home:", "")
 
 PAGES = (
     START,
-    PageEntry("pages/live_camera.py", "Live camera", ":material/videocam:", "Every face in front of your webcam, as it happens."),
     PageEntry("pages/photo.py", "Photo", ":material/add_a_photo:", "Drop photos in; read every face in them."),
+    PageEntry(
+        "pages/live_camera.py", "Live camera", ":material/videocam:", "Every face in front of your webcam, as it happens."
+    ),
     PageEntry("pages/dataset.py", "Dataset", ":material/grid_view:", "See what the model learned from, and its flaws."),
     PageEntry(
         "pages/evaluation.py", "Evaluation", ":material/fact_check:", "See how often it is right, and what it mistakes."
