@@ -140,7 +140,8 @@ def write_sealed(path: Path, content: bytes) -> str:
     A kill at any moment leaves the old file or the new one, never a torn one.
     """
     seal = _SEAL.search(content)
-    assert seal is not None and seal[1] == BLANK_SEAL.encode(), "content carries no blank seal"
+    assert seal is not None, "content has no place for a seal"
+    assert seal[1] == BLANK_SEAL.encode(), "content is sealed already"
     digest = hashlib.sha256(content).hexdigest()
     sealed = content[: seal.start(1)] + digest.encode() + content[seal.end(1) :]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -150,7 +151,7 @@ def write_sealed(path: Path, content: bytes) -> str:
             file.write(sealed)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     return digest

@@ -73,9 +73,8 @@ def run(chosen: config.TrainConfig, faces: dataset.FaceSet, device: devices.Devi
         network, _ = checkpoint.load_weights(folder / checkpoint.WEIGHTS_NAME)
         export.write_onnx(folder / "resnet9.onnx", network, card)
         emit("end", reason="finished")
-    print(
-        f"Weights: {folder / 'resnet9.onnx'}\nWatch and compare runs: streamlit run streamlit_app.py, page 'Training'"
-    )
+    print(f"Weights: {folder / 'resnet9.onnx'}")
+    print("Watch and compare runs: streamlit run streamlit_app.py, page 'Training'")
     return 0
 
 

@@ -1,7 +1,6 @@
 """Fixtures that several test modules share."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -52,5 +51,5 @@ def sample_image() -> np.ndarray:
 
 
 @pytest.fixture
-def rng() -> Iterator[np.random.Generator]:
-    yield np.random.default_rng(0)
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)

@@ -29,10 +29,14 @@ def test_weights_come_back_as_they_were(saved):
     assert card.config == CONFIG.to_dict()
 
 
+def full_disk(*_: object) -> None:
+    raise OSError("disk full")
+
+
 def test_the_old_file_stays_when_writing_fails(saved, monkeypatch):
     path, network = saved
     before = path.read_bytes()
-    monkeypatch.setattr("os.replace", lambda *a: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("pathlib.Path.replace", full_disk)
     with pytest.raises(OSError, match="disk full"):
         checkpoint.save_weights(path, ResNet9(4), train.make_card(CONFIG, network, 1, 0.6))
     assert path.read_bytes() == before

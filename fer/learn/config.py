@@ -124,7 +124,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if f.type is bool:
             group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=help_text)
         else:
-            group.add_argument(flag, type=f.type, choices=f.metadata.get("choices"), default=None, help=help_text)  # type: ignore[arg-type]
+            group.add_argument(flag, type=f.type, choices=f.metadata.get("choices"), default=None, help=help_text)
 
 
 def from_arguments(arguments: argparse.Namespace) -> TrainConfig:

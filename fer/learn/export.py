@@ -6,6 +6,7 @@ and softmax with temperature are inside, so the app cannot get them wrong.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -30,7 +31,7 @@ class _Graph:
         self.weights: list[onnx.TensorProto] = []
         self.weights_dtype = weights_dtype
 
-    def add(self, kind: str, *inputs: str, output: str | None = None, **attributes: object) -> str:
+    def add(self, kind: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
         output = output or f"{kind.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
         return output
@@ -75,8 +76,8 @@ def build_onnx(network: ResNet9, card: ModelCard, weights_dtype: type[np.floatin
     size = card.input_size_px
     x = graph.add("Cast", "faces", to=TensorProto.FLOAT)
     x = graph.add("Reshape", x, graph.constant("shape", np.array([-1, 1, size, size])))
-    x = graph.add("Mul", x, graph.constant("gain", np.float32([1 / (255 * card.std)])))
-    x = graph.add("Sub", x, graph.constant("offset", np.float32([card.mean / card.std])))
+    x = graph.add("Mul", x, graph.constant("gain", np.array([1 / (255 * card.std)], np.float32)))
+    x = graph.add("Sub", x, graph.constant("offset", np.array([card.mean / card.std], np.float32)))
     x = graph.conv_block("conv1", network.conv1, x)
     x = graph.conv_block("conv2", network.conv2, x)
     inner = graph.conv_block("res1.0", network.res1[0], x)  # type: ignore[arg-type]

@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +54,7 @@ def fit(
     augment = Augmenter(train_images, config, MEAN, STD)
 
     network = model.build(config.width, config.dropout, config.seed)
-    network = network.to(on_device, memory_format=torch.channels_last)
+    network = network.to(on_device).to(memory_format=torch.channels_last)
     if config.compile:
         network.compile()
     optimizer = make_optimizer(network, config)
@@ -163,7 +162,7 @@ def fit(
         )
         if not math.isfinite(train_loss + valid_loss):
             raise TrainingDivergedError(
-                f"the loss is no longer finite after epoch {epoch + 1} (training {train_loss}, validation {valid_loss}); "
+                f"after epoch {epoch + 1} the loss is not finite (training {train_loss}, validation {valid_loss}); "
                 "lower --lr-peak or set --clip-value 0.1"
             )
         if accuracy > best_accuracy:
