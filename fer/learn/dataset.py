@@ -19,10 +19,12 @@ from fer.learn.faceset import (
     FaceSet,
     Progress,
 )
+from fer.learn.summary import MAJORITIES, Summary, majorities, summary
 
 __all__ = [
     "CACHE_NAME",
     "CLASSES",
+    "MAJORITIES",
     "ORIGINAL_COUNTS",
     "SIDE_PX",
     "SPLITS",
@@ -31,12 +33,15 @@ __all__ = [
     "DatasetError",
     "FaceSet",
     "Progress",
+    "Summary",
     "data_folder",
     "difference_from_original",
     "join_votes",
+    "majorities",
     "open_cache",
     "open_faces",
     "read",
+    "summary",
     "write_cache",
 ]
 
