@@ -34,8 +34,8 @@ def choose_photos() -> list[Photo]:
         list(SOURCES),
         selection_mode="multi",
         format_func=SOURCES.__getitem__,
-        key="from",
-        bind="query-params",
+        default=[source for source in SOURCES if source == st.query_params.get("from")],
+        key="sources",
     )
     chosen = [Photo(file.name, file.getvalue()) for file in files[:MAX_PHOTOS]]
     if len(files) > MAX_PHOTOS:
@@ -49,7 +49,7 @@ def choose_photos() -> list[Photo]:
 
 def leave_sample() -> None:
     """Own photos take the sample's place."""
-    st.session_state["from"] = [source for source in st.session_state["from"] if source != "sample"]
+    st.session_state.sources = [source for source in st.session_state.sources if source != "sample"]
 
 
 def choose_settings(unsure_below: float) -> tuple[str, float]:
@@ -75,12 +75,6 @@ def choose_settings(unsure_below: float) -> tuple[str, float]:
     return detector or "yunet", threshold / 100
 
 
-@st.cache_resource(show_spinner=False, scope="session", max_entries=2 * MAX_PHOTOS)
-def read(digest: str, detector: str, turn_deg: int, _photo: Photo) -> Reading:
-    """A photo's reading, kept by content, so that moving the threshold finds no face anew."""
-    return photos.read(_photo, resources.recognizer(detector), turn_deg)
-
-
 def read_all(chosen: list[Photo], detector: str) -> list[tuple[Photo, Reading]]:
     """Reads every photo with a progress bar; a photo that is refused gets its message and the others go on."""
     from fer.see.images import ImageError
@@ -90,7 +84,7 @@ def read_all(chosen: list[Photo], detector: str) -> list[tuple[Photo, Reading]]:
         if time.monotonic() - start_s > SLOW_S:
             place.progress(number / len(chosen), f"Reading photo {number + 1} of {len(chosen)}")
         try:
-            readings.append((photo, read(photo.digest, detector, turn_of(photo), photo)))
+            readings.append((photo, resources.reading(photo, detector, turn_of(photo))))
         except ImageError as error:
             refused(f"{photo.name} cannot be read", str(error))
     place.empty()
@@ -137,7 +131,7 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
     st.subheader(photo.name, anchor=False)
     st.caption(f"{reading.width_px} × {reading.height_px} px · {count} face{'' if count == 1 else 's'}{turned}")
     # One or two faces fit beside the photo; more go below it in a grid.
-    picture, beside = st.columns([3, 2], gap="medium") if count <= 2 else (st.container(), st.container())
+    picture, beside = st.columns([11, 9], gap="medium") if count <= 2 else (st.container(), st.container())
     picture.image(
         photos.annotated_preview(reading, threshold),
         output_format="JPEG",
@@ -148,30 +142,32 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
             st.html(photos.face_cards(reading, threshold))
         else:
             show_no_face(photo, reading, key)
-        with st.container(horizontal=True):
-            show_photo_buttons(photo, reading, threshold, key)
-            if alone and count:
+        with st.container(horizontal=True, gap="small"):
+            if count:
+                show_png_download(photo, reading, threshold, key)
+            if count and alone:
                 show_table_downloads([(photo, reading)], threshold)
+            st.button(
+                "Turn",
+                icon=":material/rotate_left:",
+                key=f"turn-left-{key}",
+                on_click=turn,
+                args=(photo, 90),
+                help="By 90° to the left. The photo is read anew.",
+            )
 
 
-def show_photo_buttons(photo: Photo, reading: Reading, threshold: float, key: str) -> None:
-    if reading.predictions:
-        st.download_button(
-            "Annotated PNG",
-            lambda: photos.annotated_png(photo, reading, threshold),
-            photos.png_name(photo),
-            "image/png",
-            icon=":material/download:",
-            key=f"png-{key}",
-            on_click="ignore",
-        )
-    st.button(
-        "Turn",
-        icon=":material/rotate_left:",
-        key=f"turn-left-{key}",
-        on_click=turn,
-        args=(photo, 90),
-        help="By 90° to the left. The photo is read anew.",
+def show_png_download(photo: Photo, reading: Reading, threshold: float, key: str) -> None:
+    """The photo in full size; drawn when the button is pressed."""
+    st.download_button(
+        "PNG",
+        lambda: photos.annotated_png(photo, reading, threshold),
+        photos.png_name(photo),
+        "image/png",
+        icon=":material/image:",
+        key=f"png-{key}",
+        on_click="ignore",
+        help="The photo in full size with its boxes and labels.",
     )
 
 
@@ -185,7 +181,7 @@ def show_no_face(photo: Photo, reading: Reading, key: str) -> None:
             "Try a closer or brighter photo, or turn it.",
         )
         return
-    empty_state("🔄", "No face found as it lies", f"Turned by {reading.suggested_deg}° there is one. Shall it be turned?")
+    empty_state("🔄", "No face found as it lies", f"Turned by {reading.suggested_deg}° it shows one. Turn it?")
     st.button(
         f"Turn by {reading.suggested_deg}°",
         icon=":material/rotate_left:",

@@ -1,13 +1,39 @@
 """Start page: what this is, how to begin, what it cannot do, and the model card in plain words."""
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from fer.card import ModelCard
-from webui import resources
+from webui import photos, resources
 from webui.card_words import card_facts, card_tiles
 from webui.navigation import PAGES, START
-from webui.states import PRIVATE, class_chips, page_head, refused, tiles
+from webui.photos import Photo
+from webui.states import PRIVATE, class_chips, facts, page_head, refused, tiles
+
+LIMITS = (
+    (
+        "Know what someone feels",
+        "People smile when sad and frown when they think. It names the look of a face in one picture, "
+        "never a feeling, an intention or a character.",
+    ),
+    (
+        "Be right every time",
+        "People who looked at faces of its training set agreed with the labels on about two of three "
+        "(Goodfellow et al. 2013). Fear, sadness and anger are often mixed up.",
+    ),
+    (
+        "Be fair to everyone",
+        "It learned from web photos of 2013. Age, skin, glasses, beards, light and culture change its "
+        "answers, and nobody has measured by how much.",
+    ),
+    (
+        "Judge people",
+        "Do not decide about anybody with it: not at work, in school, in court or about health. "
+        "The EU's AI Act forbids reading emotions at work and in schools.",
+    ),
+)
+SAMPLE = Photo(resources.SAMPLE.name, resources.sample_bytes())
 
 
 def show_hero() -> DeltaGenerator:
@@ -22,13 +48,15 @@ def show_hero() -> DeltaGenerator:
         class_chips()
         with st.container(key="begin", horizontal=True):
             st.page_link("pages/photo.py", label="Try a photo", icon=":material/add_a_photo:")
-            st.page_link("pages/photo.py", label="Use the sample", query_params={"sample": "true"})
+            st.page_link("pages/photo.py", label="Use the sample", query_params={"from": "sample"})
         st.caption(f":material/lock: {PRIVATE}")
     place = picture.empty()
-    place.image(
-        resources.sample_bytes(), caption=resources.SAMPLE_CREDIT, width="stretch", alt="Portrait of an astronaut, smiling"
-    )
+    show_sample(place, SAMPLE.content)
     return place
+
+
+def show_sample(place: DeltaGenerator, picture: bytes | np.ndarray) -> None:
+    place.image(picture, caption=resources.SAMPLE_CREDIT, width="stretch", alt="Portrait of a smiling astronaut")
 
 
 def show_pages() -> None:
@@ -44,28 +72,21 @@ def show_pages() -> None:
 
 def show_limits() -> None:
     st.subheader("What it cannot do", anchor=False)
-    tiles(
-        [
-            ("", "Know what someone feels", "People smile when sad and frown when they think. It names the look of a "
-             "face in one picture, never a feeling, an intention or a character."),
-            ("", "Be right every time", "People who looked at its training faces agreed with the labels on about two of "
-             "three (Goodfellow et al. 2013). Fear, sadness and anger are often mixed up."),
-            ("", "Be fair to everyone", "It learned from web photos of 2013. Age, skin, glasses, beards, light and "
-             "culture change its answers, and nobody has measured by how much."),
-            ("", "Judge people", "Do not decide about anybody with it: not at work, in school, in court or about "
-             "health. The EU's AI Act forbids reading emotions at work and in schools."),
-        ]
-    )  # fmt: skip
+    tiles([("", heading, words) for heading, words in LIMITS])
 
 
 def show_model(card: ModelCard) -> None:
     st.subheader("The model, in plain words", anchor=False)
     tiles(card_tiles(card))
-    st.table(card_facts(card), border="horizontal")
+    facts(card_facts(card))
     st.download_button(
-        "Model card as JSON", card.to_json(), "model_card.json", "application/json",
-        icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
+        "Model card as JSON",
+        card.to_json(),
+        "model_card.json",
+        "application/json",
+        icon=":material/download:",
+        on_click="ignore",
+    )
 
 
 sample_place = show_hero()
@@ -78,3 +99,5 @@ except resources.load_errors() as error:
     refused("The model cannot be loaded", str(error))
 else:
     show_model(recognizer.card)
+    reading = resources.reading(SAMPLE)
+    show_sample(sample_place, photos.annotated_preview(reading, recognizer.card.unsure_below))

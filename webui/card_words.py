@@ -18,8 +18,11 @@ def card_tiles(card: ModelCard) -> list[tuple[str, str, str]]:
         _accuracy_tile(card),
         (percent(card.unsure_below), "Says 'unsure' below this", "A slider on each page moves it."),
         (f"{card.parameters / 1e6:.1f} million", "Numbers learned", card.architecture),
-        (f"{card.input_size_px} × {card.input_size_px}", "Pixels of a face it looks at",
-         "Each face is cut out, made grey and shrunk to this size, as in the training set."),
+        (
+            f"{card.input_size_px} × {card.input_size_px}",
+            "Pixels of a face it looks at",
+            "Each face is cut out, made grey and shrunk to this size, as in the training set.",
+        ),
     ]
 
 
@@ -30,7 +33,7 @@ def card_facts(card: ModelCard) -> dict[str, str]:
         "How it was made and checked": card.protocol,
         "Accuracy where choices were made": _split_words(card, _CHOSEN_ON),
         "Accuracy on faces kept to the end": _split_words(card, _TEST),
-        "Confidence": f"Calibrated with temperature {card.temperature:.2f}: of faces given 70 %, about 70 % should be right.",
+        "Confidence": f"Calibrated, temperature {card.temperature:.2f}: of faces given 70 %, about 70 % should be right.",
         "Name, date, code": " · ".join(part for part in (card.name, card.created[:10], card.commit[:10]) if part),
         "Licence": card.licence,
     }
@@ -41,7 +44,11 @@ def _accuracy_tile(card: ModelCard) -> tuple[str, str, str]:
     figures = card.metrics.get(_TEST, {})
     if "accuracy" not in figures:
         return ("–", "Not tested yet", "These weights have not been read against the test faces.")
-    return (percent(figures["accuracy"]), "Right on faces it never saw", f"{_interval_words(figures)}FER2013's PrivateTest, read once.")
+    return (
+        percent(figures["accuracy"]),
+        "Right on faces it never saw",
+        f"{_interval_words(figures)}FER2013's PrivateTest, read once.",
+    )
 
 
 def _split_words(card: ModelCard, split: str) -> str:

@@ -28,7 +28,9 @@ def probability_bars(probabilities: np.ndarray) -> str:
     if probabilities.shape != (len(CLASSES),):
         raise ValueError(f"expected {len(CLASSES)} probabilities, got shape {probabilities.shape}")
     best = int(probabilities.argmax())
-    rows = (_bar(name, float(share), i == best) for i, (name, share) in enumerate(zip(CLASSES, probabilities, strict=True)))
+    rows = (
+        _bar(name, float(share), i == best) for i, (name, share) in enumerate(zip(CLASSES, probabilities, strict=True))
+    )
     return f'<dl class="bars">{"".join(rows)}</dl>'
 
 

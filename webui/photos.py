@@ -21,6 +21,8 @@ from fer.emotions import COLORS, EMOJI, UNSURE
 from webui.charts import percent, probability_bars
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from fer.see.faces import Face, Prediction
     from fer.see.recognize import Recognizer
 
@@ -67,6 +69,8 @@ class Reading:
 
 def read(photo: Photo, recognizer: "Recognizer", turn_deg: int = 0) -> Reading:
     """Finds and reads every face. Raises ImageError for a file that is refused."""
+    from PIL import Image
+
     image = open_turned(photo, turn_deg)
     predictions = tuple(recognizer.predict(image))
     height, width = image.shape[:2]
@@ -76,7 +80,7 @@ def read(photo: Photo, recognizer: "Recognizer", turn_deg: int = 0) -> Reading:
         height,
         predictions,
         turn_deg,
-        preview=_jpeg(image, _PREVIEW_PX),
+        preview=_jpeg(Image.fromarray(image), _PREVIEW_PX),
         crops=tuple(_crop(image, framing[p.face.detector].crop(p.face.box)) for p in predictions),
     )
 
@@ -142,6 +146,7 @@ def summary(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> l
 def tables(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> tuple[str, str]:
     """Every face of every photo as CSV and as JSON."""
     import json
+
     rows = [{"photo": photo.name, "label": p.label} for photo, r in readings for p in r.judged(unsure_below)]
     return "photo,label\n", json.dumps(rows)
 
@@ -163,7 +168,8 @@ def _face_card(number: int, prediction: "Prediction", crop: bytes) -> str:
     data = base64.b64encode(crop).decode()
     return (
         f'<li class="face" style="--class-color:{COLORS.get(label, "#808080")}">'
-        f'<figure><img src="data:image/jpeg;base64,{data}" alt="Face {number}"><figcaption>{number}</figcaption></figure>'
+        f'<figure><img src="data:image/jpeg;base64,{data}" alt="Face {number}">'
+        f"<figcaption>{number}</figcaption></figure>"
         f'<div><div class="verdict"><span><span aria-hidden="true">{emoji}</span> {escape(label)}</span>'
         f'<span class="confidence">{percent(prediction.confidence)}</span></div>{hint}'
         f"{probability_bars(prediction.probabilities)}</div></li>"
@@ -180,14 +186,14 @@ def _crop(image: np.ndarray, box: tuple[float, float, float, float]) -> bytes:
     from PIL import Image
 
     left, top, right, bottom = (round(value) for value in box)
-    return _jpeg(np.array(Image.fromarray(image).crop((left, top, max(right, left + 1), max(bottom, top + 1)))), _CROP_PX)
+    patch = Image.fromarray(image).crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+    return _jpeg(patch, _CROP_PX)
 
 
-def _jpeg(image: np.ndarray, longest_px: int) -> bytes:
-    from PIL import Image
+def _jpeg(picture: "Image", longest_px: int) -> bytes:
+    from PIL.Image import Resampling
 
-    picture = Image.fromarray(image)
-    picture.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    picture.thumbnail((longest_px, longest_px), Resampling.LANCZOS, reducing_gap=2.0)
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=90)
     return file.getvalue()

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from webui import photos
+from webui.photos import Photo, Reading
+
 if TYPE_CHECKING:
     from fer.see.recognize import Recognizer
 
@@ -16,22 +19,51 @@ SAMPLE = Path(__file__).parents[1] / "fer" / "weights" / "sample.jpg"
 SAMPLE_CREDIT = "Eileen Collins, NASA astronaut. Photo: NASA, public domain."
 
 
-@st.cache_resource(show_spinner=False, scope="session", max_entries=4)
 def recognizer(detector: str = "yunet") -> "Recognizer":
-    """The shipped weights behind a detector of fer.see.detect.DETECTORS.
+    """The session's weights (shipped, unless a run's were chosen) behind a detector of fer.see.detect.DETECTORS.
 
     One for each session, because detectors keep state and are not for two threads at once.
     Raises WeightsError or DetectorError where a file is refused.
     """
+    return _recognizer(detector, session_weights())
+
+
+@st.cache_resource(show_spinner=False, scope="session", max_entries=4)
+def _recognizer(detector: str, weights: str | None) -> "Recognizer":
     from fer import Recognizer
 
-    return Recognizer(detector=detector)
+    return Recognizer(weights, detector)
+
+
+def session_weights() -> str | None:
+    """The weights file that this session chose on the training page; None is the shipped one."""
+    return st.session_state.get("weights")
+
+
+def use_weights(path: str | None) -> None:
+    """Swaps the network of this session: a path of a sealed ONNX file, or None for the shipped one."""
+    st.session_state["weights"] = path
+    _recognizer.clear()
+    _reading.clear()
 
 
 @st.cache_data(show_spinner=False)
 def sample_bytes() -> bytes:
     """The sample photo's file as it lies in the repository."""
     return SAMPLE.read_bytes()
+
+
+def reading(photo: Photo, detector: str = "yunet", turn_deg: int = 0) -> Reading:
+    """What is in the photo, kept for this session by content: a threshold that moves finds no face anew.
+
+    Raises ImageError for a file that is refused, and what `recognizer` raises.
+    """
+    return _reading(photo.digest, detector, turn_deg, session_weights(), photo)
+
+
+@st.cache_resource(show_spinner=False, scope="session", max_entries=100)
+def _reading(digest: str, detector: str, turn_deg: int, weights: str | None, _photo: Photo) -> Reading:
+    return photos.read(_photo, recognizer(detector), turn_deg)
 
 
 def load_errors() -> tuple[type[Exception], ...]:

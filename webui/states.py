@@ -43,8 +43,10 @@ def no_dataset() -> None:
         "Everything else works without it. To browse the faces of FER2013, fetch the set once:",
     )
     st.code("python scripts/prepare.py --download", language="bash")
-    st.caption("Already have fer2013.csv, icml_face_data.csv, the image folders or Parquet? Name it: "
-               "`python scripts/prepare.py PATH`. The folder is `data/`, or the one that `FER_DATA` names.")
+    st.caption(
+        "Already have fer2013.csv, icml_face_data.csv, the image folders or Parquet? Name it: "
+        "`python scripts/prepare.py PATH`. The folder is `data/`, or the one that `FER_DATA` names."
+    )
 
 
 def class_chips() -> None:
@@ -59,6 +61,12 @@ def class_chips() -> None:
 def tiles(items: list[tuple[str, str, str]]) -> None:
     """Equal tiles that wrap: (big figure or '', heading, words), all plain text."""
     st.html('<div class="tiles">' + "".join(_tile(*item) for item in items) + "</div>")
+
+
+def facts(items: dict[str, str]) -> None:
+    """Headings beside their words in two columns, one above the other on a phone; plain text."""
+    rows = "".join(f"<div><dt>{escape(heading)}</dt><dd>{escape(words)}</dd></div>" for heading, words in items.items())
+    st.html(f'<dl class="facts">{rows}</dl>')
 
 
 def _tile(figure: str, heading: str, words: str) -> str:
