@@ -2,42 +2,157 @@
 
 import os
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
-from streamlit_webrtc import WebRtcMode, webrtc_streamer
+from streamlit_webrtc import WebRtcMode, WebRtcStreamerContext, webrtc_streamer
 
-from webui import live_stream, live_view
-from webui.live_stream import Viewer
-from webui.states import page_head
+from fer.see.live import LiveSettings
+from webui import live_stream, live_trouble, live_view
+from webui.live_stream import NoSeatError, Seats, Viewer
+from webui.resources import load_errors
+from webui.states import LIMITS, empty_state, page_head, refused
 
-if "live_viewer" not in st.session_state:
-    st.session_state["live_viewer"] = Viewer()
-viewer: Viewer = st.session_state["live_viewer"]
-
-page_head("Live camera", "Every face in front of your webcam, with the expression it shows.")
-st.html("webui/live.css")
-picture, beside = st.columns([3, 2], gap="medium")
-with picture:
-    context = webrtc_streamer(
-        key=f"live-{viewer.attempt}",
-        mode=WebRtcMode.SENDRECV,
-        rtc_configuration={"iceServers": live_stream.ice_servers(os.environ, {})},
-        media_stream_constraints=live_stream.constraints(640, 480, 15),
-        video_processor_factory=partial(viewer.open, live_stream.model(), live_stream.seats()),
-        async_processing=True,
-        video_html_attrs={"autoPlay": True, "controls": False, "muted": True, "style": {"width": "100%"}},
-    )
+STYLE = Path(live_view.__file__).with_name("live.css")
+PANEL_EVERY_S = 0.4
+STATUS_EVERY_S = 1.0
+DETECTORS = {"yunet": "YuNet", "haar": "Haar"}
+SIZES = {"320 × 240": (320, 240), "640 × 480": (640, 480), "1280 × 720": (1280, 720)}
+RATES = (5, 10, 15, 24, 30)
+PRIVATE = (
+    "The picture goes to the machine that runs this app, is looked at and forgotten. Nothing is stored unless "
+    "you press a button that says so, and no sound is taken."
+)
 
 
-def panel() -> None:
+def choose_settings(unsure_below: float) -> tuple[LiveSettings, dict]:
+    """The sidebar: what changes at once, and what to ask of the camera. unsure_below: the model card's."""
+    with st.sidebar:
+        mirror = st.toggle("Mirror", True, help="Show the picture as a mirror would.")
+        landmarks = st.toggle("Show landmarks", False, help="Eyes, nose and mouth corners, where YuNet sees them.")
+        threshold = st.slider("Say 'unsure' below", 0, 100, round(100 * unsure_below), format="%d %%")
+        smoothing = st.slider(
+            "Smoothing", 0.0, 1.0, 0.2, 0.05, format="%.2f s",
+            help="Over how long expressions are averaged. At 0 every frame speaks for itself and labels flicker.",
+        )  # fmt: skip
+        detector = st.segmented_control(
+            "Face detector", list(DETECTORS), default="yunet", required=True, format_func=DETECTORS.__getitem__
+        )
+        st.caption("For the next start of the camera:")
+        size = st.selectbox("Resolution", list(SIZES), index=1, help="Larger pictures find faces further away, slower.")
+        rate = st.select_slider("Frames a second, at most", RATES, 15, help="More than 15 may shrink the picture.")
+    settings = LiveSettings(detector or "yunet", mirror, landmarks, threshold / 100, smoothing)
+    return settings, live_stream.constraints(*SIZES[size], rate)
+
+
+def open_camera(viewer: Viewer, seats: Seats, constraints: dict) -> WebRtcStreamerContext | None:
+    """The stream's component; None where all seats are taken."""
+    servers = {"iceServers": live_stream.ice_servers(os.environ, live_stream.secrets())}
+    if seats.full and not viewer.running:
+        return None
+    try:
+        return webrtc_streamer(
+            key=f"live-{viewer.attempt}",
+            mode=WebRtcMode.SENDRECV,
+            rtc_configuration=servers,
+            media_stream_constraints=constraints,
+            # Called on one of streamlit-webrtc's threads, where st.* is out of reach.
+            video_processor_factory=partial(viewer.open, live_stream.model(), seats),
+            async_processing=True,  # without it the delay grows to seconds under load
+            video_html_attrs={"autoPlay": True, "controls": False, "muted": True, "style": {"width": "100%"}},
+            translations=live_trouble.TRANSLATIONS,
+        )
+    except NoSeatError:  # somebody took the last seat between this page's paint and the press of its button
+        viewer.attempt += 1
+        return None
+
+
+def show_status(viewer: Viewer, context: WebRtcStreamerContext) -> None:
+    """One notice where something is wrong."""
+    browser = live_trouble.ask_browser("camera-state")
+    notice = live_trouble.diagnose(browser, viewer.stream(context.state.playing, context.state.signalling))
+    if notice is not None:
+        live_trouble.show(notice)
+
+
+def show_panel(viewer: Viewer) -> None:
+    """Figures, a row a face, the last minute. Runs several times a second: plain HTML, no charts."""
     session = viewer.session
     if session is None:
-        st.write("Press START")
+        empty_state("🎥", "Nothing to see yet", "Press Start camera and allow the browser to use it.")
         return
-    st.html(live_view.figures(session.stats()))
-    st.html(live_view.face_rows(session.tracks()))
+    st.html(live_view.figures(session.stats()) + live_view.face_rows(session.tracks() if viewer.running else []))
     st.html(live_view.timeline(session.timeline()) + live_view.legend())
+    if session.recording is not None:
+        st.html(live_view.recording_sign(session.recording))
 
 
+def show_buttons(viewer: Viewer) -> None:
+    """Snapshot and recording, both only while the camera runs."""
+    on = viewer.session is not None and viewer.session.recording is not None
+    with st.container(horizontal=True):
+        st.download_button(
+            "Snapshot", partial(live_stream.snapshot_png, viewer), "snapshot.png", "image/png",
+            icon=":material/photo_camera:", disabled=not viewer.running, on_click="ignore",
+            help="Save the picture as it is shown now, with its boxes.",
+        )  # fmt: skip
+        if on:
+            st.button("Stop recording", icon=":material/stop_circle:", type="primary", on_click=viewer.stop_recording)
+        else:
+            st.button("Record", icon=":material/fiber_manual_record:", disabled=not viewer.running,
+                      on_click=viewer.start_recording,
+                      help="Keep times, boxes and probabilities (no pictures) in memory.")  # fmt: skip
+
+
+def show_recording(viewer: Viewer) -> None:
+    """The last recording: shares of time, timeline, CSV."""
+    recording = viewer.recording
+    if recording is None:
+        return
+    samples = recording.samples()
+    st.subheader(f"Recording of {recording.duration_s:.0f} seconds", anchor=False)
+    if rows := live_view.share_rows(samples):
+        st.dataframe(rows, hide_index=True)
+        st.html(live_view.timeline(samples, span_s=None) + live_view.legend())
+    else:
+        st.caption("No face was seen.")
+    with st.container(horizontal=True):
+        st.download_button("CSV", partial(live_stream.recording_csv, recording), "recording.csv", "text/csv",
+                           icon=":material/table:", on_click="ignore")  # fmt: skip
+        st.button("Discard", icon=":material/delete:", on_click=viewer.discard_recording)
+
+
+def show_full(seats: Seats) -> None:
+    live_trouble.show(live_trouble.seats_full(seats.taken, seats.limit))
+    st.button("Try again", icon=":material/refresh:")
+
+
+viewer = live_stream.viewer()
+page_head("Live camera", "Every face in front of your webcam, with the expression it shows.")
+st.html(STYLE)
+try:
+    settings, constraints = choose_settings(live_stream.model().card.unsure_below)
+    seats = live_stream.seats()
+    viewer.change(settings)
+    notices = st.container()
+    picture, beside = st.columns([3, 2], gap="medium")
+    with picture:
+        context = open_camera(viewer, seats, constraints)
+except (*load_errors(), ValueError) as error:
+    refused("The live camera cannot start", str(error))
+    st.stop()
+with notices:
+    if context is None:
+        show_full(seats)
+        st.stop()
+    active = context.state.playing or context.state.signalling
+    st.fragment(show_status, run_every=STATUS_EVERY_S if active else None)(viewer, context)
+if not viewer.running:
+    viewer.stop_recording()
+with picture:
+    show_buttons(viewer)
+    st.caption(f":material/lock: {PRIVATE}")
 with beside:
-    st.fragment(panel, run_every=0.4 if context.state.playing else None)()
+    st.fragment(show_panel, run_every=PANEL_EVERY_S if active else None)(viewer)
+show_recording(viewer)
+st.caption(LIMITS)

@@ -5,6 +5,7 @@ Nothing here draws on the page. `FrameProcessor` runs on streamlit-webrtc's thre
 
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import streamlit as st
 from streamlit_webrtc import VideoProcessorBase
 
 from fer.see.live import LiveSession, LiveSettings
+from webui.live_trouble import Stream
 
 if TYPE_CHECKING:
     from fer.see.faces import Prediction
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from fer.see.timeline import Recording
 
 SEATS_VARIABLE = "FER_MAX_LIVE_SESSIONS"
+_GAVE_UP_S = 5.0
+_VIEWER_KEY = "live_viewer"
 
 
 class NoSeatError(Exception):
@@ -103,12 +107,53 @@ def make_analyse(recognizer: "Recognizer") -> Callable[[np.ndarray, LiveSettings
 
 @dataclass(slots=True)
 class Viewer:
-    """What one browser tab has: its settings, its running or last session, its last recording."""
+    """What one browser tab has: its settings, its running or last session, its last recording.
+
+    attempt: part of the component's key; a new number gives a fresh component.
+    """
 
     settings: LiveSettings = field(default_factory=LiveSettings)
     session: LiveSession | None = None
     recording: "Recording | None" = None
-    attempt: int = 0  # part of the component's key: a new number gives a fresh component
+    attempt: int = 0
+    _connecting_since_s: float | None = None
+    _failed: bool = False
+
+    @property
+    def running(self) -> bool:
+        return self.session is not None and not self.session.closed
+
+    def stream(self, playing: bool, signalling: bool) -> Stream:
+        """What is known of the stream now. playing, signalling: as streamlit-webrtc has them."""
+        now_s = time.monotonic()
+        if playing:
+            self._connecting_since_s, self._failed = None, False
+        elif signalling and self._connecting_since_s is None:
+            self._connecting_since_s, self._failed = now_s, False
+        elif not signalling and self._connecting_since_s is not None:
+            # A visitor who presses 'Stop' at once has not failed; ICE gives up after some 15 s.
+            self._failed = now_s - self._connecting_since_s > _GAVE_UP_S
+            self._connecting_since_s = None
+        connecting_s = now_s - self._connecting_since_s if self._connecting_since_s is not None else 0.0
+        if self.session is None:
+            return Stream(playing, connecting_s, self._failed)
+        stats = self.session.stats()
+        return Stream(
+            playing, connecting_s, self._failed, stats.frames, stats.silent_s, self.session.closed, stats.error
+        )
+
+    def start_recording(self) -> None:
+        if self.session is not None:
+            self.recording = None
+            self.session.start_recording()
+
+    def stop_recording(self) -> None:
+        """Takes the recording over from the session; the session may have ended by itself."""
+        if self.session is not None and self.session.recording is not None:
+            self.recording = self.session.stop_recording()
+
+    def discard_recording(self) -> None:
+        self.recording = None
 
     def change(self, settings: LiveSettings) -> None:
         self.settings = settings
@@ -122,6 +167,29 @@ class Viewer:
         seats.take()
         self.session = LiveSession(make_analyse(recognizer), self.settings, on_close=seats.give)
         return FrameProcessor(self.session)
+
+
+def viewer() -> Viewer:
+    """This tab's viewer; every tab is a session of its own."""
+    if _VIEWER_KEY not in st.session_state:
+        st.session_state[_VIEWER_KEY] = Viewer()
+    return st.session_state[_VIEWER_KEY]
+
+
+def snapshot_png(viewer: Viewer) -> bytes:
+    """The picture as it is shown now, as PNG; b"" where the camera has stopped meanwhile."""
+    import cv2
+
+    picture = viewer.session.snapshot() if viewer.session is not None else None
+    if picture is None:
+        return b""
+    return cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+def recording_csv(recording: "Recording") -> bytes:
+    from fer.see.timeline import to_csv
+
+    return to_csv(recording.samples())
 
 
 class FrameProcessor(VideoProcessorBase):
@@ -138,6 +206,14 @@ class FrameProcessor(VideoProcessorBase):
 
     def on_ended(self) -> None:
         self.session.close()
+
+
+def secrets() -> Mapping[str, Any]:
+    """.streamlit/secrets.toml; empty where there is none."""
+    try:
+        return st.secrets.to_dict()
+    except FileNotFoundError:
+        return {}
 
 
 def ice_servers(environment: Mapping[str, str], secrets: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ from html import escape
 from fer.emotions import COLORS, EMOJI, UNSURE
 from fer.see.live import LiveStats
 from fer.see.overlay import identity_color
-from fer.see.timeline import Sample, label_seconds, label_spans
+from fer.see.timeline import Recording, Sample, label_seconds, label_spans
 from fer.see.track import Track
 from webui.charts import percent, probability_bars
 
@@ -28,7 +28,7 @@ def _row(track: Track) -> str:
     emoji = EMOJI.get(track.label, "❔")
     return (
         f'<li style="border-left-color:{identity_color(track.identity)}"><div class="live-verdict">'
-        f'<b>{track.identity}</b><span>{emoji} {escape(track.label)}</span>'
+        f"<b>{track.identity}</b><span>{emoji} {escape(track.label)}</span>"
         f'<span class="confidence">{percent(track.prediction.confidence)}</span></div>'
         f"{probability_bars(track.prediction.probabilities)}</li>"
     )
@@ -80,6 +80,11 @@ def legend() -> str:
     """The colours of the timeline."""
     names = "".join(f'<li><i style="background:{color}"></i>{name}</li>' for name, color in COLORS.items())
     return f'<ul class="live-legend">{names}<li><i style="background:{UNSURE_COLOR}"></i>{UNSURE}</li></ul>'
+
+
+def recording_sign(recording: Recording) -> str:
+    """Says that a recording is on; shown as long as it is."""
+    return f'<p class="live-record" role="status">Recording, {recording.duration_s:.0f} s</p>'
 
 
 def share_rows(samples: Sequence[Sample]) -> list[dict[str, str | int | float]]:
