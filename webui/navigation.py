@@ -32,4 +32,5 @@ PAGES = (
     PageEntry(
         "pages/evaluation.py", "Evaluation", ":material/fact_check:", "See how often it is right, and what it mistakes."
     ),
+    PageEntry("pages/training.py", "Training", ":material/monitoring:", "Watch a network learn, and compare runs."),
 )

@@ -1,6 +1,7 @@
 """Says whether the process that writes a run is still alive, also from another machine. Standard library only."""
 
 import contextlib
+import functools
 import json
 import logging
 import math
@@ -92,6 +93,7 @@ def read_heartbeat(path: Path) -> dict[str, Any] | None:
         return None
 
 
+@functools.cache
 def machine_id() -> str:
     """Names the space in which a process number means something: host, boot and, in a container, its process space."""
     parts = [socket.gethostname()]

@@ -1,0 +1,118 @@
+"""Training: watch runs grow, compare them, and where the operator allows it start, stop and resume them."""
+
+import streamlit as st
+
+from fer.learn.dataset import data_folder
+from webui import training_charts as charts
+from webui import training_launch as launch
+from webui import training_views as views
+from webui.states import empty_state, page_head
+from webui.training_actions import show_actions
+from webui.training_form import training_form
+from webui.training_runs import Run, State, alarms
+from webui.training_shelf import Shelf, runs_folder
+
+LOOK_EVERY_S = 1.0
+
+
+@st.cache_resource(show_spinner=False)
+def shelf(folder: str) -> Shelf:
+    """One for the server: sessions that look at the same runs read each log once."""
+    return Shelf(runs_folder())
+
+
+@st.cache_resource(show_spinner=False)
+def launcher(runs: str, data: str) -> launch.Launcher:
+    return launch.Launcher(runs_folder(), data_folder())
+
+
+def main() -> None:
+    page_head(
+        "Training",
+        "Watch a network learn: curves that grow while it trains, what it confuses, and what "
+        "changed from one run to the next.",
+    )
+    shelf_ = shelf(str(runs_folder().absolute()))
+    runs, version = shelf_.refresh(), shelf_.version
+    launcher_ = starter() if launch.allowed() else None
+    if launcher_:
+        show_starter(launcher_, has_runs=bool(runs))
+    chosen: list[Run] = []
+    if runs:
+        chosen = views.choose_runs(runs)
+    else:
+        show_none_yet()
+    watch(version, [run.name for run in chosen])
+    if chosen:
+        show_chosen(chosen, launcher_)
+    elif runs:
+        st.caption("Choose runs in the table by the box before their name.")
+    if not launcher_:
+        st.caption(
+            "Training from this page is switched off. Whoever runs the app allows it with `FER_ALLOW_TRAINING=1`."
+        )
+
+
+def show_starter(launcher_: launch.Launcher, has_runs: bool) -> None:
+    with st.expander("Start a training", icon=":material/rocket_launch:", expanded=not has_runs):
+        if name := training_form(launcher_):
+            views.choose([name])
+            st.toast(f"{name} is starting.", icon="🚀")
+    for name, words in launcher_.failures().items():
+        st.error(f"**{name}** ended badly.", icon=":material/error:")
+        st.code(words, language=None)
+        if st.button("Dismiss", key=f"training_dismiss_{name}"):
+            launcher_.forget(name)
+            st.rerun()
+
+
+def starter() -> launch.Launcher:
+    return launcher(str(runs_folder().absolute()), str(data_folder().absolute()))
+
+
+@st.fragment(run_every=LOOK_EVERY_S)
+def watch(version: int, chosen: list[str]) -> None:
+    """Moves the progress bars and looks for news; the page is drawn anew only when there is more to show than a bar,
+    so a page where nothing happens costs next to nothing."""
+    shelf_ = shelf(str(runs_folder().absolute()))
+    runs = shelf_.refresh()
+    for run in runs:
+        if run.state is State.RUNNING and run.name in chosen:
+            st.progress(run.progress, text=views.progress_words(run))
+    if shelf_.version != version:
+        st.rerun()
+
+
+def show_none_yet() -> None:
+    empty_state("🏃", "No runs yet", f"Runs appear here as soon as a training starts and writes into {runs_folder()}/.")
+    st.code(f"python scripts/train.py --preset smoke --runs {runs_folder()}", language="bash")
+
+
+def show_chosen(runs: list[Run], launcher_: launch.Launcher | None) -> None:
+    for run in runs:
+        for sentence in alarms(run):
+            st.error(f"**{run.name}**: {sentence}", icon=":material/warning:")
+    views.show_legend(runs)
+    show_actions(runs, launcher_)
+    view = st.segmented_control(
+        "View",
+        list(views.VIEWS),
+        default="Curves",
+        key="training_view",
+        required=True,
+        format_func=lambda name: f"{views.VIEWS[name]} {name}",
+        label_visibility="collapsed",
+    )
+    started = [run for run in runs if run.epochs]
+    if view == "Settings":
+        views.show_settings(runs)
+    elif not started:
+        empty_state("⏳", "The first epoch is not over yet", "Curves begin when it is.")
+    elif view in ("Curves", "Health"):
+        views.show_curves(started, charts.CURVES if view == "Curves" else charts.HEALTH, view)
+    else:
+        run = views.pick_run(started, view)
+        (views.show_confusion if view == "Confusion" else views.show_faces)(run)
+
+
+main()

@@ -1,0 +1,248 @@
+"""What a run log says, as checked values: one Run with its epochs. Knows nothing of pages or files that grow."""
+
+import contextlib
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer.emotions import CLASSES
+
+_LAST_EPOCHS = 5  # the pace of these tells the time left
+FIGURES = (
+    "lr",
+    "train_loss",
+    "valid_loss",
+    "valid_accuracy",
+    "images_per_s",
+    "elapsed_s",
+    "memory_mb",
+    "grad_norm",
+    "update_ratio",
+)
+
+
+class State(StrEnum):
+    """What became of a run; the value is the word on the page."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+
+    @property
+    def mark(self) -> str:
+        return _MARKS[self]
+
+
+_MARKS = {
+    State.RUNNING: "🟢",
+    State.FINISHED: "✅",
+    State.STOPPED: "⏸️",
+    State.INTERRUPTED: "⚡",
+    State.DIVERGED: "🔥",
+    State.FAILED: "❌",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Predictions of the fixed validation faces: rows int64 (M,) of the original file, labels int64 (M,) or None,
+    probabilities float32 (M, 7)."""
+
+    rows: np.ndarray
+    labels: np.ndarray | None
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One pass over the data. ``number`` counts from 1; a figure that the log lacks is NaN, an array None.
+
+    recall: float (7,), 0..1. confusion: int64 (7, 7), true class in the rows.
+    """
+
+    number: int
+    lr: float
+    train_loss: float
+    valid_loss: float
+    valid_accuracy: float
+    images_per_s: float
+    elapsed_s: float
+    memory_mb: float
+    grad_norm: float
+    update_ratio: float
+    recall: np.ndarray | None
+    confusion: np.ndarray | None
+    sheet: Sheet | None
+
+    @property
+    def finite(self) -> bool:
+        return math.isfinite(self.train_loss) and math.isfinite(self.valid_loss)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as far as its log goes. ``start`` is the newest start event's values, ``at_s`` when the first was written
+    (unix seconds), ``step_share`` how much of the epoch in progress is done, 0..1."""
+
+    name: str
+    folder: Path
+    state: State
+    start: dict[str, Any] = field(default_factory=dict)
+    at_s: float = math.nan
+    epochs: tuple[Epoch, ...] = ()
+    total_epochs: int = 0
+    step_share: float = 0.0
+    end: dict[str, Any] = field(default_factory=dict)
+    skipped_lines: int = 0
+
+    @property
+    def config(self) -> dict[str, Any]:
+        config = self.start.get("config")
+        return config if isinstance(config, dict) else {}
+
+    @property
+    def preset(self) -> str:
+        return str(self.config.get("preset", ""))
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch with the highest validation accuracy, the first of equals."""
+        known = [epoch for epoch in self.epochs if math.isfinite(epoch.valid_accuracy)]
+        return max(known, key=lambda epoch: epoch.valid_accuracy, default=None)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in whole epochs, over all resumes; the machine's clock has no say in it."""
+        return float(np.nansum([epoch.elapsed_s for epoch in self.epochs]))
+
+    @property
+    def progress(self) -> float:
+        """Share of all epochs that is done, 0..1."""
+        if self.state is State.FINISHED:
+            return 1.0
+        return min(1.0, (len(self.epochs) + self.step_share) / self.total_epochs) if self.total_epochs else 0.0
+
+    @property
+    def time_left_s(self) -> float:
+        """At the pace of the last epochs; NaN before the first."""
+        pace = [epoch.elapsed_s for epoch in self.epochs[-_LAST_EPOCHS:] if math.isfinite(epoch.elapsed_s)]
+        if not pace:
+            return math.nan
+        return sum(pace) / len(pace) * max(0.0, self.total_epochs - len(self.epochs) - self.step_share)
+
+
+def read_epoch(values: dict[str, Any]) -> Epoch | None:
+    """An "epoch" event's values as an Epoch, or None when they hold none."""
+    number = values.get("epoch")
+    if type(number) is not int or not 0 <= number < 10_000_000:
+        return None
+    figures = {name: _number(values.get(name)) for name in FIGURES}
+    recall = _array(values.get("recall"), (len(CLASSES),), np.float64)
+    confusion = _array(values.get("confusion"), (len(CLASSES), len(CLASSES)), np.int64)
+    return Epoch(number + 1, **figures, recall=recall, confusion=confusion, sheet=_sheet(values.get("sheet")))
+
+
+def _sheet(values: object) -> Sheet | None:
+    if not isinstance(values, dict):
+        return None
+    rows = _array(values.get("rows"), (-1,), np.int64)
+    if rows is None or not 0 < len(rows) <= 10_000:
+        return None
+    probabilities = _array(values.get("probabilities"), (len(rows), len(CLASSES)), np.float32)
+    labels = _array(values.get("labels"), (len(rows),), np.int64)
+    if labels is not None and not ((labels >= 0) & (labels < len(CLASSES))).all():
+        labels = None
+    return None if probabilities is None else Sheet(rows, labels, probabilities)
+
+
+def _number(value: object) -> float:
+    with contextlib.suppress(OverflowError):  # an integer of 400 digits is JSON too
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+    return math.nan
+
+
+def _array(value: object, shape: tuple[int, ...], dtype: type) -> np.ndarray | None:
+    try:
+        array = np.array(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    fits = array.ndim == len(shape) and all(want in (-1, got) for got, want in zip(array.shape, shape, strict=True))
+    numbers = array.dtype.kind in ("iu" if dtype is np.int64 else "iuf")
+    return array.astype(dtype) if fits and numbers else None
+
+
+def alarms(run: Run) -> list[str]:
+    """What has gone wrong with a run or is about to, in plain sentences; [] for a healthy one."""
+    found = []
+    if broken := next((epoch for epoch in run.epochs if not epoch.finite), None):
+        found.append(
+            f"The loss is not a number since epoch {broken.number}: the weights are lost from there on. "
+            "Start again with a lower learning rate or with clipped gradients."
+        )
+    elif run.state is State.DIVERGED:
+        found.append(f"The run diverged: {run.end.get('message', 'the loss is no longer a finite number')}")
+    if run.state is State.FAILED:
+        found.append(f"The run failed: {run.end.get('message', 'no reason was written')}")
+    if found or not run.epochs:
+        return found
+    last, losses = run.epochs[-1], np.array([epoch.valid_loss for epoch in run.epochs])
+    if len(losses) > 3 and np.median(losses[-3:]) > 2 * losses.min():
+        found.append("The validation loss has more than doubled since its best epoch: the run overfits or diverges.")
+    if last.update_ratio > 0.1:
+        found.append(
+            f"A step changed the weights by {last.update_ratio:.0%} of their size; about 0.1 % is healthy. "
+            "The learning rate is too high."
+        )
+    if last.grad_norm == 0:
+        found.append("The gradients are all zero: nothing is being learned any more.")
+    return found
+
+
+def duration_words(seconds: float) -> str:
+    """'42 s', '3 min 5 s', '2 h 10 min'; '–' for what is not known."""
+    if not math.isfinite(seconds):
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def differences(runs: list[Run]) -> dict[str, list[str]]:
+    """What the runs were started with and where they differ: a value for each run by the name of the setting."""
+    facts = [_facts(run) for run in runs]
+    names = list(dict.fromkeys(name for fact in facts for name in fact))
+    rows = {name: [_words(fact.get(name)) for fact in facts] for name in names}
+    return {name: row for name, row in rows.items() if len(set(row)) > 1}
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    """Every value of the start event but its time: config fields by their own name, the rest by their path."""
+    facts: dict[str, Any] = dict(run.config)
+    for key, value in run.start.items():
+        if key in ("config", "start_epoch"):
+            continue
+        if isinstance(value, dict):
+            facts |= {f"{key}: {name}": item for name, item in value.items()}
+        else:
+            facts[key] = value
+    return facts
+
+
+def _words(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    words = f"{value:g}" if isinstance(value, float) else str(value)
+    return words if len(words) <= 60 else words[:57] + "…"
