@@ -84,7 +84,9 @@ def read_csv(
         if count > MAX_FACES:
             raise DatasetError(f"{name}: more than {MAX_FACES} rows; FER2013 has {ORIGINAL_ROWS}")
         if progress:
-            progress(done_bytes, max(total_bytes, done_bytes))
+            progress(done_bytes, max(total_bytes, done_bytes + 1))
+    if progress:
+        progress(done_bytes, done_bytes)  # blank lines are not counted, so the sum may lie below the file's size
     if not rows:
         raise DatasetError(f"{name}: the file has a header but no usable row")
     whole = count == ORIGINAL_ROWS
