@@ -103,7 +103,8 @@ def turn(photo: Photo, further_deg: int) -> None:
 def show_summary(readings: list[tuple[Photo, Reading]], threshold: float) -> None:
     """A table of several photos with the downloads of all."""
     rows = photos.summary(readings, threshold)
-    st.subheader(f"{len(rows)} photos, {sum(len(reading.predictions) for _, reading in readings)} faces", anchor=False)
+    faces = sum(len(reading.predictions) for _, reading in readings)
+    st.subheader(f"{len(rows)} photos, {faces} face{'' if faces == 1 else 's'}", anchor=False)
     st.dataframe(rows, hide_index=True, height="content" if len(rows) <= 10 else 390)
     with st.container(horizontal=True):
         show_table_downloads(readings, threshold)

@@ -1,0 +1,121 @@
+"""A real server on a free port, and Chromium to look at it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+START_S = 90  # a loaded machine takes 5 s; this only ends a hopeless wait
+WAIT_MS = 60_000
+CHROMIUM_FLAGS = [
+    "--no-sandbox",  # CI runs as root, where Chromium's sandbox does not start
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+# Opened at an address below /, Streamlit's page asks for these beside it before it asks at the root.
+EXPECTED_404 = ("/_stcore/health", "/_stcore/host-config")
+
+
+def chromium_path() -> str | None:
+    """CHROMIUM, else Debian's chromium; None where there is neither."""
+    return os.environ.get("CHROMIUM") or shutil.which("chromium")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for_health(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline_s = time.monotonic() + START_S
+    while time.monotonic() < deadline_s:
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"the server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the app, started as the README says, in an empty home and without a dataset."""
+    home = tmp_path_factory.mktemp("home")
+    log = home / "server.log"
+    url = f"http://localhost:{free_port()}"
+    environment = {**os.environ, "HOME": str(home), "FER_DATA": str(home / "no-data")}
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
+    with open(log, "wb") as output:
+        process = subprocess.Popen(
+            [*command, "--server.port", url.rsplit(":", 1)[1]],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait_for_health(process, url, log)
+            yield url
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = chromium_path()
+    if path is None:
+        pytest.skip("Chromium is not here: install Debian's chromium, or name one in CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    """A fresh visitor at 1440×900. Fails the test that leaves an error in the console or asks a foreign host."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=server)
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    complaints: list[str] = []
+
+    def note_console(message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.location.get("url", "").endswith(EXPECTED_404):
+            complaints.append(message.text)
+
+    page.on("console", note_console)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: complaints.append(request.url) if is_foreign(request.url, server) else None)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def is_foreign(url: str, server: str) -> bool:
+    own = (server, server.replace("http:", "ws:"), "data:", "blob:")
+    return not url.startswith(own)

@@ -1,0 +1,95 @@
+"""Photos in, expressions out, in a real browser with the shipped weights."""
+
+import csv
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from fer.emotions import CLASSES, UNSURE
+from webui.resources import SAMPLE
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def photo_page(page: Page) -> Page:
+    page.goto("/")
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Photo").click()
+    expect(page.get_by_role("heading", level=1, name="Photo")).to_be_visible()
+    return page
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(SAMPLE.read_bytes()[:900])
+    return path
+
+
+def upload(page: Page, *paths: Path) -> None:
+    page.locator('input[type="file"]').set_input_files(paths)
+
+
+def download(page: Page, name: str) -> bytes:
+    with page.expect_download() as event:
+        page.get_by_role("button", name=name, exact=True).click()
+    return event.value.path().read_bytes()
+
+
+def test_a_photo_gives_its_face_and_label(photo_page: Page) -> None:
+    upload(photo_page, SAMPLE)
+    face = photo_page.locator(".face")
+    expect(face).to_have_count(1)
+    expect(face.locator(".verdict")).to_contain_text("happy")
+    expect(face.locator(".bars dt")).to_contain_text(list(CLASSES))
+    expect(photo_page.get_by_role("img", name="sample.jpg: 1 × happy")).to_be_visible()
+
+
+def test_downloads_hold_what_the_page_shows(photo_page: Page) -> None:
+    upload(photo_page, SAMPLE)
+    expect(photo_page.locator(".face")).to_have_count(1)
+    rows = list(csv.DictReader(io.StringIO(download(photo_page, "CSV").decode("utf-8-sig"))))
+    assert [row["label"] for row in rows] == ["happy"]
+    entries = json.loads(download(photo_page, "JSON"))
+    assert len(entries) == 1
+    picture = Image.open(io.BytesIO(download(photo_page, "PNG")))
+    assert (picture.format, picture.size) == ("PNG", Image.open(SAMPLE).size)
+
+
+def test_a_broken_file_is_named_and_the_others_are_read(photo_page: Page, broken: Path) -> None:
+    upload(photo_page, broken, SAMPLE)
+    expect(photo_page.get_by_text("broken.jpg cannot be read")).to_be_visible()
+    expect(photo_page.locator(".face")).to_have_count(1)
+
+
+def test_several_photos_get_a_table_and_one_archive(photo_page: Page, tmp_path: Path) -> None:
+    plain = tmp_path / "plain.png"
+    Image.new("RGB", (320, 240), "grey").save(plain)
+    upload(photo_page, SAMPLE, plain)
+    expect(photo_page.get_by_role("heading", name="2 photos, 1 face")).to_be_visible()
+    expect(photo_page.get_by_text("No face found")).to_be_visible()
+    with zipfile.ZipFile(io.BytesIO(download(photo_page, "All annotated photos"))) as archive:
+        assert archive.namelist() == ["01_sample_annotated.png", "02_plain_annotated.png"]
+
+
+def test_threshold_says_unsure(photo_page: Page) -> None:
+    upload(photo_page, SAMPLE)
+    verdict = photo_page.locator(".face .verdict")
+    expect(verdict).to_contain_text("happy")
+    slider = photo_page.get_by_role("slider", name="Say 'unsure' below")
+    slider.focus()
+    slider.press("End")
+    expect(verdict).to_contain_text(UNSURE)
+
+
+def test_camera_shot_is_read(photo_page: Page) -> None:
+    photo_page.get_by_text("Take one with the camera").click()
+    photo_page.get_by_role("button", name="Take Photo").click()
+    # Chromium's stand-in for a camera shows a green screen with a clock: no face.
+    expect(photo_page.get_by_role("heading", name="camera.jpg")).to_be_visible()
+    expect(photo_page.get_by_text("No face found")).to_be_visible()
