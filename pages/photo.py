@@ -7,7 +7,7 @@ import streamlit as st
 from webui import photos, resources
 from webui.charts import percent
 from webui.photos import Photo, Reading
-from webui.states import LIMITS, PRIVATE, empty_state, page_head, refused
+from webui.states import LIMITS, PRIVATE, empty_state, page_head, plain, refused
 
 MAX_PHOTOS = 40
 MAX_PHOTO_MB = 64
@@ -129,7 +129,7 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
     """One photo with its boxes, and a card for each face. key: tells its widgets from those of the same photo again."""
     count = len(reading.predictions)
     turned = f" · turned by {reading.turn_deg}°" if reading.turn_deg else ""
-    st.subheader(photo.name, anchor=False)
+    st.subheader(plain(photo.name), anchor=False)
     st.caption(f"{reading.width_px} × {reading.height_px} px · {count} face{'' if count == 1 else 's'}{turned}")
     # One or two faces fit beside the photo; more go below it in a grid.
     picture, beside = st.columns([11, 9], gap="medium") if count <= 2 else (st.container(), st.container())

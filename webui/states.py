@@ -1,5 +1,6 @@
 """What every page shares in words and looks: the style sheet, page heads, empty states, standing notes."""
 
+import re
 from html import escape
 from pathlib import Path
 
@@ -75,6 +76,11 @@ def _tile(figure: str, heading: str, words: str) -> str:
 
 
 def refused(title: str, reason: str) -> None:
-    """An error box: what failed, and the reason as the exception words it, shown as plain text."""
-    st.error(f"**{title}.**", icon=":material/error:")
+    """An error box: what failed, and the reason as the exception words it; both are shown as plain text."""
+    st.error(f"**{plain(title)}.**", icon=":material/error:")
     st.text(reason)
+
+
+def plain(text: str) -> str:
+    """The text with Markdown's marks escaped: file names and messages show as they are."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~:$&-])", r"\\\1", text)
