@@ -10,48 +10,72 @@ from fer.emotions import CLASSES
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "resnet9.onnx"
 
-_CHUNK = 64  # faces a run: bounds memory for any N; larger chunks are no faster (benchmarks/cpu.md)
+CHUNK = 64  # faces a run: bounds the memory for any N, and a larger chunk is no faster a face
 
 
 class Classifier:
-    """The network of a sealed weights file.
+    """The network of a sealed weights file. Safe to call from several threads at once.
 
     weights: path of an ONNX file that scripts/train.py wrote; None is the one that ships.
     threads: cores that one call may use; None is all of them.
 
-    Safe to call from several threads at once. Raises WeightsError where the file is refused.
+    Raises WeightsError where the file is missing, altered, or not a network of this kind.
     """
 
     def __init__(self, weights: Path | str | None = None, threads: int | None = None) -> None:
         path = WEIGHTS if weights is None else Path(weights)
         content = read_sealed(path)
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.intra_op_num_threads = threads or 0
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(content, _options(threads), ["CPUExecutionProvider"])
             self.card = ModelCard.from_json(self._session.get_modelmeta().custom_metadata_map[CARD_KEY])
+            self._check_contract()
         except KeyError as error:
             raise WeightsError(f"{path}: carries no model card. Write it anew with scripts/train.py.") from error
-        except CardError as error:
+        except (CardError, *_ORT_ERRORS) as error:
             raise WeightsError(f"{path}: {error}. Write it anew with scripts/train.py.") from error
 
     def probabilities(self, faces: np.ndarray) -> np.ndarray:
-        """faces: uint8 (N, 48, 48). Gives float32 (N, 7), calibrated, in the order of fer.emotions.CLASSES."""
-        return self._run(faces, "probabilities", len(CLASSES))
+        """Calibrated probabilities, float32 (N, 7), in the order of fer.emotions.CLASSES.
+
+        faces: grey uint8 (N, 48, 48); N may be 0. Raises ValueError for anything else.
+        """
+        return self._run("probabilities", faces)
 
     def features(self, faces: np.ndarray) -> np.ndarray:
-        """faces: uint8 (N, 48, 48). Gives the last layer's input, float32 (N, D)."""
-        return self._run(faces, "features", 0)
+        """The last layer's input, float32 (N, D). faces: as for `probabilities`."""
+        return self._run("features", faces)
 
-    def _run(self, faces: np.ndarray, output: str, width: int) -> np.ndarray:
+    def _run(self, output: str, faces: np.ndarray) -> np.ndarray:
         side = self.card.input_size_px
-        if faces.dtype != np.uint8 or faces.ndim != 3 or faces.shape[1:] != (side, side):
-            raise ValueError(f"faces must be uint8 (N, {side}, {side}), got {faces.dtype} {faces.shape}")
+        found = getattr(faces, "dtype", type(faces).__name__), getattr(faces, "shape", ())
+        if not isinstance(faces, np.ndarray) or found[0] != np.uint8 or found[1][1:] != (side, side):
+            raise ValueError(f"faces must be uint8 (N, {side}, {side}), got {found[0]} {found[1]}")
         chunks = [
-            self._session.run([output], {"faces": faces[start : start + _CHUNK]})[0]
-            for start in range(0, len(faces), _CHUNK)
+            self._session.run([output], {"faces": faces[start : start + CHUNK]})[0]
+            for start in range(0, max(len(faces), 1), CHUNK)
         ]
-        return np.concatenate(chunks) if chunks else np.empty((0, width), dtype=np.float32)
+        return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+
+    def _check_contract(self) -> None:
+        inputs = [(value.name, value.type) for value in self._session.get_inputs()]
+        outputs = {value.name: value.shape for value in self._session.get_outputs()}
+        if inputs != [("faces", "tensor(uint8)")] or not {"probabilities", "features"} <= outputs.keys():
+            raise CardError(f"takes {inputs} and gives {sorted(outputs)}, not faces to probabilities and features")
+        if outputs["probabilities"][-1] != len(CLASSES):
+            raise CardError(f"gives {outputs['probabilities'][-1]} classes, not {len(CLASSES)}")
+
+
+# onnxruntime has no common base for its errors; each of its C++ status codes is a class of its own.
+_ORT_ERRORS = tuple(
+    error
+    for name in ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")
+    if isinstance(error := getattr(onnxruntime.capi.onnxruntime_pybind11_state, name), type)
+)
+
+
+def _options(threads: int | None) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = 3
+    return options

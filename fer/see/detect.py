@@ -15,7 +15,7 @@ import numpy as np
 from fer.see.faces import Face
 from fer.see.yunet import DetectorError, YuNetGraph, best_of_overlapping
 
-__all__ = ["DETECTORS", "Detector", "DetectorError", "Haar", "YuNet", "make_detector", "shrink"]
+__all__ = ["DETECTORS", "Detector", "DetectorError", "Haar", "YuNet", "make_detector", "shrink", "suggest_turn"]
 
 DETECTORS = ("yunet", "haar")
 
@@ -23,6 +23,7 @@ FIRST_LOOK_PX = 640  # longer side; YuNet finds faces from 12 px on, so 1/50 of 
 SECOND_LOOK = 2.5  # times as large as the first
 SMALL_FACE_PX = 40  # height in the first look from which on a face is no sign of smaller ones
 OVERLAP = 0.3  # intersection over union beyond which two boxes are one face
+CLEARLY_BETTER = 1.15  # times the evidence for faces that a turned photo must show; see suggest_turn
 
 
 class Detector(Protocol):
@@ -110,6 +111,21 @@ class Haar:
             )
             for (x, y, width, height), weight in zip(np.array(boxes).tolist(), weights, strict=True)
         ]
+
+
+def suggest_turn(detector: Detector, image: np.ndarray) -> int:
+    """By how many degrees counter-clockwise (0, 90, 180, 270) to turn an image so that its faces stand upright.
+
+    A detector finds lying and hanging faces as well, but is surest of upright ones: each turn's evidence is
+    the sum of what its faces score above one half, and another turn must have clearly more than none.
+    """
+    small = shrink(image, FIRST_LOOK_PX)
+    evidence = [
+        sum(max(face.score - 0.5, 0) for face in detector.detect(np.ascontiguousarray(turned), thorough=False))
+        for turned in (np.rot90(small, quarter) for quarter in range(4))
+    ]
+    best = int(np.argmax(evidence))
+    return 90 * best if evidence[best] > evidence[0] * CLEARLY_BETTER else 0
 
 
 def shrink(image: np.ndarray, longest_px: int, enlarge: bool = False) -> np.ndarray:

@@ -1,0 +1,152 @@
+"""The command line: photos in, the expression of every face out.
+
+Exit status: 0; 2 where an input or an option is bad, with one line for each on standard error, the other
+files still done.
+"""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fer.see.recognize import Recognizer
+    from fer.see.report import Row
+
+BAD_INPUT = 2
+_SUFFIX = ".expressions.png"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; gives the exit status. arguments: None is those of the process."""
+    options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
+    try:
+        return _run(options)
+    except BrokenPipeError:  # the reader has seen enough, as in `python -m fer … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m fer", description="Says what expression each face in a photo shows."
+    )
+    parser.add_argument("photos", metavar="PHOTO", nargs="+", type=Path, help="JPEG, PNG, WebP, AVIF, HEIC, …")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a JSON array, an object for each face")
+    form.add_argument("--csv", action="store_true", help="print CSV, a line for each face (columns: fer/see/report.py)")
+    parser.add_argument("--detector", choices=("yunet", "haar"), default="yunet", help="default: yunet")
+    parser.add_argument("--annotate", metavar="DIR", type=Path, help="write each photo with boxes and labels there")
+    parser.add_argument(
+        "--unsure-below", metavar="P", type=_probability, help="say 'unsure' below this confidence, 0..1"
+    )
+    parser.add_argument("--weights", metavar="FILE", type=Path, help="another .onnx file of scripts/train.py")
+    return parser
+
+
+def _probability(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number in 0..1, got {text!r}")
+    return value
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Loaded here, so that --help and a wrong option answer at once.
+    from fer.card import WeightsError
+    from fer.see.detect import DetectorError
+    from fer.see.images import ImageError
+    from fer.see.recognize import Recognizer
+    from fer.see.report import to_csv, to_json
+
+    try:
+        recognizer = Recognizer(options.weights, options.detector)
+        targets = _targets(options.photos, options.annotate) if options.annotate else [None] * len(options.photos)
+    except (WeightsError, DetectorError, OSError) as error:
+        return _complain(str(error))
+    table: list[Row] = []
+    status = 0
+    for photo, target in zip(options.photos, targets, strict=True):
+        try:
+            found = _recognize(recognizer, photo, options.unsure_below, target)
+        except (ImageError, OSError) as error:
+            status = _complain(str(error))
+            continue
+        table += found
+        if not (options.json or options.csv):
+            print(_lines(photo, found), flush=True)
+    if options.json or options.csv:
+        sys.stdout.write(to_json(table) if options.json else to_csv(table))
+        sys.stdout.flush()
+    return status
+
+
+def _recognize(recognizer: "Recognizer", photo: Path, unsure_below: float | None, target: Path | None) -> "list[Row]":
+    from fer.see.images import open_image
+    from fer.see.report import rows
+
+    image = open_image(photo)
+    predictions = recognizer.predict(image, unsure_below)
+    if target is not None:
+        from fer.see.draw import annotate
+
+        _write_png(annotate(image, predictions), target)
+    return rows(predictions, str(photo))
+
+
+def _lines(photo: Path, found: "list[Row]") -> str:
+    """A photo's faces for people: a line for each, the most prominent first."""
+    if not found:
+        return f"{photo}: no face found"
+    faces = [
+        f"  {row['face']:>3}  {row['label']:<9}{row['confidence']:>5.0%}  "
+        f"at {row['left']:.0f},{row['top']:.0f} to {row['right']:.0f},{row['bottom']:.0f}"
+        + (f"  ({row['best']}?)" if row["label"] != row["best"] else "")
+        for row in found
+    ]
+    return "\n".join([f"{photo}: {len(found)} face{'s' * (len(found) > 1)}", *faces])
+
+
+def _targets(photos: Sequence[Path], folder: Path) -> list[Path | None]:
+    """A file in `folder` for each photo: none is an input, no two are the same. Makes the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    taken = {photo.resolve() for photo in photos}
+    targets: list[Path | None] = []
+    for photo in photos:
+        number, target = 1, folder / f"{photo.stem}{_SUFFIX}"
+        while target.resolve() in taken:
+            number += 1
+            target = folder / f"{photo.stem}-{number}{_SUFFIX}"
+        taken.add(target.resolve())
+        targets.append(target)
+    return targets
+
+
+def _write_png(image: "np.ndarray", target: Path) -> None:
+    import cv2
+
+    _, png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(png.tobytes())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _complain(message: str) -> int:
+    print("fer: " + " ".join(message.split()), file=sys.stderr)
+    return BAD_INPUT

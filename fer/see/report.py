@@ -1,0 +1,61 @@
+"""Predictions as plain rows: the one schema of the command line's and the photo page's CSV and JSON.
+
+| column | value |
+| --- | --- |
+| source | the photo, as the user named it |
+| face | 1 for the most prominent face of the photo, then 2, 3 … |
+| left, top, right, bottom | the face's box in pixels of the upright photo, to 0.1; may reach beyond its edges |
+| score | the detector's confidence that this is a face, 0..1 |
+| detector | yunet or haar |
+| label | the expression, or 'unsure' |
+| best, confidence | the most probable expression, whatever the threshold, and its probability, 0..1 |
+| angry … neutral | the seven probabilities, summing to 1 |
+
+Standard library only.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+from fer.emotions import CLASSES
+from fer.see.faces import Prediction
+
+COLUMNS = (
+    *("source", "face", "left", "top", "right", "bottom", "score", "detector", "label", "best", "confidence"),
+    *CLASSES,
+)
+
+Row = dict[str, str | int | float]
+
+
+def rows(predictions: Sequence[Prediction], source: str) -> list[Row]:
+    """One row for each prediction, in their order, with COLUMNS as keys."""
+    return [_row(prediction, source, number) for number, prediction in enumerate(predictions, start=1)]
+
+
+def to_csv(table: Sequence[Row]) -> str:
+    """CSV with a header line (RFC 4180), also where there is no row."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS)
+    writer.writeheader()
+    writer.writerows(table)
+    return text.getvalue()
+
+
+def to_json(table: Sequence[Row]) -> str:
+    """A JSON array with an object for each row, one a line."""
+    lines = ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in table)
+    return f"[\n{lines}\n]\n" if table else "[]\n"
+
+
+def _row(prediction: Prediction, source: str, number: int) -> Row:
+    face = prediction.face
+    left, top, right, bottom = (round(float(edge), 1) for edge in face.box)
+    values: tuple[str | int | float, ...] = (
+        *(source, number, left, top, right, bottom, round(float(face.score), 4), face.detector),
+        *(prediction.label, prediction.best, round(prediction.confidence, 4)),
+        *(round(float(probability), 4) for probability in prediction.probabilities),
+    )
+    return dict(zip(COLUMNS, values, strict=True))
