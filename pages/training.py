@@ -90,8 +90,9 @@ def show_none_yet() -> None:
 
 def show_chosen(runs: list[Run], launcher_: launch.Launcher | None) -> None:
     for run in runs:
-        for sentence in alarms(run):
-            st.error(f"**{run.name}**: {sentence}", icon=":material/warning:")
+        for alarm in alarms(run):
+            show = st.error if alarm.fatal else st.warning
+            show(f"**{run.name}**: {alarm.words}", icon=":material/warning:")
     views.show_legend(runs)
     show_actions(runs, launcher_)
     view = st.segmented_control(

@@ -7,15 +7,18 @@ python scripts/train.py --resume runs/article-0     # go on after Ctrl-C, a cras
 """
 
 import argparse
+import os
+import platform
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fer.card import WeightsError
-from fer.learn import checkpoint, config, dataset, devices, export, train
+from fer.learn import checkpoint, config, dataset, devices, display, export, train
 from fer.learn.runlog import RunLog, RunLogError
 
 
@@ -24,9 +27,17 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, default=None, help="folder with the prepared set (default: FER_DATA, else data/)"
     )
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder that receives the run's folder")
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        default=Path(os.environ.get("FER_RUNS") or "runs"),
+        help="folder that receives the run's folder (default: FER_RUNS, else runs/)",
+    )
     parser.add_argument("--name", default=None, help="the run's name (default: PRESET-SEED, numbered where taken)")
     parser.add_argument("--resume", type=Path, default=None, metavar="RUN", help="run folder to go on with")
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write TensorBoard's event files into the run as well"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
     config.add_arguments(parser)
     return parser.parse_args(arguments)
@@ -35,7 +46,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     # kill and docker stop end like Ctrl-C: the state of the last whole epoch stays.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell's background job starts with Ctrl-C ignored; the page's Stop button needs it.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     try:
         if options.resume:
             folder = options.resume
@@ -45,48 +58,49 @@ def main(arguments: list[str] | None = None) -> int:
             folder = new_folder(options.runs, options.name or f"{chosen.preset}-{chosen.seed}")
         faces = dataset.open_faces(options.data)
         device = devices.resolve(options.device, chosen.precision)
-        return run(chosen, faces, device, folder, resume=options.resume is not None)
+        return run(chosen, faces, device, folder, resume=options.resume is not None, tensorboard=options.tensorboard)
     except (config.ConfigError, dataset.DatasetError, devices.DeviceError, WeightsError, RunLogError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
 
 
-def run(chosen: config.TrainConfig, faces: dataset.FaceSet, device: devices.Device, folder: Path, resume: bool) -> int:
-    with RunLog(folder) as log:
+def run(
+    chosen: config.TrainConfig,
+    faces: dataset.FaceSet,
+    device: devices.Device,
+    folder: Path,
+    resume: bool,
+    tensorboard: bool = False,
+) -> int:
+    with RunLog(folder) as log, display.watching(folder if tensorboard else None) as show:
 
         def emit(kind: str, **values: object) -> None:
             if kind == "start":
-                values["git"] = git_commit()
-            log.write(kind, **values)
-            show(kind, values)
+                values |= {"git": git_commit(), "versions": versions()}
+            show(log.write(kind, **values))
 
+        reason, message = "finished", ""
         try:
-            card = train.fit(chosen, faces, device, folder, emit, resume)
+            train.fit(chosen, faces, device, folder, emit, resume)
         except KeyboardInterrupt:
-            emit("end", reason="stopped")
-            print(f"\nStopped; the last whole epoch is kept. Go on with: python scripts/train.py --resume {folder}")
-            return 130
+            reason, message = "stopped", f"go on with: python scripts/train.py --resume {folder}"
         except train.TrainingDivergedError as error:
-            emit("end", reason="diverged", message=str(error))
-            print(f"train: {error}", file=sys.stderr)
-            return 1
-        network, _ = checkpoint.load_weights(folder / checkpoint.WEIGHTS_NAME)
-        export.write_onnx(folder / "resnet9.onnx", network, card)
-        emit("end", reason="finished")
-    print(f"Weights: {folder / 'resnet9.onnx'}")
-    print("Watch and compare runs: streamlit run streamlit_app.py, page 'Training'")
-    return 0
+            reason, message = "diverged", str(error)
+        weights, onnx = folder / checkpoint.WEIGHTS_NAME, folder / "resnet9.onnx"
+        if weights.is_file():  # the best epoch's, also of a run that was stopped
+            network, card = checkpoint.load_weights(weights)
+            export.write_onnx(onnx, network, card)
+        emit("end", reason=reason, message=message)
+    print(f"The run {reason}" + (f": {message}" if message else "."))
+    if onnx.is_file():
+        print(f"Weights:  {onnx}")
+    print(f"Look at it: FER_RUNS={folder.parent} streamlit run streamlit_app.py, page 'Training'")
+    return {"finished": 0, "stopped": 130, "diverged": 1}[reason]
 
 
-def show(kind: str, values: dict) -> None:
-    """A plain line per epoch, with what the article reports."""
-    if kind == "epoch":
-        print(
-            f"epoch {values['epoch'] + 1:3}/{values['epochs']}  lr {values['lr']:.5f}  "
-            f"train loss {values['train_loss']:.4f}  valid loss {values['valid_loss']:.4f}  "
-            f"valid accuracy {values['valid_accuracy']:.2%}  {values['images_per_s']:.0f} img/s",
-            flush=True,
-        )
+def versions() -> dict[str, str]:
+    """What the numbers depend on besides the code."""
+    return {"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy", "onnx")}}
 
 
 def new_folder(runs: Path, name: str) -> Path:

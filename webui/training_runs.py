@@ -179,31 +179,45 @@ def _array(value: object, shape: tuple[int, ...], dtype: type) -> np.ndarray | N
     return array.astype(dtype) if fits and numbers else None
 
 
-def alarms(run: Run) -> list[str]:
-    """What has gone wrong with a run or is about to, in plain sentences; [] for a healthy one."""
-    found = []
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that went wrong with a run (``fatal``) or is about to, in a plain sentence."""
+
+    fatal: bool
+    words: str
+
+
+def alarms(run: Run) -> list[Alarm]:
+    """[] for a healthy run."""
     if broken := next((epoch for epoch in run.epochs if not epoch.finite), None):
-        found.append(
-            f"The loss is not a number since epoch {broken.number}: the weights are lost from there on. "
-            "Start again with a lower learning rate or with clipped gradients."
-        )
-    elif run.state is State.DIVERGED:
-        found.append(f"The run diverged: {run.end.get('message', 'the loss is no longer a finite number')}")
-    if run.state is State.FAILED:
-        found.append(f"The run failed: {run.end.get('message', 'no reason was written')}")
-    if found or not run.epochs:
-        return found
-    last, losses = run.epochs[-1], np.array([epoch.valid_loss for epoch in run.epochs])
-    if len(losses) > 3 and np.median(losses[-3:]) > 2 * losses.min():
-        found.append("The validation loss has more than doubled since its best epoch: the run overfits or diverges.")
+        return [Alarm(True, f"The loss is not a finite number since epoch {broken.number}: what it learned is lost from "
+                            "there on. Start again with a lower learning rate or with clipped gradients.")]  # fmt: skip
+    found = []
+    if run.state in (State.DIVERGED, State.FAILED):
+        found.append(Alarm(True, f"The run {run.state}: {run.end.get('message', 'the log does not say why')}"))
+    if run.epochs:
+        found += [Alarm(False, words) for words in _warnings(run.epochs)]
+    return found
+
+
+def _warnings(epochs: tuple[Epoch, ...]) -> list[str]:
+    last, found = epochs[-1], []
+    if _has_risen([epoch.train_loss for epoch in epochs]):
+        found.append("The training loss rises again: the run is diverging. A lower learning rate helps.")
+    elif _has_risen([epoch.valid_loss for epoch in epochs]):
+        found.append("The validation loss rises while the training loss does not: the run overfits. "
+                     "The weights of its best epoch are kept.")  # fmt: skip
     if last.update_ratio > 0.1:
-        found.append(
-            f"A step changed the weights by {last.update_ratio:.0%} of their size; about 0.1 % is healthy. "
-            "The learning rate is too high."
-        )
+        found.append(f"A step changed the weights by {last.update_ratio:.0%} of their size; about 0.1 % is healthy. "
+                     "The learning rate is too high.")  # fmt: skip
     if last.grad_norm == 0:
         found.append("The gradients are all zero: nothing is being learned any more.")
     return found
+
+
+def _has_risen(losses: list[float]) -> bool:
+    """Whether the last five stand clearly above the best; one bad epoch is no sign."""
+    return len(losses) >= 8 and float(np.median(losses[-5:])) > 1.5 * min(losses) + 0.2
 
 
 def duration_words(seconds: float) -> str:
@@ -230,7 +244,7 @@ def _facts(run: Run) -> dict[str, Any]:
     """Every value of the start event but its time: config fields by their own name, the rest by their path."""
     facts: dict[str, Any] = dict(run.config)
     for key, value in run.start.items():
-        if key in ("config", "start_epoch"):
+        if key in ("config", "start_epoch", "best_accuracy"):
             continue
         if isinstance(value, dict):
             facts |= {f"{key}: {name}": item for name, item in value.items()}

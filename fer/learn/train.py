@@ -87,6 +87,7 @@ def fit(
         faces={"Training": len(train), "PublicTest": len(valid)},
         steps_per_epoch=steps,
         start_epoch=start_epoch,
+        best_accuracy=best_accuracy,
     )
 
     for epoch in range(start_epoch, config.epochs):
@@ -157,6 +158,7 @@ def fit(
             update_ratio=ratio,
             sheet={
                 "rows": valid.rows[sheet].tolist(),
+                "labels": valid.labels[sheet].tolist(),
                 "probabilities": np.round(report[4 + len(matrix) :], 4).reshape(len(sheet), -1).tolist(),
             },
         )
