@@ -6,9 +6,7 @@ import pytest
 from fer.learn import csvfile
 from fer.learn.csvfile import parse_carefully, parse_pixels, read_csv
 from fer.learn.faceset import DatasetError, RowError
-
-HEADER = b"emotion,pixels,Usage\n"
-ICML_HEADER = b"emotion, Usage, pixels\n"
+from tests.forms import CSV_HEADER, ICML_HEADER, csv_row, pixels_of
 
 
 @pytest.fixture
@@ -21,22 +19,14 @@ def images(rng) -> np.ndarray:
     return images
 
 
-def pixels_of(image: np.ndarray) -> bytes:
-    return " ".join(map(str, image)).encode()
-
-
-def article_row(image: np.ndarray, label: int = 3, usage: str = "Training") -> bytes:
-    return b"%d,%b,%b\n" % (label, pixels_of(image), usage.encode())
-
-
 def stop(message: str) -> None:
     raise DatasetError(message)
 
 
 def test_reads_the_articles_csv(images):
     usages = ["Training"] * 60 + ["PublicTest"] * 5 + ["PrivateTest"] * 5
-    rows = [article_row(image, i % 7, usages[i]) for i, image in enumerate(images)]
-    faces = read_csv(io.BytesIO(HEADER + b"".join(rows)), "x.csv", stop)
+    rows = [csv_row(image, i % 7, usages[i]) for i, image in enumerate(images)]
+    faces = read_csv(io.BytesIO(CSV_HEADER + b"".join(rows)), "x.csv", stop)
     assert np.array_equal(faces.images.reshape(70, -1), images)
     assert faces.labels.tolist() == [i % 7 for i in range(70)]
     assert faces.splits.tolist() == [0] * 60 + [1] * 5 + [2] * 5
@@ -64,7 +54,7 @@ def test_reads_the_competitions_csv_with_padded_headers(images, end, quote):
     ids=["as is", "no last line end", "blank lines at the end", "more than one blank", "leading zeros"],
 )
 def test_harmless_variants_are_read(images, spoil):
-    faces = read_csv(io.BytesIO(HEADER + spoil(article_row(images[0]))), "x.csv", stop)
+    faces = read_csv(io.BytesIO(CSV_HEADER + spoil(csv_row(images[0]))), "x.csv", stop)
     assert np.array_equal(faces.images.reshape(1, -1), images[:1])
 
 
@@ -95,7 +85,7 @@ BAD_ROWS = {
 @pytest.fixture
 def rows(images) -> list[bytes]:
     images[:, 0] = 10
-    return [article_row(image) for image in images]
+    return [csv_row(image) for image in images]
 
 
 @pytest.mark.parametrize("place", [0, 40, 69])
@@ -103,7 +93,7 @@ def rows(images) -> list[bytes]:
 def test_a_bad_row_is_named_by_file_and_line(rows, spoil, message, place):
     rows[place] = spoil(rows[place]).rstrip(b"\n") + (b"\n" if place < 69 else b"")
     with pytest.raises(DatasetError) as error:
-        read_csv(io.BytesIO(HEADER + b"".join(rows)), "faces.csv", stop)
+        read_csv(io.BytesIO(CSV_HEADER + b"".join(rows)), "faces.csv", stop)
     assert str(error.value).startswith(f"faces.csv, line {place + 2}: ")
     assert message in str(error.value)
 
@@ -112,7 +102,7 @@ def test_bad_rows_can_be_left_out_and_told(rows, images):
     for place, (spoil, _) in zip(range(3, 63, 3), BAD_ROWS.values(), strict=True):
         rows[place] = spoil(rows[place]).rstrip(b"\n") + b"\n"
     told: list[str] = []
-    faces = read_csv(io.BytesIO(HEADER + b"".join(rows)), "faces.csv", told.append)
+    faces = read_csv(io.BytesIO(CSV_HEADER + b"".join(rows)), "faces.csv", told.append)
     kept = [i for i in range(70) if not (3 <= i < 63 and i % 3 == 0)]
     assert np.array_equal(faces.images.reshape(len(faces), -1), images[kept])
     assert sorted(int(m.split(" line ")[1].split(":")[0]) for m in told) == list(range(5, 65, 3))
@@ -121,7 +111,7 @@ def test_bad_rows_can_be_left_out_and_told(rows, images):
 def test_rows_are_numbered_where_the_file_has_all_of_the_original(rows, monkeypatch):
     monkeypatch.setattr(csvfile, "ORIGINAL_ROWS", 70)
     rows[4] = b"broken\n"
-    faces = read_csv(io.BytesIO(HEADER + b"".join(rows)), "faces.csv", lambda message: None)
+    faces = read_csv(io.BytesIO(CSV_HEADER + b"".join(rows)), "faces.csv", lambda message: None)
     assert faces.rows.tolist() == [i for i in range(70) if i != 4]
 
 
@@ -133,8 +123,8 @@ def test_rows_are_numbered_where_the_file_has_all_of_the_original(rows, monkeypa
         (b"emotion,pixels\n1,2\n", "the header must name emotion, pixels and Usage, found 'emotion,pixels'"),
         (b"emotion,pixels,pixels,Usage\n", "the header must name"),
         (b"\x89PNG\r\n\x1a\n", "the header must name"),
-        (HEADER, "no usable row"),
-        (HEADER + b"1" * 2**17, "line 2: longer than 65536 bytes"),
+        (CSV_HEADER, "no usable row"),
+        (CSV_HEADER + b"1" * 2**17, "line 2: longer than 65536 bytes"),
         (b"a" * 2**17, "line 1: longer than 65536 bytes"),
     ],
 )
@@ -145,18 +135,18 @@ def test_files_that_are_no_such_csv_are_refused(content, message):
 
 
 def test_a_byte_order_mark_is_no_part_of_the_header(images):
-    faces = read_csv(io.BytesIO(b"\xef\xbb\xbf" + HEADER + article_row(images[0])), "x.csv", stop)
+    faces = read_csv(io.BytesIO(b"\xef\xbb\xbf" + CSV_HEADER + csv_row(images[0])), "x.csv", stop)
     assert len(faces) == 1
 
 
 def test_too_many_rows_are_refused(rows, monkeypatch):
     monkeypatch.setattr(csvfile, "MAX_FACES", 40)
     with pytest.raises(DatasetError, match="more than 40 rows"):
-        read_csv(io.BytesIO(HEADER + b"".join(rows)), "x.csv", stop)
+        read_csv(io.BytesIO(CSV_HEADER + b"".join(rows)), "x.csv", stop)
 
 
 def test_progress_rises_and_ends_with_all_done(rows):
-    content = HEADER + b"".join(rows) + b"\n\n"
+    content = CSV_HEADER + b"".join(rows) + b"\n\n"
     told: list[tuple[int, int]] = []
     read_csv(io.BytesIO(content), "x.csv", stop, lambda done, total: told.append((done, total)), len(content))
     done = [done for done, _ in told]

@@ -4,6 +4,7 @@ import csv
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -184,7 +185,8 @@ def write_cache(faces: FaceSet, path: Path) -> None:
     except OSError as error:
         raise DatasetError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def open_cache(path: Path) -> FaceSet:
@@ -193,9 +195,8 @@ def open_cache(path: Path) -> FaceSet:
         records = np.load(path, mmap_mode="r", allow_pickle=False)
         if records.shape != (1,) or records.dtype.names not in (_FIELDS, _FIELDS[:-1]):
             raise ValueError("its fields are not those of a prepared set")
-        record = records[0]
-        images, labels, splits, rows = (np.asarray(record[name]) for name in _FIELDS[:-1])
-        votes = np.asarray(record["votes"]) if "votes" in records.dtype.names else None
+        images, labels, splits, rows = (np.asarray(records[name])[0] for name in _FIELDS[:-1])
+        votes = np.asarray(records["votes"])[0] if "votes" in records.dtype.names else None
         return FaceSet(images, labels, splits, votes, rows)
     except (OSError, ValueError, TypeError, AttributeError, EOFError, DatasetError) as error:
         raise DatasetError(f"{path}: not a whole prepared set ({error}); run scripts/prepare.py again") from error
