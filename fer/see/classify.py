@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
 from fer.card import CARD_KEY, CardError, ModelCard, WeightsError, read_sealed
 from fer.emotions import CLASSES
@@ -11,6 +12,12 @@ from fer.emotions import CLASSES
 WEIGHTS = Path(__file__).parents[1] / "weights" / "resnet9.onnx"
 
 CHUNK = 64  # faces a run: bounds the memory for any N, and a larger chunk is no faster a face
+
+# What a foreign graph meets. onnxruntime's errors have no common base: each C++ status code is a class of its own.
+_REFUSED = (
+    *(CardError, ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.InvalidProtobuf),
+    *(ort.NotImplemented, ort.RuntimeException),
+)
 
 
 class Classifier:
@@ -31,7 +38,7 @@ class Classifier:
             self._check_contract()
         except KeyError as error:
             raise WeightsError(f"{path}: carries no model card. Write it anew with scripts/train.py.") from error
-        except (CardError, *_ORT_ERRORS) as error:
+        except _REFUSED as error:
             raise WeightsError(f"{path}: {error}. Write it anew with scripts/train.py.") from error
 
     def probabilities(self, faces: np.ndarray) -> np.ndarray:
@@ -63,14 +70,6 @@ class Classifier:
             raise CardError(f"takes {inputs} and gives {sorted(outputs)}, not faces to probabilities and features")
         if outputs["probabilities"][-1] != len(CLASSES):
             raise CardError(f"gives {outputs['probabilities'][-1]} classes, not {len(CLASSES)}")
-
-
-# onnxruntime has no common base for its errors; each of its C++ status codes is a class of its own.
-_ORT_ERRORS = tuple(
-    error
-    for name in ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")
-    if isinstance(error := getattr(onnxruntime.capi.onnxruntime_pybind11_state, name), type)
-)
 
 
 def _options(threads: int | None) -> onnxruntime.SessionOptions:
