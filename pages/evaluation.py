@@ -10,112 +10,29 @@ import streamlit as st
 from fer.card import WeightsError
 from fer.emotions import CLASSES
 from fer.learn import metrics
-from fer.learn.dataset import DatasetError
-from fer.learn.evaluation import EvaluationError, EvaluationTable
+from fer.learn.evaluation import EvaluationError
 from webui import card_text, dataset_data, evaluation_charts, evaluation_data, evaluation_words
-from webui.charts import PLOTLY_CONFIG, percent
-from webui.evaluation_data import LABELS, TEST_SPLITS, VIEWS, Judged
+from webui.charts import percent
+from webui.evaluation_choices import choose_part, choose_table
+from webui.evaluation_data import VIEWS, Judged
 from webui.face_details import faces_with_details
 from webui.matrix import matrix
 from webui.states import LIMITS, empty_state, no_dataset, page_head
+from webui.tiles import figures
 
-FILE = "A file …"
 PARTS = ("Mistakes", "Classes", "Confidence", "Compare", "Model card")
-
-
-def choose_table(label: str, key: str, known: dict[str, Path]) -> EvaluationTable | None:
-    """A choice among the known weights and a file of the user's; None until there is one."""
-    name = st.selectbox(label, [*known, FILE], key=key, persist_state="session")
-    progress = st.empty()
-    try:
-        if name != FILE:
-            return evaluation_data.load(known[name], lambda share: _progress(progress, share))
-        file = st.file_uploader(
-            "Evaluation table (.parquet) or weights (.onnx)",
-            type=["parquet", "onnx"],
-            key=f"{key}-file",
-            max_upload_size=64,
-        )
-        if file is None:
-            return None
-        return evaluation_data.uploaded(file.getvalue(), file.name, lambda share: _progress(progress, share))
-    except (EvaluationError, WeightsError, DatasetError) as error:
-        st.error(str(error), icon=":material/error:")
-        return None
-    finally:
-        progress.empty()
-
-
-def _progress(place, share: float) -> None:  # type: ignore[no-untyped-def]  # a Streamlit container
-    place.progress(share, f"Reading 7,178 test faces, {percent(share)}")
-
-
-def choose_part(table: EvaluationTable) -> tuple[str, str, str]:
-    """Which split, whose labels, which view."""
-    split, labels, view = st.columns([1, 1, 1])
-    return (
-        split.segmented_control(
-            "Split",
-            TEST_SPLITS[::-1],
-            default="PrivateTest",
-            required=True,
-            key="split",
-            bind="query-params",
-            help="Everything was chosen on PublicTest; PrivateTest was read once, at the end.",
-        ),
-        labels.segmented_control(
-            "Labels",
-            LABELS if table.votes is not None else LABELS[:1],
-            default=LABELS[0],
-            required=True,
-            key="labels",
-            help="FER2013's own label, or what more than half of ten FER+ taggers said; faces without "
-            "such a majority among the seven classes are left out.",
-        ),
-        view.segmented_control(
-            "View",
-            VIEWS,
-            default=VIEWS[0],
-            required=True,
-            key="view",
-            help="Probabilities of the face as it is, or their mean with those of its mirror image.",
-        ),
-    )
 
 
 def headline(judged: Judged) -> None:
     low, high = metrics.wilson(int(judged.right.sum()), len(judged.truth))
     ece = metrics.reliability(judged.truth, judged.probabilities).ece
-    right, f1, calibration, faces = st.columns(4)
-    right.metric(
-        "Accuracy",
-        f"{judged.right.mean():.1%}",
-        help="Share of faces named right, with its 95 % interval (Wilson).",
-        delta=f"{low:.1%} to {high:.1%}",
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-    )
-    f1.metric(
-        "Macro F1",
-        f"{metrics.macro_f1(judged.matrix):.3f}",
-        border=True,
-        delta="0 to 1",
-        delta_color="off",
-        delta_arrow="off",
-        help="The mean of the seven classes' F1: each class counts the same.",
-    )
-    calibration.metric(
-        "Calibration error",
-        f"{100 * ece:.1f} points",
-        border=True,
-        delta="ECE, 15 bins",
-        delta_color="off",
-        delta_arrow="off",
-        help="How far confidence and accuracy lie apart, on average.",
-    )
-    faces.metric(
-        "Faces", f"{len(judged.truth):,}", border=True, delta="in this split", delta_color="off", delta_arrow="off"
+    figures(
+        [
+            (f"{judged.right.mean():.1%}", "Accuracy", f"{low:.1%} to {high:.1%} (95 % interval)"),
+            (f"{metrics.macro_f1(judged.matrix):.3f}", "Macro F1", "mean of the seven classes, 0 to 1"),
+            (f"{100 * ece:.1f}", "Calibration error", "points between confidence and accuracy"),
+            (f"{len(judged.truth):,}", "Faces", "judged here"),
+        ]
     )
 
 
@@ -180,13 +97,8 @@ def classes(judged: Judged) -> None:
     )
     left, right = st.columns([1, 1], gap="large")
     with left:
-        event = st.plotly_chart(
-            evaluation_charts.class_bars(judged.matrix),
-            on_select="rerun",
-            selection_mode="points",
-            key="class-bars",
-            config=PLOTLY_CONFIG,
-        )
+        bars = evaluation_charts.class_bars(judged.matrix)
+        event = evaluation_charts.show(bars, "class-bars", on_select="rerun", selection_mode="points")
         st.caption("Press a bar to see its faces.")
     points = event.selection.points
     with right:
@@ -197,7 +109,7 @@ def classes(judged: Judged) -> None:
             show_faces(judged, picked, title, f"class-faces-{index}-{flag}")
         else:
             figure = evaluation_charts.precision_recall(judged.truth, judged.probabilities)
-            st.plotly_chart(figure, config=PLOTLY_CONFIG, key="pr")
+            evaluation_charts.show(figure, "pr")
 
 
 @st.fragment
@@ -205,13 +117,13 @@ def confidence(judged: Judged, unsure_below: float) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
         result = metrics.reliability(judged.truth, judged.probabilities)
-        st.plotly_chart(evaluation_charts.reliability(result), config=PLOTLY_CONFIG, key="reliability")
+        evaluation_charts.show(evaluation_charts.reliability(result), "reliability")
         st.caption("Bars on the dashed line mean that a confidence of 80 % is right in 80 % of cases.")
     with right:
         threshold = st.slider("Say 'unsure' below this confidence (%)", 0, 95, round(100 * unsure_below), key="unsure")
         answered = judged.confidence >= threshold / 100
         curve = metrics.coverage(judged.truth, judged.probabilities)
-        st.plotly_chart(evaluation_charts.coverage(curve, threshold / 100), config=PLOTLY_CONFIG, key="coverage")
+        evaluation_charts.show(evaluation_charts.coverage(curve, threshold / 100), "coverage")
         right_share = judged.right[answered].mean() if answered.any() else 0.0
         st.markdown(
             f"Answers **{answered.mean():.1%}** of the faces; **{right_share:.1%}** of those answers are right."
@@ -250,14 +162,12 @@ def compare(known: dict[str, Path], split: str, labels: str) -> None:
 def comparison(first: Judged, second: Judged) -> None:
     test = metrics.mcnemar(first.right, second.right)
     gain = 100 * (second.right.mean() - first.right.mean())
-    a, b, c = st.columns(3)
-    a.metric("First", f"{first.right.mean():.1%}", border=True)
-    b.metric("Second", f"{second.right.mean():.1%}", delta=f"{gain:+.2f} points", border=True)
-    c.metric(
-        "Exact McNemar p-value",
-        evaluation_words.p_value(test.p_value),
-        border=True,
-        help="How often a difference at least this large would come by chance if both were equally good.",
+    figures(
+        [
+            (f"{first.right.mean():.1%}", "First", "accuracy"),
+            (f"{second.right.mean():.1%}", "Second", f"accuracy, {gain:+.2f} points"),
+            (evaluation_words.p_value(test.p_value), "p-value", "exact McNemar: chance of such a gap if equally good"),
+        ]
     )
     left, right = st.columns([1, 1], gap="large")
     with left:

@@ -1,10 +1,14 @@
 """Plotly figures of the evaluation page. Every title states its unit; colours are fit for the colour-blind."""
 
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
+import streamlit as st
 
 from fer.emotions import CLASSES, COLORS
 from fer.learn import metrics
+from webui.charts import PLOTLY_CONFIG
 
 BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#8A8A94"
 _DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "solid", "dot")
@@ -107,25 +111,22 @@ def precision_recall(truth: np.ndarray, probabilities: np.ndarray, most_points: 
     return figure.update_yaxes(range=[0, 1.02])
 
 
+def show(figure: go.Figure, key: str, **how: Any) -> Any:
+    """Draws a figure under its title as text, which wraps on a phone where plotly's own would be cut off."""
+    title = figure.layout.title.text
+    st.markdown(f"**{title}**")
+    return st.plotly_chart(figure.update_layout(title=None), key=key, config=PLOTLY_CONFIG, alt=title, **how)
+
+
 def _framed(figure: go.Figure, title: str, x_title: str, y_title: str, height_px: int) -> go.Figure:
-    # The title wraps by hand: plotly cuts long ones off on a phone.
     return figure.update_layout(
-        title={"text": _wrapped(title), "font": {"size": 15}, "x": 0, "xanchor": "left", "y": 0.98, "yanchor": "top"},
+        title=title,
         xaxis_title=x_title,
         yaxis_title=y_title,
         height=height_px,
-        margin={"l": 8, "r": 8, "t": 64, "b": 8},
-        legend={"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0},
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
     )
-
-
-def _wrapped(title: str, width: int = 48) -> str:
-    lines = [""]
-    for word in title.split():
-        if lines[-1] and len(lines[-1]) + len(word) >= width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return "<br>".join(lines)
 
 
 def _percent(figure: go.Figure, *axes: str) -> go.Figure:

@@ -1,0 +1,54 @@
+"""Where faces lie in the network's last layer: nearest neighbours, and a flat map to look at."""
+
+import numpy as np
+
+_BLOCK = 1024
+
+
+def unit(features: np.ndarray) -> np.ndarray:
+    """float32 (N, D): features centred and scaled to length 1, so a product is a cosine."""
+    centred = features.astype(np.float32) - features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    return centred / np.maximum(length, 1e-12)
+
+
+def neighbours(features: np.ndarray, k: int) -> np.ndarray:
+    """Positions of the k faces with the largest cosine to each face, nearest first, int64 (N, k); itself left out.
+
+    Exact: N² products in blocks, half a minute for 35,887 faces of 512 features on two cores.
+    """
+    if not 0 < k < len(features):
+        raise ValueError(f"expected 0 < k < {len(features)} faces, got {k}")
+    vectors = unit(features)
+    found = np.empty((len(vectors), k), dtype=np.int64)
+    for start in range(0, len(vectors), _BLOCK):
+        alike = vectors[start : start + _BLOCK] @ vectors.T
+        alike[np.arange(len(alike)), start + np.arange(len(alike))] = -np.inf
+        best = np.argpartition(-alike, k, axis=1)[:, :k]
+        order = np.argsort(-np.take_along_axis(alike, best, axis=1), axis=1, kind="stable")
+        found[start : start + _BLOCK] = np.take_along_axis(best, order, axis=1)
+    return found
+
+
+def project(features: np.ndarray, how: str, seed: int = 0) -> np.ndarray:
+    """A flat map, float64 (N, 2). how: 'pca' (seconds) or 'tsne' (van der Maaten 2014; minutes). Needs scikit-learn."""
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    if how not in ("pca", "tsne"):
+        raise ValueError(f"no projection {how!r}: 'pca' or 'tsne'")
+    parts = 2 if how == "pca" else min(30, *features.shape)
+    reduced = PCA(parts, random_state=seed).fit_transform(unit(features))
+    if how == "pca":
+        return reduced.astype(np.float64)
+    # A 100th of the points is a fair perplexity for tens of thousands, but the time grows with it (Kobak 2019).
+    perplexity = float(min(50, max(2, len(features) // 10)))
+    return TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced).astype(np.float64)
+
+
+def to_grid(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A map (N, 2) stretched over 0..65535 by its longer side: x and y, uint16 (N,)."""
+    low = points.min(axis=0)
+    side = float((points.max(axis=0) - low).max()) or 1.0
+    scaled = np.round((points - low) / side * 65535).astype(np.uint16)
+    return scaled[:, 0], scaled[:, 1]
