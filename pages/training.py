@@ -9,7 +9,7 @@ from webui import training_views as views
 from webui.states import empty_state, page_head
 from webui.training_actions import show_actions
 from webui.training_form import training_form
-from webui.training_runs import Run, State, alarms
+from webui.training_runs import Run, State, alarms, plain
 from webui.training_shelf import Shelf, runs_folder
 
 LOOK_EVERY_S = 1.0
@@ -92,7 +92,7 @@ def show_chosen(runs: list[Run], launcher_: launch.Launcher | None) -> None:
     for run in runs:
         for alarm in alarms(run):
             show = st.error if alarm.fatal else st.warning
-            show(f"**{run.name}**: {alarm.words}", icon=":material/warning:")
+            show(f"**{plain(run.name)}**: {plain(alarm.words)}", icon=":material/warning:")
     views.show_legend(runs)
     show_actions(runs, launcher_)
     view = st.segmented_control(

@@ -83,7 +83,9 @@ def run(
         try:
             train.fit(chosen, faces, device, folder, emit, resume)
         except KeyboardInterrupt:
-            reason, message = "stopped", f"go on with: python scripts/train.py --resume {folder}"
+            whole = (folder / checkpoint.STATE_NAME).is_file()
+            go_on = f"go on with: python scripts/train.py --resume {folder}"
+            reason, message = "stopped", go_on if whole else "not one whole epoch was done, so nothing is kept"
         except train.TrainingDivergedError as error:
             reason, message = "diverged", str(error)
         weights, onnx = folder / checkpoint.WEIGHTS_NAME, folder / "resnet9.onnx"

@@ -7,7 +7,7 @@ import streamlit as st
 from fer.card import WeightsError, read_sealed
 from webui import resources
 from webui import training_launch as launch
-from webui.training_runs import Run, State
+from webui.training_runs import Run, State, plain
 
 
 def show_actions(runs: list[Run], launcher: launch.Launcher | None) -> None:
@@ -20,7 +20,7 @@ def show_actions(runs: list[Run], launcher: launch.Launcher | None) -> None:
             continue
         with st.container(horizontal=True, vertical_alignment="center"):
             if len(runs) > 1:
-                st.markdown(f"**{run.name}**", width="content")
+                st.markdown(f"**{plain(run.name)}**", width="content")
             if stoppable:
                 _stop_button(run)
             if resumable and launcher is not None:
@@ -32,7 +32,7 @@ def show_actions(runs: list[Run], launcher: launch.Launcher | None) -> None:
 def _stop_button(run: Run) -> None:
     with st.popover("Stop…", icon=":material/stop:", key=f"training_stop_{run.name}"):
         st.markdown(
-            f"**Stop {run.name}?** The last whole epoch is kept, and the run can be resumed. "
+            f"**Stop {plain(run.name)}?** The last whole epoch is kept, and the run can be resumed. "
             "What is done of the present epoch is lost."
         )
         if st.button("Stop the training", type="primary", key=f"training_stop_now_{run.name}"):

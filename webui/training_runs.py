@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -218,6 +219,11 @@ def _warnings(epochs: tuple[Epoch, ...]) -> list[str]:
 def _has_risen(losses: list[float]) -> bool:
     """Whether the last five stand clearly above the best; one bad epoch is no sign."""
     return len(losses) >= 8 and float(np.median(losses[-5:])) > 1.5 * min(losses) + 0.2
+
+
+def plain(text: str) -> str:
+    """Text from a log as markdown that shows just that text: no links, no pictures from elsewhere."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~:$&])", r"\\\1", text)
 
 
 def duration_words(seconds: float) -> str:

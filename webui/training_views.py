@@ -15,7 +15,7 @@ from webui.gallery import face_grid
 from webui.matrix import matrix
 from webui.states import empty_state
 from webui.training_data import sheet_faces
-from webui.training_runs import Epoch, Run, Sheet, State, differences, duration_words
+from webui.training_runs import Epoch, Run, Sheet, State, differences, duration_words, plain
 
 TABLE, CHOSEN, ORDER, EPOCH, FOLLOWED = (
     "training_table",
@@ -55,9 +55,9 @@ def choose_runs(runs: list[Run]) -> list[Run]:
         height=min(320, 38 + 35 * max(1, len(runs))),
         column_config={
             "Best accuracy": st.column_config.NumberColumn(
-                format="percent", help="on the validation faces (PublicTest)"
+                format="%.2f %%", help="on the validation faces (PublicTest)"
             ),
-            "Progress": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+            "Progress": st.column_config.ProgressColumn(format="%.0f %%", min_value=0, max_value=100),
             "Minutes": st.column_config.NumberColumn(format="%.1f", help="time in whole epochs, over all resumes"),
             "Started": st.column_config.DatetimeColumn(format="MMM D, HH:mm"),
         },
@@ -90,8 +90,8 @@ def _table(runs: list[Run]) -> pd.DataFrame:
         {
             "Run": run.name,
             "State": f"{run.state.mark} {run.state}",
-            "Best accuracy": run.best.valid_accuracy if run.best else None,
-            "Progress": run.progress,
+            "Best accuracy": 100 * run.best.valid_accuracy if run.best else None,
+            "Progress": 100 * run.progress,
             "Epochs": f"{len(run.epochs)}/{run.total_epochs}",
             "Preset": run.preset,
             "Minutes": run.seconds / 60,
@@ -124,10 +124,10 @@ def colors(runs: Sequence[Run]) -> list[str]:
 def progress_words(run: Run) -> str:
     """'smoke-1: epoch 3 of 10 · 41 s left'."""
     if not run.total_epochs:
-        return f"{run.name}: starting"
+        return f"{plain(run.name)}: starting"
     at = min(len(run.epochs) + 1, run.total_epochs)
     left = "" if not run.epochs else f" · {duration_words(run.time_left_s)} left"
-    return f"{run.name}: epoch {at} of {run.total_epochs}{left}"
+    return f"{plain(run.name)}: epoch {at} of {run.total_epochs}{left}"
 
 
 def show_legend(runs: Sequence[Run]) -> None:
