@@ -11,6 +11,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from fer.emotions import CLASSES, UNSURE
+from fer.see import report
+from webui.charts import percent
 from webui.resources import SAMPLE
 
 pytestmark = pytest.mark.browser
@@ -53,12 +55,15 @@ def test_a_photo_gives_its_face_and_label(photo_page: Page) -> None:
 def test_downloads_hold_what_the_page_shows(photo_page: Page) -> None:
     upload(photo_page, SAMPLE)
     expect(photo_page.locator(".face")).to_have_count(1)
-    rows = list(csv.DictReader(io.StringIO(download(photo_page, "CSV").decode("utf-8-sig"))))
-    assert [row["label"] for row in rows] == ["happy"]
-    entries = json.loads(download(photo_page, "JSON"))
-    assert len(entries) == 1
-    picture = Image.open(io.BytesIO(download(photo_page, "PNG")))
-    assert (picture.format, picture.size) == ("PNG", Image.open(SAMPLE).size)
+    shown = photo_page.locator(".face .confidence").inner_text()
+    [row] = csv.DictReader(io.StringIO(download(photo_page, "CSV").decode(), newline=""))
+    assert tuple(row) == report.COLUMNS
+    assert (row["source"], row["face"], row["label"]) == ("sample.jpg", "1", "happy")
+    assert shown == percent(float(row["confidence"]))
+    [entry] = json.loads(download(photo_page, "JSON"))
+    assert {name: str(value) for name, value in entry.items()} == row
+    with Image.open(io.BytesIO(download(photo_page, "PNG"))) as drawn, Image.open(SAMPLE) as photo:
+        assert (drawn.format, drawn.size) == ("PNG", photo.size)
 
 
 def test_a_broken_file_is_named_and_the_others_are_read(photo_page: Page, broken: Path) -> None:
