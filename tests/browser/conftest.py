@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,19 +59,17 @@ def wait_for_health(process: subprocess.Popen[bytes], url: str, log: Path) -> No
     pytest.fail(f"the server did not start:\n{log.read_text()}")
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the app, started as the README says, in an empty home and without a dataset."""
-    home = tmp_path_factory.mktemp("home")
+@contextmanager
+def running_app(home: Path, **environment: str) -> Iterator[str]:
+    """Address of the app, started as the README says, with `home` as its empty home."""
     log = home / "server.log"
     url = f"http://localhost:{free_port()}"
-    environment = {**os.environ, "HOME": str(home), "FER_DATA": str(home / "no-data")}
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
     with open(log, "wb") as output:
         process = subprocess.Popen(
             [*command, "--server.port", url.rsplit(":", 1)[1]],
             cwd=ROOT,
-            env=environment,
+            env={**os.environ, "HOME": str(home), **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -84,6 +83,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+@pytest.fixture(scope="session")
+def start_app() -> Callable[..., AbstractContextManager[str]]:
+    """For a module whose pages need another environment: `with start_app(home, NAME=value) as url`."""
+    return running_app
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the app without a dataset."""
+    home = tmp_path_factory.mktemp("home")
+    with running_app(home, FER_DATA=str(home / "no-data")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
