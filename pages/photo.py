@@ -133,7 +133,7 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
     st.caption(f"{reading.width_px} × {reading.height_px} px · {count} face{'' if count == 1 else 's'}{turned}")
     # One or two faces fit beside the photo; more go below it in a grid.
     picture, beside = st.columns([11, 9], gap="medium") if count <= 2 else (st.container(), st.container())
-    picture.image(
+    picture.container(key=f"shown-{key}").image(
         photos.annotated_preview(reading, threshold),
         output_format="JPEG",
         alt=f"{photo.name}: {photos.label_counts(reading.judged(threshold)) or 'no face found'}",

@@ -60,8 +60,9 @@ def test_start_page_stands_without_weights(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(classify, "WEIGHTS", tmp_path / "gone.onnx")
     again = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=TIMEOUT_S).run()
     assert not again.exception
-    assert [error.value for error in again.error] == ["**The model cannot be loaded.**"]
-    assert "gone.onnx" in again.text[0].value
+    [error] = again.error
+    assert error.value.startswith("**The model cannot be loaded.**")
+    assert "gone.onnx" in error.value
     assert "What it cannot do" in [heading.value for heading in again.subheader]
 
 
@@ -91,13 +92,14 @@ def test_photo_without_a_face_gets_advice(photo_page: AppTest) -> None:
 def test_broken_photo_is_named_and_the_others_go_on(photo_page: AppTest) -> None:
     upload(photo_page, ("broken.jpg", b"\xff\xd8\xff not a photo"), ("astronaut.jpg", SAMPLE.read_bytes()))
     assert not photo_page.exception
-    assert [error.value for error in photo_page.error] == ["**broken.jpg cannot be read.**"]
+    [error] = photo_page.error
+    assert error.value.startswith("**broken.jpg cannot be read.**")
     assert html(photo_page).count('class="face"') == 1
 
 
 def test_markup_in_a_file_name_stays_text(photo_page: AppTest) -> None:
     upload(photo_page, ("<b>*x*</b>.jpg", b"nonsense"))
-    assert photo_page.error[0].value == r"**\<b\>\*x\*\</b\>.jpg cannot be read.**"
+    assert photo_page.error[0].value.startswith(r"**\<b\>\*x\*\</b\>.jpg cannot be read.**")
 
 
 def test_several_photos_get_a_summary(photo_page: AppTest) -> None:

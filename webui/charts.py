@@ -14,9 +14,11 @@ PLOTLY_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "l
 
 
 def percent(share: float) -> str:
-    """'93 %' for 0.93; '<1 %' for what is small but not nothing."""
-    if 0 < share < 0.005:
-        return "<1 %"
+    """'93 %' for 0.93; '<1 %' for what is small but not nothing, '>99 %' for what is large but not all."""
+    if share > 0 and round(100 * share) == 0:
+        return "<1\N{NO-BREAK SPACE}%"
+    if share < 1 and round(100 * share) == 100:
+        return ">99\N{NO-BREAK SPACE}%"
     return f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
 
 

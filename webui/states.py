@@ -77,8 +77,7 @@ def _tile(figure: str, heading: str, words: str) -> str:
 
 def refused(title: str, reason: str) -> None:
     """An error box: what failed, and the reason as the exception words it; both are shown as plain text."""
-    st.error(f"**{plain(title)}.**", icon=":material/error:")
-    st.text(reason)
+    st.error(f"**{plain(title)}.** {plain(reason)}", icon=":material/error:")
 
 
 def plain(text: str) -> str:
