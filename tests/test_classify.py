@@ -1,0 +1,123 @@
+"""fer.see.classify on a tiny sealed network whose output is known."""
+
+import dataclasses
+import threading
+
+import numpy as np
+import onnx
+import pytest
+import tiny
+from onnx import TensorProto, helper
+
+from fer.card import BLANK_SEAL, CARD_KEY, SEAL_KEY, WeightsError, write_sealed
+from fer.see import classify
+from fer.see.classify import Classifier
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory) -> Classifier:
+    return Classifier(tiny.write_tiny(tmp_path_factory.mktemp("weights") / "tiny.onnx"))
+
+
+def random_faces(rng: np.random.Generator, n: int) -> np.ndarray:
+    return rng.integers(0, 256, (n, 48, 48), dtype=np.uint8)
+
+
+def test_probabilities_and_features_are_the_networks(classifier, rng):
+    faces = random_faces(rng, 5)
+    features, probabilities = classifier.features(faces), classifier.probabilities(faces)
+    assert features.dtype == probabilities.dtype == np.float32
+    np.testing.assert_allclose(features, tiny.features(faces), atol=1e-6)
+    np.testing.assert_allclose(probabilities, tiny.probabilities(faces), atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [0, 1, classify.CHUNK - 1, classify.CHUNK, classify.CHUNK + 1, 3 * classify.CHUNK])
+def test_any_number_of_faces_goes_through_in_order(classifier, rng, n):
+    faces = random_faces(rng, n)
+    assert classifier.features(faces).shape == (n, 3)
+    np.testing.assert_allclose(classifier.probabilities(faces), tiny.probabilities(faces), atol=1e-6)
+
+
+def test_no_run_is_larger_than_a_chunk(classifier, rng, monkeypatch):
+    sizes = []
+
+    class Spy:
+        def run(self, outputs, inputs):
+            sizes.append(len(inputs["faces"]))
+            return [np.zeros((len(inputs["faces"]), 7), np.float32)]
+
+    monkeypatch.setattr(classifier, "_session", Spy())
+    classifier.probabilities(random_faces(rng, 2 * classify.CHUNK + 1))
+    assert sizes == [classify.CHUNK, classify.CHUNK, 1]
+
+
+def test_faces_need_not_lie_in_one_piece(classifier, rng):
+    faces = random_faces(rng, 6)[::-2, :, ::-1]
+    np.testing.assert_allclose(classifier.probabilities(faces), tiny.probabilities(faces), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("faces", "says"),
+    [
+        (np.zeros((2, 48, 48), np.float32), "float32"),
+        (np.zeros((48, 48), np.uint8), r"\(48, 48\)"),
+        (np.zeros((2, 1, 48, 48), np.uint8), r"\(2, 1, 48, 48\)"),
+        (np.zeros((2, 48, 47), np.uint8), r"\(2, 48, 47\)"),
+        ([[0]], "list"),
+        (None, "NoneType"),
+    ],
+)
+def test_other_inputs_are_refused_with_what_was_found(classifier, faces, says):
+    with pytest.raises(ValueError, match=says):
+        classifier.probabilities(faces)
+
+
+def test_threads_share_a_classifier(classifier, rng):
+    faces = [random_faces(rng, n) for n in (1, 7, 70, 3)]
+    found: dict[int, np.ndarray] = {}
+    workers = [
+        threading.Thread(target=lambda i=i: found.update({i: classifier.probabilities(faces[i])})) for i in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    for i, batch in enumerate(faces):
+        np.testing.assert_allclose(found[i], tiny.probabilities(batch), atol=1e-6)
+
+
+def seal(path, model: onnx.ModelProto, **properties: str):
+    helper.set_model_props(model, {SEAL_KEY: BLANK_SEAL, **properties})
+    write_sealed(path, model.SerializeToString())
+    return path
+
+
+def identity(name: str = "faces", kind: int = TensorProto.UINT8, output: str = "probabilities") -> onnx.ModelProto:
+    value_in = helper.make_tensor_value_info(name, kind, ["N", 48, 48])
+    value_out = helper.make_tensor_value_info(output, kind, ["N", 48, 48])
+    graph = helper.make_graph([helper.make_node("Identity", [name], [output])], "other", [value_in], [value_out])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize(
+    ("model", "properties", "says"),
+    [
+        (identity(), {}, "no model card"),
+        (identity(), {CARD_KEY: "{}"}, "not a model card"),
+        (identity(), {CARD_KEY: tiny.CARD.to_json()}, "not faces to probabilities"),
+        (identity("pixels"), {CARD_KEY: tiny.CARD.to_json()}, "pixels"),
+        (identity(kind=TensorProto.FLOAT), {CARD_KEY: tiny.CARD.to_json()}, "float"),
+        (onnx.ModelProto(), {CARD_KEY: tiny.CARD.to_json()}, "onnx"),
+    ],
+)
+def test_a_sealed_file_that_is_not_our_network_is_refused(tmp_path, model, properties, says):
+    path = seal(tmp_path / "other.onnx", model, **properties)
+    with pytest.raises(WeightsError, match=says) as refused:
+        Classifier(path)
+    assert "other.onnx" in str(refused.value)
+    assert "scripts/train.py" in str(refused.value)
+
+
+def test_the_card_is_the_files(tmp_path):
+    other = dataclasses.replace(tiny.CARD, name="other", unsure_below=0.4)
+    assert Classifier(tiny.write_tiny(tmp_path / "tiny.onnx", other), threads=1).card == other

@@ -1,0 +1,72 @@
+"""fer.see.faces: values that cannot be are refused where they are made."""
+
+import numpy as np
+import pytest
+
+from fer.emotions import CLASSES, UNSURE
+from fer.see.faces import Face, Prediction
+
+BOX = (10.0, 20.0, 40.0, 60.0)
+POINTS = ((1.0, 2.0),) * 5
+
+
+def share(best: float, index: int = 3) -> np.ndarray:
+    rest = np.full(7, (1 - best) / 6, dtype=np.float32)
+    rest[index] = best
+    return rest
+
+
+def test_a_face_knows_its_size_and_centre():
+    face = Face(BOX, 0.9, "yunet", POINTS)
+    assert (face.width, face.height, face.center) == (30, 40, (25, 40))
+
+
+def test_a_face_may_reach_beyond_the_image():
+    assert Face((-5.0, -5.0, 5.0, 5.0), 1.0, "haar").center == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("box", "score", "landmarks", "says"),
+    [
+        ((10, 20, 10, 60), 0.9, None, "left < right"),
+        ((10, 60, 40, 20), 0.9, None, "top < bottom"),
+        ((float("nan"), 20, 40, 60), 0.9, None, "finite"),
+        ((0, 20, float("inf"), 60), 0.9, None, "finite"),
+        (BOX, 1.01, None, "score"),
+        (BOX, -0.01, None, "score"),
+        (BOX, float("nan"), None, "score"),
+        (BOX, 0.9, POINTS[:4], "5 landmarks"),
+    ],
+)
+def test_impossible_faces_are_refused(box, score, landmarks, says):
+    with pytest.raises(ValueError, match=says):
+        Face(box, score, "yunet", landmarks)
+
+
+@pytest.mark.parametrize(
+    ("best", "threshold", "label"), [(0.9, 0.5, "happy"), (0.4, 0.5, UNSURE), (0.4, 0.0, "happy"), (0.5, 0.5, "happy")]
+)
+def test_the_label_is_unsure_below_the_threshold(best, threshold, label):
+    prediction = Prediction(Face(BOX, 0.9, "yunet"), share(best), threshold)
+    assert prediction.label == label
+    assert prediction.best == "happy"
+    assert prediction.confidence == pytest.approx(best)
+
+
+@pytest.mark.parametrize("index", range(7))
+def test_the_label_is_the_class_of_the_largest_probability(index):
+    assert Prediction(Face(BOX, 0.9, "yunet"), share(0.6, index)).label == CLASSES[index]
+
+
+@pytest.mark.parametrize(
+    "probabilities",
+    [np.full(6, 1 / 6), np.full((1, 7), 1 / 7), np.full(7, 0.2), np.zeros(7), np.array([1.5, -0.5, 0, 0, 0, 0, 0])],
+)
+def test_impossible_probabilities_are_refused(probabilities):
+    with pytest.raises(ValueError, match="probabilities"):
+        Prediction(Face(BOX, 0.9, "yunet"), probabilities.astype(np.float32))
+
+
+def test_nan_probabilities_are_refused():
+    with pytest.raises(ValueError, match="probabilities"):
+        Prediction(Face(BOX, 0.9, "yunet"), np.full(7, np.nan, dtype=np.float32))
