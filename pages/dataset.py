@@ -1,5 +1,234 @@
-"""What the model learned from: counts, faces, flaws."""
+"""What the model learned from: counts, faces, what is wrong with them, and a map of them all."""
 
-from webui.states import page_head
+import numpy as np
+import streamlit as st
 
-page_head("Dataset", "What the model learned from, and what is wrong with it.")
+from fer.emotions import CLASSES, COLORS
+from fer.learn import dataset
+from fer.learn.audit import NONE, Audit
+from fer.learn.dataset import SPLITS, FaceSet
+from webui import audit_data, dataset_charts, dataset_data, dataset_fetch, dataset_filters
+from webui.audit_data import FINDINGS
+from webui.charts import percent
+from webui.dataset_filters import MAJORITIES, ORDERS, Filter
+from webui.evaluation_charts import show
+from webui.face_details import faces_with_details, open_face
+from webui.face_map import face_map, inside
+from webui.states import empty_state, page_head
+from webui.tiles import figures
+
+PARTS = ("Overview", "Faces", "Audit", "Map")
+ALL = "all"
+
+
+def overview() -> None:
+    summary = dataset.summary()
+    counts = summary.counts
+    figures(
+        [
+            (f"{counts.sum():,}", "Faces", "grey, 48×48 pixels"),
+            (f"{counts[0].sum():,}", "Training", "learned from"),
+            (f"{counts[1].sum():,}", "PublicTest", "every choice is made on it"),
+            (f"{counts[2].sum():,}", "PrivateTest", "read once, at the end"),
+        ]
+    )
+    st.markdown("**Mean face of each class** (grey level; number of Training faces below)")
+    st.html(dataset_charts.mean_faces(summary.mean_faces, counts))
+    left, right = st.columns(2, gap="large")
+    with left:
+        show(dataset_charts.counts(counts), "counts")
+    with right:
+        show(dataset_charts.balance(counts), "balance")
+    left, right = st.columns(2, gap="large")
+    with left:
+        show(dataset_charts.agreement(summary.ferplus), "agreement")
+    with right:
+        st.markdown("**What ten FER+ taggers mostly called the faces of each class** (% of the class)")
+        st.markdown("\n".join(f"* {line}" for line in dataset_charts.taggers(summary.ferplus)))
+        st.caption(
+            "FER+ (Barsoum et al. 2016) asked ten people about every face. Where they name another class, "
+            "the label is doubtful and no model can be sure."
+        )
+
+
+@st.fragment
+def faces(found: FaceSet) -> None:
+    brightness = dataset_data.brightness(found)
+    wanted, order, seed = choices(found)
+    at = dataset_filters.ordered(dataset_filters.select(found, brightness, wanted), order, seed)
+    state = (wanted, order, seed)
+    if st.session_state.get("faces-state") != state:  # a new choice starts at the first page
+        st.session_state["faces-state"], st.session_state["faces-page"] = state, 0
+    count, export = st.columns([3, 1], vertical_alignment="bottom")
+    count.subheader(f"{len(at):,} faces", anchor=False)
+    export.download_button(
+        "Export the list (CSV)",
+        lambda: dataset_filters.as_table(found, brightness, at).to_csv(index=False),
+        "fer2013-faces.csv",
+        "text/csv",
+        on_click="ignore",
+        width="stretch",
+    )
+    if not len(at):
+        st.info("No face passes these filters.")
+        return
+    captions = [CLASSES[label] for label in found.labels[at]]
+    spoken = [
+        f"row {row}: {name}, {SPLITS[split]}"
+        for row, name, split in zip(found.rows[at], captions, found.splits[at], strict=True)
+    ]
+    faces_with_details(found, at, captions, spoken, "faces of the set", "faces", per_page=84)
+
+
+def choices(found: FaceSet) -> tuple[Filter, str, int]:
+    """The filters' controls."""
+    with st.container(horizontal=True, gap="medium"):
+        splits = st.pills("Split", SPLITS, selection_mode="multi", key="f-splits")
+        classes = st.pills("Class", CLASSES, selection_mode="multi", key="f-classes")
+    majority, agreement = "any", (0, 100)
+    first, second, third, fourth = st.columns(4)
+    if found.votes is not None:
+        majority = first.selectbox(
+            "FER+ majority",
+            MAJORITIES,
+            key="f-majority",
+            help="The class that more than half of the FER+ taggers named.",
+        )
+        agreement = second.slider(
+            "FER+ agreement (% of taggers)",
+            0,
+            100,
+            (0, 100),
+            10,
+            key="f-agreement",
+            help="How many of the taggers agree on the most named expression.",
+        )
+    bright = third.slider("Brightness (mean grey level)", 0, 255, (0, 255), key="f-brightness")
+    with fourth:
+        order = st.segmented_control("Order", ORDERS, default=ORDERS[0], required=True, key="f-order")
+        seed = 0
+        if order == ORDERS[0]:
+            seed = st.number_input("Seed of the shuffle", 0, 2**31 - 1, 0, key="f-seed")
+    low, high = agreement
+    return Filter(tuple(splits), tuple(classes), majority, (low / 100, high / 100), bright), order, int(seed)
+
+
+@st.fragment
+def audit_part(table: Audit, found: FaceSet | None) -> None:
+    name = st.pills("Finding", list(FINDINGS), default="Likely wrong labels", required=True, key="finding")
+    st.caption(FINDINGS[name])
+    split, label, export = st.columns([1, 1, 1], vertical_alignment="bottom")
+    one_split = split.selectbox("Split", [ALL, *SPLITS], key="a-split")
+    one_class = label.selectbox("Class", [ALL, *CLASSES], key="a-class")
+    chosen = audit_data.finding(
+        table, name, None if one_split == ALL else one_split, None if one_class == ALL else one_class
+    )
+    export.download_button(
+        "Export the list (CSV)",
+        lambda: audit_data.as_table(table, chosen.at).to_csv(index=False),
+        f"fer2013-{name.lower().replace(' ', '-')}.csv",
+        "text/csv",
+        on_click="ignore",
+        width="stretch",
+    )
+    st.subheader(f"{len(chosen.at):,} faces", anchor=False)
+    if name == "Likely wrong labels":
+        doubted, confirmed, silent = table.precision_at(100)
+        precision = percent(doubted / max(1, doubted + confirmed))
+        st.markdown(
+            f"Of the 100 most suspect, FER+ names another class for **{doubted}**, the same for **{confirmed}**, "
+            f"and has no majority for **{silent}**: precision **{precision}** where FER+ decides."
+        )
+    state = (name, one_split, one_class)
+    if st.session_state.get("audit-state") != state:
+        st.session_state["audit-state"], st.session_state["audit-page"] = state, 0
+    listed(table, found, chosen)
+    with st.expander("Where these scores come from"):
+        st.markdown("\n".join(f"* **{column}**: {words}" for column, words in table.about.items()))
+
+
+def listed(table: Audit, found: FaceSet | None, chosen: audit_data.Finding) -> None:
+    """The faces of a finding where the set is there, else their rows."""
+    if not len(chosen.at):
+        return
+    at = None if found is None else dataset_data.positions(found, table.rows[chosen.at])
+    if found is None or at is None or (at < 0).any():
+        st.dataframe(audit_data.as_table(table, chosen.at), hide_index=True)
+        return
+    spoken = [f"row {row}: {caption}" for row, caption in zip(table.rows[chosen.at], chosen.captions, strict=True)]
+    faces_with_details(found, at, chosen.captions, spoken, chosen.name, "audit", per_page=60)
+
+
+COLOURINGS = ("Class", "Split", "Likely wrong")
+
+
+@st.fragment
+def map_part(table: Audit, found: FaceSet | None) -> None:
+    by = st.segmented_control("Colour by", COLOURINGS, default="Class", required=True, key="m-by")
+    kinds, names, colours = colouring(table, by)
+    caught = face_map(
+        table.x,
+        table.y,
+        kinds,
+        table.rows,
+        names,
+        colours,
+        f"{len(table):,} faces as the network sees them (no unit: near means alike)",
+        f"map-{by}",
+    )
+    st.caption("Press a point to open its face; draw a lasso to list many. The wheel zooms once the map was pressed.")
+    if caught.face is not None and found is not None:
+        place = int(dataset_data.positions(found, np.array([caught.face]))[0])
+        if place >= 0:
+            open_face(place)
+    if caught.corners is not None:
+        within = inside(caught.corners, table.x, table.y) & ~np.isin(kinds, caught.hidden)
+        st.session_state["lasso"], st.session_state["lasso-page"] = np.flatnonzero(within), 0
+    at = st.session_state.get("lasso")
+    if at is None:
+        return
+    st.subheader(f"{len(at):,} faces in the lasso", anchor=False)
+    captions = [CLASSES[label] for label in table.labels[at]]
+    if found is None:
+        st.dataframe(audit_data.as_table(table, at), hide_index=True)
+        return
+    places = dataset_data.positions(found, table.rows[at])
+    if len(at) and (places >= 0).all():
+        spoken = [f"row {row}: {name}" for row, name in zip(table.rows[at], captions, strict=True)]
+        faces_with_details(found, places, captions, spoken, "faces in the lasso", "lasso", per_page=60)
+
+
+def colouring(table: Audit, by: str) -> tuple[np.ndarray, list[str], list[str]]:
+    if by == "Class":
+        return table.labels.astype(np.uint8), list(CLASSES), [COLORS[name] for name in CLASSES]
+    if by == "Split":
+        return table.splits, list(SPLITS), ["#56B4E9", "#E69F00", "#D55E00"]
+    contradicted = (table.majority != NONE) & (table.majority != table.labels)
+    kinds = table.issue.astype(np.uint8) + (table.issue & contradicted)
+    return kinds, ["not suspect", "suspect", "suspect, FER+ contradicts too"], ["#999999", "#56B4E9", "#D55E00"]
+
+
+def main() -> None:
+    page_head("Dataset", "FER2013: the faces that the model learned from, and what is wrong with them.")
+    found = dataset_data.faces_or_message()
+    table = audit_data.audit()
+    if found is None:
+        dataset_fetch.offer()
+    tabs = dict(zip(PARTS, st.tabs(list(PARTS), key="part", on_change="rerun", bind="query-params"), strict=True))
+    with tabs["Overview"]:
+        if tabs["Overview"].open:
+            overview()
+    with tabs["Faces"]:
+        if tabs["Faces"].open and found is not None:
+            faces(found)
+        elif tabs["Faces"].open:
+            empty_state("🖼️", "No faces here yet", "They are shown once the dataset is on this computer.")
+    for name, draw in (("Audit", audit_part), ("Map", map_part)):
+        with tabs[name]:
+            if tabs[name].open and table is not None:
+                draw(table, found)
+            elif tabs[name].open:
+                empty_state("🔎", "No audit yet", "Make it with: python scripts/audit.py")
+
+
+main()

@@ -82,7 +82,11 @@ def show_faces(judged: Judged, picked: np.ndarray, title: str, key: str) -> None
         f"row {row}: {CLASSES[t]}, named {CLASSES[n]} with {percent(c)}"
         for row, t, n, c in zip(rows, truth, named, confidence, strict=True)
     ]
-    faces_with_details(found, rows, [percent(c) for c in confidence], spoken, title, key)
+    at = dataset_data.positions(found, rows)
+    if (at < 0).any():
+        st.warning("The set on this computer lacks these faces, or their row numbers: prepare the whole fer2013.csv.")
+        return
+    faces_with_details(found, at, [percent(c) for c in confidence], spoken, title, key)
 
 
 @st.fragment

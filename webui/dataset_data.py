@@ -55,6 +55,12 @@ def classifier(weights: str | None = None, changed_ns: int = 0) -> "Classifier":
     return Classifier(weights)
 
 
-def neighbours(row: int) -> np.ndarray | None:
-    """Rows of the faces most alike to this one, nearest first, from the audit table; None where there is none."""
-    return None
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _brightness(fingerprint: tuple[str, int], _found: FaceSet) -> np.ndarray:
+    return np.concatenate([part.mean(axis=(1, 2)) for part in np.array_split(_found.images, 36)]).astype(np.float32)
+
+
+def brightness(found: FaceSet) -> np.ndarray:
+    """The mean grey level of each face, float32 (N,), 0..255; computed once."""
+    path = data_folder() / CACHE_NAME
+    return _brightness((str(path), path.stat().st_mtime_ns), found)
