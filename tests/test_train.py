@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from toy import toy_faces
 
 from fer.learn import checkpoint, devices, train
 from fer.learn.config import TrainConfig
@@ -24,17 +25,6 @@ TOY = TrainConfig(
     erase=0.2,
     precision="fp32",
 )
-
-
-def toy_faces(per_class: int = 20) -> FaceSet:
-    """Seven classes that a small network tells apart: a bright bar at a height of its own, in noise."""
-    rng = np.random.default_rng(0)
-    labels = np.tile(np.arange(7), 2 * per_class)
-    images = rng.integers(0, 60, (len(labels), 48, 48), dtype=np.uint8)
-    for image, label in zip(images, labels, strict=True):
-        image[3 + 6 * label : 9 + 6 * label] += 180
-    splits = np.repeat(np.uint8([0, 1]), 7 * per_class)
-    return FaceSet(images, labels.astype(np.int64), splits, None, np.arange(len(labels)))
 
 
 class Recorder:

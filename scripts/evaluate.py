@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Turns a finished run into the weights that the app ships: calibrated, measured, described.
+
+    python scripts/evaluate.py runs/article-0
+
+Temperature and 'unsure' threshold are chosen on PublicTest. PrivateTest is read once, by the very file that
+ships, and what it shows is written down whatever it is: into the model card inside resnet9.onnx, the
+evaluation table beside it and benchmarks/evaluation.md.
+"""
+
+import argparse
+import json
+import math
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from fer.card import Framing, ModelCard, WeightsError
+from fer.emotions import CLASSES
+from fer.learn import checkpoint, dataset, export, metrics
+from fer.learn.evaluation import TABLE_NAME, TEST_SPLITS, EvaluationTable
+from fer.learn.runlog import LOG_NAME, Tail
+
+ANSWERED_SHARE = 0.8
+WEIGHTS_NAME = "resnet9.onnx"
+FRAMING_NAME = "framing.json"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="run folder that scripts/train.py wrote")
+    parser.add_argument(
+        "--data", type=Path, default=None, help="folder of the prepared set (default: FER_DATA, else data/)"
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "fer" / "weights", help="folder of weights and table")
+    parser.add_argument("--report", type=Path, default=ROOT / "benchmarks" / "evaluation.md", help="table in words")
+    options = parser.parse_args(arguments)
+    try:
+        faces = dataset.open_faces(options.data)
+        network, card = checkpoint.load_weights(options.run / checkpoint.WEIGHTS_NAME)
+        card = replace(card, framing=read_framing(options.out / FRAMING_NAME), commit=commit_of(options.run))
+        card = calibrate(network, card, faces.split("PublicTest"))
+        table = evaluate(network, card, faces)
+    except (WeightsError, dataset.DatasetError, OSError) as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 2
+    card = replace(
+        card,
+        metrics={name: figures(table.split(name), card.unsure_below) for name in TEST_SPLITS},
+        protocol=card.protocol + " Temperature and threshold chosen on PublicTest. PrivateTest read once, at the end.",
+        created=datetime.now(UTC).date().isoformat(),
+        licence="MIT; the faces of FER2013 are those of a public research challenge",
+    )
+    digest = export.write_onnx(options.out / WEIGHTS_NAME, network, card)
+    replace(table, weights=digest).to_parquet(options.out / TABLE_NAME)
+    text = report(card, table, options.run.name)
+    options.report.parent.mkdir(exist_ok=True)
+    options.report.write_text(text)
+    print(text)
+    return 0
+
+
+def read_framing(path: Path) -> dict[str, Framing]:
+    """The crop framing of each detector, as scripts/learn_framing.py learned it from Training faces."""
+    return {name: Framing(**box) for name, box in json.loads(path.read_text()).items()}
+
+
+def commit_of(run: Path) -> str:
+    """The commit of the code that trained, from the run's log."""
+    starts = [event.values for event in Tail(run / LOG_NAME).read() if event.kind == "start"]
+    return str(starts[-1].get("git", "")) if starts else ""
+
+
+def calibrate(network: checkpoint.ResNet9, card: ModelCard, public: dataset.FaceSet) -> ModelCard:
+    """The card with the temperature that fits PublicTest best, and the threshold that answers 80 % of it."""
+    plain = export.build_onnx(network, replace(card, temperature=1.0))
+    # The logarithm of softmax differs from the logits by a constant a row, which softmax does not see.
+    logits = np.log(np.maximum(export.run_onnx(plain, public.images)[0], 1e-30))
+    temperature = metrics.fit_temperature(logits, public.labels)
+    threshold = metrics.threshold_for(metrics.softmax(logits, temperature), ANSWERED_SHARE)
+    return replace(card, temperature=round(temperature, 4), unsure_below=math.floor(threshold * 1e4) / 1e4)
+
+
+def evaluate(network: checkpoint.ResNet9, card: ModelCard, faces: dataset.FaceSet) -> EvaluationTable:
+    """What the exported network says of every face of both test splits, as it is and with its mirror image."""
+    tested = faces.take(np.flatnonzero(faces.splits > 0))
+    content = export.build_onnx(network, card)
+    single = export.run_onnx(content, tested.images)[0]
+    mirrored = export.run_onnx(content, tested.images[:, :, ::-1])[0]
+    return EvaluationTable(
+        rows=tested.rows.astype(np.int32),
+        splits=tested.splits,
+        labels=tested.labels.astype(np.int8),
+        single=single,
+        flipped=(single + mirrored) / 2,
+        votes=tested.votes,
+    )
+
+
+def figures(table: EvaluationTable, unsure_below: float) -> dict[str, float]:
+    """The card's figures of one split, by FER2013's labels; accuracies with their 95 % Wilson interval."""
+    labels = table.truth("FER2013")
+    values: dict[str, float] = {"n": len(labels)}
+    for suffix, probabilities in (("", table.single), ("_flip", table.flipped)):
+        right = probabilities.argmax(1) == labels
+        low, high = metrics.wilson(int(right.sum()), len(right))
+        values |= {f"accuracy{suffix}": right.mean(), f"accuracy{suffix}_low": low, f"accuracy{suffix}_high": high}
+    matrix = metrics.confusion(labels, table.single.argmax(1))
+    answered = table.single.max(1) >= unsure_below
+    values["macro_f1"] = metrics.macro_f1(matrix)
+    values["ece"] = metrics.reliability(labels, table.single).ece
+    values["nll"] = metrics.nll(labels, table.single)
+    values["answered_share"] = answered.mean()
+    values["answered_accuracy"] = (table.single.argmax(1) == labels)[answered].mean()
+    if table.votes is not None:
+        judged, truth = table.judged("FER+ majority")
+        values["accuracy_ferplus_majority"] = metrics.accuracy(truth, judged.single.argmax(1))
+    recall = metrics.class_figures(matrix).recall
+    values |= {f"recall_{name}": value for name, value in zip(CLASSES, recall, strict=True)}
+    return {name: round(float(value), 5) for name, value in values.items()}
+
+
+def report(card: ModelCard, table: EvaluationTable, run: str) -> str:
+    """benchmarks/evaluation.md: the figures of both splits and PrivateTest's confusion matrix."""
+    names = list(card.metrics["PrivateTest"])
+    lines = [
+        "# What the shipped weights do on FER2013",
+        "",
+        f"`python scripts/evaluate.py runs/{run}` on {card.created}: {card.architecture}, trained at commit "
+        f"{card.commit or 'unknown'} with preset `{card.config['preset']}`, seed {card.config['seed']} (n = 1). "
+        f"{card.protocol} Temperature {card.temperature}, 'unsure' below {card.unsure_below}.",
+        "`_low` and `_high` bound the 95 % Wilson interval over faces; `_flip` averages the face and its mirror image.",
+        "",
+        "| figure | " + " | ".join(TEST_SPLITS) + " |",
+        "| --- |" + " ---: |" * len(TEST_SPLITS),
+        *(f"| {name} | " + " | ".join(f"{card.metrics[s][name]:g}" for s in TEST_SPLITS) + " |" for name in names),
+        "",
+        "PrivateTest, single view: true class in the rows, answer in the columns, faces.",
+        "",
+        "| | " + " | ".join(CLASSES) + " |",
+        "| --- |" + " ---: |" * len(CLASSES),
+    ]
+    private = table.split("PrivateTest")
+    matrix = metrics.confusion(private.truth("FER2013"), private.single.argmax(1))
+    lines += [f"| {name} | " + " | ".join(map(str, row)) + " |" for name, row in zip(CLASSES, matrix, strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
