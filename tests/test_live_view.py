@@ -55,7 +55,7 @@ def test_figures_before_and_during_a_stream():
     empty = LiveStats(0.0, 0.0, None, 0.0, 0, None, None)
     assert live_view.figures(empty).count("–") == 2
     running = LiveStats(14.9, 12.2, 41.6, 0.1, 99, (640, 480), None)
-    assert [cell for cell in re.findall("<dd>(.*?)</dd>", live_view.figures(running))] == [
+    assert re.findall("<dd>(.*?)</dd>", live_view.figures(running)) == [
         "15/s",
         "12/s",
         "42 ms",

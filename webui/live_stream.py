@@ -3,6 +3,7 @@
 Nothing here draws on the page. `FrameProcessor` runs on streamlit-webrtc's threads, where st.* must not be called.
 """
 
+import gc
 import os
 import threading
 import time
@@ -87,7 +88,13 @@ def model() -> "Recognizer":
     """
     from fer import Recognizer
 
-    return Recognizer(threads=1)
+    recognizer = Recognizer(threads=1)
+    # Streamlit collects garbage after every run of a script or fragment. Over the 150,000 objects of the
+    # loaded libraries that is 80 ms under the interpreter's lock, three times a second for each viewer. They
+    # live as long as the server does, so the collector need not look at them again.
+    gc.collect()
+    gc.freeze()
+    return recognizer
 
 
 def make_analyse(recognizer: "Recognizer") -> Callable[[np.ndarray, LiveSettings], "list[Prediction]"]:

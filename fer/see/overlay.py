@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from fer.see.faces import Point
+from fer.see.faces import Box, Point
 from fer.see.track import Track
 
 # Identities are told apart by colour and number. Paul Tol's 'bright' scheme (2021), legible on skin.
@@ -37,7 +37,7 @@ def draw_tracks(planes: np.ndarray, tracks: Sequence[Track], mirror: bool = Fals
         if mirror:
             left, right = canvas.width - right, canvas.width - left
         color = _yuv(identity_color(track.identity))
-        canvas.rectangle((left, top), (right, bottom), color, max(2, round(canvas.height / 240)))
+        canvas.frame((left, top, right, bottom), color, max(2, round(canvas.height / 480) * 2))
         if landmarks and face.landmarks:
             for x, y in face.landmarks:
                 canvas.dot((canvas.width - x if mirror else x, y), color)
@@ -55,11 +55,20 @@ class _Canvas:
         blue, red = planes[self.height :].reshape(2, self.height // 2, self.width // 2)
         self.chroma = blue, red
 
-    def rectangle(self, start: Point, end: Point, color: tuple[int, int, int], thick_px: int) -> None:
-        cv2.rectangle(self.luma, _whole(start), _whole(end), color[0], thick_px)
+    def frame(self, box: Box, color: tuple[int, int, int], thick_px: int) -> None:
+        """Four bars just around the box."""
+        left, top, right, bottom = box
+        self.fill((left - thick_px, top - thick_px, right + thick_px, top), color)
+        self.fill((left - thick_px, bottom, right + thick_px, bottom + thick_px), color)
+        self.fill((left - thick_px, top - thick_px, left, bottom + thick_px), color)
+        self.fill((right, top - thick_px, right + thick_px, bottom + thick_px), color)
+
+    def fill(self, box: Box, color: tuple[int, int, int]) -> None:
+        """Fills a box, moved to even pixels, so that luma and chroma cover the same ones."""
+        left, top, right, bottom = (max(0, round(value / 2)) for value in box)
+        self.luma[2 * top : 2 * bottom, 2 * left : 2 * right] = color[0]
         for plane, value in zip(self.chroma, color[1:], strict=True):
-            thick = thick_px if thick_px < 0 else max(1, thick_px // 2)
-            cv2.rectangle(plane, _whole(start, 2), _whole(end, 2), value, thick)
+            plane[top:bottom, left:right] = value
 
     def dot(self, at: Point, color: tuple[int, int, int]) -> None:
         cv2.circle(self.luma, _whole(at), 3, color[0], cv2.FILLED, cv2.LINE_AA)
@@ -76,8 +85,8 @@ class _Canvas:
         if y < 0:
             y = min(box_bottom, self.height - height - 2 * pad)
         end = x + width + 3 * pad, y + height + 2 * pad
-        self.rectangle((x, y), end, _PLATE, cv2.FILLED)
-        self.rectangle((x, y), (x + pad / 2, end[1]), color, cv2.FILLED)
+        self.fill((x, y, *end), _PLATE)
+        self.fill((x, y, x + pad / 2, end[1]), color)
         at = _whole((x + 2 * pad, y + pad + height - drop / 4))
         cv2.putText(self.luma, text, at, _FONT, scale, _WHITE[0], 1, cv2.LINE_AA)
 
