@@ -14,6 +14,7 @@ MAX_PHOTO_MB = 64
 TYPES = ("jpg", "jpeg", "png", "webp", "avif", "heic", "heif", "tif", "tiff", "bmp", "gif")
 SOURCES = {"camera": ":material/photo_camera: Take one with the camera", "sample": ":material/image: Use the sample"}
 DETECTORS = {"yunet": "YuNet", "haar": "Haar"}
+TURNS = {90: "90° to the left", 180: "180°", 270: "90° to the right"}
 PHOTOS_A_SCREEN = 6
 SLOW_S = 0.3  # a progress bar that flashes by is worse than none
 
@@ -128,7 +129,7 @@ def show_table_downloads(readings: list[tuple[Photo, Reading]], threshold: float
 def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone: bool) -> None:
     """One photo with its boxes, and a card for each face. key: tells its widgets from those of the same photo again."""
     count = len(reading.predictions)
-    turned = f" · turned by {reading.turn_deg}°" if reading.turn_deg else ""
+    turned = f" · turned by {TURNS[reading.turn_deg]}" if reading.turn_deg else ""
     st.subheader(plain(photo.name), anchor=False)
     st.caption(f"{reading.width_px} × {reading.height_px} px · {count} face{'' if count == 1 else 's'}{turned}")
     # One or two faces fit beside the photo; more go below it in a grid.
@@ -139,10 +140,12 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
         alt=f"{photo.name}: {photos.label_counts(reading.judged(threshold)) or 'no face found'}",
     )
     with beside:
+        if reading.suggested_deg:
+            offer_turn(photo, reading, key)
         if count:
             st.html(photos.face_cards(reading, threshold))
-        else:
-            show_no_face(photo, reading, key)
+        elif not reading.suggested_deg:
+            show_no_face()
         with st.container(horizontal=True, gap="small"):
             if count:
                 show_png_download(photo, reading, threshold, key)
@@ -172,24 +175,25 @@ def show_png_download(photo: Photo, reading: Reading, threshold: float, key: str
     )
 
 
-def show_no_face(photo: Photo, reading: Reading, key: str) -> None:
-    """Advice where nothing was found; the turn that would help, where the recognizer knows one."""
-    if not reading.suggested_deg:
-        empty_state(
-            "🔍",
-            "No face found",
-            "Faces should look at the camera, upright, well lit and at least 24 pixels wide. "
-            "Try a closer or brighter photo, or turn it.",
-        )
-        return
-    empty_state("🔄", "No face found as it lies", f"Turned by {reading.suggested_deg}° it shows one. Turn it?")
+def offer_turn(photo: Photo, reading: Reading, key: str) -> None:
+    """For a photo that lies on its side or stands on its head, where the recognizer sees that."""
+    st.info("This photo seems to be turned: its faces do not stand upright.", icon=":material/screen_rotation:")
     st.button(
-        f"Turn by {reading.suggested_deg}°",
+        f"Turn by {TURNS[reading.suggested_deg]}",
         icon=":material/rotate_left:",
         type="primary",
         key=f"turn-advised-{key}",
         on_click=turn,
         args=(photo, reading.suggested_deg),
+    )
+
+
+def show_no_face() -> None:
+    empty_state(
+        "🔍",
+        "No face found",
+        "Faces should look at the camera, upright, well lit and at least 24 pixels wide. "
+        "Try a closer or brighter photo, or turn it.",
     )
 
 

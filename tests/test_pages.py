@@ -137,7 +137,7 @@ def test_turning_reads_anew(photo_page: AppTest) -> None:
     upload(photo_page, ("wide.png", picture(64, 48)))
     assert "64 × 48 px" in photo_page.caption[1].value
     photo_page.button[0].click().run()
-    assert photo_page.caption[1].value == "48 × 64 px · 0 faces · turned by 90°"
+    assert photo_page.caption[1].value == "48 × 64 px · 0 faces · turned by 90° to the left"
 
 
 def test_own_photos_take_the_samples_place(photo_page: AppTest) -> None:
@@ -145,3 +145,15 @@ def test_own_photos_take_the_samples_place(photo_page: AppTest) -> None:
     assert [heading.value for heading in photo_page.subheader] == ["sample.jpg"]
     upload(photo_page, ("wall.png", picture()))
     assert [heading.value for heading in photo_page.subheader] == ["wall.png"]
+
+
+def test_turned_photo_is_offered_its_turn(photo_page: AppTest) -> None:
+    file = io.BytesIO()
+    with Image.open(SAMPLE) as picture:
+        picture.rotate(90, expand=True).save(file, "PNG")
+    upload(photo_page, ("turned.png", file.getvalue()))
+    assert "seems to be turned" in photo_page.info[0].value
+    [button] = [button for button in photo_page.button if button.label == "Turn by 90° to the right"]
+    button.click().run()
+    assert not photo_page.info
+    assert html(photo_page).count('class="face"') == 1

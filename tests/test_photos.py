@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer import Recognizer
 from fer.card import Framing, ModelCard
 from fer.emotions import CLASSES
 from fer.see.faces import Face, Prediction
 from fer.see.images import ImageError
 from webui import photos
 from webui.photos import Photo, Reading
+from webui.resources import SAMPLE
 
 
 class OneFace:
@@ -27,9 +29,19 @@ class OneFace:
         face = Face((width / 4, height / 4, width * 3 / 4, height * 3 / 4), 0.9, "yunet")
         return [Prediction(face, probabilities(happy=0.6, sad=0.4))]
 
+    def suggest_turn(self, image: np.ndarray) -> int:
+        return 180
+
 
 def probabilities(**shares: float) -> np.ndarray:
     return np.array([shares.get(name, 0.0) for name in CLASSES], np.float32)
+
+
+def turned_sample(turn_deg: int) -> bytes:
+    file = io.BytesIO()
+    with Image.open(SAMPLE) as picture:
+        picture.rotate(turn_deg, expand=True).save(file, "PNG")
+    return file.getvalue()
 
 
 def png(width: int, height: int) -> bytes:
@@ -146,3 +158,9 @@ def test_summary_counts_labels() -> None:
 def test_broken_files_are_refused() -> None:
     with pytest.raises(ImageError):
         photos.read(Photo("x.jpg", b"nonsense"), OneFace())
+
+
+@pytest.mark.parametrize(("turned_deg", "suggested_deg"), [(0, 0), (90, 270), (180, 180), (270, 90)])
+def test_real_turned_photos_get_the_turn_that_sets_them_upright(turned_deg: int, suggested_deg: int) -> None:
+    reading = photos.read(Photo("turned.png", turned_sample(turned_deg)), Recognizer())
+    assert reading.suggested_deg == suggested_deg

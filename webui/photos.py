@@ -80,6 +80,8 @@ def read(photo: Photo, recognizer: "Recognizer", turn_deg: int = 0) -> Reading:
         height,
         predictions,
         turn_deg,
+        # Asked even where faces were found: YuNet finds some hanging faces, with landmarks as if they stood.
+        recognizer.suggest_turn(image),
         preview=_jpeg(Image.fromarray(image), _PREVIEW_PX),
         crops=tuple(_crop(image, framing[p.face.detector].crop(p.face.box)) for p in predictions),
     )

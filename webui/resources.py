@@ -15,21 +15,21 @@ from webui.photos import Photo, Reading
 if TYPE_CHECKING:
     from fer.see.recognize import Recognizer
 
-SAMPLE = Path(__file__).parents[1] / "fer" / "weights" / "sample.jpg"
+WEIGHTS = Path(__file__).parents[1] / "fer" / "weights" / "resnet9.onnx"
+SAMPLE = WEIGHTS.with_name("sample.jpg")
 SAMPLE_CREDIT = "Eileen Collins, NASA astronaut. Photo: NASA, public domain."
 
 
 def recognizer(detector: str = "yunet") -> "Recognizer":
     """The session's weights (shipped, unless a run's were chosen) behind a detector of fer.see.detect.DETECTORS.
 
-    One for each session, because detectors keep state and are not for two threads at once.
-    Raises WeightsError or DetectorError where a file is refused.
+    Shared by all sessions, as a Recognizer may be. Raises WeightsError or DetectorError where a file is refused.
     """
-    return _recognizer(detector, session_weights())
+    return _recognizer(detector, *_weights_version())
 
 
-@st.cache_resource(show_spinner=False, scope="session", max_entries=4)
-def _recognizer(detector: str, weights: str | None) -> "Recognizer":
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _recognizer(detector: str, weights: str | None, mtime_ns: int) -> "Recognizer":
     from fer import Recognizer
 
     return Recognizer(weights, detector)
@@ -43,8 +43,13 @@ def session_weights() -> str | None:
 def use_weights(path: str | None) -> None:
     """Swaps the network of this session: a path of a sealed ONNX file, or None for the shipped one."""
     st.session_state["weights"] = path
-    _recognizer.clear()
-    _reading.clear()
+
+
+def _weights_version() -> tuple[str | None, int]:
+    """The session's weights and when they were written, so that a file written anew is read anew."""
+    weights = session_weights()
+    path = WEIGHTS if weights is None else Path(weights)
+    return weights, path.stat().st_mtime_ns if path.is_file() else 0
 
 
 @st.cache_data(show_spinner=False)
@@ -58,11 +63,11 @@ def reading(photo: Photo, detector: str = "yunet", turn_deg: int = 0) -> Reading
 
     Raises ImageError for a file that is refused, and what `recognizer` raises.
     """
-    return _reading(photo.digest, detector, turn_deg, session_weights(), photo)
+    return _reading(photo.digest, detector, turn_deg, _weights_version(), photo)
 
 
 @st.cache_resource(show_spinner=False, scope="session", max_entries=100)
-def _reading(digest: str, detector: str, turn_deg: int, weights: str | None, _photo: Photo) -> Reading:
+def _reading(digest: str, detector: str, turn_deg: int, weights: tuple[str | None, int], _photo: Photo) -> Reading:
     return photos.read(_photo, recognizer(detector), turn_deg)
 
 
