@@ -76,7 +76,7 @@ def _widget(f: Field, value: Any, key: str) -> Any:
 
 
 def _kind(f: Field) -> type:
-    return _TYPES[f.type] if isinstance(f.type, str) else f.type  # type: ignore[return-value]
+    return _TYPES[f.type] if isinstance(f.type, str) else f.type
 
 
 def _step(value: float) -> float:

@@ -191,8 +191,11 @@ class Alarm:
 def alarms(run: Run) -> list[Alarm]:
     """[] for a healthy run."""
     if broken := next((epoch for epoch in run.epochs if not epoch.finite), None):
-        return [Alarm(True, f"The loss is not a finite number since epoch {broken.number}: what it learned is lost from "
-                            "there on. Start again with a lower learning rate or with clipped gradients.")]  # fmt: skip
+        words = (
+            f"The loss is not a finite number since epoch {broken.number}: what it learned is lost from there on. "
+            "Start again with a lower learning rate or with clipped gradients."
+        )
+        return [Alarm(True, words)]
     found = []
     if run.state in (State.DIVERGED, State.FAILED):
         found.append(Alarm(True, f"The run {run.state}: {run.end.get('message', 'the log does not say why')}"))
