@@ -45,6 +45,7 @@ def films(tmp_path_factory: pytest.TempPathFactory, sample_image: np.ndarray) ->
 def open_live(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
     """Opens the page in a Chromium of its own: the film is chosen on Chromium's command line."""
     opened = []
+    expect.set_options(timeout=WAIT_MS)
 
     def open_page(film: Path | None = None, flags: tuple[str, ...] = (), url: str = server) -> Page:
         arguments = [f for f in CHROMIUM_FLAGS if "media-stream" not in f or film is not None]
@@ -54,7 +55,8 @@ def open_live(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
         opened.append(chromium)
         page = chromium.new_page(base_url=url, viewport={"width": 1280, "height": 900})
         page.set_default_timeout(WAIT_MS)
-        page.goto("/")  # a server's very first visitor must come in by the front door
+        page.goto("/")  # a server's very first visitor must come in by the front door, and wait there
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
         page.get_by_test_id("stSidebarNav").get_by_role("link", name="Live camera").click()
         expect(page.get_by_role("heading", name="Live camera")).to_be_visible()
         return page
@@ -192,7 +194,8 @@ def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with a single seat that is also reached by another name than localhost, by plain http."""
     home = tmp_path_factory.mktemp("small")
     port = str(free_port())
-    flags = ["--server.headless", "true", "--server.port", port, "--server.allowedHosts", "elsewhere.test,localhost"]
+    hosts = ["--server.allowedHosts", "elsewhere.test", "--server.allowedHosts", "localhost"]
+    flags = ["--server.headless", "true", "--server.port", port, *hosts]
     with open(home / "log", "wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *flags],
