@@ -65,7 +65,7 @@ def test_a_sealed_file_reads_as_written(tmp_path):
     path = tmp_path / "new folder" / "weights"
     digest = write_sealed(path, CONTENT)
     assert read_sealed(path) == CONTENT.replace(BLANK_SEAL.encode(), digest.encode())
-    assert os.listdir(path.parent) == ["weights"]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_kill_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
@@ -80,7 +80,7 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_sealed(path, CONTENT + b" changed")
     assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["weights"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,12 @@ def shrink(image: np.ndarray, longest_px: int, enlarge: bool = False) -> np.ndar
     if scale == 1 or (scale > 1 and not enlarge):
         return image
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    if scale > 1:
+        return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+    # Of a huge photo every step-th pixel, so that 4 × 4 are averaged still: a twentieth of the time for 100 megapixels.
+    if (step := int(1 / (4 * scale))) > 1:
+        image = np.ascontiguousarray(image[step // 2 :: step, step // 2 :: step])
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _may_hide_small_faces(heights_px: np.ndarray) -> bool:

@@ -79,6 +79,7 @@ def _pillow(head: bytes) -> tuple[Any, tuple[str, ...]]:
     # Pillow itself only warns between its limit and twice that; our own check refuses with our words.
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # odd metadata: nothing a user can mend
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         import pillow_heif
 
@@ -100,7 +101,9 @@ def _pixels(picture: "PIL.Image.Image", longest_px: int | None) -> np.ndarray:
     from PIL import Image
 
     if longest_px is not None:
-        picture.draft(None, (longest_px, longest_px))  # JPEG only: decodes at 1/2, 1/4 or 1/8; a no-op elsewhere
+        scale = longest_px / max(picture.size)
+        # JPEG only: decodes at 1/2, 1/4 or 1/8, never below this size; nothing elsewhere.
+        picture.draft(None, (max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
     rgb = _to_rgb(picture)
     if longest_px is not None:
         rgb.thumbnail((longest_px, longest_px), reducing_gap=2.0)

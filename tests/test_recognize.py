@@ -1,0 +1,204 @@
+"""fer.see.recognize: from an image to expressions, with a tiny network whose answer is known."""
+
+import dataclasses
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import tiny
+
+from fer.card import WeightsError
+from fer.emotions import CLASSES, UNSURE
+from fer.see.faces import Face
+from fer.see.recognize import Recognizer, cut_square, prominence
+
+ONE_TO_ONE = dataclasses.replace(tiny.CARD.framing["yunet"], width=1.0, height=1.0, center_x=0.5, center_y=0.5)
+
+
+class Scripted:
+    """A detector that finds what it is told to."""
+
+    def __init__(self, *faces: Face) -> None:
+        self.name = "scripted"
+        self.faces = faces
+
+    def detect(self, image, thorough=True):
+        return list(self.faces)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    card = dataclasses.replace(tiny.CARD, framing={**tiny.CARD.framing, "scripted": ONE_TO_ONE})
+    return tiny.write_tiny(tmp_path_factory.mktemp("weights") / "tiny.onnx", card)
+
+
+@pytest.fixture(scope="module")
+def recognizer(weights) -> Recognizer:
+    return Recognizer(weights)
+
+
+def face(left: float, top: float, side: float, score: float = 0.9, detector: str = "scripted") -> Face:
+    return Face((left, top, left + side, top + side), score, detector)
+
+
+def test_the_sample_gives_one_prediction(recognizer, sample_image):
+    (prediction,) = recognizer.predict(sample_image)
+    assert prediction.face == recognizer.detect(sample_image)[0]
+    crops = recognizer.crops(sample_image, [prediction.face])
+    np.testing.assert_allclose(prediction.probabilities, tiny.probabilities(crops)[0], atol=1e-6)
+    assert prediction.unsure_below == tiny.CARD.unsure_below
+
+
+def test_grey_and_rgb_of_a_grey_photo_agree(recognizer, sample_image):
+    grey = cv2.cvtColor(sample_image, cv2.COLOR_RGB2GRAY)
+    (first,), (second,) = recognizer.predict(grey), recognizer.predict(np.stack([grey] * 3, axis=2))
+    np.testing.assert_allclose(first.probabilities, second.probabilities, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (300, 400, 3)])
+def test_without_faces_the_list_is_empty(recognizer, shape):
+    assert recognizer.predict(np.zeros(shape, np.uint8)) == []
+
+
+def test_views_are_taken_as_they_look(recognizer, sample_image):
+    mirrored = sample_image[:, ::-1]
+    (first,), (second,) = recognizer.predict(mirrored), recognizer.predict(mirrored.copy())
+    assert first.face == second.face
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "says"),
+    [
+        ("photo.jpg", TypeError, "str.*open_image"),
+        (None, TypeError, "NoneType"),
+        ([[0]], TypeError, "list"),
+        (np.zeros((8, 8, 3), np.float32), TypeError, "float32"),
+        (np.zeros((8, 8), bool), TypeError, "bool"),
+        (np.zeros((8, 8, 3), np.uint16), TypeError, "uint16"),
+        (np.zeros((8, 8, 4), np.uint8), ValueError, r"\(8, 8, 4\)"),
+        (np.zeros((8, 8, 1), np.uint8), ValueError, r"\(8, 8, 1\)"),
+        (np.zeros((2, 8, 8, 3), np.uint8), ValueError, r"\(2, 8, 8, 3\)"),
+        (np.zeros(8, np.uint8), ValueError, r"\(8,\)"),
+        (np.zeros((0, 8, 3), np.uint8), ValueError, r"\(0, 8, 3\)"),
+        (np.zeros((8, 0), np.uint8), ValueError, r"\(8, 0\)"),
+    ],
+)
+def test_other_images_are_refused_with_what_was_found(recognizer, image, error, says):
+    for method in (recognizer.predict, recognizer.detect, recognizer.suggest_turn):
+        with pytest.raises(error, match=says):
+            method(image)
+
+
+@pytest.mark.parametrize(("threshold", "unsure"), [(None, False), (0.0, False), (1.0, True)])
+def test_unsure_below(recognizer, sample_image, threshold, unsure):
+    (prediction,) = recognizer.predict(sample_image, threshold)
+    assert (prediction.label == UNSURE) is unsure
+
+
+def test_all_faces_run_as_one_batch_in_their_order(recognizer, rng, monkeypatch):
+    image = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    faces = [face(10, 10, 50), face(100, 20, 80), face(200, 100, 30)]
+    batches = []
+    classify = recognizer.classify
+    monkeypatch.setattr(recognizer, "classify", lambda crops: batches.append(len(crops)) or classify(crops))
+    predictions = recognizer.classify_faces(image, faces)
+    assert batches == [3]
+    assert [p.face for p in predictions] == faces
+    for prediction, one in zip(predictions, faces, strict=True):
+        (alone,) = recognizer.classify_faces(image, [one])
+        np.testing.assert_allclose(prediction.probabilities, alone.probabilities, atol=1e-6)
+
+
+def test_the_crop_is_framed_as_the_card_says(weights, sample_image):
+    """A picture with a known crop: the detector's box lies in it as the framing has it, so the crop comes back."""
+    framing = tiny.CARD.framing["yunet"]
+    left, top, side = 150, 50, 144
+    x, y = left + framing.center_x * side, top + framing.center_y * side
+    half_width, half_height = framing.width * side / 2, framing.height * side / 2
+    box = (x - half_width, y - half_height, x + half_width, y + half_height)
+    (crop,) = Recognizer(weights).crops(sample_image, [Face(box, 0.9, "yunet")])
+    known = cv2.cvtColor(sample_image[top : top + side, left : left + side], cv2.COLOR_RGB2GRAY)
+    expected = cv2.resize(known, (48, 48), interpolation=cv2.INTER_AREA)
+    assert np.abs(crop.astype(int) - expected).max() <= 1
+
+
+def test_the_most_prominent_face_comes_first(weights):
+    small, large, cornered = face(130, 80, 20), face(60, 50, 60), face(0, 0, 60)
+    doubtful = face(120, 60, 60, score=0.05)
+    recognizer = Recognizer(weights, Scripted(small, doubtful, cornered, large))
+    found = recognizer.detect(np.zeros((200, 300), np.uint8))
+    assert found == [large, cornered, small, doubtful]
+    assert [p.face for p in recognizer.predict(np.zeros((200, 300), np.uint8))] == found
+
+
+@pytest.mark.parametrize(
+    ("left", "top", "side", "score", "expected"),
+    [(40, 40, 20, 1.0, 400), (40, 40, 20, 0.5, 200), (-10, -10, 20, 1.0, 200), (-1000, 0, 20, 1.0, 200)],
+)
+def test_prominence_is_area_by_score_down_to_half_in_the_corner(left, top, side, score, expected):
+    assert prominence(face(left, top, side, score), 100, 100) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("size", [20, 48, 96, 333])
+@pytest.mark.parametrize("channels", [None, 3])
+def test_a_square_is_cut_and_scaled(rng, size, channels):
+    flat = cv2.resize(rng.integers(0, 256, (4, 4), dtype=np.uint8), (size, size), interpolation=cv2.INTER_NEAREST)
+    image = np.zeros((size + 20, size + 30), np.uint8)
+    image[7 : 7 + size, 11 : 11 + size] = flat
+    image = image if channels is None else np.stack([image] * 3, axis=2)
+    found = cut_square(image, (11, 7, 11 + size, 7 + size), 48)
+    assert (found.dtype, found.shape) == (np.uint8, (48, 48))
+    centres = np.arange(4) * 12 + 6
+    expected = flat[np.ix_(*[(np.arange(4) * size + size // 2) // 4] * 2)]
+    assert np.abs(found[np.ix_(centres, centres)].astype(int) - expected).max() <= 1
+
+
+def test_grey_is_bt_601():
+    image = np.zeros((60, 60, 3), np.uint8)
+    image[:] = (100, 150, 200)
+    assert abs(int(cut_square(image, (0, 0, 60, 60), 48)[20, 20]) - round(29.9 + 0.587 * 150 + 0.114 * 200)) <= 1
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(-30, -30, 30, 30), (70, 70, 130, 130), (-50, -50, 150, 150), (500, 500, 560, 560), (10.2, 10.4, 10.5, 10.7)],
+)
+def test_beyond_the_image_its_edge_is_repeated(box):
+    image = np.full((100, 100, 3), 77, np.uint8)
+    np.testing.assert_array_equal(cut_square(image, box, 48), 77)
+
+
+def test_a_detector_that_the_card_does_not_know_is_named(weights):
+    recognizer = Recognizer(weights, Scripted(face(0, 0, 10, detector="unknown")))
+    with pytest.raises(WeightsError, match=r"no framing for the detector 'unknown'.*haar, scripted, yunet"):
+        recognizer.predict(np.zeros((20, 20), np.uint8))
+
+
+def test_an_unknown_detector_is_refused(weights):
+    with pytest.raises(ValueError, match="yunet, haar"):
+        Recognizer(weights, "mtcnn")
+
+
+def test_missing_weights_are_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"none\.onnx"):
+        Recognizer(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize("detector", ["yunet", "haar"])
+def test_the_shipped_weights_know_both_detectors(sample_image, detector):
+    recognizer = Recognizer(detector=detector)
+    (prediction,) = recognizer.predict(sample_image)
+    assert prediction.best in CLASSES
+    assert recognizer.suggest_turn(sample_image) == 0
+
+
+def test_seeing_loads_neither_torch_nor_pandas_nor_streamlit(weights):
+    code = (
+        "import sys, numpy; from fer import Recognizer;"
+        f"Recognizer({str(weights)!r}).predict(numpy.zeros((9, 9), 'uint8'));"
+        "loaded = {'torch', 'pandas', 'scipy', 'streamlit', 'PIL', 'onnx'} & set(sys.modules);"
+        "assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
