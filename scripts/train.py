@@ -7,17 +7,20 @@ python scripts/train.py --resume runs/article-0     # go on after Ctrl-C, a cras
 """
 
 import argparse
+import json
 import os
 import platform
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
 
-from fer.card import WeightsError
+from fer.card import Framing, WeightsError
 from fer.learn import checkpoint, config, dataset, devices, display, export, train
 from fer.learn.runlog import RunLog, RunLogError
 
@@ -91,13 +94,19 @@ def run(
         weights, onnx = folder / checkpoint.WEIGHTS_NAME, folder / "resnet9.onnx"
         if weights.is_file():  # the best epoch's, also of a run that was stopped
             network, card = checkpoint.load_weights(weights)
-            export.write_onnx(onnx, network, card)
+            export.write_onnx(onnx, network, replace(card, framing=shipped_framing()))
         emit("end", reason=reason, message=message)
     print(f"The run {reason}" + (f": {message}" if message else "."))
     if onnx.is_file():
         print(f"Weights:  {onnx}")
     print(f"Look at it: FER_RUNS={folder.parent} streamlit run streamlit_app.py, page 'Training'")
     return {"finished": 0, "stopped": 130, "diverged": 1}[reason]
+
+
+def shipped_framing() -> dict[str, Framing]:
+    """How each detector's box is cut to FER2013's framing: the dataset's, not the run's, and the app asks for it."""
+    path = ROOT / "fer" / "weights" / "framing.json"
+    return {name: Framing(**box) for name, box in json.loads(path.read_text()).items()} if path.is_file() else {}
 
 
 def versions() -> dict[str, str]:
