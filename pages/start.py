@@ -6,7 +6,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from fer.card import ModelCard
 from webui import photos, resources
-from webui.card_words import card_facts, card_tiles
+from webui.card_words import card_facts, card_tiles, class_recall
+from webui.charts import class_bars
 from webui.navigation import PAGES, START
 from webui.photos import Photo
 from webui.states import PRIVATE, class_chips, facts, page_head, refused, tiles
@@ -78,6 +79,10 @@ def show_limits() -> None:
 def show_model(card: ModelCard) -> None:
     st.subheader("The model, in plain words", anchor=False)
     tiles(card_tiles(card))
+    if (recall := class_recall(card)) is not None:
+        with st.container(border=True):
+            st.markdown("**Of the test faces of each expression, it names so many rightly**")
+            st.html(class_bars(recall))
     facts(card_facts(card))
     st.download_button(
         "Model card as JSON",

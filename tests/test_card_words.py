@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from fer.card import ModelCard
-from webui.card_words import card_facts, card_tiles
+from fer.emotions import CLASSES
+from webui.card_words import card_facts, card_tiles, class_recall
 
 CARD = ModelCard("resnet9", "ResNet9", 6_573_130, 0.5, 0.5, temperature=1.25, unsure_below=0.45)
 TESTED = replace(CARD, metrics={"PrivateTest": {"accuracy": 0.712, "accuracy_low": 0.697, "accuracy_high": 0.727}})
@@ -31,3 +32,16 @@ def test_tiles(position: int, figure: str) -> None:
 def test_facts_leave_out_what_is_unknown() -> None:
     assert set(card_facts(CARD)) == {"Confidence", "Name, date, code"}
     assert "1.25" in card_facts(CARD)["Confidence"]
+
+
+def test_unsure_tile_says_what_the_threshold_costs_and_gives() -> None:
+    figures = {"answered_share": 0.8, "answered_accuracy": 0.79}
+    words = card_tiles(replace(CARD, metrics={"PrivateTest": figures}))[1][2].replace("\N{NO-BREAK SPACE}", " ")
+    assert "answers 80 % of the test faces, and is right on 79 %" in words
+
+
+def test_recall_follows_the_classes_or_is_missing_whole() -> None:
+    figures = {f"recall_{name}": i / 10 for i, name in enumerate(CLASSES)}
+    assert class_recall(replace(CARD, metrics={"PrivateTest": figures})).tolist() == [i / 10 for i in range(7)]
+    del figures["recall_sad"]
+    assert class_recall(replace(CARD, metrics={"PrivateTest": figures})) is None

@@ -36,5 +36,5 @@ def test_bars_show_every_class_in_order_and_the_best_in_bold() -> None:
 
 
 def test_bars_refuse_other_shapes() -> None:
-    with pytest.raises(ValueError, match="expected 7 probabilities"):
-        charts.probability_bars(np.zeros(6))
+    with pytest.raises(ValueError, match="expected 7 shares"):
+        charts.class_bars(np.zeros(6))

@@ -1,22 +1,26 @@
 """The model card in plain words. Reads a ModelCard, knows nothing of pages."""
 
+import numpy as np
+
 from fer.card import ModelCard
+from fer.emotions import CLASSES
 from webui.charts import percent
 
 _TEST, _CHOSEN_ON = "PrivateTest", "PublicTest"
 
 
-def accuracy_words(card: ModelCard) -> str:
-    """'about 7 of 10' for the accuracy on the test faces; '' where the card has none yet."""
-    accuracy = card.metrics.get(_TEST, {}).get("accuracy")
-    return "" if accuracy is None else f"about {round(10 * accuracy)} of 10"
+def class_recall(card: ModelCard) -> np.ndarray | None:
+    """Of each class's test faces the share that is named rightly, float (7,); None where the card has none."""
+    figures = card.metrics.get(_TEST, {})
+    shares = [figures.get(f"recall_{name}") for name in CLASSES]
+    return None if None in shares else np.array(shares, float)
 
 
 def card_tiles(card: ModelCard) -> list[tuple[str, str, str]]:
     """(figure, heading, words) for the four figures that a newcomer should know."""
     return [
         _accuracy_tile(card),
-        (percent(card.unsure_below), "Says 'unsure' below this", "A slider on each page moves it."),
+        (percent(card.unsure_below), "Says 'unsure' below this", _unsure_words(card)),
         (f"{card.parameters / 1e6:.1f} million", "Numbers learned", card.architecture),
         (
             f"{card.input_size_px} × {card.input_size_px}",
@@ -49,6 +53,14 @@ def _accuracy_tile(card: ModelCard) -> tuple[str, str, str]:
         "Right on faces it never saw",
         f"{_interval_words(figures)}FER2013's PrivateTest, read once.",
     )
+
+
+def _unsure_words(card: ModelCard) -> str:
+    figures = card.metrics.get(_TEST, {})
+    if not {"answered_share", "answered_accuracy"} <= set(figures):
+        return "A slider moves it."
+    share, right = percent(figures["answered_share"]), percent(figures["answered_accuracy"])
+    return f"So it answers {share} of the test faces, and is right on {right} of those. A slider moves it."
 
 
 def _split_words(card: ModelCard, split: str) -> str:

@@ -27,12 +27,14 @@ def probability_bars(probabilities: np.ndarray) -> str:
 
     probabilities: float (7,), 0..1, in the order of fer.emotions.CLASSES.
     """
-    if probabilities.shape != (len(CLASSES),):
-        raise ValueError(f"expected {len(CLASSES)} probabilities, got shape {probabilities.shape}")
-    best = int(probabilities.argmax())
-    rows = (
-        _bar(name, float(share), i == best) for i, (name, share) in enumerate(zip(CLASSES, probabilities, strict=True))
-    )
+    return class_bars(probabilities, CLASSES[int(probabilities.argmax())])
+
+
+def class_bars(shares: np.ndarray, bold: str = "") -> str:
+    """HTML of seven labelled bars, one a class. shares: float (7,), 0..1. bold: the class to stand out."""
+    if shares.shape != (len(CLASSES),):
+        raise ValueError(f"expected {len(CLASSES)} shares, got shape {shares.shape}")
+    rows = (_bar(name, float(share), name == bold) for name, share in zip(CLASSES, shares, strict=True))
     return f'<dl class="bars">{"".join(rows)}</dl>'
 
 
