@@ -1,24 +1,38 @@
 """What the model learned from: counts, faces, what is wrong with them, and a map of them all."""
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
 from fer.emotions import CLASSES, COLORS
 from fer.learn import dataset
 from fer.learn.audit import NONE, Audit
+from fer.learn.config import PRESETS, TrainConfig
 from fer.learn.dataset import SPLITS, FaceSet
 from webui import audit_data, dataset_charts, dataset_data, dataset_fetch, dataset_filters
 from webui.audit_data import FINDINGS
+from webui.augmentation import PreviewError, preview
 from webui.charts import percent
 from webui.dataset_filters import MAJORITIES, ORDERS, Filter
 from webui.evaluation_charts import show
 from webui.face_details import faces_with_details, open_face
 from webui.face_map import face_map, inside
+from webui.gallery import sheet
 from webui.states import empty_state, page_head
 from webui.tiles import figures
 
-PARTS = ("Overview", "Faces", "Audit", "Map")
+PARTS = ("Overview", "Faces", "Augmentation", "Audit", "Map")
 ALL = "all"
+# Fields of TrainConfig: words with the unit, upper end, step of the slider
+AUGMENTATIONS = {
+    "crop_pad_px": ("Random crop (± pixels)", 12, 1),
+    "flip": ("Mirror (probability)", 1, 0.05),
+    "rotate_deg": ("Rotate (± degrees)", 45, 1),
+    "scale": ("Zoom (± share)", 0.5, 0.01),
+    "shift": ("Shift (± share of the side)", 0.3, 0.01),
+    "erase": ("Erase a rectangle (probability)", 1, 0.05),
+}
 
 
 def overview() -> None:
@@ -114,6 +128,35 @@ def choices(found: FaceSet) -> tuple[Filter, str, int]:
 
 
 @st.fragment
+def augmentation(found: FaceSet) -> None:
+    controls, shown = st.columns([1, 1.6], gap="large")
+    with controls:
+        preset = st.selectbox("Start from the preset", list(PRESETS), key="aug-preset")
+        values = {name: slider(preset, name) for name in AUGMENTATIONS}
+        at = st.number_input("Face (row of the set)", 0, len(found) - 1, 0, key="aug-face")
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="aug-seed")
+    with shown:
+        st.markdown("**The face, and what the training may see of it** (24 draws)")
+        try:
+            config = replace(PRESETS[preset], **values)
+            faces = preview().faces(found.images[at], config, 24, int(seed))
+        except PreviewError as error:
+            st.info(str(error))
+            return
+        st.html(sheet(found.images[at], faces))
+        st.caption("Drawn by fer/learn/augment.py, the code that the training itself runs, with these settings.")
+
+
+def slider(preset: str, name: str) -> float | int:
+    """A slider for a field of the training's configuration, with its own help and limits."""
+    start = getattr(PRESETS[preset], name)
+    label, high, step = AUGMENTATIONS[name]
+    words = TrainConfig.__dataclass_fields__[name].metadata["help"]
+    kind = type(start)
+    return st.slider(label, kind(0), kind(high), start, kind(step), key=f"aug-{preset}-{name}", help=words)
+
+
+@st.fragment
 def audit_part(table: Audit, found: FaceSet | None) -> None:
     name = st.pills("Finding", list(FINDINGS), default="Likely wrong labels", required=True, key="finding")
     st.caption(FINDINGS[name])
@@ -155,7 +198,8 @@ def listed(table: Audit, found: FaceSet | None, chosen: audit_data.Finding) -> N
     if found is None or at is None or (at < 0).any():
         st.dataframe(audit_data.as_table(table, chosen.at), hide_index=True)
         return
-    spoken = [f"row {row}: {caption}" for row, caption in zip(table.rows[chosen.at], chosen.captions, strict=True)]
+    words = [caption.replace("\n", " ") for caption in chosen.captions]
+    spoken = [f"row {row}: {caption}" for row, caption in zip(table.rows[chosen.at], words, strict=True)]
     faces_with_details(found, at, chosen.captions, spoken, chosen.name, "audit", per_page=60)
 
 
@@ -218,11 +262,12 @@ def main() -> None:
     with tabs["Overview"]:
         if tabs["Overview"].open:
             overview()
-    with tabs["Faces"]:
-        if tabs["Faces"].open and found is not None:
-            faces(found)
-        elif tabs["Faces"].open:
-            empty_state("🖼️", "No faces here yet", "They are shown once the dataset is on this computer.")
+    for name, draw_faces in (("Faces", faces), ("Augmentation", augmentation)):
+        with tabs[name]:
+            if tabs[name].open and found is not None:
+                draw_faces(found)
+            elif tabs[name].open:
+                empty_state("🖼️", "No faces here yet", "They are shown once the dataset is on this computer.")
     for name, draw in (("Audit", audit_part), ("Map", map_part)):
         with tabs[name]:
             if tabs[name].open and table is not None:

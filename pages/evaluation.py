@@ -214,8 +214,7 @@ def main() -> None:
     page_head("Evaluation", "How often the model is right, what it takes for what, and the faces behind every number.")
     known = evaluation_data.known_weights()
     if not known:
-        empty_state("📏", "No evaluation table yet", "Write one with: python scripts/evaluate.py")
-        return
+        empty_state("📏", "No evaluation table yet", "Write one with python scripts/evaluate.py, or give a file.")
     table = choose_table("Weights", "weights", known)
     if table is None:
         return

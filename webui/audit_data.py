@@ -1,6 +1,7 @@
 """The audit as the dataset page shows it: the committed table, and what each finding lists."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ class Finding:
 def audit() -> Audit | None:
     """The committed table; None where there is none. A damaged one gives a message on the page, and None."""
     try:
-        return _read(AUDIT_PATH.stat().st_mtime_ns)
+        return _read(str(AUDIT_PATH), AUDIT_PATH.stat().st_mtime_ns)
     except OSError:
         return None
     except AuditError as error:
@@ -43,8 +44,8 @@ def audit() -> Audit | None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
-def _read(changed_ns: int) -> Audit:
-    return Audit.from_parquet()
+def _read(path: str, changed_ns: int) -> Audit:
+    return Audit.from_parquet(Path(path))
 
 
 def finding(table: Audit, name: str, split: str | None = None, label: str | None = None) -> Finding:
@@ -62,11 +63,11 @@ def finding(table: Audit, name: str, split: str | None = None, label: str | None
 def _listed(table: Audit, name: str):  # type: ignore[no-untyped-def]  # positions, and a function that captions them
     def relabelled(at: np.ndarray) -> list[str]:
         pairs = zip(table.labels[at], table.suggested[at], strict=True)
-        return [f"{CLASSES[label]} → {CLASSES[other]}" for label, other in pairs]
+        return [f"{CLASSES[label]}\n→ {CLASSES[other]}" for label, other in pairs]
 
     def splits(at: np.ndarray) -> list[str]:
         return [
-            f"{SPLITS[split]}, {CLASSES[label]}"
+            f"{CLASSES[label]}\n{SPLITS[split]}"
             for split, label in zip(table.splits[at], table.labels[at], strict=True)
         ]
 

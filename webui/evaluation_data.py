@@ -13,6 +13,7 @@ from fer.learn import metrics
 from fer.learn.dataset import SPLITS, FaceSet, open_faces
 from fer.learn.evaluation import TABLE_NAME, TEST_SPLITS, EvaluationTable
 from webui import dataset_data
+from webui.training_shelf import runs_folder
 
 WEIGHTS = Path(__file__).parents[1] / "fer" / "weights"
 SHIPPED = "Shipped weights"
@@ -72,9 +73,10 @@ def common(first: Judged, second: Judged) -> tuple[Judged, Judged]:
     )  # type: ignore[return-value]
 
 
-def known_weights(runs: Path = Path("runs")) -> dict[str, Path]:
+def known_weights() -> dict[str, Path]:
     """Name → file of everything that can be evaluated: a table where one is there, else a weights file."""
     found = {}
+    runs = runs_folder()
     if (WEIGHTS / TABLE_NAME).is_file():
         found[SHIPPED] = WEIGHTS / TABLE_NAME
     for run in sorted(runs.iterdir(), reverse=True) if runs.is_dir() else []:

@@ -43,6 +43,17 @@ def sprite(images: np.ndarray, columns: int = _SPRITE_COLUMNS) -> np.ndarray:
     return padded.reshape(rows, columns, side, side).swapaxes(1, 2).reshape(rows * side, columns * side)
 
 
+def sheet(first: np.ndarray, faces: np.ndarray, columns: int = 5) -> str:
+    """HTML: one framed face uint8 (S, S) followed by others (N, S, S), as one picture."""
+    side = first.shape[0]
+    edged = np.pad(np.concatenate([first[None], faces]), ((0, 0), (1, 1), (1, 1)), constant_values=0)
+    edged[0, [0, -1], :], edged[0, :, [0, -1]] = 255, 255
+    picture = sprite(edged, columns)
+    words = f"the face and {len(faces)} augmented copies"
+    width = columns * (side + 2) * 2
+    return f'<img src="{data_url(picture)}" alt="{words}" style="width:100%;max-width:{width}px;border-radius:.6rem">'
+
+
 def face_grid(
     images: np.ndarray,
     rows: Sequence[int] | np.ndarray,
@@ -84,11 +95,11 @@ def pager(n: int, per_page: int, key: str) -> slice:
     page = min(st.session_state.setdefault(key, 0), last)
     if last == 0:
         return slice(0, n)
-    back, place, on = st.columns([1, 3, 1], vertical_alignment="center", wrap=False)
-    back.button("‹", key=f"{key}-back", help="Earlier", disabled=page == 0, on_click=_turn, args=(key, page - 1))
-    on.button("›", key=f"{key}-on", help="Further", disabled=page == last, on_click=_turn, args=(key, page + 1))
     start = page * per_page
-    place.markdown(f":small[{start + 1:,} to {min(n, start + per_page):,} of {n:,}]", text_alignment="center")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("‹", key=f"{key}-back", help="Earlier", disabled=page == 0, on_click=_turn, args=(key, page - 1))
+        st.markdown(f":small[{start + 1:,} to {min(n, start + per_page):,} of {n:,}]", width="content")
+        st.button("›", key=f"{key}-on", help="Further", disabled=page == last, on_click=_turn, args=(key, page + 1))
     return slice(start, start + per_page)
 
 
