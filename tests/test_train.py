@@ -134,6 +134,16 @@ def test_private_test_is_never_looked_at(tmp_path):
     assert recorders[0].losses() == recorders[1].losses()
 
 
+@pytest.mark.parametrize(("count", "kept"), [(0, 0.1), (10, 0.55), (100_000, 0.9)])
+def test_a_young_average_forgets_its_start_fast(count, kept):
+    averages, counters = [torch.ones(3)], [torch.tensor(1)]
+    update = train.warmed_ema(0.9)
+    update(averages, [torch.zeros(3)], torch.tensor(count))
+    update(counters, [torch.tensor(7)], torch.tensor(count))
+    assert averages[0].tolist() == pytest.approx([kept] * 3)
+    assert counters[0] == 7
+
+
 class TestSoftTargets:
     def test_plain_labels_are_one_hot(self):
         targets = train.soft_targets(toy_faces(1), 0.0, 0.0)

@@ -4,12 +4,13 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from fer.card import ModelCard
 from fer.emotions import CLASSES
@@ -70,7 +71,7 @@ def fit(
     modules: dict[str, nn.Module] = {"network": network}
     kept: nn.Module = network  # the weights that are validated and kept
     if config.ema_decay:
-        averaging = get_ema_multi_avg_fn(config.ema_decay)
+        averaging = warmed_ema(config.ema_decay)
         modules["average"] = average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True)
         kept = average.module
 
@@ -186,6 +187,24 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optim
     if config.optimizer == "adam":
         return torch.optim.Adam(groups, lr=config.lr_peak)
     return torch.optim.SGD(groups, lr=config.lr_peak, momentum=0.9, nesterov=True)
+
+
+def warmed_ema(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
+    """An averaging rule for AveragedModel: new = old + (1 - d) · (current - old), d = min(decay, (1 + n) / (10 + n)).
+
+    Without the warm-up of d (tf.train.ExponentialMovingAverage's num_updates) the random start weighs on the
+    average for thousands of steps: after 10 epochs of preset `cpu` it cost 15 points of validation accuracy.
+    """
+
+    @torch.no_grad()
+    def update(averages: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        n = int(count)  # counted on the CPU: no device sync
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, current, 1 - min(decay, (1 + n) / (10 + n)))
+        else:  # batch norm's step counters
+            torch._foreach_copy_(averages, current)
+
+    return update
 
 
 def soft_targets(faces: FaceSet, smoothing: float, votes_weight: float) -> np.ndarray:
