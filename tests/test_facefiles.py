@@ -1,4 +1,5 @@
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -129,8 +130,12 @@ def test_a_member_that_lies_about_its_size_is_read_to_the_limit_only(tmp_path):
     at = content.index(b"PK\x01\x02")
     content[at + 24 : at + 28] = struct.pack("<I", 2**31 - 1)
     source.write_bytes(content)
+    tracemalloc.start()
     with pytest.raises(DatasetError, match=r"Training_1\.jpg: more than 65536 bytes"):
         read(source)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 2**25, "half of the member's 64 MiB; the imports of a first read take some, too"
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04", b"PK\x03\x04" + b"\0" * 500, b"PK\x05\x06" + b"\0" * 18])
