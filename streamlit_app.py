@@ -3,8 +3,10 @@
 import streamlit as st
 
 from webui.navigation import PAGES, START
+from webui.privacy import keep_uploads_in_memory
 from webui.states import ABOUT, FAVICON, LOGO, apply_style
 
+keep_uploads_in_memory()
 st.set_page_config(page_icon=FAVICON, layout="wide", menu_items={"About": ABOUT})
 st.logo(LOGO, size="large")
 apply_style()

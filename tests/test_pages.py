@@ -157,3 +157,11 @@ def test_turned_photo_is_offered_its_turn(photo_page: AppTest) -> None:
     button.click().run()
     assert not photo_page.info
     assert html(photo_page).count('class="face"') == 1
+
+
+def test_the_app_keeps_uploads_off_the_disk(monkeypatch: pytest.MonkeyPatch, app: AppTest) -> None:
+    from starlette.formparsers import MultiPartParser
+
+    monkeypatch.setattr(MultiPartParser, "spool_max_size", 0)
+    app.run()
+    assert MultiPartParser.spool_max_size > 2**30
