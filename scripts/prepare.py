@@ -139,7 +139,7 @@ def download(name: str) -> str:
         import requests
         from kagglehub import exceptions
     except ImportError as error:
-        raise DownloadError("--download needs kagglehub: pip install -r requirements-train.txt") from error
+        raise DownloadError("--download needs kagglehub: pip install -r requirements.txt") from error
     by_hand = f"Or fetch kaggle.com/datasets/{name} with a browser and give the file: python scripts/prepare.py FILE."
     try:
         return kagglehub.dataset_download(name)

@@ -269,7 +269,7 @@ def test_a_name_that_is_none_is_refused(kaggle, data, capsys):
 def test_without_kagglehub_says_what_to_install(data, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     assert prepare.main(["--download"]) == 2
-    assert "pip install -r requirements-train.txt" in capsys.readouterr().err
+    assert "pip install -r requirements.txt" in capsys.readouterr().err
 
 
 def test_the_downloaded_image_archive_is_read(kaggle, data, tmp_path, capsys):
