@@ -1,5 +1,7 @@
 """Training: watch runs grow, compare them, and where the operator allows it start, stop and resume them."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from fer.learn.dataset import data_folder
@@ -18,12 +20,12 @@ LOOK_EVERY_S = 1.0
 @st.cache_resource(show_spinner=False)
 def shelf(folder: str) -> Shelf:
     """One for the server: sessions that look at the same runs read each log once."""
-    return Shelf(runs_folder())
+    return Shelf(Path(folder))
 
 
 @st.cache_resource(show_spinner=False)
 def launcher(runs: str, data: str) -> launch.Launcher:
-    return launch.Launcher(runs_folder(), data_folder())
+    return launch.Launcher(Path(runs), Path(data))
 
 
 def main() -> None:
@@ -32,9 +34,8 @@ def main() -> None:
         "Watch a network learn: curves that grow while it trains, what it confuses, and what "
         "changed from one run to the next.",
     )
-    shelf_ = shelf(str(runs_folder().absolute()))
-    runs, version = shelf_.refresh(), shelf_.version
     launcher_ = starter() if launch.allowed() else None
+    runs, news = look(launcher_)
     if launcher_:
         show_starter(launcher_, has_runs=bool(runs))
     chosen: list[Run] = []
@@ -42,7 +43,7 @@ def main() -> None:
         chosen = views.choose_runs(runs)
     else:
         show_none_yet()
-    watch(version, [run.name for run in chosen])
+    watch(news, [run.name for run in chosen])
     if chosen:
         show_chosen(chosen, launcher_)
     elif runs:
@@ -70,16 +71,25 @@ def starter() -> launch.Launcher:
     return launcher(str(runs_folder().absolute()), str(data_folder().absolute()))
 
 
-@st.fragment(run_every=LOOK_EVERY_S)
-def watch(version: int, chosen: list[str]) -> None:
-    """Moves the progress bars and looks for news; the page is drawn anew only when there is more to show than a bar,
-    so a page where nothing happens costs next to nothing."""
+def look(launcher_: launch.Launcher | None) -> tuple[list[Run], tuple]:
+    """The runs as their logs go now, and a value that differs when there is more to show than a bar to move."""
     shelf_ = shelf(str(runs_folder().absolute()))
     runs = shelf_.refresh()
+    return runs, (shelf_.version, sorted(launcher_.failures()) if launcher_ else [])
+
+
+@st.fragment(run_every=LOOK_EVERY_S)
+def watch(news: tuple, chosen: list[str]) -> None:
+    """Moves the progress bars and looks for news; the page is drawn anew only when there are any, so a page where
+    nothing happens costs next to nothing."""
+    launcher_ = starter() if launch.allowed() else None
+    runs, newest = look(launcher_)
     for run in runs:
         if run.state is State.RUNNING and run.name in chosen:
             st.progress(run.progress, text=views.progress_words(run))
-    if shelf_.version != version:
+    for name in launcher_.without_log({run.name for run in runs}) if launcher_ else ():
+        st.progress(0.0, text=f"{name}: starting")
+    if newest != news:
         st.rerun()
 
 

@@ -310,6 +310,8 @@ def test_a_training_is_a_process_of_its_own(tmp_path: Path) -> None:
     assert "shell" not in process.options
     with pytest.raises(launch.LaunchError, match="in training already"):
         starter.start(PRESETS["smoke"], "a")
+    assert starter.without_log({"b"}) == ["a"]
+    assert starter.without_log({"a"}) == []
     process.code = 2
     assert "code 2" in starter.failures()["a"]
     starter.forget("a")

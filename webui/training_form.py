@@ -10,6 +10,7 @@ import streamlit as st
 from fer.learn.config import PRESETS, ConfigError, TrainConfig
 from webui import training_launch as launch
 
+COMMAND = "training_command"
 _TYPES = {"int": int, "float": float, "bool": bool, "str": str}
 
 
@@ -29,19 +30,22 @@ def training_form(launcher: launch.Launcher) -> str | None:
         with st.expander("Every choice of the run", icon=":material/tune:"):
             values = _widgets(PRESETS[preset])
         pressed = st.form_submit_button("Start training", type="primary", icon=":material/play_arrow:")
-    if not pressed:
-        return None
+    started = _start(launcher, name.strip() or default_name, values) if pressed else None
+    if command := st.session_state.get(COMMAND):
+        st.caption("Started last; the same on a command line:")
+        st.code(command, language="bash", wrap_lines=True)
+    return started
+
+
+def _start(launcher: launch.Launcher, name: str, values: dict[str, Any]) -> str | None:
     try:
         config = TrainConfig(**values)
-        chosen = name.strip() or default_name
-        launcher.start(config, chosen)
-        command = launch.arguments(config, chosen, launcher.data, launcher.runs)
+        launcher.start(config, name)
     except (ConfigError, launch.LaunchError) as error:
         st.error(str(error), icon=":material/error:")
         return None
-    st.caption("The same on a command line:")
-    st.code(shlex.join(command), language="bash", wrap_lines=True)
-    return chosen
+    st.session_state[COMMAND] = shlex.join(launch.arguments(config, name, launcher.data, launcher.runs))
+    return name
 
 
 def free_name(launcher: launch.Launcher, preset: str) -> str:

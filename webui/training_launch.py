@@ -127,9 +127,13 @@ class Launcher:
         """Whether a process of this server works on the run."""
         return name in self.launched and self.launched[name].process.poll() is None
 
+    def without_log(self, names: set[str]) -> list[str]:
+        """Trainings that work but have no log yet, because torch takes its time to load. names: runs with a log."""
+        return [name for name in list(self.launched) if name not in names and self.busy(name)]
+
     def failures(self) -> dict[str, str]:
         """The last words of trainings that this server started and that ended badly, by the run's name."""
-        found = {name: launched.failure() for name, launched in self.launched.items()}
+        found = {name: launched.failure() for name, launched in list(self.launched.items())}
         return {name: words for name, words in found.items() if words}
 
     def forget(self, name: str) -> None:
