@@ -159,9 +159,9 @@ def test_turned_photo_is_offered_its_turn(photo_page: AppTest) -> None:
     assert html(photo_page).count('class="face"') == 1
 
 
-def test_the_app_keeps_uploads_off_the_disk(monkeypatch: pytest.MonkeyPatch, app: AppTest) -> None:
+def test_the_app_keeps_uploads_off_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     from starlette.formparsers import MultiPartParser
 
     monkeypatch.setattr(MultiPartParser, "spool_max_size", 0)
-    app.run()
+    AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=TIMEOUT_S).run()
     assert MultiPartParser.spool_max_size > 2**30
