@@ -41,7 +41,7 @@ def annotate(
     captions = [caption_of(p) for p in predictions] if captions is None else captions
     drawn = list(zip(predictions, colors, captions, strict=True))
     longest = max(canvas.shape[:2])
-    thickness = max(1, round(longest / 500))
+    thickness = max(1, round(longest / 300))
     for prediction, color, _ in drawn:
         _draw_box(canvas, prediction, color, thickness, landmarks)
     for prediction, color, caption in reversed(drawn):  # the first is the most prominent: its caption lies on top
