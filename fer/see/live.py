@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
+from fer.see.carry import WIDTH_PX, carry, small
 from fer.see.detect import DETECTORS
 from fer.see.faces import Face, Prediction
 from fer.see.overlay import draw_tracks
@@ -80,6 +81,10 @@ class _Frame:
     planes: np.ndarray
     time_s: float
     arrived_s: float = field(default_factory=time.monotonic)
+    small: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.small = small(self.planes[: self.size[1]])
 
     @property
     def size(self) -> tuple[int, int]:
@@ -108,7 +113,8 @@ class LiveSession:
         self._idle_limit_s = idle_limit_s
         self._changed = threading.Condition()
         self._waiting: _Frame | None = None
-        self._latest: _Frame | None = None  # the newest frame as drawn, for snapshots
+        self._latest: np.ndarray | None = None  # the newest picture as drawn, for snapshots
+        self._analysed: tuple[_Frame, list[Track]] | None = None  # the newest frame whose faces are known
         self._tracker = Tracker(self.settings.track)
         self._width: int | None = None  # of the first frame; tracks are in its pixels, whatever comes later
         self._timeline = Timeline()
@@ -139,19 +145,24 @@ class LiveSession:
             self._arrivals.append(frame.arrived_s)
             tracks = self._tracker.at(time_s)
             scale = frame.size[0] / self._width
+            analysed = self._analysed
             self._changed.notify()
+        if analysed is not None and tracks:
+            origin, known = analysed
+            elapsed_s = max(0.0, time_s - origin.time_s)
+            tracks = carry(origin.small, known, frame.small, tracks, WIDTH_PX / self._width, elapsed_s)
         drawn = _mirror(planes) if settings.mirror else planes.copy()
         if scale != 1:  # browsers shrink the picture in mid-stream when the line or the machine is slow
             tracks = [replace(track, prediction=_scaled(track.prediction, scale)) for track in tracks]
         draw_tracks(drawn, tracks, settings.mirror, settings.landmarks)
-        self._latest = _Frame(drawn, time_s, frame.arrived_s)
+        self._latest = drawn
         return drawn
 
     def close(self) -> None:
         """Ends the analysis thread and lets go of all pictures; the last minute and a recording stay."""
         with self._changed:
             first, self._closed = not self._closed, True
-            self._waiting = self._latest = None
+            self._waiting = self._latest = self._analysed = None
             self._changed.notify()
         if first:
             self._on_close()
@@ -174,8 +185,8 @@ class LiveSession:
 
     def snapshot(self) -> np.ndarray | None:
         """The newest frame as drawn, RGB uint8 (H, W, 3); None before the first."""
-        frame = self._latest
-        return None if frame is None else cv2.cvtColor(frame.planes, cv2.COLOR_YUV2RGB_I420)
+        planes = self._latest
+        return None if planes is None else cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420)
 
     def start_recording(self) -> None:
         """Keeps all samples from now on, in memory; an earlier recording is dropped."""
@@ -207,7 +218,7 @@ class LiveSession:
                 analysis_ms=float(np.median(took_s)) * 1000 if took_s else None,
                 silent_s=now_s - last_s,
                 frames=self._frames,
-                size=None if latest is None else latest.size,
+                size=None if latest is None else (latest.shape[1], latest.shape[0] * 2 // 3),
                 error=self._error,
             )
 
@@ -245,6 +256,8 @@ class LiveSession:
             assert self._width is not None, "no frame is analysed before it came"
             scale = self._width / frame.size[0]
             tracks = self._tracker.update([_scaled(p, scale) for p in predictions], frame.time_s)
+            if not self._closed:
+                self._analysed = frame, tracks
             sample = Sample(frame.arrived_s, unix_s, tuple(tracks))
             self._timeline.add(sample)
             if self._recording is not None:

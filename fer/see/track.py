@@ -20,7 +20,9 @@ from fer.see.faces import Box, Face, Prediction
 _BOX_JITTER = 0.02
 _ACCELERATION_PER_S2 = 6.0
 _START_SPEED_PER_S = 2.0
-_REACH = 0.8  # a new box further from where its face is expected belongs to someone else
+# A new box further than this from where its face is expected belongs to someone else; the longer a face was
+# not seen and the less is known of its speed, the further away it may be.
+_REACH, _LONGEST_REACH = 0.6, 1.6
 _COAST_S = 0.5  # motion is trusted for so long after the last box; then the face is expected to wait
 
 
@@ -158,7 +160,7 @@ class _Known:
 
     def see(self, prediction: Prediction, time_s: float, settings: TrackSettings) -> None:
         elapsed_s = time_s - self.last_seen_s
-        self._move(_place(prediction.face), elapsed_s, time_s)
+        self._move(_place(prediction.face), time_s)
         keep = np.exp(-elapsed_s / settings.smoothing_s) if settings.smoothing_s > 0 else 0.0
         self.probabilities = keep * self.probabilities + (1 - keep) * prediction.probabilities
         self.unsure_below = prediction.unsure_below
@@ -166,10 +168,18 @@ class _Known:
         self.face = prediction.face
         self.last_seen_s = time_s
 
-    def _move(self, measured: np.ndarray, elapsed_s: float, time_s: float) -> None:
+    def expected_covariance(self, time_s: float) -> np.ndarray:
+        elapsed_s = time_s - self.last_seen_s
         step = np.array([[1, elapsed_s], [0, 1]])
         push = np.array([elapsed_s**2 / 2, elapsed_s])
-        covariance = step @ self.covariance @ step.T + _ACCELERATION_PER_S2**2 * np.outer(push, push)
+        return step @ self.covariance @ step.T + _ACCELERATION_PER_S2**2 * np.outer(push, push)
+
+    def reach(self, time_s: float) -> float:
+        """How far from its expected place, in face widths, this face may turn up."""
+        return min(_REACH + float(self.expected_covariance(time_s)[0, 0]) ** 0.5, _LONGEST_REACH)
+
+    def _move(self, measured: np.ndarray, time_s: float) -> None:
+        covariance = self.expected_covariance(time_s)
         gain = covariance[:, 0] / (covariance[0, 0] + _BOX_JITTER**2)
         expected = self.expected(time_s)
         surprise = measured - expected
@@ -196,7 +206,8 @@ def _match(known: list[_Known], predictions: Sequence[Prediction], time_s: float
     distance = np.hypot(*np.moveaxis(expected[..., :2] - measured[..., :2], -1, 0)) / width
     growth = np.abs(np.log(measured[..., 2] / expected[..., 2]))
     cost = distance + growth  # (K, N)
-    cost[(distance > _REACH) | (growth > np.log(2))] = np.inf
+    reach = np.array([k.reach(time_s) for k in known])[:, None]
+    cost[(distance > reach) | (growth > np.log(2))] = np.inf
     pairs = []
     while np.isfinite(cost).any():
         row, column = np.unravel_index(cost.argmin(), cost.shape)

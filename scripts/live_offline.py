@@ -1,0 +1,206 @@
+"""What of the live camera can be measured without a browser: box on face, steadiness, cost of each stage."""
+
+import itertools
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from aiortc.codecs.vpx import Vp8Decoder, Vp8Encoder
+from aiortc.jitterbuffer import JitterFrame
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
+
+from camera_clip import scene
+
+from fer import Recognizer
+from fer.emotions import CLASSES
+from fer.see.carry import WIDTH_PX, carry, small
+from fer.see.detect import make_detector
+from fer.see.faces import Face, Prediction
+from fer.see.live import LiveSession, LiveSettings
+from fer.see.overlay import draw_tracks
+from fer.see.track import Track, Tracker, TrackSettings
+
+FPS = 15
+MINUTE_FRAMES = 60 * FPS
+Row = tuple[str, ...]
+
+
+def box_errors(film: Callable[[int], np.ndarray], period: int, cost_s: float, by_sight: bool = True) -> np.ndarray:
+    """Drawn box's centre against the face's in the same frame, in face widths, over four rounds of the film.
+
+    The clock is simulated, so the machine's load plays no part: an analysis takes the newest frame, ends
+    `cost_s` later, and every frame is drawn with what is known by then. Counted are frames with the whole face
+    in sight, once it was analysed for the first time in this crossing (there are two to a round).
+    film: number → RGB frame. by_sight: with fer.see.carry, as the app does; else by motion alone.
+    """
+    detector = make_detector("yunet")
+    frames = [film(step) for step in range(period)]
+    seen = [_predict(detector.detect(frame)) for frame in frames]
+    smalls = [small(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) for frame in frames]
+    width = frames[0].shape[1]
+    tracker, errors, busy_until_s = Tracker(), [], 0.0
+    running: int | None = None
+    analysed: tuple[int, list[Track]] | None = None
+    for number in range(4 * period):
+        now_s = number / FPS
+        while running is not None and busy_until_s <= now_s:
+            analysed = running, tracker.update(seen[running % period], running / FPS)
+            # The frame that came last before this analysis ended is taken next, where it is a newer one.
+            newest = min(number - 1, int(busy_until_s * FPS + 1e-9))
+            running = newest if newest > running else None
+            busy_until_s += cost_s
+        if running is None:
+            running, busy_until_s = number, now_s + cost_s
+        tracks = tracker.at(now_s)
+        if by_sight and analysed and tracks:
+            origin, known = analysed
+            pair = smalls[origin % period], smalls[number % period]
+            tracks = carry(pair[0], known, pair[1], tracks, WIDTH_PX / width, (number - origin) / FPS)
+        whole = [p.face for p in seen[number % period] if p.face.box[0] > 0 and p.face.box[2] < width]
+        step = number % period
+        start_s = (number - step + (0 if step < period // 2 else period // 2)) / FPS
+        tracks = [track for track in tracks if track.last_seen_s >= start_s]
+        if whole and tracks:
+            nearest = min(tracks, key=lambda t: abs(t.prediction.face.center[0] - whole[0].center[0]))
+            errors.append((nearest.prediction.face.center[0] - whole[0].center[0]) / whole[0].width)
+    return np.abs(errors)
+
+
+def _predict(faces: list[Face]) -> list[Prediction]:
+    even = np.full(len(CLASSES), 1 / len(CLASSES), np.float32)
+    return [Prediction(face, even) for face in faces]
+
+
+def steadiness(recognizer: Recognizer, crops: np.ndarray, seed: int = 0) -> dict[str, float]:
+    """Label changes a minute on still faces seen through camera noise, without smoothing and with the defaults.
+
+    crops: uint8 (N, 48, 48), each held still for one simulated minute.
+    """
+    rng = np.random.default_rng(seed)
+    changes = {"raw": [], "steady": []}
+    for crop in crops:
+        rows = recognizer.classify(np.stack(list(itertools.islice(_noisy(crop, rng), MINUTE_FRAMES))))
+        for name, settings in (("raw", TrackSettings(smoothing_s=0, hysteresis=0)), ("steady", TrackSettings())):
+            labels = _labels(Tracker(settings), rows)
+            changes[name].append(sum(a != b for a, b in itertools.pairwise(labels)))
+    return {name: float(np.mean(counts)) for name, counts in changes.items()}
+
+
+def switch_delays(recognizer: Recognizer, before: np.ndarray, after: np.ndarray, seed: int = 0) -> list[float]:
+    """Seconds from a true change of the face until the label is the new one; inf where it never came.
+
+    before, after: uint8 (N, 48, 48), pairs of faces that the network labels differently.
+    """
+    rng, delays = np.random.default_rng(seed), []
+    for first, second in zip(before, after, strict=True):
+        film = [*itertools.islice(_noisy(first, rng), FPS), *itertools.islice(_noisy(second, rng), 2 * FPS)]
+        labels = _labels(Tracker(), recognizer.classify(np.stack(film)))[FPS:]
+        goal = CLASSES[int(recognizer.classify(second[None])[0].argmax())]
+        delays.append(labels.index(goal) / FPS if goal in labels else float("inf"))
+    return delays
+
+
+def _noisy(crop: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """The face as a webcam in a living room sees it: moved by parts of a pixel, lamp flicker, sensor noise."""
+    while True:
+        move = np.float32([[1, 0, rng.normal(0, 0.5)], [0, 1, rng.normal(0, 0.5)]])
+        moved = cv2.warpAffine(crop, move, (48, 48), borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+        yield np.clip(moved * rng.normal(1, 0.02) + rng.normal(0, 5, crop.shape), 0, 255).astype(np.uint8)
+
+
+def _labels(tracker: Tracker, rows: np.ndarray) -> list[str]:
+    face = Face((0, 0, 100, 100), 0.9, "yunet")
+    return [tracker.update([Prediction(face, row)], i / FPS)[0].label for i, row in enumerate(rows)]
+
+
+def fer_faces() -> tuple[np.ndarray, np.ndarray] | None:
+    """PublicTest images and labels where FER2013 is at hand (FER_DATA, else ../shared/fer2013)."""
+    from fer.learn import dataset
+
+    for folder in (os.environ.get("FER_DATA"), ROOT.parent / "shared" / "fer2013"):
+        if folder and Path(folder).is_dir():
+            try:
+                faces = dataset.open_faces(Path(folder))
+            except dataset.DatasetError:
+                faces = dataset.read(Path(folder))
+            public = faces.split("PublicTest")
+            return public.images, public.labels
+    return None
+
+
+def sample_crop(photo: np.ndarray) -> np.ndarray:
+    """The sample's face as the network gets it, uint8 (1, 48, 48)."""
+    recognizer = Recognizer()
+    return recognizer.crops(photo, recognizer.detect(photo)[:1])
+
+
+def stage_costs(photo: np.ndarray, seconds: float = 2.0) -> list[tuple[str, float]]:
+    """Median milliseconds of each stage for one 640 × 480 frame with one face."""
+    cv2_threads = cv2.getNumThreads()
+    rgb = scene(photo, [(320, 230, 150)])
+    frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv420p")
+    planes = frame.to_ndarray(format="yuv420p")
+    recognizer, detector = Recognizer(threads=1), make_detector("yunet")
+    faces = detector.detect(rgb)
+    tracks = Tracker().update(recognizer.classify_faces(rgb, faces), 0.0)
+    idle = LiveSession(lambda image, settings: [], LiveSettings(), idle_limit_s=3600)
+    encoder, decoder = Vp8Encoder(), Vp8Decoder()
+    clock = itertools.count()
+
+    def stamped() -> av.VideoFrame:
+        fresh = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        fresh.pts, fresh.time_base = next(clock) * 6000, Fraction(1, 90000)
+        return fresh
+
+    payloads = [b"".join(_depayload(p) for p in encoder.encode(stamped())[0]) for _ in range(60)]
+    packets = itertools.cycle(payloads)
+    costs = [
+        ("decode (libvpx)", lambda: decoder.decode(JitterFrame(next(packets), next(clock)))),
+        ("planes out of the frame", lambda: frame.to_ndarray(format="yuv420p")),
+        ("YUV to RGB", lambda: cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420)),
+        ("detect (YuNet)", lambda: detector.detect(rgb)),
+        ("cut and classify one face", lambda: recognizer.classify_faces(rgb, faces)),
+        ("mirror, handover", lambda: idle.show(planes, float(next(clock)))),
+        ("draw one face", lambda: draw_tracks(planes.copy(), tracks)),
+        ("planes into a frame", lambda: av.VideoFrame.from_ndarray(planes, format="yuv420p")),
+        ("encode (libvpx)", lambda: encoder.encode(stamped())),
+        ("(instead, by way of RGB: convert, mirror, draw, convert back)", lambda: _by_rgb(frame, faces[0])),
+    ]
+    try:
+        return [(name, _median_ms(call, seconds / 2)) for name, call in costs]
+    finally:
+        idle.close()
+        cv2.setNumThreads(cv2_threads)
+
+
+def _depayload(payload: bytes) -> bytes:
+    from aiortc.codecs.vpx import vp8_depayload
+
+    return vp8_depayload(payload)
+
+
+def _by_rgb(frame: av.VideoFrame, face: Face) -> av.VideoFrame:
+    rgb = cv2.flip(frame.to_ndarray(format="rgb24"), 1)
+    left, top, right, bottom = (round(v) for v in face.box)
+    cv2.rectangle(rgb, (left, top), (right, bottom), (102, 204, 238), 2)
+    cv2.putText(rgb, "1 happy 98%", (left, top), cv2.FONT_HERSHEY_DUPLEX, 0.53, (255, 255, 255), 1, cv2.LINE_AA)
+    return av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv420p")
+
+
+def _median_ms(call: Callable[[], object], seconds: float) -> float:
+    for _ in range(5):
+        call()
+    took, end_s = [], time.perf_counter() + seconds
+    while time.perf_counter() < end_s or len(took) < 20:
+        start_s = time.perf_counter()
+        call()
+        took.append(time.perf_counter() - start_s)
+    return float(np.median(took)) * 1000

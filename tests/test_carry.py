@@ -1,0 +1,65 @@
+"""Boxes carried by looking for the same patch in a later picture."""
+
+import numpy as np
+import pytest
+
+from fer.emotions import CLASSES
+from fer.see.carry import WIDTH_PX, carry, find_shift, small
+from fer.see.faces import Face, Prediction
+from fer.see.track import Track
+
+BOX = (60.0, 40.0, 92.0, 80.0)
+
+
+@pytest.fixture
+def wall(rng: np.random.Generator) -> np.ndarray:
+    """A large picture with something to see everywhere."""
+    import cv2
+
+    return cv2.GaussianBlur(rng.integers(0, 256, (240, 320)).astype(np.uint8), (0, 0), 3) * 2
+
+
+def view(wall: np.ndarray, x: int, y: int) -> np.ndarray:
+    return np.ascontiguousarray(wall[y : y + 120, x : x + WIDTH_PX])
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (7, -3), (-20, 11)])
+def test_patch_is_found_where_it_went(wall: np.ndarray, shift: tuple[int, int]):
+    found = find_shift(view(wall, 80, 60), view(wall, 80 - shift[0], 60 - shift[1]), BOX, (0, 0), reach_px=24)
+    assert found == pytest.approx(shift, abs=0.3)
+
+
+def test_expectation_moves_the_search(wall: np.ndarray):
+    pair = view(wall, 80, 60), view(wall, 50, 60)
+    assert find_shift(*pair, BOX, (0, 0), reach_px=10) is None
+    assert find_shift(*pair, BOX, (26, 0), reach_px=10) == pytest.approx((30, 0), abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("box", "what"), [((10, 10, 14, 40), "too narrow"), ((-40, 10, 4, 40), "out of sight"), (BOX, "other size")]
+)
+def test_what_cannot_be_found_is_none(wall: np.ndarray, box: tuple, what: str):
+    after = view(wall, 80, 60)
+    if what == "other size":
+        after = after[:90]
+    assert find_shift(view(wall, 80, 60), after, box, (0, 0), reach_px=10) is None
+
+
+def test_plain_wall_says_nothing():
+    plain = np.full((120, WIDTH_PX), 80, np.uint8)
+    assert find_shift(plain, plain, BOX, (0, 0), reach_px=10) is None
+
+
+def test_tracks_move_with_their_patches_when_the_analysis_is_old(wall: np.ndarray):
+    values = np.full(len(CLASSES), 1 / len(CLASSES), np.float32)
+    box = tuple(4 * v for v in BOX)
+    track = Track(1, Prediction(Face(box, 0.9, "yunet"), values), "happy", 0.0, 0.0)
+    before, after = view(wall, 80, 60), view(wall, 65, 60)
+    (soon,) = carry(before, [track], after, [track], scale=0.25, elapsed_s=0.05)
+    (late,) = carry(before, [track], after, [track], scale=0.25, elapsed_s=0.2)
+    assert soon.prediction.face.box == box
+    assert late.prediction.face.box == pytest.approx((box[0] + 60, box[1], box[2] + 60, box[3]), abs=2)
+
+
+def test_small_keeps_the_shape_of_the_picture():
+    assert small(np.zeros((480, 640), np.uint8)).shape == (120, WIDTH_PX)
