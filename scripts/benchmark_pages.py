@@ -226,8 +226,8 @@ def report(
         "# Dataset and evaluation page",
         "",
         f"{cpu}, {os.cpu_count()} cores, load average {load:.1f} at the end; Chromium headless without a GPU on the "
-        f"same cores; Python {platform.python_version()}, Streamlit {version('streamlit')}, plotly {version('plotly')}; "
-        f"35,887 faces; n = {repeats} each; {datetime.now(UTC).date()}.",
+        f"same cores; Python {platform.python_version()}, Streamlit {version('streamlit')}, "
+        f"plotly {version('plotly')}; 35,887 faces; n = {repeats} each; {datetime.now(UTC).date()}.",
         "",
         "Made by `python scripts/benchmark_pages.py`.",
         "",

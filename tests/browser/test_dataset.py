@@ -59,14 +59,14 @@ def test_pages_turn_and_a_filter_starts_at_the_first(faces: Page) -> None:
     expect(faces.get_by_text("1 to 84 of 224")).to_be_visible()
     faces.get_by_role("button", name="›").click()
     expect(faces.get_by_text("85 to 168 of 224")).to_be_visible()
-    faces.get_by_role("button", name="PublicTest").click()
+    faces.get_by_role("button", name="PublicTest", exact=True).click()
     expect(faces.get_by_role("heading", name="70 faces")).to_be_visible()
     expect(faces.get_by_role("group", name="faces of the set").get_by_role("button")).to_have_count(70)
 
 
 def test_the_filtered_list_is_exported(faces: Page) -> None:
     faces.get_by_role("button", name="fear", exact=True).click()
-    faces.get_by_role("button", name="PrivateTest").click()
+    faces.get_by_role("button", name="PrivateTest", exact=True).click()
     expect(faces.get_by_role("heading", name="10 faces")).to_be_visible()
     with faces.expect_download() as download:
         faces.get_by_role("button", name="Export the list (CSV)").click()
