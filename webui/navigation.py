@@ -26,7 +26,7 @@ PAGES = (
     START,
     PageEntry("pages/photo.py", "Photo", ":material/add_a_photo:", "Drop photos in; read every face in them."),
     PageEntry(
-        "pages/live_camera.py", "Live camera", ":material/videocam:", "Every face in front of your webcam, as it happens."
+        "pages/live_camera.py", "Live camera", ":material/videocam:", "Every face before your webcam, as it happens."
     ),
     PageEntry("pages/dataset.py", "Dataset", ":material/grid_view:", "See what the model learned from, and its flaws."),
     PageEntry(
