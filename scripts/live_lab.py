@@ -53,10 +53,11 @@ def path_x(step: int) -> float:
 
 def counter_film(path: Path, photo: np.ndarray) -> Path:
     """The film: a face that crosses in two seconds, over a strip that says the frame's number in bits."""
-    return write_y4m(path, (_counted(photo, step) for step in range(PERIOD)), FPS)
+    return write_y4m(path, (film_frame(photo, step) for step in range(PERIOD)), FPS)
 
 
-def _counted(photo: np.ndarray, step: int) -> np.ndarray:
+def film_frame(photo: np.ndarray, step: int) -> np.ndarray:
+    """Frame `step` of the film, RGB uint8 (480, 640, 3)."""
     frame = scene(photo, [(path_x(step), ROW, FACE_PX)])
     bits = [int(b) for b in f"{step:0{BITS}b}"]
     frame[-STRIP_PX:] = 0
@@ -73,7 +74,7 @@ def true_centers(photo: np.ndarray) -> dict[int, tuple[float, float]]:
     for step in range(PERIOD):
         if not FACE_PX <= path_x(step) <= SIZE[0] - FACE_PX:
             continue
-        for face in detector.detect(_counted(photo, step))[:1]:
+        for face in detector.detect(film_frame(photo, step))[:1]:
             found[step] = face.center[0], face.width
     return found
 

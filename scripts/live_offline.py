@@ -4,7 +4,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,17 +33,16 @@ MINUTE_FRAMES = 60 * FPS
 Row = tuple[str, ...]
 
 
-def box_errors(film: Callable[[int], np.ndarray], period: int, cost_s: float, by_sight: bool = True) -> np.ndarray:
+def box_errors(frames: Sequence[np.ndarray], seen: Sequence[list[Face]], cost_s: float, by_sight: bool) -> np.ndarray:
     """Drawn box's centre against the face's in the same frame, in face widths, over four rounds of the film.
 
     The clock is simulated, so the machine's load plays no part: an analysis takes the newest frame, ends
     `cost_s` later, and every frame is drawn with what is known by then. Counted are frames with the whole face
     in sight, once it was analysed for the first time in this crossing (there are two to a round).
-    film: number → RGB frame. by_sight: with fer.see.carry, as the app does; else by motion alone.
+    frames: one round, RGB. seen: the faces of each. by_sight: with fer.see.carry, as the app does; else by
+    motion alone.
     """
-    detector = make_detector("yunet")
-    frames = [film(step) for step in range(period)]
-    seen = [_predict(detector.detect(frame)) for frame in frames]
+    period = len(frames)
     smalls = [small(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) for frame in frames]
     width = frames[0].shape[1]
     tracker, errors, busy_until_s = Tracker(), [], 0.0
@@ -52,7 +51,7 @@ def box_errors(film: Callable[[int], np.ndarray], period: int, cost_s: float, by
     for number in range(4 * period):
         now_s = number / FPS
         while running is not None and busy_until_s <= now_s:
-            analysed = running, tracker.update(seen[running % period], running / FPS)
+            analysed = running, tracker.update(_predict(seen[running % period]), running / FPS)
             # The frame that came last before this analysis ended is taken next, where it is a newer one.
             newest = min(number - 1, int(busy_until_s * FPS + 1e-9))
             running = newest if newest > running else None
@@ -64,7 +63,7 @@ def box_errors(film: Callable[[int], np.ndarray], period: int, cost_s: float, by
             origin, known = analysed
             pair = smalls[origin % period], smalls[number % period]
             tracks = carry(pair[0], known, pair[1], tracks, WIDTH_PX / width, (number - origin) / FPS)
-        whole = [p.face for p in seen[number % period] if p.face.box[0] > 0 and p.face.box[2] < width]
+        whole = [face for face in seen[number % period] if face.box[0] > 0 and face.box[2] < width]
         step = number % period
         start_s = (number - step + (0 if step < period // 2 else period // 2)) / FPS
         tracks = [track for track in tracks if track.last_seen_s >= start_s]

@@ -37,12 +37,15 @@ def draw_tracks(planes: np.ndarray, tracks: Sequence[Track], mirror: bool = Fals
         if mirror:
             left, right = canvas.width - right, canvas.width - left
         color = _yuv(identity_color(track.identity))
-        canvas.frame((left, top, right, bottom), color, max(2, round(canvas.height / 480) * 2))
+        thick_px = max(2, round(canvas.height / 480) * 2)
+        canvas.frame((left, top, right, bottom), color, thick_px)
         if landmarks and face.landmarks:
             for x, y in face.landmarks:
                 canvas.dot((canvas.width - x if mirror else x, y), color)
         confidence = track.prediction.confidence
-        canvas.label(f"{track.identity} {track.label} {confidence:.0%}", (left, top), bottom, color)
+        canvas.label(
+            f"{track.identity} {track.label} {confidence:.0%}", (left, top - thick_px), bottom + thick_px, color
+        )
 
 
 class _Canvas:
