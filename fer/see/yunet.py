@@ -60,6 +60,7 @@ class YuNetGraph:
         assert content.count(_FIXED_SIZE) == 1, "the checked file has one input"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
+        options.add_session_config_entry("session.force_spinning_stop", "1")  # as in classify.py: leave it the cores
         options.enable_mem_pattern = False  # sizes vary from call to call: a pattern for each would be kept
         options.log_severity_level = 3  # it warns that outputs do not have the shapes of a 640 × 640 input
         self._session = onnxruntime.InferenceSession(
