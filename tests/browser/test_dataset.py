@@ -87,6 +87,7 @@ def test_a_face_opens_large(faces: Page) -> None:
 
 def test_another_seed_shuffles_anew(faces: Page) -> None:
     grid = faces.get_by_role("group", name="faces of the set").get_by_role("button")
+    expect(grid).to_have_count(84)
     before = [button.get_attribute("value") for button in grid.all()]
     seed = faces.get_by_role("spinbutton", name="Seed of the shuffle")
     seed.fill("5")
