@@ -30,22 +30,27 @@ PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "torch", "openvino
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peer", metavar="PYTHON", help="interpreter of an environment with PyPI's fer")
+    parser.add_argument("--peer", metavar="PYTHON", type=absolute, help="interpreter of an environment with PyPI's fer")
     parser.add_argument("--install", action="store_true", help="time an installation of requirements.txt as well")
-    parser.add_argument("--rounds", type=int, default=30, help="turns that every way takes; default: 30")
+    parser.add_argument("--rounds", type=int, default=20, help="turns that every way takes; default: 20")
     parser.add_argument("--only", choices=PARTS, action="append", help="these parts, printed and not written")
     options = parser.parse_args(arguments)
 
-    load, start_s = os.getloadavg()[0], time.monotonic()
+    load_before, start_s = os.getloadavg()[0], time.monotonic()
     sections: list[Section] = []
     for name in options.only or PARTS:
         print(f"{name} …", file=sys.stderr, flush=True)
         sections += parts(options)[name]()
-    text = report("Speed on the CPU", words(options, load, time.monotonic() - start_s), sections)
+    text = report("Speed on the CPU", words(options, load_before, time.monotonic() - start_s), sections)
     if not options.only:
         TABLE.parent.mkdir(exist_ok=True)
         TABLE.write_text(text, encoding="utf-8")
     print(text)
+
+
+def absolute(path: str) -> str:
+    """Processes are started in other folders, too. Links stay: an environment's Python is one."""
+    return str(Path(path).absolute())
 
 
 def parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Section]]]:
@@ -67,14 +72,16 @@ def parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Section]]]
     }
 
 
-def words(options: argparse.Namespace, load: float, elapsed_s: float) -> str:
+def words(options: argparse.Namespace, load_before: float, elapsed_s: float) -> str:
     """Command, machine and versions: what every row of the report was measured with."""
     command = ["python scripts/benchmark.py", "--peer PEER/bin/python" * bool(options.peer)]
     command += ["--install" * options.install, f"--rounds {options.rounds}"]
-    text = (
-        f"`{' '.join(filter(None, command))}`, {elapsed_s / 60:.0f} minutes, load {load:.1f} at the start. "
-        f"{machine()}. {versions(*PACKAGES)}."
-    )
+    text = f"`{' '.join(filter(None, command))}`, {elapsed_s / 60:.0f} minutes. {machine()}. {versions(*PACKAGES)}."
+    if load_before > 0.5:
+        text += (
+            f" Other work kept the machine busy (load {load_before:.0f} at the start): compare within a table, where "
+            "all took turns; a machine that is free is faster."
+        )
     return f"{text} Beside them {peer_version(options.peer)}." if options.peer else text
 
 

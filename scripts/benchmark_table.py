@@ -62,7 +62,7 @@ def report(title: str, words: str, sections: Sequence[Section]) -> str:
     return "\n".join([*parts, *(section.markdown() for section in sections)])
 
 
-def in_turns(actions: Mapping[str, Callable[[], float]], rounds: int, pause_s: float = 0.02) -> dict[str, list[float]]:
+def in_turns(actions: Mapping[str, Callable[[], float]], rounds: int, pause_s: float = 0.05) -> dict[str, list[float]]:
     """Runs every action once a round and gives the value that each returned, by name.
 
     A busy or throttled machine then slows all of them alike. Each round starts with another action. The pause lets
