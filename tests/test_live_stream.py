@@ -158,3 +158,30 @@ def test_snapshot_after_the_end_is_empty_and_before_it_a_png(viewer: Viewer):
     assert live_stream.snapshot_png(viewer).startswith(b"\x89PNG")
     viewer.session.close()
     assert live_stream.snapshot_png(viewer) == b""
+
+
+def test_faces_are_found_in_a_smaller_copy_and_given_in_the_pictures_pixels(sample_image: np.ndarray):
+    import cv2
+
+    from fer.see.detect import make_detector
+
+    detector = make_detector("yunet", threads=1)
+    large = cv2.resize(sample_image, (1280, 1280))
+    (full,), (found,) = detector.detect(large, thorough=False), live_stream.find_faces(detector, large)
+    assert found.center == pytest.approx(full.center, abs=full.width / 15)
+    assert found.width == pytest.approx(full.width, rel=0.1)
+    assert found.landmarks is not None
+
+
+def test_each_session_has_its_own_detectors(sample_image: np.ndarray):
+    asked = []
+
+    class Recognizer:
+        def classify_faces(self, image, faces, unsure_below):
+            asked.append((len(faces), unsure_below))
+            return []
+
+    analyse = live_stream.make_analyse(Recognizer())
+    analyse(sample_image, LiveSettings(unsure_below=0.3))
+    analyse(sample_image, LiveSettings(detector="haar"))
+    assert asked == [(1, 0.3), (1, None)]

@@ -264,15 +264,17 @@ class LiveSession:
                 self._recording.add(sample)
 
 
-def _scaled(prediction: Prediction, scale: float) -> Prediction:
-    """The prediction in a picture whose sides are `scale` times as long."""
+def scaled_face(face: Face, scale: float) -> Face:
+    """The face in a picture whose sides are `scale` times as long."""
     if scale == 1:
-        return prediction
-    face = prediction.face
+        return face
     left, top, right, bottom = face.box
     points = None if face.landmarks is None else tuple((x * scale, y * scale) for x, y in face.landmarks)
-    scaled = Face((left * scale, top * scale, right * scale, bottom * scale), face.score, face.detector, points)
-    return replace(prediction, face=scaled)
+    return Face((left * scale, top * scale, right * scale, bottom * scale), face.score, face.detector, points)
+
+
+def _scaled(prediction: Prediction, scale: float) -> Prediction:
+    return prediction if scale == 1 else replace(prediction, face=scaled_face(prediction.face, scale))
 
 
 def _mirror(planes: np.ndarray) -> np.ndarray:
