@@ -43,8 +43,8 @@ def box_errors(
     `cost_s` later, and every frame is drawn with what is known by then. Counted are frames with the whole face
     in sight, once it was analysed whole in this crossing (there are two to a round): of half a face at the
     picture's edge the detector gives a box that is off by up to a third, which nothing later can mend.
-    frames: one round, RGB. seen: the faces of each as the live page detects them. truth: as a full-size look does. by_sight: with fer.see.carry, as the app does; else by
-    motion alone.
+    frames: one round, RGB. seen: the faces of each as the live page detects them; truth: as a full look does.
+    by_sight: with fer.see.carry, as the app does; else by motion alone.
     """
     period = len(frames)
     smalls = [small(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) for frame in frames]
