@@ -118,7 +118,7 @@ def show_chosen(runs: list[Run], launcher_: launch.Launcher | None) -> None:
     if view == "Settings":
         views.show_settings(runs)
     elif not started:
-        empty_state("⏳", "The first epoch is not over yet", "Curves begin when it is.")
+        empty_state("⏳", "No whole epoch yet", "Curves begin at the end of the first one.")
     elif view in ("Curves", "Health"):
         views.show_curves(started, charts.CURVES if view == "Curves" else charts.HEALTH, view)
     else:

@@ -60,7 +60,7 @@ def main() -> None:
             page.goto(URL)
             page.wait_for_timeout(5000)
             page.goto(f"{URL}/training")
-            page.locator(".js-plotly-plot").first.wait_for(timeout=120_000)
+            page.locator(".curves figure").first.wait_for(timeout=120_000)
             page.wait_for_timeout(5000)
             rows = list(measure(page, server.pid, runs, options.seconds))
             browser.close()
@@ -85,7 +85,7 @@ def measure(page: Page, server: int, runs: Path, seconds: float) -> Iterator[Row
         log.write("start", config=PRESETS["cpu"], start_epoch=0)
         log.write("epoch", **epoch(0, 1000))
         page.reload()
-        page.locator(".js-plotly-plot").first.wait_for()
+        page.locator(".curves figure").first.wait_for()
         page.wait_for_timeout(5000)
         steps, epochs = iter(range(10**9)), iter(range(1, 1000))
         yield watch("one run trains, a step event every 0.5 s", 0.5, lambda: log.write(

@@ -226,28 +226,32 @@ def test_smoothing_starts_at_the_first_value_and_passes_over_gaps() -> None:
     assert charts.smooth(np.arange(5.0), 0).tolist() == [0, 1, 2, 3, 4]
 
 
-def test_a_thinned_line_keeps_its_spikes_and_its_ends() -> None:
+def test_thinned_lines_keep_their_spikes_and_their_ends() -> None:
     y = np.sin(np.arange(10_000) / 100)
     y[1234], y[7777] = 50, -50
-    x, thin = charts.thin(np.arange(10_000), y)
-    assert len(x) <= charts.MOST_POINTS
-    assert (x[0], x[-1]) == (0, 9999)
-    assert {1234, 7777} <= set(x)
-    assert np.array_equal(thin, y[x])
+    kept = charts.thin([y, np.full(10_000, np.nan), np.roll(y, 1)])
+    assert len(kept) <= charts.MOST_POINTS
+    assert (kept[0], kept[-1]) == (0, 9999)
+    assert {1234, 7777, 1235, 7778} <= set(kept)
+    assert charts.thin([y[:100]]).tolist() == list(range(100))
 
 
+@pytest.mark.parametrize("wall_time", [False, True])
+@pytest.mark.parametrize("smoothing", [0.0, 0.9])
 @pytest.mark.parametrize("chart", [*charts.CURVES, *charts.HEALTH], ids=lambda chart: chart.title)
-def test_a_chart_keeps_its_revision_while_it_grows(chart: charts.Curve) -> None:
-    short, long = (Run("a", Path(), State.RUNNING, epochs=make_epochs([1.0] * n)) for n in (2, 20))
-    first, second = (charts.curve(chart, [run], ["#000000"], False, 0.5, False) for run in (short, long))
-    assert first.layout.uirevision == second.layout.uirevision
-    assert max(len(trace.x) for trace in second.data) == 20
+def test_a_chart_has_a_column_for_each_series(chart: charts.Curve, smoothing: float, wall_time: bool) -> None:
+    runs = [Run(name, Path(), State.RUNNING, epochs=make_epochs([1.0] * n)) for name, n in (("a", 2), ("b", 20))]
+    spec = charts.curve(chart, runs, ["#000000", "#111111"], wall_time, smoothing, False)
+    assert sum(len(table) - 1 for table in spec["tables"]) == len(spec["series"])
+    assert [len(table[0]) for table in spec["tables"]] == [2, 20]
+    assert len(spec["series"]) == 2 * len(chart.figures) * (2 if smoothing else 1)
 
 
-def test_a_chart_marks_where_the_loss_broke() -> None:
+def test_what_is_not_a_number_is_a_gap_and_a_mark() -> None:
     run = Run("a", Path(), State.DIVERGED, epochs=make_epochs([1.0, math.nan]))
-    figure = charts.curve(charts.CURVES[0], [run], ["#000000"], False, 0.0, True)
-    assert [shape.x0 for shape in figure.layout.shapes] == [2]
+    spec = charts.curve(charts.CURVES[0], [run], ["#000000"], False, 0.0, True)
+    assert spec["tables"] == [[[1.0, 2.0], [1.0, None], [1.0, None]]]
+    assert spec["marks"] == [{"x": 2.0, "label": "a: not a number"}]
 
 
 # The launcher
@@ -438,7 +442,7 @@ def test_the_newest_run_is_chosen_and_drawn(runs: Path) -> None:
     table = page.dataframe[0].value
     assert table["Run"].tolist() == ["b", "a"]
     assert table["Best accuracy"].tolist() == pytest.approx([40, 40])
-    assert len(page.get("plotly_chart")) == len(charts.CURVES)
+    assert len(page.get("bidi_component")) == 1
     assert "40.00% in epoch 3" in texts(page)
 
 

@@ -10,7 +10,8 @@ import streamlit as st
 
 from fer.emotions import CLASSES, EMOJI
 from webui import training_charts as charts
-from webui.charts import PLOTLY_CONFIG, percent
+from webui.charts import percent
+from webui.curves import curves
 from webui.gallery import face_grid
 from webui.matrix import matrix
 from webui.states import empty_state
@@ -151,12 +152,10 @@ def show_curves(runs: Sequence[Run], shown: Sequence[charts.Curve], key: str) ->
         )
         smoothing = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key=f"training_smoothing_{key}", width=220)
         log = st.toggle("Log scale", key=f"training_log_{key}")
-    columns = st.columns(2)
-    for index, chart in enumerate(shown):
-        with columns[index % 2]:
-            st.markdown(f"**{chart.title}**" + (f"  :small[:gray[{chart.hint}]]" if chart.hint else ""))
-            figure = charts.curve(chart, runs, colors(runs), axis == "Time", smoothing, log)
-            st.plotly_chart(figure, key=f"training_chart_{chart.title}", config=PLOTLY_CONFIG)
+    wall_time = axis == "Time"
+    drawn = [charts.curve(chart, runs, colors(runs), wall_time, smoothing, log) for chart in shown]
+    curves(drawn, charts.x_title(wall_time), key=f"training_curves_{key}")
+    st.caption("Drag over a chart to zoom all of them, double click to see the whole again.")
 
 
 def pick_run(runs: Sequence[Run], key: str) -> Run:
@@ -192,8 +191,7 @@ def show_confusion(run: Run) -> None:
         else:
             _show_matrix(epoch.confusion, f"Faces of PublicTest after epoch {epoch.number}")
     with right:
-        st.markdown("**Recall of each class**  :small[:gray[share of its faces that were named right]]")
-        st.plotly_chart(charts.recall(run, wall_time=False), key="training_recall", config=PLOTLY_CONFIG)
+        curves([charts.recall(run)], charts.x_title(wall_time=False), key="training_recall")
 
 
 def _show_matrix(counts: np.ndarray, title: str) -> None:
