@@ -111,6 +111,11 @@ def grab(page: Page) -> np.ndarray:
     return cv2.resize(picture, SIZE, interpolation=cv2.INTER_NEAREST)
 
 
+def timeline_share(page: Page) -> float:
+    """Per cent of the last minute that the newest span of the last strip covers."""
+    return page.locator(".live-strip i").last.evaluate("span => parseFloat(span.style.width)")
+
+
 def box_of(picture: np.ndarray, color: str) -> tuple[float, float, float, float] | None:
     """Where a box of this colour is drawn, XYXY; None where there is none.
 
@@ -137,9 +142,8 @@ def test_box_label_table_timeline_and_stop(open_live: Callable[..., Page], films
     assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx((320, 230), abs=15)
     assert right - left == pytest.approx(150, abs=20)
 
-    strip = page.locator(".live-strip i").last
-    width = strip.bounding_box()["width"]
-    wait_until(lambda: page.locator(".live-strip i").last.bounding_box()["width"] > width + 2)
+    share = timeline_share(page)
+    wait_until(lambda: timeline_share(page) > share + 2)
 
     with page.expect_download() as download:
         page.get_by_role("button", name="Snapshot").click()
