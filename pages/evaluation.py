@@ -29,7 +29,7 @@ def headline(judged: Judged) -> None:
     figures(
         [
             (f"{judged.right.mean():.1%}", "Accuracy", f"{low:.1%} to {high:.1%} (95 % interval)"),
-            (f"{metrics.macro_f1(judged.matrix):.3f}", "Macro F1", "mean of the seven classes, 0 to 1"),
+            (f"{metrics.macro_f1(judged.matrix):.3f}", "Macro F1", "mean over the classes, 0 to 1"),
             (f"{100 * ece:.1f}", "Calibration error", "points between confidence and accuracy"),
             (f"{len(judged.truth):,}", "Faces", "judged here"),
         ]

@@ -24,7 +24,7 @@ def counts(table: np.ndarray) -> go.Figure:
             y=list(CLASSES),
             x=row,
             orientation="h",
-            marker={"color": colour, "pattern": {"shape": pattern, "fgopacity": 0.35}},
+            marker={"color": colour, "pattern": {"shape": pattern, "fillmode": "overlay", "fgopacity": 0.45}},
             hovertemplate="%{y}, " + split + ": %{x:,} faces<extra></extra>",
         )
     figure.update_layout(barmode="stack", yaxis={"autorange": "reversed"})
@@ -41,7 +41,7 @@ def balance(table: np.ndarray) -> go.Figure:
             y=list(CLASSES),
             x=row,
             orientation="h",
-            marker={"color": colour, "pattern": {"shape": pattern, "fgopacity": 0.35}},
+            marker={"color": colour, "pattern": {"shape": pattern, "fillmode": "overlay", "fgopacity": 0.45}},
             hovertemplate="%{y}: %{x:.1f} % of " + split + "<extra></extra>",
         )
     figure.update_layout(barmode="group", yaxis={"autorange": "reversed"})

@@ -28,7 +28,7 @@ def class_bars(matrix: np.ndarray) -> go.Figure:
             y=list(CLASSES),
             x=counts,
             orientation="h",
-            marker={"color": colour, "pattern": {"shape": pattern, "fgopacity": 0.35}},
+            marker={"color": colour, "pattern": {"shape": pattern, "fillmode": "overlay", "fgopacity": 0.45}},
             customdata=[[index, flag] for index in range(len(CLASSES))],
             hovertemplate="%{y}, " + name + ": %{x} faces<extra></extra>",
         )
@@ -125,7 +125,7 @@ def _framed(figure: go.Figure, title: str, x_title: str, y_title: str, height_px
         yaxis_title=y_title,
         height=height_px,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "traceorder": "normal"},
     )
 
 

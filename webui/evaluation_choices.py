@@ -41,7 +41,7 @@ def _progress(bar: Any, share: float) -> None:
 
 def choose_part(table: EvaluationTable) -> tuple[str, str, str]:
     """Which split, whose labels, which view."""
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         split = st.segmented_control(
             "Split",
             TEST_SPLITS[::-1],
