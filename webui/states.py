@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from fer.emotions import CLASSES, COLORS, EMOJI
 
@@ -27,8 +28,20 @@ def apply_style() -> None:
 
 def page_head(title: str, lead: str) -> None:
     """The page's title and one paragraph (plain text) that says what can be done here."""
+    require_frame()
     st.title(title, anchor=False)
     st.html(f'<p class="lead">{escape(lead)}</p>')
+
+
+def require_frame() -> None:
+    """Starts over through streamlit_app.py where Streamlit ran a page without it.
+
+    A fresh server takes a folder called pages/ for an app of Streamlit's older kind until st.navigation has run
+    once; whoever opened /photo first would see it without menu and style. There is no public switch (1.67).
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
 
 
 def empty_state(mark: str, title: str, words: str) -> None:
