@@ -1,8 +1,8 @@
 """Live curves: charts whose points are added in place.
 
-Streamlit gives a plotly chart a new identity whenever its figure changes, so the browser builds it anew and a zoom is
-lost. This component keeps its charts and hands them the new points. It draws with uPlot 1.6.32 (MIT, 51 KB; plotly's
-part of the page is 4.8 MB), which lies unchanged in components/.
+Streamlit hashes a plotly figure into the chart's identity, so with every new point the browser builds the chart anew
+and zoom and hover are lost, whatever its key and `uirevision`. This component keeps its charts and hands them the new
+points; it draws plain SVG, so plotly's 4.8 MB need not load to watch a training.
 """
 
 import math
@@ -20,9 +20,9 @@ _FOLDER = Path(__file__).with_name("components")
 def _component() -> Any:
     return st.components.v2.component(
         "curves",
-        html='<div class="curves"></div>',
-        css=(_FOLDER / "uplot.css").read_text() + (_FOLDER / "curves.css").read_text(),
-        js=(_FOLDER / "uplot.min.js").read_text() + "\n" + (_FOLDER / "curves.js").read_text(),
+        html='<div class="curves"><button type="button" hidden>Whole run</button><div class="list"></div></div>',
+        css=(_FOLDER / "curves.css").read_text(),
+        js=(_FOLDER / "curves.js").read_text(),
     )
 
 
@@ -33,7 +33,7 @@ def curves(charts: Sequence[Mapping[str, Any]], x_title: str, key: str) -> None:
     faint}, `tables` of [x, y, y …] whose columns follow the series, one table for each run, `marks` of {x, label},
     and may have a `hint` and a `legend` of its own.
     """
-    _component()(key=key, data={"charts": list(charts), "x_title": x_title, "key": key})
+    _component()(key=key, data={"charts": list(charts), "x_title": x_title})
 
 
 def plain_numbers(values: Iterable[float]) -> list[float | None]:

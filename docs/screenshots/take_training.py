@@ -39,7 +39,7 @@ def show(page: Page, view: str) -> None:
     page.goto("/training")
     settle(page, ".curves figure")
     # The table is a canvas: the box before the second run.
-    page.get_by_test_id("stDataFrame").locator("canvas").first.click(position={"x": 18, "y": 87})
+    page.get_by_test_id("stDataFrame").click(position={"x": 18, "y": 87})
     page.get_by_text("steady").first.wait_for(state="attached")
     if view != "Curves":
         page.get_by_role("radio", name=view).click()

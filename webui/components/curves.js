@@ -1,163 +1,258 @@
-// Live curves: new points are added to the charts that stand, so zoom, hover and scroll stay as they are.
-// uPlot (MIT, uplot.LICENSE) is put in front of this file by webui/curves.py.
-const HEIGHT_PX = 230
-const MARK = "#d32f2f"
+// Live curves: new points go into the charts that stand, so zoom, hover and scroll stay as they are.
+const SVG = "http://www.w3.org/2000/svg"
+const HEIGHT = 230
+const MARGIN = { left: 60, right: 12, top: 10, bottom: 40 }
+const DRAG_PX = 6
 
 const percent = (value, digits) => `${+(100 * value).toFixed(digits)} %`
 const number = (value, digits) =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(Math.min(2, digits - 1)) : `${+value.toPrecision(digits)}`
-const words = { percent: (v) => percent(v, 2), number: (v) => number(v, 5) }
-const ticks = { percent: (v) => percent(v, 1), number: (v) => number(v, 3) }
+const words = { percent: (value) => percent(value, 2), number: (value) => number(value, 5) }
+const ticks = { percent: (value) => percent(value, 1), number: (value) => number(value, 3) }
 
-const element = (tag, name, text = "") => Object.assign(document.createElement(tag), { className: name, textContent: text })
-
-// One table a run, [x, y, y …]; runs of other lengths leave holes that are drawn over, what is not a number is a gap.
-const joined = ({ tables, log }) => {
-  const shown = log ? tables.map(([x, ...ys]) => [x, ...ys.map((y) => y.map((v) => (v > 0 ? v : null)))]) : tables
-  return shown.length === 1 ? shown[0] : uPlot.join(shown)
+const html = (tag, name, text = "") => Object.assign(document.createElement(tag), { className: name, textContent: text })
+const svg = (tag, attributes = {}, text = "") => {
+  const element = document.createElementNS(SVG, tag)
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value)
+  element.textContent = text
+  return element
 }
 
-const isZoomed = (plot) => {
-  const x = plot.data[0]
-  return x.length > 1 && (plot.scales.x.min > x[0] || plot.scales.x.max < x[x.length - 1])
+// Lines with their style: a table a run, [x, y, y …], whose columns follow the series.
+const linesOf = ({ tables, series }) => {
+  const lines = tables.flatMap(([x, ...ys]) => ys.map((y) => ({ x, y })))
+  return lines.map((line, i) => ({ ...line, ...series[i] }))
 }
 
-const tooltip = (spec, xTitle) => {
-  const tip = element("div", "tip")
-  tip.hidden = true
-  const valueAt = (values, index) => {
-    while (index >= 0 && values[index] === undefined) index -= 1 // this run has no point here: its last one counts
-    return values[index]
+const extent = (values) => values.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity])
+
+const xDomain = (root) => {
+  if (root.zoom) return root.zoom
+  const [low, high] = extent(root.data.charts.flatMap(({ tables }) => tables.flatMap(([x]) => x)))
+  return low < high ? [low, high] : [low - 0.5, low + 0.5]
+}
+
+const yDomain = (lines, [from, to], log) => {
+  const seen = lines.flatMap(({ x, y }) => y.filter((v, i) => v != null && x[i] >= from && x[i] <= to && (!log || v > 0)))
+  let [low, high] = seen.length ? extent(seen) : [log ? 0.1 : 0, 1]
+  if (log) return low < high ? [low / 1.1, high * 1.1] : [low / 2, high * 2]
+  const pad = (high - low || Math.abs(high) || 1) * 0.06
+  return [low - pad, high + pad]
+}
+
+// 1, 2 or 5 times a power of ten, about `count` of them.
+const evenTicks = (low, high, count, least = 0) => {
+  const raw = (high - low) / count
+  const power = 10 ** Math.floor(Math.log10(raw))
+  const step = Math.max(least, power * [1, 2, 5, 10].find((times) => times * power >= raw))
+  const first = Math.ceil(low / step)
+  return Array.from({ length: Math.max(0, Math.floor(high / step) - first + 1) }, (_, i) => (first + i) * step)
+}
+const logTicks = (low, high) => {
+  const times = Math.log10(high / low) > 3 ? [1] : [1, 2, 5]
+  const powers = Array.from({ length: Math.ceil(Math.log10(high)) - Math.floor(Math.log10(low)) + 1 }, (_, i) => Math.floor(Math.log10(low)) + i)
+  return powers.flatMap((power) => times.map((t) => t * 10 ** power)).filter((v) => v >= low && v <= high)
+}
+
+const pathOf = ({ x, y }, toX, toY, log) => {
+  let open = false
+  return x.map((at, i) => {
+    if (y[i] == null || (log && y[i] <= 0)) return (open = false), ""
+    const part = `${open ? "L" : "M"}${toX(at).toFixed(1)} ${toY(y[i]).toFixed(1)}`
+    open = true
+    return part
+  }).join("")
+}
+
+const scales = (figure, root) => {
+  const { spec } = figure
+  const lines = linesOf(spec)
+  const [from, to] = xDomain(root)
+  const [low, high] = yDomain(lines, [from, to], spec.log)
+  const right = Math.max(MARGIN.left + 40, figure.place.clientWidth - MARGIN.right)
+  const bottom = HEIGHT - MARGIN.bottom
+  const scale = spec.log ? Math.log10 : (value) => value
+  return {
+    lines, from, to, low, high, right, bottom,
+    toX: (x) => MARGIN.left + ((x - from) / (to - from)) * (right - MARGIN.left),
+    fromX: (px) => from + ((px - MARGIN.left) / (right - MARGIN.left)) * (to - from),
+    toY: (y) => bottom - ((scale(y) - scale(low)) / (scale(high) - scale(low))) * (bottom - MARGIN.top),
   }
-  const setCursor = (plot) => {
-    const { idx, left } = plot.cursor
-    tip.hidden = idx == null || left < 0
-    if (tip.hidden) return
-    const lines = spec.series.flatMap((series, i) => {
-      const value = valueAt(plot.data[i + 1], idx)
-      if (series.faint || value === undefined) return []
-      const line = element("div", "", `${series.label} ${value === null ? "not a number" : words[spec.format](value)}`)
-      line.style.color = `color-mix(in srgb, ${series.color} 75%, currentColor)`
-      return [line]
-    })
-    tip.replaceChildren(element("b", "", `${xTitle} ${+plot.data[0][idx].toFixed(2)}`), ...lines)
-    const onRight = left < plot.over.clientWidth / 2
-    tip.style.left = onRight ? `${left + 14}px` : "auto"
-    tip.style.right = onRight ? "auto" : `${plot.over.clientWidth - left + 14}px`
-  }
-  return { hooks: { init: [(plot) => plot.over.append(tip)], setCursor: [setCursor] } }
 }
 
-const drawMarks = (spec) => (plot) => {
-  const { ctx, bbox } = plot
-  ctx.save()
-  Object.assign(ctx, { strokeStyle: MARK, fillStyle: MARK, lineWidth: 2 * devicePixelRatio })
-  ctx.font = `${12 * devicePixelRatio}px sans-serif`
-  ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio])
-  for (const { x, label } of spec.marks) {
-    const at = plot.valToPos(x, "x", true)
-    if (at < bbox.left || at > bbox.left + bbox.width) continue
-    ctx.beginPath()
-    ctx.moveTo(at, bbox.top)
-    ctx.lineTo(at, bbox.top + bbox.height)
-    ctx.stroke()
-    ctx.textAlign = at > bbox.left + bbox.width / 2 ? "right" : "left"
-    ctx.fillText(` ${label} `, at, bbox.top + 14 * devicePixelRatio)
-  }
-  ctx.restore()
+const drawAxes = (figure, root, { from, to, low, high, right, bottom, toX, toY }) => {
+  const { spec } = figure
+  const least = root.data.x_title === "epoch" ? 1 : 0
+  const yTicks = (spec.log ? logTicks(low, high) : evenTicks(low, high, 5)).flatMap((value) => [
+    svg("line", { class: "grid", x1: MARGIN.left, x2: right, y1: toY(value), y2: toY(value) }),
+    svg("text", { x: MARGIN.left - 8, y: toY(value) + 4, "text-anchor": "end" }, ticks[spec.format](value)),
+  ])
+  const xTicks = evenTicks(from, to, Math.max(2, (right - MARGIN.left) / 80), least).map((value) =>
+    svg("text", { x: toX(value), y: bottom + 16, "text-anchor": "middle" }, `${+value.toPrecision(6)}`))
+  const title = svg("text", { x: (MARGIN.left + right) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, root.data.x_title)
+  return [...yTicks, ...xTicks, title]
 }
 
-const options = (spec, xTitle, syncKey, width, color) => ({
-  width,
-  height: HEIGHT_PX,
-  legend: { show: false },
-  cursor: { y: false, sync: { key: syncKey, scales: ["x", null] }, drag: { x: true, y: false } },
-  scales: { x: { time: false }, y: { distr: spec.log ? 3 : 1 } },
-  axes: [
-    { stroke: color.text, label: xTitle, labelSize: 18, labelGap: 0, size: 32, labelFont: "12px sans-serif",
-      grid: { show: false }, ticks: { stroke: color.line }, incrs: xTitle === "epoch" ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] : undefined },
-    { stroke: color.text, size: 62, grid: { stroke: color.line, width: 1 }, ticks: { show: false },
-      values: (_, at) => at.map((value) => (value == null ? "" : ticks[spec.format](value))) },
-  ],
-  series: [{}, ...spec.series.map((series) => ({
-    label: series.label,
-    stroke: series.faint ? `${series.color}55` : series.color,
-    width: series.faint ? 1 : 2.25,
-    dash: series.dotted ? [3, 4] : undefined,
-    points: { show: (plot) => !series.faint && plot.data[0].length <= 12, size: 6, fill: series.color },
-  }))],
-  plugins: [tooltip(spec, xTitle)],
-  hooks: { draw: [drawMarks(spec)] },
+const drawLines = (figure, { lines, toX, toY }) => lines.flatMap((line) => {
+  const { log } = figure.spec
+  const style = { class: `line${line.dotted ? " dotted" : ""}${line.faint ? " faint" : ""}`, stroke: line.color }
+  const path = svg("path", { ...style, d: pathOf(line, toX, toY, log) })
+  const dots = line.faint || line.x.length > 12 ? [] : line.x.flatMap((x, i) =>
+    line.y[i] == null || (log && line.y[i] <= 0) ? [] : [svg("circle", { cx: toX(x), cy: toY(line.y[i]), r: 3, fill: line.color })])
+  return [path, ...dots]
 })
 
-const spoken = (spec, data) => {
-  const last = spec.series.filter((series) => !series.faint).map((series) => {
-    const values = data[spec.series.indexOf(series) + 1].filter((value) => value != null)
-    return values.length ? `${series.label} ${words[spec.format](values[values.length - 1])}` : `${series.label} has no value`
+const drawMarks = (figure, { toX, right, bottom }) => figure.spec.marks.flatMap(({ x, label }) => {
+  const onRight = toX(x) > (MARGIN.left + right) / 2
+  return [
+    svg("line", { class: "mark", x1: toX(x), x2: toX(x), y1: MARGIN.top, y2: bottom }),
+    svg("text", { class: "mark", x: toX(x) + (onRight ? -5 : 5), y: MARGIN.top + 12, "text-anchor": onRight ? "end" : "start" }, label),
+  ]
+})
+
+const spoken = (spec, lines) => {
+  const last = lines.filter((line) => !line.faint).map((line) => {
+    const values = line.y.filter((value) => value != null)
+    return `${line.label} ${values.length ? words[spec.format](values[values.length - 1]) : "has no value"}`
   })
   return `${spec.title}. Newest: ${last.join(", ")}`
 }
 
-const draw = (figure, spec, xTitle, syncKey, color) => {
-  const shape = JSON.stringify([spec.series, spec.log, spec.marks, xTitle, color])
-  const data = joined(spec)
-  const before = figure.plot
-  const zoom = before && figure.xTitle === xTitle && isZoomed(before) ? { min: before.scales.x.min, max: before.scales.x.max } : null
-  if (figure.shape !== shape) {
-    before?.destroy()
-    const place = figure.querySelector(".plot")
-    figure.plot = new uPlot(options(spec, xTitle, syncKey, place.clientWidth, color), data, place)
-    Object.assign(figure, { shape, xTitle })
-  } else {
-    figure.plot.setData(data, !zoom)
-  }
-  if (zoom) figure.plot.setScale("x", zoom)
-  figure.querySelector(".plot").setAttribute("aria-label", spoken(spec, data))
+const draw = (figure, root) => {
+  if (!figure.place.clientWidth) return
+  const at = scales(figure, root)
+  figure.scales = at
+  figure.picture.setAttribute("viewBox", `0 0 ${figure.place.clientWidth} ${HEIGHT}`)
+  figure.clip.replaceChildren(svg("rect", { x: MARGIN.left, y: 0, width: at.right - MARGIN.left, height: at.bottom + 4 }))
+  figure.axes.replaceChildren(...drawAxes(figure, root, at))
+  figure.content.replaceChildren(...drawLines(figure, at), ...drawMarks(figure, at))
+  figure.picture.setAttribute("aria-label", spoken(figure.spec, at.lines))
+  Object.assign(figure.dataset, { points: figure.spec.tables[0][0].length, from: at.from, to: at.to })
+  hover(figure, root)
 }
 
-const makeFigure = (spec) => {
-  const figure = element("figure", "")
-  const caption = element("figcaption", "", spec.title)
-  const place = element("div", "plot")
-  place.setAttribute("role", "img")
-  figure.append(caption, place)
-  new ResizeObserver(() => {
-    if (figure.plot && place.clientWidth) figure.plot.setSize({ width: place.clientWidth, height: HEIGHT_PX })
-  }).observe(place)
+const nearest = (x, wanted) => x.reduce((best, value, i) => (Math.abs(value - wanted) < Math.abs(x[best] - wanted) ? i : best), 0)
+
+const hover = (figure, root) => {
+  const { tip, cross, scales: at, spec } = figure
+  tip.hidden = root.hover == null
+  cross.style.display = tip.hidden ? "none" : ""
+  if (tip.hidden) return
+  const x = at.lines[0].x[nearest(at.lines[0].x, root.hover)]
+  const lines = at.lines.filter((line) => !line.faint && x >= line.x[0]).map((line) => {
+    const value = line.y[nearest(line.x, x)]
+    const row = html("div", "", `${line.label} ${value == null ? "not a number" : words[spec.format](value)}`)
+    row.style.color = `color-mix(in srgb, ${line.color} 75%, currentColor)`
+    return row
+  })
+  tip.replaceChildren(html("b", "", `${root.data.x_title} ${+x.toFixed(2)}`), ...lines)
+  const px = at.toX(x)
+  for (const end of ["x1", "x2"]) cross.setAttribute(end, px)
+  cross.setAttribute("y2", at.bottom)
+  const onRight = px < (MARGIN.left + at.right) / 2
+  Object.assign(tip.style, { left: onRight ? `${px + 12}px` : "auto", right: onRight ? "auto" : `${figure.place.clientWidth - px + 12}px` })
+}
+
+const redraw = (root) => {
+  for (const figure of root.list.children) draw(figure, root)
+  root.whole.hidden = !root.zoom
+}
+
+// Dragging chooses a stretch of the horizontal axis for all charts; a finger that moves up or down scrolls the page.
+const listen = (figure, root) => {
+  const { picture, band } = figure
+  const pxOf = (event) => Math.min(figure.scales.right, Math.max(MARGIN.left, event.clientX - picture.getBoundingClientRect().left))
+  let start = null
+  const end = () => {
+    start = null
+    band.setAttribute("width", 0)
+  }
+  picture.onpointerdown = (event) => {
+    start = pxOf(event)
+    picture.setPointerCapture(event.pointerId)
+  }
+  picture.onpointermove = (event) => {
+    const px = pxOf(event)
+    root.hover = figure.scales.fromX(px)
+    for (const other of root.list.children) hover(other, root)
+    if (start == null) return
+    band.setAttribute("x", Math.min(start, px))
+    band.setAttribute("width", Math.abs(px - start))
+    band.setAttribute("height", figure.scales.bottom - MARGIN.top)
+  }
+  picture.onpointerup = (event) => {
+    const px = pxOf(event)
+    const stretch = start == null ? [] : [figure.scales.fromX(Math.min(start, px)), figure.scales.fromX(Math.max(start, px))]
+    if (start != null && Math.abs(px - start) > DRAG_PX) root.zoom = stretch
+    end()
+    redraw(root)
+  }
+  picture.onpointercancel = end
+  picture.onpointerleave = () => {
+    root.hover = null
+    for (const other of root.list.children) hover(other, root)
+  }
+  picture.ondblclick = () => {
+    root.zoom = null
+    redraw(root)
+  }
+}
+
+let clips = 0
+const makeFigure = (root) => {
+  const figure = html("figure", "")
+  const id = `curves-clip-${(clips += 1)}`
+  figure.place = html("div", "plot")
+  figure.picture = svg("svg", { role: "img", height: HEIGHT, width: "100%" })
+  figure.clip = svg("clipPath", { id })
+  figure.axes = svg("g", { class: "axes" })
+  figure.content = svg("g", { "clip-path": `url(#${id})` })
+  figure.cross = svg("line", { class: "cross", y1: MARGIN.top })
+  figure.band = svg("rect", { class: "band", y: MARGIN.top, width: 0, height: 0 })
+  figure.tip = html("div", "tip")
+  figure.picture.append(figure.clip, figure.axes, figure.content, figure.cross, figure.band)
+  figure.place.append(figure.picture, figure.tip)
+  figure.append(html("figcaption", ""), figure.place)
+  listen(figure, root)
+  figure.sizes = new ResizeObserver(() => figure.spec && draw(figure, root))
+  figure.sizes.observe(figure.place)
   return figure
 }
 
-const captionOf = (figure, spec) => {
-  const parts = spec.hint ? [element("small", "", spec.hint)] : []
-  for (const series of spec.legend ? spec.series : []) {
-    const part = element("small", "")
-    const swatch = element("i", "")
+const captionOf = (spec) => {
+  const legend = (spec.legend ? spec.series : []).map((series) => {
+    const part = html("small", "")
+    const swatch = html("i", "")
     swatch.style.background = series.color
     part.append(swatch, series.label)
-    parts.push(part)
-  }
-  figure.querySelector("figcaption").replaceChildren(spec.title, ...parts)
+    return part
+  })
+  return [spec.title, ...(spec.hint ? [html("small", "", spec.hint)] : []), ...legend]
 }
 
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".curves")
-  const style = getComputedStyle(root)
-  const color = { text: style.color, line: style.getPropertyValue("--st-border-color").trim() || "#8884" }
-  const signature = JSON.stringify([data, color])
+  const signature = JSON.stringify(data)
   if (root.signature === signature) return
-  root.signature = signature
-  const standing = new Map([...root.children].map((figure) => [figure.dataset.title, figure]))
+  if (root.data?.x_title !== data.x_title) root.zoom = null
+  root.list = root.querySelector(".list")
+  root.whole = root.querySelector("button")
+  root.whole.onclick = () => {
+    root.zoom = null
+    redraw(root)
+  }
+  Object.assign(root, { signature, data })
+  const standing = new Map([...root.list.children].map((figure) => [figure.dataset.title, figure]))
   const figures = data.charts.map((spec) => {
-    const figure = standing.get(spec.title) ?? makeFigure(spec)
+    const figure = standing.get(spec.title) ?? makeFigure(root)
     standing.delete(spec.title)
+    figure.spec = spec
     figure.dataset.title = spec.title
-    captionOf(figure, spec)
+    figure.querySelector("figcaption").replaceChildren(...captionOf(spec))
     return figure
   })
-  for (const gone of standing.values()) {
-    gone.plot?.destroy()
-    gone.remove()
-  }
-  if (figures.some((figure, i) => root.children[i] !== figure)) root.replaceChildren(...figures)
-  figures.forEach((figure, i) => draw(figure, data.charts[i], data.x_title, data.key, color))
+  for (const gone of standing.values()) gone.sizes.disconnect()
+  if (figures.length !== root.list.children.length || figures.some((figure, i) => root.list.children[i] !== figure))
+    root.list.replaceChildren(...figures)
+  redraw(root)
 }
