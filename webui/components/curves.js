@@ -138,8 +138,10 @@ const hover = (figure, root) => {
   tip.hidden = root.hover == null
   cross.style.display = tip.hidden ? "none" : ""
   if (tip.hidden) return
-  const x = at.lines[0].x[nearest(at.lines[0].x, root.hover)]
-  const lines = at.lines.filter((line) => !line.faint && x >= line.x[0]).map((line) => {
+  const all = at.lines.map((line) => line.x[nearest(line.x, root.hover)])
+  const x = all[nearest(all, root.hover)]
+  const there = at.lines.filter((line) => !line.faint && x >= line.x[0] && x <= line.x[line.x.length - 1])
+  const lines = there.map((line) => {
     const value = line.y[nearest(line.x, x)]
     const row = html("div", "", `${line.label} ${value == null ? "not a number" : words[spec.format](value)}`)
     row.style.color = `color-mix(in srgb, ${line.color} 75%, currentColor)`
