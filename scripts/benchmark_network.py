@@ -79,10 +79,10 @@ def measure(network: Network, runtimes: dict[str, Run], batch: int, rounds: int)
         | {name: lambda run=run: median_ms(run, 3) for name, run in matrix_products().items()},
         rounds,
     )
-    rates = {name: product_flops(name) / median(times[name]) / 1e6 for name in matrix_products()}
-    best = max(rates, key=rates.__getitem__)
     work = flops(network.torch, batch)
-    limit_ms = work / rates[best] / 1e6
+    products = {name: [work * ms / product_flops(name) for ms in times[name]] for name in matrix_products()}
+    best = min(products, key=lambda name: median(products[name]))
+    limit_ms, fastest_limit_ms = median(products[best]), min(map(min, products.values()))
     base = times["torch eager"]
     rows: list[tuple] = [
         (
@@ -94,13 +94,15 @@ def measure(network: Network, runtimes: dict[str, Run], batch: int, rounds: int)
         )
         for name in runtimes
     ]
-    words = f"the limit: {work / 1e9:.3f} GFLOP at {rates[best]:.0f} GFLOP/s ({best})"
-    rows.append((network.name, batch, words, f"{limit_ms:.2f}", "", f"{limit_ms / median(base):.2f}", "", "1.00", ""))
+    words = f"the limit: {work / 1e9:.3f} GFLOP at {work / limit_ms / 1e6:.0f} GFLOP/s ({best})"
+    limit = f"{limit_ms:.2f}", f"{fastest_limit_ms:.2f}", f"{limit_ms / median(base):.2f}"
+    rows.append((network.name, batch, words, *limit, "", "1.00", ""))
     share = limit_ms / median(times[OURS])
     faces_words = "one face" if batch == 1 else f"a batch of {batch}"
     goal = Goal(
         f"{network.name}: {faces_words} at {GOALS[batch]} of the matrix-product limit or better",
-        f"{share:.2f} ({median(times[OURS]):.2f} ms, limit {limit_ms:.2f} ms)",
+        f"{share:.2f} ({median(times[OURS]):.2f} ms, limit {limit_ms:.2f} ms); "
+        f"fastest against fastest {fastest_limit_ms / min(times[OURS]):.2f}",
         share >= GOALS[batch],
     )
     return rows, goal

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmark_photo import PEER, SAMPLE, make_photos
+from benchmark_photo import PEER, PLAIN, SAMPLE, make_photos
 from benchmark_table import GB, MB, Goal, Section, in_turns, spread
 
 ROOT = Path(__file__).parents[1]
@@ -112,7 +112,7 @@ def run_app(chromium: str) -> AppRun:
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        photo = make_photos(Path(home))["1280×720"]
+        photo = make_photos(Path(home))[PLAIN]
         browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_FLAGS))
         with server(Path(home)) as (process, address, healthy_s):
             idle_mb = memory_mb(process.pid, "VmRSS")
