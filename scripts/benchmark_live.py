@@ -72,10 +72,10 @@ def measure_delay(folder: Path, film: Path, truth: dict) -> str:
     rows = []
     for added_ms in ADDED_MS:
         result = measure_viewers(folder, film, truth, 1, LAB_ADDED_MS=str(added_ms))
-        share = np.mean(np.array(result["errors"]) < 0.1) if result["errors"] else float("nan")
+        share = f"{np.mean(np.array(result['errors']) < 0.1):.0%}" if result["errors"] else "–"
         rows.append(
             f"| {added_ms} | {len(result['delays_ms'])} | {quantiles(result['delays_ms'], '{:.0f}')} "
-            f"| {result['frames_per_s']:.1f} | {quantiles(result['errors'], '{:.3f}')} | {share:.0%} |"
+            f"| {result['frames_per_s']:.1f} | {quantiles(result['errors'], '{:.3f}')} | {share} |"
         )
     return "\n".join(
         [
