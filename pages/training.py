@@ -15,6 +15,7 @@ from webui.training_runs import Run, State, alarms, plain
 from webui.training_shelf import Shelf, runs_folder
 
 LOOK_EVERY_S = 1.0
+WHOLE = "training_drawn"  # in the session's state: whether the page stands from top to bottom
 
 
 @st.cache_resource(show_spinner=False)
@@ -34,6 +35,7 @@ def main() -> None:
         "Watch a network learn: curves that grow while it trains, what it confuses, and what "
         "changed from one run to the next.",
     )
+    st.session_state[WHOLE] = False
     launcher_ = starter() if launch.allowed() else None
     runs, news = look(launcher_)
     if launcher_:
@@ -52,6 +54,7 @@ def main() -> None:
         st.caption(
             "Training from this page is switched off. Whoever runs the app allows it with `FER_ALLOW_TRAINING=1`."
         )
+    st.session_state[WHOLE] = True
 
 
 def show_starter(launcher_: launch.Launcher, has_runs: bool) -> None:
@@ -89,7 +92,9 @@ def watch(news: tuple, chosen: list[str]) -> None:
             st.progress(run.progress, text=views.progress_words(run))
     for name in launcher_.without_log({run.name for run in runs}) if launcher_ else ():
         st.progress(0.0, text=f"{name}: starting")
-    if newest != news:
+    if (
+        newest != news and st.session_state[WHOLE]
+    ):  # news that come while the page is being drawn wait for the next look
         st.rerun()
 
 
