@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 import pytest
 from camera_clip import SIZE, acts, still, write_y4m
-from conftest import CHROMIUM_FLAGS, ROOT, WAIT_MS, chromium_path, free_port, wait_for_health
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
+
+from tests.browser.conftest import CHROMIUM_FLAGS, ROOT, WAIT_MS, chromium_path, free_port, wait_for_health
 
 pytestmark = pytest.mark.browser
 
