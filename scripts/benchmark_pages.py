@@ -75,7 +75,7 @@ def press_class(page: Page, turn: int) -> tuple[Callable[[], None], Callable[[],
 
 
 def press_page(page: Page, turn: int) -> tuple[Callable[[], None], Callable[[], None]]:
-    first = page.locator("[role=group] button").first
+    first = page.locator("[role=group] button:has(.picture)").first
     before = first.get_attribute("value")
     return page.get_by_role("button", name="›").click, lambda: until(lambda: first.get_attribute("value") != before)
 
@@ -98,7 +98,7 @@ def press_face(page: Page, turn: int) -> tuple[Callable[[], None], Callable[[], 
     if page.get_by_role("dialog").count():
         page.keyboard.press("Escape")
         page.get_by_role("dialog").wait_for(state="detached")
-    button = page.locator("[role=group] button").nth(turn)
+    button = page.locator("[role=group] button:has(.picture)").nth(turn)
     return button.click, lambda: page.get_by_role("dialog").get_by_text("FER+ taggers").wait_for()
 
 

@@ -16,7 +16,16 @@ from fer.emotions import CLASSES
 from fer.learn import dataset
 from fer.learn.config import PRESETS
 from fer.learn.dataset import CACHE_NAME, FaceSet
-from webui import audit_data, augmentation, dataset_charts, dataset_data, dataset_fetch, dataset_filters, gallery
+from webui import (
+    audit_data,
+    augmentation,
+    dataset_charts,
+    dataset_data,
+    dataset_fetch,
+    dataset_filters,
+    face_details,
+    gallery,
+)
 from webui.audit_data import FINDINGS
 from webui.dataset_filters import Filter
 from webui.face_map import inside
@@ -167,6 +176,16 @@ def test_the_sprite_holds_every_face_in_its_place(faces_):
     assert picture.shape == (3 * 48, 5 * 48)
     assert np.array_equal(picture[48:96, 96:144], faces_.images[7])
     assert not picture[96:, 144:].any()
+
+
+def test_vote_bars_are_as_long_as_the_votes():
+    votes = np.zeros(10, np.uint8)
+    votes[[3, 8]] = 8, 2
+    bars = face_details.vote_bars(votes)
+    assert bars.count('class="fill"') == 2
+    assert "<dt>sadness</dt>" in bars
+    assert "width:80%" in bars
+    assert "width:20%" in bars
 
 
 def test_positions_find_rows_and_say_where_there_is_none(faces_):

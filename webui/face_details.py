@@ -52,15 +52,22 @@ def _votes(found: FaceSet, at: int) -> None:
         return
     votes = found.votes[at]
     named = metrics.majority(votes[None])[0]
+    st.html(vote_bars(votes))
+    st.caption("No majority among the seven classes." if named < 0 else f"Majority: {CLASSES[named]}.")
+
+
+def vote_bars(votes: np.ndarray) -> str:
+    """HTML of one bar for each column of VOTE_COLUMNS that was named. votes: uint8 (10,)."""
+    counts = [int(count) for count in votes]  # uint8 would overflow below
+    whole = max(10, sum(counts))
     bars = "".join(
         f'<dt>{escape(name)}</dt><dd class="track" aria-hidden="true"><span class="fill" '
-        f'style="width:{100 * count / max(10, votes.sum()):.0f}%;background:currentColor;opacity:.6"></span></dd>'
+        f'style="width:{100 * count / whole:.0f}%;background:currentColor;opacity:.6"></span></dd>'
         f'<dd class="value">{count}</dd>'
-        for name, count in zip(VOTE_COLUMNS, votes, strict=True)
+        for name, count in zip(VOTE_COLUMNS, counts, strict=True)
         if count
     )
-    st.html(f'<dl class="bars">{bars}</dl>')
-    st.caption("No majority among the seven classes." if named < 0 else f"Majority: {CLASSES[named]}.")
+    return f'<dl class="bars">{bars}</dl>'
 
 
 def _neighbours(found: FaceSet, at: int) -> int | None:
