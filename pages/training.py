@@ -92,9 +92,7 @@ def watch(news: tuple, chosen: list[str]) -> None:
             st.progress(run.progress, text=views.progress_words(run))
     for name in launcher_.without_log({run.name for run in runs}) if launcher_ else ():
         st.progress(0.0, text=f"{name}: starting")
-    if (
-        newest != news and st.session_state[WHOLE]
-    ):  # news that come while the page is being drawn wait for the next look
+    if newest != news and st.session_state[WHOLE]:  # news amid a drawing wait for the next look
         st.rerun()
 
 
