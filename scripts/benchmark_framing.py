@@ -76,14 +76,15 @@ def ways(framing: Framing) -> dict[str, Callable[[Face], Box]]:
     return {
         "as FER2013 has it": lambda face: (room, room, room + side, room + side),
         "by the card's framing": lambda face: framing.crop(face.box),
-        "the detector's box, its larger side": lambda face: around(face, 1.0),
-        "the same and 20 % more": lambda face: around(face, 1.2),
-        "the same and 40 % more": lambda face: around(face, 1.4),
+        "the detector's box, its smaller side": lambda face: around(face, min(face.width, face.height)),
+        "the detector's box, its larger side": lambda face: around(face, max(face.width, face.height)),
+        "the larger side and 20 % more": lambda face: around(face, 1.2 * max(face.width, face.height)),
+        "the larger side and 40 % more": lambda face: around(face, 1.4 * max(face.width, face.height)),
     }
 
 
-def around(face: Face, times: float) -> Box:
-    half = max(face.width, face.height) * times / 2
+def around(face: Face, side: float) -> Box:
+    half = side / 2
     x, y = face.center
     return x - half, y - half, x + half, y + half
 
