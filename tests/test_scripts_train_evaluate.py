@@ -21,6 +21,13 @@ ROOT = Path(__file__).parents[1]
 QUICK = ["--preset", "smoke", "--width", "4", "--epochs", "4", "--batch-size", "20", "--precision", "fp32"]
 
 
+def run_script(*arguments: str) -> subprocess.Popen[str]:
+    """scripts/train.py in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "scripts/train.py", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
 def epoch_of(line: str) -> int | None:
     """The epoch that a line of train.py's plain display is about, counted from 1; None for other lines."""
     found = re.match(r"\s*(\d+)/\d+\s", line)
@@ -142,37 +149,19 @@ def test_missing_data_says_what_to_do(tmp_path, capsys):
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_killed_run_goes_on_where_its_last_epoch_ended(sent, data, tmp_path):
     """What the three signals leave on disk differs; what --resume makes of it must not."""
-    command = [
-        sys.executable,
-        "scripts/train.py",
-        *QUICK,
-        "--epochs",
-        "400",
-        "--data",
-        str(data),
-        "--runs",
-        str(tmp_path),
-    ]
-    process = subprocess.Popen([*command, "--name", "toy"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    for line in process.stdout:
-        if epoch_of(line) == 3:
-            break
-    process.send_signal(sent)
-    process.stdout.read()
-    process.wait(timeout=60)
+    places = ["--data", str(data), "--runs", str(tmp_path), "--name", "toy"]
+    with run_script(*QUICK, "--epochs", "400", *places) as process:
+        for line in process.stdout:
+            if epoch_of(line) == 3:
+                break
+        process.send_signal(sent)
+        process.stdout.read()
     events = Tail(tmp_path / "toy" / LOG_NAME).read()
     assert (events[-1].kind == "end") == (sent != signal.SIGKILL)
     seen = [event.values["epoch"] for event in events if event.kind == "epoch"]
-    resumed = subprocess.Popen(
-        [sys.executable, "scripts/train.py", "--data", str(data), "--resume", str(tmp_path / "toy")],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    first = next(epoch for line in resumed.stdout if (epoch := epoch_of(line)))
-    resumed.kill()
-    resumed.stdout.close()
-    resumed.wait(timeout=60)
+    with run_script("--data", str(data), "--resume", str(tmp_path / "toy")) as resumed:
+        first = next(epoch for line in resumed.stdout if (epoch := epoch_of(line)))
+        resumed.kill()
     # at most the epoch under way is lost
     assert first - 1 in (seen[-1], seen[-1] + 1)
 
