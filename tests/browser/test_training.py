@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from cartoons import cartoon_faces  # noqa: E402
 
 from fer.learn.dataset import CACHE_NAME, write_cache  # noqa: E402
-from fer.learn.heartbeat import HEARTBEAT_NAME, read_heartbeat  # noqa: E402
+from fer.learn.heartbeat import HEARTBEAT_NAME, process_start, read_heartbeat  # noqa: E402
 from fer.learn.runlog import LOG_NAME, Tail  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +54,9 @@ def server(
     environment = {"FER_RUNS": str(runs), "FER_DATA": str(data), "FER_ALLOW_TRAINING": "1", **ONE_THREAD}
     with start_app(tmp_path_factory.mktemp("home"), **environment) as url:
         yield url
+    for beat in map(read_heartbeat, runs.glob(f"*/{HEARTBEAT_NAME}")):  # a training outlives the app, as it should
+        if beat and process_start(beat["pid"]) == beat["process_start"] is not None:
+            os.kill(beat["pid"], signal.SIGKILL)
 
 
 X_RANGE = "figure => [Number(figure.dataset.from), Number(figure.dataset.to)]"
