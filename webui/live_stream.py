@@ -64,7 +64,7 @@ class Seats:
 
 
 def seat_limit(environment: Mapping[str, str] = os.environ, cores: int | None = None) -> int:
-    """FER_MAX_LIVE_SESSIONS, or two for each core: what benchmarks/live.md shows them to carry.
+    """FER_MAX_LIVE_SESSIONS, or two for each core: a cautious guess until the capacity table is measured.
 
     Raises ValueError where the variable is not a whole number above zero.
     """
