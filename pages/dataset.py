@@ -182,6 +182,7 @@ def audit_part(table: Audit, found: FaceSet | None) -> None:
             f"Of the 100 most suspect, FER+ names another class for **{doubted}**, the same for **{confirmed}**, "
             f"and has no majority for **{silent}**: precision **{precision}** where FER+ decides."
         )
+        st.caption("Who judged: " + "; ".join(f"{k} {v}" for k, v in audit_data.judges(table).items()) + ".")
     state = (name, one_split, one_class)
     if st.session_state.get("audit-state") != state:
         st.session_state["audit-state"], st.session_state["audit-page"] = state, 0

@@ -75,7 +75,7 @@ def make(faces: FaceSet, chosen: config.TrainConfig, options: argparse.Namespace
     with stage(f"Map ({options.map})"):
         x, y = embedding.to_grid(embedding.project(features, options.map))
     training = np.flatnonzero(faces.splits == dataset.SPLITS.index("Training"))
-    source = f"the shipped weights ({card.name}), which learned from these faces: too sure of their labels"
+    source = f"the shipped weights ({card.name}), which learned from these very labels{leaning(card)}"
     if options.folds:
         probabilities[training] = out_of_fold(faces.take(training), near[training], chosen, options)
         recipe = f"{chosen.preset}, width {chosen.width}, {chosen.epochs} epochs"
@@ -102,7 +102,7 @@ def make(faces: FaceSet, chosen: config.TrainConfig, options: argparse.Namespace
         about={
             "own, suggested, quality, issue (Training)": source,
             "own, suggested, quality, issue (PublicTest, PrivateTest)": f"the shipped weights ({card.name}), which "
-            "never saw these faces" + leaning(card),
+            "never saw these faces; they learned from Training" + leaning(card),
             "exact": "equal pixels",
             "near": f"correlation of {duplicates.NEAR_CORRELATION} or more at the best shift of up to 5 pixels, "
             "mirrored or not",
@@ -115,7 +115,7 @@ def make(faces: FaceSet, chosen: config.TrainConfig, options: argparse.Namespace
 def leaning(card: ModelCard) -> str:
     """A caution where the weights learned from FER+ votes: agreeing with FER+ then proves less."""
     learned = bool(card.config.get("votes_weight"))
-    return ", but learned in part from FER+ votes of Training: they lean towards FER+" if learned else ""
+    return ", and in part from FER+ votes of Training: their agreement with FER+ proves little" if learned else ""
 
 
 def judge(weights: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, ModelCard]:

@@ -83,7 +83,7 @@ def press_page(page: Page, turn: int) -> tuple[Callable[[], None], Callable[[], 
 def press_finding(page: Page, turn: int) -> tuple[Callable[[], None], Callable[[], None]]:
     name = ("Leaks", "Not a face", "Hardest faces")[turn % 3]
     before = page.get_by_role("heading", name="faces").first.inner_text()
-    return page.get_by_role("button", name=name).click, lambda: changed(page, before)
+    return page.get_by_role("radio", name=name).click, lambda: changed(page, before)
 
 
 def press_slider(page: Page, turn: int) -> tuple[Callable[[], None], Callable[[], None]]:

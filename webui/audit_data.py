@@ -88,6 +88,12 @@ def _listed(table: Audit, name: str):  # type: ignore[no-untyped-def]  # positio
     return where[np.lexsort((where, group[where]))], splits
 
 
+def judges(table: Audit) -> dict[str, str]:
+    """Whose probabilities the labels were judged by: splits → words."""
+    start = "own, suggested, quality, issue ("
+    return {name[len(start) : -1]: words for name, words in table.about.items() if name.startswith(start)}
+
+
 def as_table(table: Audit, at: np.ndarray) -> pd.DataFrame:
     """What is exported: one row a face with all scores, in the given order."""
     majority = table.majority[at]

@@ -117,7 +117,7 @@ def test_the_audit_lists_and_exports_without_the_set(
         other = page.context.new_page()
         other.goto(f"{url}/dataset?part=Audit")
         expect(other.get_by_role("heading", name=f"{len(table.suspects()):,} faces")).to_be_visible()
-        other.get_by_role("button", name="Leaks").click()
+        other.get_by_role("radio", name="Leaks").click()
         expect(other.get_by_role("heading", name=f"{int(table.leaks.sum()):,} faces")).to_be_visible()
         with other.expect_download() as download:
             other.get_by_role("button", name="Export the list (CSV)").click()
