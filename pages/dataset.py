@@ -86,12 +86,14 @@ def faces(found: FaceSet) -> None:
     if not len(at):
         st.info("No face passes these filters.")
         return
-    captions = [CLASSES[label] for label in found.labels[at]]
-    spoken = [
-        f"row {row}: {name}, {SPLITS[split]}"
-        for row, name, split in zip(found.rows[at], captions, found.splits[at], strict=True)
-    ]
-    faces_with_details(found, at, captions, spoken, "faces of the set", "faces", per_page=84)
+
+    def words(part: slice) -> tuple[list[str], list[str]]:
+        some = at[part]
+        names = [CLASSES[label] for label in found.labels[some]]
+        rows = zip(found.rows[some], names, found.splits[some], strict=True)
+        return names, [f"row {row}: {name}, {SPLITS[split]}" for row, name, split in rows]
+
+    faces_with_details(found, at, words, "faces of the set", "faces", per_page=84)
 
 
 def choices(found: FaceSet) -> tuple[Filter, str, int]:
@@ -199,9 +201,13 @@ def listed(table: Audit, found: FaceSet | None, chosen: audit_data.Finding) -> N
     if found is None or at is None or (at < 0).any():
         st.dataframe(audit_data.as_table(table, chosen.at), hide_index=True)
         return
-    words = [caption.replace("\n", " ") for caption in chosen.captions]
-    spoken = [f"row {row}: {caption}" for row, caption in zip(table.rows[chosen.at], words, strict=True)]
-    faces_with_details(found, at, chosen.captions, spoken, chosen.name, "audit", per_page=60)
+
+    def words(part: slice) -> tuple[list[str], list[str]]:
+        captions = chosen.captions(chosen.at[part])
+        rows = zip(table.rows[chosen.at[part]], captions, strict=True)
+        return captions, [f"row {row}: {caption}".replace("\n", " ") for row, caption in rows]
+
+    faces_with_details(found, at, words, chosen.name, "audit", per_page=60)
 
 
 COLOURINGS = ("Class", "Split", "Likely wrong")
@@ -233,14 +239,17 @@ def map_part(table: Audit, found: FaceSet | None) -> None:
     if at is None:
         return
     st.subheader(f"{len(at):,} faces in the lasso", anchor=False)
-    captions = [CLASSES[label] for label in table.labels[at]]
     if found is None:
         st.dataframe(audit_data.as_table(table, at), hide_index=True)
         return
     places = dataset_data.positions(found, table.rows[at])
+
+    def words(part: slice) -> tuple[list[str], list[str]]:
+        names = [CLASSES[label] for label in table.labels[at[part]]]
+        return names, [f"row {row}: {name}" for row, name in zip(table.rows[at[part]], names, strict=True)]
+
     if len(at) and (places >= 0).all():
-        spoken = [f"row {row}: {name}" for row, name in zip(table.rows[at], captions, strict=True)]
-        faces_with_details(found, places, captions, spoken, "faces in the lasso", "lasso", per_page=60)
+        faces_with_details(found, places, words, "faces in the lasso", "lasso", per_page=60)
 
 
 def colouring(table: Audit, by: str) -> tuple[np.ndarray, list[str], list[str]]:

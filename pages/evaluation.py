@@ -78,15 +78,17 @@ def show_faces(judged: Judged, picked: np.ndarray, title: str, key: str) -> None
         no_dataset()
         return
     st.caption("Most confident first, with the model's probability for its answer. Press a face for more.")
-    spoken = [
-        f"row {row}: {CLASSES[t]}, named {CLASSES[n]} with {percent(c)}"
-        for row, t, n, c in zip(rows, truth, named, confidence, strict=True)
-    ]
     at = dataset_data.positions(found, rows)
     if (at < 0).any():
         st.warning("The set on this computer lacks these faces, or their row numbers: prepare the whole fer2013.csv.")
         return
-    faces_with_details(found, at, [percent(c) for c in confidence], spoken, title, key)
+
+    def words(part: slice) -> tuple[list[str], list[str]]:
+        shares = [percent(value) for value in confidence[part]]
+        named_so = zip(rows[part], truth[part], named[part], shares, strict=True)
+        return shares, [f"row {row}: {CLASSES[t]}, named {CLASSES[n]} with {share}" for row, t, n, share in named_so]
+
+    faces_with_details(found, at, words, title, key)
 
 
 @st.fragment

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from threadpoolctl import threadpool_limits
 
-from fer.learn import audit, duplicates, embedding
+from fer.learn import audit, duplicates, embedding, metrics
 from fer.learn.audit import NEIGHBOURS, Audit, AuditError
 
 
@@ -205,3 +205,15 @@ def test_damaged_files_are_refused(table, tmp_path, damage):
         pq.write_table(arrow.drop_columns(["near"]) if damage == "column" else arrow.replace_schema_metadata(), path)
     with pytest.raises(AuditError, match=r"scripts/audit\.py"):
         Audit.from_parquet(path)
+
+
+@pytest.mark.data
+def test_the_committed_table_is_of_the_real_set(faces):
+    table = Audit.from_parquet()
+    assert np.array_equal(table.rows, faces.rows)
+    assert np.array_equal(table.splits, faces.splits)
+    assert np.array_equal(table.labels, faces.labels)
+    assert np.array_equal(table.majority, metrics.majority(faces.votes))
+    assert np.array_equal(table.exact, duplicates.exact_groups(faces.images))  # rows are positions in the whole set
+    assert (table.near[table.exact != -1] != -1).all()
+    assert table.leaks.sum() > 3000

@@ -1,5 +1,6 @@
 """The audit as the dataset page shows it: the committed table, and what each finding lists."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +24,19 @@ FINDINGS = {
 }
 
 
+Captions = Callable[[np.ndarray], list[str]]
+
+
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """What the audit lists under a name: positions in the audit, int64 (K,), in order, with a caption each."""
+    """What the audit lists under a name.
+
+    at: positions in the audit, int64 (K,), in order. captions: some positions → a short caption each.
+    """
 
     name: str
     at: np.ndarray
-    captions: list[str]
+    captions: Captions
 
 
 def audit() -> Audit | None:
@@ -57,10 +64,10 @@ def finding(table: Audit, name: str, split: str | None = None, label: str | None
     if label is not None:
         kept &= table.labels[order] == CLASSES.index(label)
     at = order[kept]
-    return Finding(name, at, captions(at))
+    return Finding(name, at, captions)
 
 
-def _listed(table: Audit, name: str):  # type: ignore[no-untyped-def]  # positions, and a function that captions them
+def _listed(table: Audit, name: str) -> tuple[np.ndarray, Captions]:
     def relabelled(at: np.ndarray) -> list[str]:
         pairs = zip(table.labels[at], table.suggested[at], strict=True)
         return [f"{CLASSES[label]}\n→ {CLASSES[other]}" for label, other in pairs]
