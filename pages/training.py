@@ -1,5 +1,6 @@
 """Training: watch runs grow, compare them, and where the operator allows it start, stop and resume them."""
 
+import gc
 from pathlib import Path
 
 import streamlit as st
@@ -22,6 +23,13 @@ WHOLE = "training_drawn"  # in the session's state: whether the page stands from
 def shelf(folder: str) -> Shelf:
     """One for the server: sessions that look at the same runs read each log once."""
     return Shelf(Path(folder))
+
+
+@st.cache_resource(show_spinner=False)
+def spare_the_collector() -> None:
+    """Streamlit collects garbage after every look, 80 ms over all that is loaded by now; what stays is frozen once."""
+    gc.collect()
+    gc.freeze()
 
 
 @st.cache_resource(show_spinner=False)
@@ -55,6 +63,7 @@ def main() -> None:
             "Training from this page is switched off. Whoever runs the app allows it with `FER_ALLOW_TRAINING=1`."
         )
     st.session_state[WHOLE] = True
+    spare_the_collector()
 
 
 def show_starter(launcher_: launch.Launcher, has_runs: bool) -> None:
