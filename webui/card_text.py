@@ -47,8 +47,9 @@ def _figures(card: ModelCard) -> str:
     lines = [f"| figure | {' | '.join(splits)} |", f"| --- |{' ---: |' * len(splits)}"]
     for name in names:
         values = (_number(card.metrics[split].get(name)) for split in splits)
-        lines.append(f"| {name} | {' | '.join(values)} |")
-    return "## Figures\n\nShares of 1, with 95 % intervals.\n\n" + "\n".join(lines)
+        # As words it wraps on a phone.
+        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(values)} |")
+    return "## Figures\n\nShares of 1; low and high bound the 95 % interval, flip averages in the mirror image.\n\n" + "\n".join(lines)
 
 
 def _number(value: float | None) -> str:
