@@ -202,7 +202,7 @@ def show_card() -> None:
     other.download_button(
         "Download as JSON", json.dumps(asdict(card), indent=2), "model-card.json", "application/json", on_click="ignore"
     )
-    st.markdown(text)
+    st.container(key="model-card").markdown(text)
 
 
 def unsure_below() -> float:
