@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
 
-from take import PHONE, WIDE, save, settle  # noqa: E402
+from take import save, settle  # noqa: E402
 
 from fer.emotions import CLASSES  # noqa: E402
 from fer.learn.audit import Audit  # noqa: E402
@@ -22,6 +22,7 @@ from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app  #
 from tests.cartoons import draw_face  # noqa: E402
 
 DRAWN_PER_CLASS = 60
+WIDE, PHONE = (1440, 1180), (390, 1500)  # tall enough for the matrix and the map
 # name, address, what must be on the screen
 PICTURES = (
     ("evaluation", "/evaluation", "[role=group] button"),
