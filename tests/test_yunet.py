@@ -24,17 +24,23 @@ def opencv_faces(image: np.ndarray, path: str, min_score: float) -> np.ndarray:
     return np.empty((0, 15), np.float32) if found is None else found
 
 
+def by_place(rows: np.ndarray) -> np.ndarray:
+    return rows[np.lexsort(rows[:, :2].round().T)]
+
+
 # Sizes that are and are not multiples of 32, tall, wide, small; 0.3 lets weak boxes through, so that there are many.
 @pytest.mark.parametrize("min_score", [0.3, 0.7])
-@pytest.mark.parametrize("size", [(512, 512), (640, 480), (333, 207), (100, 350), (64, 64), (31, 33), (801, 640)])
+@pytest.mark.parametrize("size", [(512, 512), (640, 480), (333, 207), (100, 150), (64, 64), (41, 47), (801, 640)])
 def test_boxes_equal_opencvs(graph, sample_image, tmp_path, size, min_score):
     (tmp_path / "yunet.onnx").write_bytes(yunet.read_model())
-    image = cv2.resize(np.tile(sample_image, (2, 2, 1)), size)
+    head = sample_image[40:200, 140:310]
+    image = cv2.resize(head if min(size) <= 100 else np.tile(sample_image, (2, 2, 1)), size)
     expected = opencv_faces(image, str(tmp_path / "yunet.onnx"), min_score)
     found = graph.detect(image, min_score)
-    assert len(found) == len(expected)
-    # Two runtimes add up in different orders: boxes differ by less than a thousandth of a pixel.
-    np.testing.assert_allclose(found[np.lexsort(found.T)], expected[np.lexsort(expected.T)], atol=1e-3)
+    assert len(found) == len(expected) > 0
+    # Two runtimes add up in different orders: boxes differ by less than a thousandth of a pixel. Ordered by
+    # place: the scores of the four equal faces are so close that either runtime may put either first.
+    np.testing.assert_allclose(by_place(found), by_place(expected), atol=1e-3)
 
 
 def test_the_sample_has_one_face_with_its_landmarks_in_place(graph, sample_image):

@@ -1,7 +1,7 @@
 """YuNet's network (Wu, Peng, Yu 2023; OpenCV zoo, MIT licence) in ONNX Runtime, for images of any size.
 
-cv2.FaceDetectorYN gives the same boxes from the same file, but takes three times as long on a CPU with
-two cores and keeps state between calls (benchmarks/detection.md); a session here may be shared by threads.
+cv2.FaceDetectorYN gives the same boxes from the same file, but takes twice as long on a CPU with two
+cores and keeps state between calls (benchmarks/detection.md); a session here may be shared by threads.
 """
 
 import hashlib
