@@ -118,7 +118,6 @@ def classes(judged: Judged) -> None:
             evaluation_charts.show(figure, "pr")
 
 
-@st.fragment
 def confidence(judged: Judged, unsure_below: float) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
@@ -126,14 +125,17 @@ def confidence(judged: Judged, unsure_below: float) -> None:
         evaluation_charts.show(evaluation_charts.reliability(result), "reliability")
         st.caption("Bars on the dashed line mean that a confidence of 80 % is right in 80 % of cases.")
     with right:
-        threshold = st.slider("Say 'unsure' below this confidence (%)", 0, 95, round(100 * unsure_below), key="unsure")
-        answered = judged.confidence >= threshold / 100
-        curve = metrics.coverage(judged.truth, judged.probabilities)
-        evaluation_charts.show(evaluation_charts.coverage(curve, threshold / 100), "coverage")
-        right_share = judged.right[answered].mean() if answered.any() else 0.0
-        st.markdown(
-            f"Answers **{answered.mean():.1%}** of the faces; **{right_share:.1%}** of those answers are right."
-        )
+        coverage(judged, unsure_below)
+
+
+@st.fragment
+def coverage(judged: Judged, unsure_below: float) -> None:
+    threshold = st.slider("Say 'unsure' below this confidence (%)", 0, 95, round(100 * unsure_below), key="unsure")
+    answered = judged.confidence >= threshold / 100
+    right_share = judged.right[answered].mean() if answered.any() else 0.0
+    st.markdown(f"Answers **{answered.mean():.1%}** of the faces; **{right_share:.1%}** of those answers are right.")
+    curve = metrics.coverage(judged.truth, judged.probabilities)
+    evaluation_charts.show(evaluation_charts.coverage(curve, threshold / 100), "coverage")
 
 
 def compare(known: dict[str, Path], split: str, labels: str) -> None:

@@ -229,7 +229,8 @@ def report(
         f"same cores; Python {platform.python_version()}, Streamlit {version('streamlit')}, "
         f"plotly {version('plotly')}; 35,887 faces; n = {repeats} each; {datetime.now(UTC).date()}.",
         "",
-        "Made by `python scripts/benchmark_pages.py`.",
+        "Made by `python scripts/benchmark_pages.py`."
+        + (" The machine was busy with other work: the times are too long." if load > (os.cpu_count() or 1) else ""),
         "",
         f"| first paint (goal {PAINT_GOAL_MS} ms) | median, ms | slowest, ms |",
         "| --- | ---: | ---: |",

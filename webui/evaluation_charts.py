@@ -11,6 +11,7 @@ from fer.learn import metrics
 from webui.charts import PLOTLY_CONFIG
 
 BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#8A8A94"
+_MOST_POINTS = 300  # what a screen can show
 _DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "solid", "dot")
 
 
@@ -61,14 +62,15 @@ def reliability(result: metrics.Reliability) -> go.Figure:
 def coverage(curve: metrics.Coverage, threshold: float) -> go.Figure:
     """Accuracy of the answered faces against their share, with the threshold marked."""
     at = int(np.searchsorted(-curve.threshold, -threshold, side="right")) - 1
+    kept = np.unique(np.linspace(0, len(curve.threshold) - 1, _MOST_POINTS).astype(int))
     figure = go.Figure()
     figure.add_scatter(
-        x=curve.coverage,
-        y=curve.accuracy,
+        x=curve.coverage[kept],
+        y=curve.accuracy[kept],
         mode="lines",
         name="all thresholds",
         line={"color": BLUE, "width": 3},
-        customdata=curve.threshold,
+        customdata=curve.threshold[kept],
         hovertemplate="unsure below %{customdata:.0%}<br>answers %{x:.1%}<br>right %{y:.1%}<extra></extra>",
     )
     if at >= 0:
@@ -86,7 +88,7 @@ def coverage(curve: metrics.Coverage, threshold: float) -> go.Figure:
     return figure.update_yaxes(range=[max(0.0, np.floor(low * 20) / 20 - 0.02), 1.01])
 
 
-def precision_recall(truth: np.ndarray, probabilities: np.ndarray, most_points: int = 300) -> go.Figure:
+def precision_recall(truth: np.ndarray, probabilities: np.ndarray) -> go.Figure:
     """One curve a class, the average precision in the legend; thinned to what a screen can show."""
     figure = go.Figure()
     for index, name in enumerate(CLASSES):
@@ -95,7 +97,7 @@ def precision_recall(truth: np.ndarray, probabilities: np.ndarray, most_points: 
             continue
         precision, recall, threshold = metrics.precision_recall(positive, probabilities[:, index])
         average = float(np.sum(np.diff(recall, prepend=0) * precision))
-        kept = np.unique(np.linspace(0, len(recall) - 1, most_points).astype(int))
+        kept = np.unique(np.linspace(0, len(recall) - 1, _MOST_POINTS).astype(int))
         figure.add_scatter(
             x=recall[kept],
             y=precision[kept],
