@@ -49,7 +49,8 @@ def _figures(card: ModelCard) -> str:
         values = (_number(card.metrics[split].get(name)) for split in splits)
         # As words it wraps on a phone.
         lines.append(f"| {name.replace('_', ' ')} | {' | '.join(values)} |")
-    return "## Figures\n\nShares of 1; low and high bound the 95 % interval, flip averages in the mirror image.\n\n" + "\n".join(lines)
+    note = "Shares of 1; low and high bound the 95 % interval, flip averages in the mirror image."
+    return f"## Figures\n\n{note}\n\n" + "\n".join(lines)
 
 
 def _number(value: float | None) -> str:
