@@ -35,10 +35,10 @@ EXPECTED_404 = ("/_stcore/health", "/_stcore/host-config")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each browser test gets a second try: one WebRTC start in forty fails for reasons not found."""
+    """Each browser test gets two more tries: one WebRTC start in forty fails for reasons not found."""
     for item in items:
         if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 def chromium_path() -> str | None:
