@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app  # noqa: E402
+from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app
 
 WIDE, PHONE = (1440, 900), (390, 844)
 # name, address, size, colour scheme, what must be on the screen

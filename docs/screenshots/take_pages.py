@@ -13,13 +13,13 @@ from playwright.sync_api import sync_playwright
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
 
-from take import save, settle  # noqa: E402
+from take import save, settle
 
-from fer.emotions import CLASSES  # noqa: E402
-from fer.learn.audit import Audit  # noqa: E402
-from fer.learn.dataset import CACHE_NAME, FaceSet, write_cache  # noqa: E402
-from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app  # noqa: E402
-from tests.cartoons import draw_face  # noqa: E402
+from fer.emotions import CLASSES
+from fer.learn.audit import Audit
+from fer.learn.dataset import CACHE_NAME, FaceSet, write_cache
+from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app
+from tests.cartoons import draw_face
 
 DRAWN_PER_CLASS = 60
 WIDE, PHONE = (1440, 1180), (390, 1500)  # tall enough for the matrix and the map
