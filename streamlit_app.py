@@ -5,12 +5,15 @@ import streamlit as st
 from webui.navigation import PAGES, START
 from webui.privacy import keep_uploads_in_memory
 from webui.states import ABOUT, FAVICON, LOGO, apply_style
+from webui.weights_note import show_weights_note
 
 keep_uploads_in_memory()
 st.set_page_config(page_icon=FAVICON, layout="wide", menu_items={"About": ABOUT})
 st.logo(LOGO, size="large")
 apply_style()
 
-st.navigation(
+page = st.navigation(
     [st.Page(entry.file, title=entry.title, icon=entry.icon, default=entry is START) for entry in PAGES]
-).run()
+)
+show_weights_note()
+page.run()

@@ -131,9 +131,11 @@ viewer = live_stream.viewer()
 page_head("Live camera", "Every face in front of your webcam, with the expression it shows.")
 st.html(STYLE)
 try:
-    settings, constraints = choose_settings(live_stream.model().card.unsure_below)
+    model = live_stream.model()
+    settings, constraints = choose_settings(model.card.unsure_below)
     seats = live_stream.seats()
     viewer.change(settings)
+    viewer.use(model)
     notices = st.container()
     picture, beside = st.columns([3, 2], gap="medium")
     with picture:

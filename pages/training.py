@@ -1,6 +1,5 @@
 """Training: watch runs grow, compare them, and where the operator allows it start, stop and resume them."""
 
-import gc
 from pathlib import Path
 
 import streamlit as st
@@ -9,6 +8,7 @@ from fer.learn.dataset import data_folder
 from webui import training_charts as charts
 from webui import training_launch as launch
 from webui import training_views as views
+from webui.resources import spare_the_collector
 from webui.states import empty_state, page_head
 from webui.training_actions import show_actions
 from webui.training_form import training_form
@@ -23,13 +23,6 @@ WHOLE = "training_drawn"  # in the session's state: whether the page stands from
 def shelf(folder: str) -> Shelf:
     """One for the server: sessions that look at the same runs read each log once."""
     return Shelf(Path(folder))
-
-
-@st.cache_resource(show_spinner=False)
-def spare_the_collector() -> None:
-    """Streamlit collects garbage after every look, 80 ms over all that is loaded by now; what stays is frozen once."""
-    gc.collect()
-    gc.freeze()
 
 
 @st.cache_resource(show_spinner=False)
@@ -63,7 +56,7 @@ def main() -> None:
             "Training from this page is switched off. Whoever runs the app allows it with `FER_ALLOW_TRAINING=1`."
         )
     st.session_state[WHOLE] = True
-    spare_the_collector()
+    spare_the_collector("training")
 
 
 def show_starter(launcher_: launch.Launcher, has_runs: bool) -> None:
@@ -115,8 +108,7 @@ def show_chosen(runs: list[Run], launcher_: launch.Launcher | None) -> None:
         for alarm in alarms(run):
             show = st.error if alarm.fatal else st.warning
             show(f"**{plain(run.name)}**: {plain(alarm.words)}", icon=":material/warning:")
-    views.show_legend(runs)
-    show_actions(runs, launcher_)
+    views.show_legend(runs, lambda run: show_actions(run, launcher_))
     view = st.segmented_control(
         "View",
         list(views.VIEWS),

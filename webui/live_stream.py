@@ -3,7 +3,6 @@
 Nothing here draws on the page. `FrameProcessor` runs on streamlit-webrtc's threads, where st.* must not be called.
 """
 
-import gc
 import os
 import threading
 import time
@@ -17,6 +16,7 @@ import streamlit as st
 from streamlit_webrtc import VideoProcessorBase
 
 from fer.see.live import LiveSession, LiveSettings
+from webui import resources
 from webui.live_trouble import Stream
 
 if TYPE_CHECKING:
@@ -82,20 +82,14 @@ def seats() -> Seats:
     return Seats(seat_limit())
 
 
-@st.cache_resource(show_spinner=False)
 def model() -> "Recognizer":
-    """The network, shared by all viewers; one thread a call, so that viewers share the cores, not fight for them.
+    """The session's network, shared by all viewers; one thread a call, so that viewers share the cores, not fight
+    for them.
 
     Raises WeightsError or DetectorError where a file is refused.
     """
-    from fer import Recognizer
-
-    recognizer = Recognizer(threads=1)
-    # Streamlit collects garbage after every run of a script or fragment. Over the 150,000 objects of the
-    # loaded libraries that is 80 ms under the interpreter's lock, three times a second for each viewer. They
-    # live as long as the server does, so the collector need not look at them again.
-    gc.collect()
-    gc.freeze()
+    recognizer = resources.recognizer(threads=1)
+    resources.spare_the_collector("live camera")
     return recognizer
 
 
@@ -140,6 +134,7 @@ class Viewer:
     attempt: int = 0
     _connecting_since_s: float | None = None
     _failed: bool = False
+    _recognizer: "Recognizer | None" = None
 
     @property
     def running(self) -> bool:
@@ -182,11 +177,18 @@ class Viewer:
         if self.session is not None:
             self.session.settings = settings
 
+    def use(self, recognizer: "Recognizer") -> None:
+        """Other weights, from the next frame on where the camera runs."""
+        if self.session is not None and self._recognizer not in (None, recognizer):
+            self.session.analyse = make_analyse(recognizer)
+        self._recognizer = recognizer
+
     def open(self, recognizer: "Recognizer", seats: Seats) -> "FrameProcessor":
         """Called by streamlit-webrtc when a stream starts. Raises NoSeatError where the machine is full."""
         if self.session is not None:
             self.session.close()
         seats.take()
+        self._recognizer = recognizer
         self.session = LiveSession(make_analyse(recognizer), self.settings, on_close=seats.give)
         return FrameProcessor(self.session)
 

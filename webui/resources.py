@@ -1,14 +1,18 @@
-"""What pages share and load once: the recognizer, the sample photo.
+"""What pages share and load once: the recognizer with the session's weights, the sample photo.
 
 Imports of the seeing wing stand inside the functions, so a page's first paint waits for neither OpenCV
 nor ONNX Runtime.
 """
 
+import gc
+import json
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from fer.card import Framing
 from webui import photos
 from webui.photos import Photo, Reading
 
@@ -16,23 +20,35 @@ if TYPE_CHECKING:
     from fer.see.recognize import Recognizer
 
 WEIGHTS = Path(__file__).parents[1] / "fer" / "weights" / "resnet9.onnx"
+FRAMING = WEIGHTS.with_name("framing.json")
 SAMPLE = WEIGHTS.with_name("sample.jpg")
 SAMPLE_CREDIT = "Eileen Collins, NASA astronaut. Photo: NASA, public domain."
 
 
-def recognizer(detector: str = "yunet") -> "Recognizer":
+def recognizer(detector: str = "yunet", threads: int | None = None) -> "Recognizer":
     """The session's weights (shipped, unless a run's were chosen) behind a detector of fer.see.detect.DETECTORS.
 
+    threads: cores that one call may use; None is all of them.
     Shared by all sessions, as a Recognizer may be. Raises WeightsError or DetectorError where a file is refused.
     """
-    return _recognizer(detector, *_weights_version())
+    return _recognizer(detector, threads, *_version(session_weights()))
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _recognizer(detector: str, weights: str | None, mtime_ns: int) -> "Recognizer":
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _recognizer(detector: str, threads: int | None, weights: str | None, mtime_ns: int) -> "Recognizer":
     from fer import Recognizer
 
-    return Recognizer(weights, detector)
+    return Recognizer(weights, detector, threads, shipped_framing())
+
+
+@cache
+def shipped_framing() -> dict[str, Framing]:
+    """How each detector's box is cut to FER2013's framing: learned from the dataset, so it holds for every run on it.
+
+    The cards of runs that were exported without it lack it.
+    """
+    boxes = json.loads(FRAMING.read_text()) if FRAMING.is_file() else {}
+    return {name: Framing(**box) for name, box in boxes.items()}
 
 
 def session_weights() -> str | None:
@@ -41,13 +57,17 @@ def session_weights() -> str | None:
 
 
 def use_weights(path: str | None) -> None:
-    """Swaps the network of this session: a path of a sealed ONNX file, or None for the shipped one."""
+    """Swaps the network of this session: a path of a sealed ONNX file, or None for the shipped one.
+
+    Raises what `recognizer` raises where the app cannot use the file; the session then keeps what it had.
+    """
+    if path is not None:
+        _recognizer("yunet", None, *_version(path))
     st.session_state["weights"] = path
 
 
-def _weights_version() -> tuple[str | None, int]:
-    """The session's weights and when they were written, so that a file written anew is read anew."""
-    weights = session_weights()
+def _version(weights: str | None) -> tuple[str | None, int]:
+    """A weights file and when it was written, so that a file written anew is read anew."""
     path = WEIGHTS if weights is None else Path(weights)
     return weights, path.stat().st_mtime_ns if path.is_file() else 0
 
@@ -63,7 +83,7 @@ def reading(photo: Photo, detector: str = "yunet", turn_deg: int = 0) -> Reading
 
     Raises ImageError for a file that is refused, and what `recognizer` raises.
     """
-    return _reading(photo.digest, detector, turn_deg, _weights_version(), photo)
+    return _reading(photo.digest, detector, turn_deg, _version(session_weights()), photo)
 
 
 @st.cache_resource(show_spinner=False, scope="session", max_entries=100)
@@ -77,3 +97,15 @@ def load_errors() -> tuple[type[Exception], ...]:
     from fer.see.detect import DetectorError
 
     return WeightsError, DetectorError
+
+
+@st.cache_resource(show_spinner=False)
+def spare_the_collector(page: str) -> None:
+    """Takes what is loaded by now from the garbage collector's rounds, once for each page that calls.
+
+    Streamlit collects garbage after every run of a script or fragment. Over the 150,000 objects of the loaded
+    libraries that is 80 ms under the interpreter's lock, up to three times a second for each viewer. They live as
+    long as the server does, so the collector need not look at them again.
+    """
+    gc.collect()
+    gc.freeze()

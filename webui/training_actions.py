@@ -4,29 +4,21 @@ from pathlib import Path
 
 import streamlit as st
 
-from fer.card import WeightsError, read_sealed
 from webui import resources
 from webui import training_launch as launch
+from webui.states import refused
 from webui.training_runs import Run, State, plain
 
 
-def show_actions(runs: list[Run], launcher: launch.Launcher | None) -> None:
-    """A row of buttons for each chosen run that has any. launcher: None where pages may not train."""
-    for run in runs:
-        onnx = run.folder / launch.ONNX_NAME
-        resumable = launcher is not None and launch.why_not_resume(run) is None and not launcher.busy(run.name)
-        stoppable = launcher is not None and run.state is State.RUNNING
-        if not (resumable or stoppable or onnx.is_file()):
-            continue
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if len(runs) > 1:
-                st.markdown(f"**{plain(run.name)}**", width="content")
-            if stoppable:
-                _stop_button(run)
-            if resumable and launcher is not None:
-                _resume_button(run, launcher)
-            if onnx.is_file():
-                _weights_button(run, onnx)
+def show_actions(run: Run, launcher: launch.Launcher | None) -> None:
+    """The buttons of a run, side by side where they stand. launcher: None where pages may not train."""
+    if launcher is not None and run.state is State.RUNNING:
+        _stop_button(run)
+    if launcher is not None and launch.why_not_resume(run) is None and not launcher.busy(run.name):
+        _resume_button(run, launcher)
+    onnx = run.folder / launch.ONNX_NAME
+    if onnx.is_file():
+        _weights_button(run, onnx)
 
 
 def _stop_button(run: Run) -> None:
@@ -59,24 +51,18 @@ def _resume_button(run: Run, launcher: launch.Launcher) -> None:
 
 def _weights_button(run: Run, onnx: Path) -> None:
     if resources.session_weights() == str(onnx):
-        st.button(
-            "Back to the shipped weights",
-            icon=":material/undo:",
-            key=f"training_unuse_{run.name}",
-            on_click=resources.use_weights,
-            args=[None],
-        )
+        st.badge("In use in this session", icon=":material/check:", color="green")  # the way back is above the page
         return
     if st.button(
         "Use these weights in the app",
         icon=":material/swap_horiz:",
         key=f"training_use_{run.name}",
-        help="For this session only: photo, video and camera pages then name expressions with this run's network.",
+        help="For this session only: photos and the camera are then read with this run's network. Where its card "
+        "does not say how to cut a face out, it is cut as for the shipped weights.",
     ):
         try:
-            read_sealed(onnx)
-        except WeightsError as error:
-            st.error(str(error))
-        else:
             resources.use_weights(str(onnx))
+        except resources.load_errors() as error:
+            refused("The app cannot use these weights", str(error))
+        else:
             st.rerun()

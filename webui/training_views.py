@@ -1,6 +1,6 @@
 """The parts of the training page: the table of runs, curves, confusion, faces, settings, actions. Layout and words."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from html import escape
 
@@ -131,10 +131,13 @@ def progress_words(run: Run) -> str:
     return f"{plain(run.name)}: epoch {at} of {run.total_epochs}{left}"
 
 
-def show_legend(runs: Sequence[Run]) -> None:
-    """The chosen runs with their colour, state, best accuracy and time."""
-    lines = [_legend_line(run, color) for run, color in zip(runs, colors(runs), strict=True)]
-    st.html(f'<div style="line-height:1.7">{"".join(lines)}</div>')
+def show_legend(runs: Sequence[Run], actions: Callable[[Run], None]) -> None:
+    """A line for each chosen run: its colour, state, best accuracy and time, and what can be done with it."""
+    with st.container(gap="xsmall"):
+        for run, color in zip(runs, colors(runs), strict=True):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.html(_legend_line(run, color), width="content")
+                actions(run)
 
 
 def _legend_line(run: Run, color: str) -> str:

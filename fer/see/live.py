@@ -108,7 +108,7 @@ class LiveSession:
         idle_limit_s: float = _IDLE_LIMIT_S,
     ) -> None:
         self.settings = settings or LiveSettings()  # replaced as a whole, so any thread may read it
-        self._analyse = analyse
+        self.analyse = analyse  # may be replaced as a whole too, for other weights
         self._on_close = on_close
         self._idle_limit_s = idle_limit_s
         self._changed = threading.Condition()
@@ -227,7 +227,7 @@ class LiveSession:
             settings = self.settings
             try:
                 image = cv2.cvtColor(frame.planes, cv2.COLOR_YUV2RGB_I420)
-                predictions = self._analyse(image, settings)
+                predictions = self.analyse(image, settings)
             except Exception as error:  # shown on the page; one bad frame must not end the session
                 log.exception("analysis of a camera frame failed")
                 self._error = f"{type(error).__name__}: {error}"

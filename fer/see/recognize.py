@@ -1,6 +1,7 @@
 """Image → faces → expressions: the one door of the seeing wing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ class Recognizer:
     weights: path of an ONNX file that scripts/train.py wrote; None is the one that ships.
     detector: 'yunet', 'haar', or an object that keeps the Detector protocol.
     threads: cores that one call may use; None is all of them.
+    framing: where a detector's box lies in a crop, by detector, for weights whose card does not say.
 
     Safe to share between threads: the weights and the detector are loaded once and keep no state
     between calls. Raises WeightsError, DetectorError where a file is missing or refused, ValueError for
@@ -29,14 +31,17 @@ class Recognizer:
         weights: Path | str | None = None,
         detector: str | Detector = "yunet",
         threads: int | None = None,
+        framing: Mapping[str, Framing] | None = None,
     ) -> None:
         self._classifier = Classifier(weights, threads)
+        known = self._classifier.card
+        self._card = replace(known, framing={**(framing or {}), **known.framing})
         self._detector = make_detector(detector, threads) if isinstance(detector, str) else detector
 
     @property
     def card(self) -> ModelCard:
-        """What the weights file says of itself."""
-        return self._classifier.card
+        """What the weights file says of itself, with the framing that it lacked and was given."""
+        return self._card
 
     def predict(self, image: np.ndarray, unsure_below: float | None = None, thorough: bool = True) -> list[Prediction]:
         """What each face of an image shows; the most prominent face first, [] where there is none.

@@ -83,7 +83,7 @@ const scales = (figure, root) => {
 const drawAxes = (figure, root, { from, to, low, high, right, bottom, toX, toY }) => {
   const { spec } = figure
   const least = root.data.x_title === "epoch" ? 1 : 0
-  const yTicks = (spec.log ? logTicks(low, high) : evenTicks(low, high, 5)).flatMap((value) => [
+  const yTicks = (spec.log ? logTicks(low, high) : evenTicks(low, high, 7)).flatMap((value) => [
     svg("line", { class: "grid", x1: MARGIN.left, x2: right, y1: toY(value), y2: toY(value) }),
     svg("text", { x: MARGIN.left - 8, y: toY(value) + 4, "text-anchor": "end" }, ticks[spec.format](value)),
   ])

@@ -1,0 +1,29 @@
+"""Says on every page that this session uses other weights than the shipped ones, with the way back beside it."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from webui import resources
+from webui.states import plain
+
+
+def show_weights_note() -> None:
+    """A line above the page, also on a phone, where the sidebar is closed; nothing with the shipped weights."""
+    place = st.empty()  # always there: were what stands below to move, a running camera would start anew
+    weights = resources.session_weights()
+    if weights is None:
+        return
+    with place.container(key="weights-note", border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":material/swap_horiz: Photos and the camera are read with the weights of run "
+            f"**{plain(Path(weights).parent.name)}**, not with the shipped ones. This holds for this session only.",
+            width="stretch",
+        )
+        st.button(
+            "Back to the shipped weights",
+            icon=":material/undo:",
+            key="weights-back",
+            on_click=resources.use_weights,
+            args=[None],
+        )
