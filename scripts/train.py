@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from fer.card import Framing, WeightsError
-from fer.learn import checkpoint, config, dataset, devices, display, export, train
+from fer.learn import checkpoint, config, dataset, devices, display, export, teacher, train
 from fer.learn.runlog import RunLog, RunLogError
 
 
@@ -42,6 +42,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--tensorboard", action="store_true", help="write TensorBoard's event files into the run as well"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="WEIGHTS",
+        help="best.safetensors of trained runs to learn from; goes with --teacher-weight",
+    )
     config.add_arguments(parser)
     return parser.parse_args(arguments)
 
@@ -61,6 +69,10 @@ def main(arguments: list[str] | None = None) -> int:
             folder = new_folder(options.runs, options.name or f"{chosen.preset}-{chosen.seed}")
         faces = dataset.open_faces(options.data)
         device = devices.resolve(options.device, chosen.precision)
+        if not options.resume and bool(options.teacher) != bool(chosen.teacher_weight):
+            raise config.ConfigError("--teacher (trained weights) and --teacher-weight (their share) go together")
+        if options.teacher and not options.resume:
+            teacher.save(folder, teacher.ask(options.teacher, faces, device))
         return run(chosen, faces, device, folder, resume=options.resume is not None, tensorboard=options.tensorboard)
     except (config.ConfigError, dataset.DatasetError, devices.DeviceError, WeightsError, RunLogError) as error:
         print(f"train: {error}", file=sys.stderr)
@@ -84,7 +96,7 @@ def run(
 
         reason, message = "finished", ""
         try:
-            train.fit(chosen, faces, device, folder, emit, resume)
+            train.fit(chosen, faces, device, folder, emit, resume, teacher.load(folder))
         except KeyboardInterrupt:
             whole = (folder / checkpoint.STATE_NAME).is_file()
             go_on = f"go on with: python scripts/train.py --resume {folder}"

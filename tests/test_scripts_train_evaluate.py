@@ -133,12 +133,27 @@ def test_two_runs_of_one_name_get_folders_of_their_own(tmp_path):
     [
         (["--epochs", "0"], "epochs: expected at least 1"),
         (["--device", "cuda:77"], "cuda:77"),
+        (["--teacher-weight", "0.5"], "--teacher"),
+        (["--teacher", "nowhere.safetensors"], "--teacher-weight"),
+        (["--teacher", "nowhere.safetensors", "--teacher-weight", "0.5"], "nowhere.safetensors"),
         (["--resume", "nowhere"], "nowhere/state.safetensors: cannot be read"),
     ],
 )
 def test_mistakes_get_one_clear_line(arguments, message, data, tmp_path, capsys):
     assert train.main([*QUICK, "--data", str(data), "--runs", str(tmp_path), *arguments]) == 2
     assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())  # nothing was begun
+
+
+def test_a_run_learns_from_another_and_goes_on_without_it(finished_run, data, tmp_path):
+    weights = tmp_path / "teacher.safetensors"
+    weights.write_bytes((finished_run / "best.safetensors").read_bytes())
+    places = ["--data", str(data), "--runs", str(tmp_path), "--name", "pupil"]
+    assert train.main([*QUICK, *places, "--teacher", str(weights), "--teacher-weight", "0.5"]) == 0
+    weights.unlink()
+    assert train.main(["--resume", str(tmp_path / "pupil"), "--data", str(data)]) == 0
+    card = Classifier(tmp_path / "pupil" / "resnet9.onnx").card
+    assert "distilled" in card.training_data
 
 
 def test_missing_data_says_what_to_do(tmp_path, capsys):

@@ -39,6 +39,9 @@ class TrainConfig:
     votes_weight: float = _choice(
         0.0, "share of the target taken from the FER+ votes of the Training rows", low=0, high=1
     )
+    teacher_weight: float = _choice(
+        0.0, "share of the target taken from trained networks (--teacher): distillation", low=0, high=1
+    )
     ema_decay: float = _choice(0.0, "per-step decay of the averaged weights that are kept; 0 keeps the last", low=0)
     crop_pad_px: int = _choice(4, "reflect padding for random crops", low=0, high=24)
     flip: float = _choice(0.5, "probability of a horizontal flip", low=0, high=1)

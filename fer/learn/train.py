@@ -16,7 +16,7 @@ from fer.card import ModelCard
 from fer.emotions import CLASSES
 from fer.learn import checkpoint, metrics, model
 from fer.learn.augment import Augmenter, normalise
-from fer.learn.config import TrainConfig
+from fer.learn.config import ConfigError, TrainConfig
 from fer.learn.dataset import FaceSet
 from fer.learn.devices import Device
 
@@ -33,13 +33,20 @@ class TrainingDivergedError(Exception):
 
 
 def fit(
-    config: TrainConfig, faces: FaceSet, device: Device, folder: Path, emit: Emit, resume: bool = False
+    config: TrainConfig,
+    faces: FaceSet,
+    device: Device,
+    folder: Path,
+    emit: Emit,
+    resume: bool = False,
+    teacher: np.ndarray | None = None,
 ) -> ModelCard:
     """Trains on Training, validates on PublicTest after each epoch, keeps the best epoch's weights.
 
     faces: must hold both splits; PrivateTest is never looked at.
     folder: receives best.safetensors and, after each epoch, state.safetensors; `resume` goes on from the latter.
     emit: called as emit(kind, **values) with the run log's events 'start', 'step', 'epoch', 'checkpoint'.
+    teacher: float32 (N, 7), what fer.learn.teacher's networks say of the Training faces; for config.teacher_weight.
     Gives the card of the best weights. Raises TrainingDivergedError; KeyboardInterrupt passes through, and
     the state on disk is then that of the last whole epoch.
     """
@@ -50,7 +57,7 @@ def fit(
     train_images = torch.tensor(train.images, device=on_device)  # (N, 48, 48) uint8
     valid_images = torch.tensor(valid.images, device=on_device)
     valid_labels = torch.tensor(valid.labels, device=on_device)
-    targets = torch.tensor(soft_targets(train, config.label_smoothing, config.votes_weight), device=on_device)
+    targets = torch.tensor(soft_targets(train, config, teacher), device=on_device)  # (N, 7) float32
     sheet = validation_sheet(valid.labels)
     augment = Augmenter(train_images, config, MEAN, STD)
 
@@ -207,23 +214,27 @@ def warmed_ema(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
     return update
 
 
-def soft_targets(faces: FaceSet, smoothing: float, votes_weight: float) -> np.ndarray:
-    """float32 (N, 7): each face's label, smoothed, mixed with its FER+ votes where it has any.
+def soft_targets(faces: FaceSet, config: TrainConfig, teacher: np.ndarray | None = None) -> np.ndarray:
+    """float32 (N, 7): each face's label, smoothed, mixed with its FER+ votes where it has any, then with the teacher.
 
     The votes for contempt, unknown and not-a-face have no class here and are left out.
-    Raises ValueError where votes are asked for and the set has none.
+    Raises ConfigError where votes or a teacher are asked for and there are none.
     """
-    targets = np.full((len(faces), len(CLASSES)), smoothing / len(CLASSES), dtype=np.float32)
-    targets[np.arange(len(faces)), faces.labels] += 1 - smoothing
-    if votes_weight:
+    targets = np.full((len(faces), len(CLASSES)), config.label_smoothing / len(CLASSES), dtype=np.float32)
+    targets[np.arange(len(faces)), faces.labels] += 1 - config.label_smoothing
+    if config.votes_weight:
         if faces.votes is None:
-            raise ValueError("--votes-weight needs FER+ votes: prepare the set with --votes fer2013new.csv")
+            raise ConfigError("--votes-weight needs FER+ votes: prepare the set with --votes fer2013new.csv")
         in_class = metrics.VOTE_CLASS >= 0
         votes = np.zeros((len(faces), len(CLASSES)), dtype=np.float32)
         votes[:, metrics.VOTE_CLASS[in_class]] = faces.votes[:, in_class]
         total = votes.sum(1, keepdims=True)
         shares = np.divide(votes, total, out=targets.copy(), where=total > 0)
-        targets = (1 - votes_weight) * targets + votes_weight * shares
+        targets = (1 - config.votes_weight) * targets + config.votes_weight * shares
+    if config.teacher_weight:
+        if teacher is None:
+            raise ConfigError("--teacher-weight needs --teacher with the weights of trained runs")
+        targets = (1 - config.teacher_weight) * targets + config.teacher_weight * teacher
     return targets
 
 
@@ -255,7 +266,9 @@ def make_card(config: TrainConfig, network: model.ResNet9, epoch: int, accuracy:
         parameters=model.count_parameters(network),
         mean=MEAN,
         std=STD,
-        training_data="FER2013, Training split" + (" and its FER+ votes" if config.votes_weight else ""),
+        training_data="FER2013, Training split"
+        + (" and its FER+ votes" if config.votes_weight else "")
+        + ("; distilled from networks that learned from the same" if config.teacher_weight else ""),
         protocol=f"Fitted on Training; epoch {epoch + 1} of {config.epochs} chosen by PublicTest accuracy.",
         metrics={"PublicTest": {"accuracy_while_training": accuracy}},
         config=config.to_dict(),
