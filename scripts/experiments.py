@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""Runs a plan of trainings and logs each in benchmarks/experiments.csv, one row a training.
+
+python scripts/experiments.py cpu              # short trainings of a quarter-width network, about an hour on two cores
+python scripts/experiments.py gpu --jobs 4     # presets with their seeds, ablations of 'best', then distillation
+python scripts/experiments.py gpu --list       # what the plan holds, what is done
+
+Every figure is PublicTest's; PrivateTest is not read here (scripts/evaluate.py reads it, once, for the run that
+ships). Rows that are there are not run again, and a stopped training goes on.
+"""
+
+import argparse
+import csv
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from fer.learn.metrics import macro_f1
+from fer.learn.runlog import LOG_NAME, Tail
+
+LOG = ROOT / "benchmarks" / "experiments.csv"
+COLUMNS = (
+    *("plan", "experiment", "seed", "preset", "changes", "teachers", "parameters", "epochs", "best_epoch"),
+    *("accuracy", "last_accuracy", "last_loss", "macro_f1", "images_per_s", "training_s", "device", "torch", "commit"),
+)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One row of a plan: a preset, what it changes, and the experiments whose runs teach it."""
+
+    name: str
+    preset: str
+    seeds: int = 1
+    changes: dict[str, object] = field(default_factory=dict)
+    teachers: tuple[str, ...] = ()
+
+
+# A quarter of the width and eight epochs: minutes each on two cores. What helps there may not help a long training.
+SHORT = {"width": 16, "epochs": 8}
+TAUGHT = {"teacher_weight": 0.6}
+PLANS = {
+    "cpu": (
+        Experiment("short", "cpu", 1, SHORT),
+        Experiment("short, no FER+ votes", "cpu", 1, SHORT | {"votes_weight": 0.0}),
+        Experiment("short, taught by itself", "cpu", 1, SHORT | TAUGHT, ("short",)),
+        Experiment("short, no erasing", "cpu", 1, SHORT | {"erase": 0.0}),
+        Experiment("short, no affine", "cpu", 1, SHORT | {"rotate_deg": 0.0, "scale": 0.0, "shift": 0.0}),
+        Experiment("short, no averaged weights", "cpu", 1, SHORT | {"ema_decay": 0.0}),
+    ),
+    "gpu": (
+        Experiment("article", "article", 3),
+        Experiment("fast", "fast", 5),
+        Experiment("best", "best", 5),
+        Experiment("best, no FER+ votes", "best", 3, {"votes_weight": 0.0}),
+        Experiment("best, no label smoothing", "best", 3, {"label_smoothing": 0.0}),
+        Experiment("best, no affine", "best", 3, {"rotate_deg": 0.0, "scale": 0.0, "shift": 0.0}),
+        Experiment("best, no erasing", "best", 3, {"erase": 0.0}),
+        Experiment("best, no averaged weights", "best", 3, {"ema_decay": 0.0}),
+        Experiment("best, no weight decay", "best", 3, {"weight_decay": 0.0}),
+        Experiment("best, 300 epochs", "best", 3, {"epochs": 300}),
+        Experiment("wide", "best", 4, {"width": 96}),
+        Experiment("taught by five", "best", 5, TAUGHT, ("best",)),
+        Experiment("taught by nine", "best", 5, TAUGHT, ("best", "wide")),
+        Experiment("taught by nine, 0.9", "best", 5, {"teacher_weight": 0.9}, ("best", "wide")),
+    ),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("plan", choices=sorted(PLANS))
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these experiments of the plan")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings side by side: one fills no large GPU")
+    parser.add_argument("--list", action="store_true", help="show the plan and what is done, run nothing")
+    parser.add_argument("--data", type=Path, help="folder with the prepared set (default: FER_DATA, else data/)")
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "experiments", help="folder for the runs")
+    parser.add_argument("--log", type=Path, default=LOG, help="the table")
+    options = parser.parse_args(arguments)
+    done = {(row["plan"], row["experiment"], int(row["seed"])) for row in read(options.log)}
+    chosen = [e for e in PLANS[options.plan] if not options.only or e.name in options.only]
+    if options.list:
+        for e in chosen:
+            ready = sum((options.plan, e.name, seed) in done for seed in range(e.seeds))
+            print(f"{ready}/{e.seeds}  {e.name}: preset {e.preset} {e.changes or ''} {'of '.join(e.teachers)}")
+        return 0
+    failed = 0
+    # Teachers come before their pupils in a plan: each experiment ends before the next begins.
+    for e in chosen:
+        seeds = [seed for seed in range(e.seeds) if (options.plan, e.name, seed) not in done]
+        with ThreadPoolExecutor(options.jobs) as pool:
+            for seed, code in zip(seeds, pool.map(lambda s, e=e: train(e, s, options), seeds), strict=True):
+                if code:
+                    failed += 1
+                    print(f"{e.name}, seed {seed}: ended with {code}; its output is above", file=sys.stderr)
+                    continue
+                append(options.log, row_of(options.plan, e, seed, run_folder(options.runs, e.name, seed)))
+    summarise(options.plan, read(options.log))
+    return 1 if failed else 0
+
+
+def train(experiment: Experiment, seed: int, options: argparse.Namespace) -> int:
+    """Runs scripts/train.py in a process of its own, or goes on with a stopped one; its exit status."""
+    folder = run_folder(options.runs, experiment.name, seed)
+    command = [sys.executable, str(ROOT / "scripts" / "train.py")]
+    if (folder / "state.safetensors").is_file():
+        command += ["--resume", str(folder)]
+    else:
+        command += ["--preset", experiment.preset, "--seed", str(seed), "--runs", str(folder.parent)]
+        command += ["--name", folder.name]
+        for name, value in experiment.changes.items():
+            command += [f"--{name.replace('_', '-')}", str(value)]
+        if experiment.teachers:
+            command += ["--teacher", *map(str, weights_of(experiment.teachers, options))]
+    if options.data:
+        command += ["--data", str(options.data)]
+    return subprocess.run(command, check=False).returncode
+
+
+def weights_of(names: tuple[str, ...], options: argparse.Namespace) -> Iterator[Path]:
+    """The best weights of every seed of the named experiments of the plan."""
+    for e in PLANS[options.plan]:
+        if e.name in names:
+            yield from (run_folder(options.runs, e.name, seed) / "best.safetensors" for seed in range(e.seeds))
+
+
+def run_folder(runs: Path, name: str, seed: int) -> Path:
+    return runs / f"{''.join(c if c.isalnum() else '-' for c in name)}-{seed}"
+
+
+def row_of(plan: str, experiment: Experiment, seed: int, folder: Path) -> dict[str, object]:
+    """What the run's log says of it, as one row."""
+    events = Tail(folder / LOG_NAME).read()
+    start = next(e for e in reversed(events) if e.kind == "start").values
+    epochs = {e.values["epoch"]: e.values for e in events if e.kind == "epoch"}  # a resumed run repeats one
+    best, last = max(epochs.values(), key=lambda v: v["valid_accuracy"]), epochs[max(epochs)]
+    hardware = start["hardware"]
+    return {
+        "plan": plan,
+        "experiment": experiment.name,
+        "seed": seed,
+        "preset": experiment.preset,
+        "changes": " ".join(f"{k}={v}" for k, v in experiment.changes.items()),
+        "teachers": " + ".join(experiment.teachers),
+        "parameters": start["parameters"],
+        "epochs": len(epochs),
+        "best_epoch": best["epoch"] + 1,
+        "accuracy": round(best["valid_accuracy"], 5),
+        "last_accuracy": round(last["valid_accuracy"], 5),
+        "last_loss": round(last["valid_loss"], 4),
+        "macro_f1": round(macro_f1(np.array(best["confusion"])), 5),
+        "images_per_s": round(float(np.median([v["images_per_s"] for v in epochs.values()]))),
+        "training_s": round(sum(v["elapsed_s"] for v in epochs.values()), 1),
+        "device": hardware["device"],
+        "torch": hardware["torch"],
+        "commit": start["git"],
+    }
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def append(path: Path, row: dict[str, object]) -> None:
+    new = not path.is_file()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def summarise(plan: str, rows: list[dict[str, str]]) -> None:
+    """Prints PublicTest accuracy of each experiment: mean ± standard deviation over seeds."""
+    for name in dict.fromkeys(row["experiment"] for row in rows if row["plan"] == plan):
+        found = np.array([float(r["accuracy"]) for r in rows if r["experiment"] == name and r["plan"] == plan])
+        spread = f" ± {found.std(ddof=1):.2%}" if len(found) > 1 else ""
+        print(f"{found.mean():.2%}{spread} (n = {len(found)})  {name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
