@@ -185,3 +185,16 @@ def test_each_session_has_its_own_detectors(sample_image: np.ndarray):
     analyse(sample_image, LiveSettings(unsure_below=0.3))
     analyse(sample_image, LiveSettings(detector="haar"))
     assert asked == [(1, 0.3), (1, None)]
+
+
+def test_other_weights_take_over_from_the_next_frame_on(viewer: Viewer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(live_stream, "make_analyse", lambda recognizer: recognizer)
+    first, second = StubRecognizer(), StubRecognizer()
+    viewer.use(first)
+    viewer.open(first, Seats(1))
+    session = viewer.session
+    viewer.use(first)
+    assert session.analyse is first
+    viewer.use(second)
+    assert session.analyse is second
+    assert viewer.session is session, "the camera runs on"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tiny
 
-from fer.card import WeightsError
+from fer.card import Framing, WeightsError
 from fer.emotions import CLASSES, UNSURE
 from fer.see.faces import Face
 from fer.see.recognize import Recognizer, cut_square, prominence
@@ -174,6 +174,14 @@ def test_a_detector_that_the_card_does_not_know_is_named(weights):
     recognizer = Recognizer(weights, Scripted(face(0, 0, 10, detector="unknown")))
     with pytest.raises(WeightsError, match=r"no framing for the detector 'unknown'.*haar, scripted, yunet"):
         recognizer.predict(np.zeros((20, 20), np.uint8))
+
+
+def test_a_framing_is_taken_where_the_card_has_none(weights, sample_image):
+    wide, tight = Framing(0.5, 0.5, 0.5, 0.5), Framing(0.9, 0.9, 0.5, 0.5)
+    recognizer = Recognizer(weights, Scripted(face(0, 0, 10, detector="new")), framing={"new": wide, "yunet": tight})
+    assert recognizer.card.framing["new"] == wide
+    assert recognizer.card.framing["yunet"] != tight, "what the card says counts"
+    assert len(recognizer.predict(sample_image)) == 1
 
 
 def test_an_unknown_detector_is_refused(weights):

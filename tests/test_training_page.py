@@ -1,67 +1,34 @@
-"""The training page without a browser: runs read from logs, curves, the launcher, and the page in AppTest."""
+"""The training page without a browser: runs read from logs, curves, faces, and the page in AppTest."""
 
 import math
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cartoons import cartoon_faces
 from streamlit.testing.v1 import AppTest
+from tiny import CARD, write_tiny
+from written_runs import epoch_values, follow, write_run
 
 from fer.learn.config import PRESETS, TrainConfig
+from fer.learn.dataset import FaceSet
 from fer.learn.heartbeat import HEARTBEAT_NAME
-from fer.learn.runlog import LOG_NAME, RunLog
+from fer.learn.runlog import LOG_NAME, RunEvent, RunLog, encode
+from webui import dataset_data
 from webui import training_charts as charts
 from webui import training_launch as launch
-from webui.training_runs import Epoch, Run, State, alarms, differences, duration_words, read_epoch
+from webui.training_data import sheet_faces
+from webui.training_runs import Epoch, Run, Sheet, State, alarms, differences, duration_words, read_epoch
 from webui.training_shelf import Follower, Shelf
+from webui.training_views import progress_words
 
 PAGE = str(Path(__file__).parents[1] / "pages" / "training.py")
 HOUR = 3600
-
-
-def epoch_values(number: int, **changes: Any) -> dict[str, Any]:
-    """What the trainer logs after its epoch `number`, counted from 0 as in the log."""
-    values: dict[str, Any] = {
-        "epoch": number,
-        "epochs": 10,
-        "lr": 0.01,
-        "train_loss": 2 / (number + 1),
-        "valid_loss": 2.1 / (number + 1),
-        "valid_accuracy": min(0.9, 0.2 + number / 10),
-        "images_per_s": 100.0,
-        "elapsed_s": 6.0,
-        "memory_mb": 500.0,
-        "grad_norm": 1.0,
-        "update_ratio": 1e-3,
-        "recall": [0.5] * 7,
-        "confusion": [[2] * 7] * 7,
-        "sheet": {"rows": [0, 1], "labels": [3, 4], "probabilities": [[1.0] + [0.0] * 6] * 2},
-    }
-    return values | changes
-
-
-def write_run(folder: Path, epochs: int = 3, end: str | None = "finished", **config: Any) -> Path:
-    with RunLog(folder) as log:
-        log.write("start", config=replace(PRESETS["smoke"], epochs=10, **config), git="abc", start_epoch=0)
-        for number in range(epochs):
-            log.write("epoch", **epoch_values(number))
-        if end:
-            log.write("end", reason=end)
-    return folder
-
-
-def follow(folder: Path) -> Run:
-    follower = Follower(folder)
-    follower.refresh()
-    return follower.run
 
 
 def make_epochs(train: list[float], valid: list[float] | None = None, **figures: float) -> tuple[Epoch, ...]:
@@ -182,6 +149,38 @@ def test_the_shelf_sees_runs_come_and_go(tmp_path: Path) -> None:
     assert (run.epochs, run.skipped_lines) == ((), 1)
 
 
+def test_ten_thousand_epochs_of_a_clock_that_goes_back(tmp_path: Path) -> None:
+    figures = {"epochs": 10_000, "valid_loss": 1.0, "elapsed_s": 6.0}
+    lines = [encode(RunEvent("epoch", n, float(-n), figures | {"epoch": n})) for n in range(10_000)]
+    (tmp_path / LOG_NAME).write_bytes(b"".join(lines))
+    run = follow(tmp_path)
+    assert [epoch.number for epoch in run.epochs] == list(range(1, 10_001))
+    assert run.seconds == 60_000
+    assert (np.diff(charts.minutes(run)) > 0).all(), "the time axis never goes back"
+    [table] = charts.curve(charts.CURVES[0], [run], ["#000000"], True, 0.0, False)["tables"]
+    assert len(table[0]) <= charts.MOST_POINTS
+    assert (table[0][0], table[0][-1]) == (0.1, 1000.0)
+
+
+@pytest.mark.parametrize(
+    ("done", "step", "words"),
+    [(0, 0, "a: epoch 1 of 10"), (4, 2, r"a: epoch 5 of 10 · 33 s left"), (10, 0, r"a: epoch 10 of 10 · 0 s left")],
+)
+def test_progress_names_the_epoch_and_the_time_left(tmp_path: Path, done: int, step: int, words: str) -> None:
+    write_run(tmp_path / "a", epochs=done, end=None)
+    with RunLog(tmp_path / "a") as log:
+        log.write("step", epoch=done, step=step, steps=4)
+    assert progress_words(follow(tmp_path / "a")) == words
+
+
+def test_every_figure_of_a_training_is_drawn() -> None:
+    drawn = {name for chart in (*charts.CURVES, *charts.HEALTH) for name in chart.figures}
+    assert drawn == {
+        *("train_loss", "valid_loss", "valid_accuracy", "lr", "images_per_s"),
+        *("grad_norm", "update_ratio", "memory_mb", "elapsed_s"),
+    }
+
+
 @pytest.mark.parametrize(
     ("train", "valid", "figures", "fatal", "words"),
     [
@@ -254,154 +253,42 @@ def test_what_is_not_a_number_is_a_gap_and_a_mark() -> None:
     assert spec["marks"] == [{"x": 2.0, "label": "a: not a number"}]
 
 
-# The launcher
-
-
-class Spawned:
-    """Stands for a started process; keeps what it was started with."""
-
-    def __init__(self, command: list[str], **options: Any) -> None:
-        self.command, self.options, self.code = command, options, None
-
-    def poll(self) -> int | None:
-        return self.code
-
-
-def launcher(tmp_path: Path) -> launch.Launcher:
-    return launch.Launcher(tmp_path / "runs", tmp_path / "data", Spawned)  # type: ignore[arg-type]
-
-
-def test_arguments_are_a_list_with_only_what_differs(tmp_path: Path) -> None:
-    config = replace(PRESETS["smoke"], lr_peak=0.25, compile=True)
-    command = launch.arguments(config, "a b"[:1], tmp_path / "with space", tmp_path)
-    assert command[0] == sys.executable
-    assert command[2:] == [
-        f"--data={tmp_path / 'with space'}",
-        f"--runs={tmp_path}",
-        "--name=a",
-        "--preset=smoke",
-        "--lr-peak=0.25",
-        "--compile",
-    ]
-
-
-def test_every_field_comes_back_from_the_command_line(tmp_path: Path) -> None:
-    import argparse
-
-    from fer.learn import config as config_module
-
-    wished = TrainConfig.from_dict(PRESETS["cpu"].to_dict() | {"preset": "smoke", "compile": True, "seed": 7})
-    parser = argparse.ArgumentParser()
-    for flag in ("--data", "--runs", "--name"):
-        parser.add_argument(flag)
-    config_module.add_arguments(parser)
-    assert (
-        config_module.from_arguments(parser.parse_args(launch.arguments(wished, "a", tmp_path, tmp_path)[2:])) == wished
-    )
-
-
-@pytest.mark.parametrize("name", ["", ".", "..", "../up", "a/b", "-rf", "a b", "a\n", "é", "x" * 65, "a;ls", "$(ls)"])
-def test_a_name_that_is_no_plain_folder_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(launch.LaunchError, match="1 to 64 letters"):
-        launcher(tmp_path).start(PRESETS["smoke"], name)
-    assert not (tmp_path / "runs").exists()
-
-
-def test_a_training_is_a_process_of_its_own(tmp_path: Path) -> None:
-    starter = launcher(tmp_path)
-    process: Any = starter.start(PRESETS["smoke"], "a").process
-    assert process.options["start_new_session"] is True
-    assert "shell" not in process.options
-    with pytest.raises(launch.LaunchError, match="in training already"):
-        starter.start(PRESETS["smoke"], "a")
-    assert starter.without_log({"b"}) == ["a"]
-    assert starter.without_log({"a"}) == []
-    process.code = 2
-    assert "code 2" in starter.failures()["a"]
-    starter.forget("a")
-    assert starter.failures() == {}
-    write_run(tmp_path / "runs" / "b")
-    with pytest.raises(launch.LaunchError, match="exists already"):
-        starter.start(PRESETS["smoke"], "b")
+# The faces of the validation sheet
 
 
 @pytest.mark.parametrize(
-    ("end", "state", "message"),
-    [
-        ("finished", True, "nothing to resume"),
-        ("diverged", True, "diverged"),
-        ("stopped", False, "first whole epoch"),
-        ("stopped", True, None),
-    ],
+    ("of_this_set", "rows", "note"),
+    [(True, [3, 20], ""), (False, [3, 20], "other data"), (True, [3, 10**6], "lacks some")],
 )
-def test_what_can_be_resumed(tmp_path: Path, end: str, state: bool, message: str | None) -> None:
-    folder = write_run(tmp_path / "runs" / "a", end=end)
-    if state:
-        (folder / launch.STATE_NAME).touch()
-    starter, run = launcher(tmp_path), follow(folder)
-    if message is None:
-        process: Any = starter.resume(run).process
-        assert process.command[2:] == [f"--data={tmp_path / 'data'}", f"--resume={folder}"]
+def test_the_sheets_faces_come_from_the_runs_own_set_only(
+    monkeypatch: pytest.MonkeyPatch, of_this_set: bool, rows: list[int], note: str
+) -> None:
+    faces = cartoon_faces((3, 1, 1))
+    monkeypatch.setattr(dataset_data, "faces", lambda: faces)
+    run = Run("a", Path(), State.FINISHED, {"data_sha256": faces.fingerprint() if of_this_set else "another"})
+    sheet = Sheet(np.array(rows), np.array([6, 6]), np.zeros((2, 7), np.float32))
+    images, labels, words = sheet_faces(run, sheet)
+    assert note in words
+    if note:
+        assert (images == 128).all(), "the faces of another set would be a lie"
+        assert labels.tolist() == [6, 6]
     else:
-        with pytest.raises(launch.LaunchError, match=message):
-            starter.resume(run)
+        assert words == ""
+        assert (images == faces.images[rows]).all()
+        assert labels.tolist() == faces.labels[rows].tolist()
 
 
-CHILD = """
-import sys, time
-from fer.learn.runlog import RunLog
-with RunLog(sys.argv[1]) as log:
-    log.write("start")
-    print("up", flush=True)
-    time.sleep(60)
-"""
+@pytest.mark.parametrize("found", [None, "damaged"])
+def test_without_the_set_the_predictions_are_shown_alone(monkeypatch: pytest.MonkeyPatch, found: str | None) -> None:
+    def faces() -> FaceSet | None:
+        if found:
+            raise dataset_data.DatasetError(found)
+        return None
 
-
-def test_stop_asks_the_runs_own_process_and_no_other(tmp_path: Path) -> None:
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(tmp_path / "a")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=launch.ROOT,
-        start_new_session=True,
-    )
-    assert child.stdout is not None
-    try:
-        child.stdout.readline()
-        run = follow(tmp_path / "a")
-        assert run.state is State.RUNNING
-        launch.stop(run)
-        assert child.wait(30) != 0
-    finally:
-        child.kill()
-        child.wait()
-        child.stdout.close()
-    assert follow(tmp_path / "a").state is State.STOPPED
-    with pytest.raises(launch.LaunchError, match="gone already"):
-        launch.stop(run)
-    beat = tmp_path / "a" / HEARTBEAT_NAME
-    beat.write_text(beat.read_text().replace('"machine": "', '"machine": "elsewhere '))
-    with pytest.raises(launch.LaunchError, match="another machine"):
-        launch.stop(run)
-
-
-def test_stop_spares_a_process_that_got_the_number_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with RunLog(tmp_path / "a") as log:
-        log.write("start")
-    beat = tmp_path / "a" / HEARTBEAT_NAME
-    beat.write_text(beat.read_text().replace('"process_start": "', '"process_start": "9'))
-    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("the wrong process was hit"))
-    with pytest.raises(launch.LaunchError, match="gone already"):
-        launch.stop(follow(tmp_path / "a"))
-
-
-def test_the_stop_signal_is_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list = []
-    with RunLog(tmp_path / "a") as log:
-        log.write("start")
-        monkeypatch.setattr(os, "kill", lambda *signal_: sent.append(signal_))
-        launch.stop(follow(tmp_path / "a"))
-    assert sent == [(os.getpid(), signal.SIGINT)]
+    monkeypatch.setattr(dataset_data, "faces", faces)
+    images, _, words = sheet_faces(Run("a", Path(), State.FINISHED), Sheet(np.array([1]), None, np.zeros((1, 7))))
+    assert images.shape == (1, 48, 48)
+    assert words == (found or "The dataset is not on this computer, so only the predictions are shown.")
 
 
 # The page
@@ -519,3 +406,38 @@ def test_what_cannot_be_is_refused_before_the_start(
     page.text_input[0].set_value(name)
     page.button[0].click().run()
     assert message in page.error[0].value
+
+
+def test_weights_without_framing_are_taken_into_use(runs: Path) -> None:
+    path = write_tiny(write_run(runs / "a") / launch.ONNX_NAME, replace(CARD, framing={}))
+    page = open_page()
+    page.button(key="training_use_a").click().run()
+    assert not page.exception
+    assert not page.error
+    assert page.session_state["weights"] == str(path)
+    assert "In use in this session" in texts(page)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no seal"),
+        (b"PK\x03\x04", "could run code"),
+        ("altered", "truncated or altered"),
+        ("of other classes", "classes must be"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_refused_where_they_are_chosen(
+    runs: Path, content: bytes | str, message: str
+) -> None:
+    card = SimpleNamespace(to_json=lambda: CARD.to_json().replace("fear", "fury"))
+    path = write_tiny(write_run(runs / "a") / launch.ONNX_NAME, card if content == "of other classes" else CARD)
+    page = open_page()
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content == "altered":
+        path.write_bytes(path.read_bytes() + b"x")
+    page.button(key="training_use_a").click().run()
+    assert not page.exception
+    assert message in page.error[0].value
+    assert "weights" not in page.session_state

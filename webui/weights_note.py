@@ -10,11 +10,11 @@ from webui.states import plain
 
 def show_weights_note() -> None:
     """A line above the page, also on a phone, where the sidebar is closed; nothing with the shipped weights."""
-    place = st.empty()  # always there: were what stands below to move, a running camera would start anew
+    place = st.container()  # always there: were what stands below to move, a running camera would start anew
     weights = resources.session_weights()
     if weights is None:
         return
-    with place.container(key="weights-note", border=True, horizontal=True, vertical_alignment="center"):
+    with place, st.container(key="weights-note", border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
             f":material/swap_horiz: Photos and the camera are read with the weights of run "
             f"**{plain(Path(weights).parent.name)}**, not with the shipped ones. This holds for this session only.",
