@@ -19,7 +19,7 @@ from torch import nn
 
 from fer.card import ModelCard
 from fer.learn.export import write_onnx
-from fer.learn.model import ResNet9, build
+from fer.learn.model import ResNet9, build, flops
 from fer.see.classify import WEIGHTS, Classifier
 
 BATCHES = (1, 64)
@@ -135,22 +135,6 @@ def unfolded(weights: Path, width: int) -> ResNet9:
         network.head.weight.copy_(tensors["head.weight"])
         network.head.bias.copy_(tensors["head.bias"])
     return network
-
-
-def flops(network: ResNet9, batch: int) -> int:
-    """Two for each multiply-add of a convolution or linear layer, from the layers' shapes; padding counts as work."""
-    total = 0
-
-    def count(layer: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-        nonlocal total
-        total += 2 * output.numel() * layer.weight[0].numel()  # type: ignore[union-attr, index, operator]
-
-    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    with torch.inference_mode():
-        network(torch.zeros(batch, 1, 48, 48))
-    for hook in hooks:
-        hook.remove()
-    return total
 
 
 def make_runtimes(network: Network) -> tuple[dict[str, Run], list[str]]:

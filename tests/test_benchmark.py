@@ -60,9 +60,7 @@ def test_only_some_parts_are_printed_and_not_written(monkeypatch, capsys, tmp_pa
 
 
 def test_work_of_the_network_is_counted_from_its_layers():
-    from benchmark_network import flops
-
-    from fer.learn.model import ResNet9
+    from fer.learn.model import ResNet9, flops
 
     by_hand = 48**2 * 9 * 1 * 64 + 24**2 * 9 * 64 * 128 + 2 * 12**2 * 9 * 128**2 + 12**2 * 9 * 128 * 256
     by_hand += 6**2 * 9 * 256 * 512 + 2 * 3**2 * 9 * 512**2 + 512 * 7
@@ -79,3 +77,35 @@ def test_torch_computes_what_the_shipped_file_does():
     faces = np.random.default_rng(0).integers(0, 256, (2, 48, 48), dtype=np.uint8)
     # Another order of sums in float32; far below the 1e-3 that fp16 storage may move.
     assert np.abs(torch_run(network.torch, network.card)(faces) - Classifier().probabilities(faces)).max() < 1e-5
+
+
+def test_the_training_table_stands_each_preset_beside_the_limit(monkeypatch, tmp_path):
+    import benchmark_training
+
+    from fer.learn.config import TrainConfig
+
+    rates = {"bf16 product": 2e12, "fp32 product": 1e12, "toy": 100.0, "toy loader": 2000.0}
+    monkeypatch.setitem(benchmark_training.PRESETS, "toy", TrainConfig(width=4))
+    monkeypatch.setattr(
+        benchmark_training, "in_turns", lambda actions, rounds: {n: [rates[n]] * rounds for n in actions}
+    )
+    monkeypatch.setattr(benchmark_training.model, "flops", lambda network, batch: 10**9)
+    out = tmp_path / "training.md"
+    assert benchmark_training.main(["--presets", "toy", "--faces", "70", "--device", "cpu", "--out", str(out)]) == 0
+    row = next(line for line in out.read_text().splitlines() if line.startswith("| toy |"))
+    # 100 images/s of 3 GFLOP each are 0.3 TFLOP/s; the loader alone does 20 times the images.
+    share = "0.15" if "share of the bf16 limit" in out.read_text() else "0.30"
+    assert row.split(" | ")[2:] == ["400", "100", "100–100", share, "5.0% |"]
+
+
+def test_a_preset_is_timed_by_a_real_training():
+    import benchmark_training
+
+    from fer.learn import devices
+    from fer.learn.config import TrainConfig
+
+    device, faces = devices.resolve("cpu", "fp32"), benchmark_training.random_faces(70)
+    config = TrainConfig(epochs=2, batch_size=35, width=4, precision="fp32")
+    assert benchmark_training.epoch_rate(config, faces, device) > 0
+    assert benchmark_training.loader_rate(config, faces, device) > 0
+    assert benchmark_training.product_rate(device, "fp32") > 0

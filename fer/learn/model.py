@@ -58,6 +58,22 @@ def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
+def flops(network: ResNet9, batch: int) -> int:
+    """Operations of a forward pass: two for each multiply-add of a convolution or linear layer, padding counted."""
+    total = 0
+
+    def count(layer: nn.Module, _inputs: object, output: Tensor) -> None:
+        nonlocal total
+        total += 2 * output.numel() * layer.weight[0].numel()  # type: ignore[index]
+
+    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    with torch.inference_mode():
+        network(torch.zeros(batch, 1, 48, 48, device=network.head.weight.device))
+    for hook in hooks:
+        hook.remove()
+    return total
+
+
 def description(network: ResNet9) -> str:
     millions = count_parameters(network) / 1e6
     return f"ResNet9, width {network.width}, {millions:.2f} M parameters"

@@ -28,7 +28,7 @@ def ask(weights: Sequence[Path], faces: FaceSet, device: Device) -> np.ndarray:
     total = torch.zeros(len(images), len(CLASSES), device=device.torch_device)
     for path in weights:
         network = checkpoint.load_weights(path)[0]
-        network = network.to(device.torch_device, memory_format=torch.channels_last)
+        network = network.to(device.torch_device).to(memory_format=torch.channels_last)
         for view in (images, images.flip(2)):
             total += train.predict(network, view, device).softmax(1)
     return (total / total.sum(1, keepdim=True)).cpu().numpy()
