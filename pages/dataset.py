@@ -13,9 +13,9 @@ from fer.learn.dataset import SPLITS, FaceSet
 from webui import audit_data, dataset_charts, dataset_data, dataset_fetch, dataset_filters
 from webui.audit_data import FINDINGS
 from webui.augmentation import PreviewError, preview
+from webui.bars import bars
 from webui.charts import percent
 from webui.dataset_filters import MAJORITIES, ORDERS, Filter
-from webui.evaluation_charts import show
 from webui.face_details import faces_with_details, open_face
 from webui.face_map import face_map, inside
 from webui.gallery import sheet
@@ -50,12 +50,12 @@ def overview() -> None:
     st.html(dataset_charts.mean_faces(summary.mean_faces, counts))
     left, right = st.columns(2, gap="large")
     with left:
-        show(dataset_charts.counts(counts), "counts")
+        bars(dataset_charts.counts(counts), "counts")
     with right:
-        show(dataset_charts.balance(counts), "balance")
+        bars(dataset_charts.balance(counts), "balance")
     left, right = st.columns(2, gap="large")
     with left:
-        show(dataset_charts.agreement(summary.ferplus), "agreement")
+        bars(dataset_charts.agreement(summary.ferplus), "agreement")
     with right:
         st.markdown("**What ten FER+ taggers mostly called the faces of each class** (% of the class)")
         st.markdown("\n".join(f"* {line}" for line in dataset_charts.taggers(summary.ferplus)))

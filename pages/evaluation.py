@@ -12,11 +12,13 @@ from fer.emotions import CLASSES
 from fer.learn import metrics
 from fer.learn.evaluation import EvaluationError
 from webui import card_text, dataset_data, evaluation_charts, evaluation_data, evaluation_words
+from webui.bars import bars, pressed_part
 from webui.charts import percent
+from webui.curves import curves
 from webui.evaluation_choices import choose_part, choose_table
 from webui.evaluation_data import VIEWS, Judged
 from webui.face_details import faces_with_details
-from webui.matrix import matrix
+from webui.matrix import matrix, pressed_cell
 from webui.states import LIMITS, empty_state, no_dataset, page_head
 from webui.tiles import figures
 
@@ -49,14 +51,12 @@ def mistakes(judged: Judged) -> None:
             key="unit",
             label_visibility="collapsed",
         )
+        if (cell := pressed_cell("confusion")) is not None:
+            st.session_state["cell"], st.session_state["cell-faces-page"] = cell, 0
         selected = st.session_state.setdefault("cell", evaluation_words.worst_cell(counts))
         texts, spoken = evaluation_words.matrix_cells(counts, unit != "Faces")
         title = f"Confusion matrix ({'number of faces' if unit == 'Faces' else '% of the true class'})"
-        pressed = matrix(metrics.row_shares(counts), texts, spoken, title, "confusion", selected)
-        if pressed is not None and pressed != selected:
-            st.session_state["cell"] = pressed
-            st.session_state["cell-faces-page"] = 0
-            st.rerun(scope="fragment")
+        matrix(metrics.row_shares(counts), texts, spoken, title, "confusion", selected)
         st.caption("Press a cell to see its faces.")
     with right:
         true, named = selected
@@ -103,27 +103,29 @@ def classes(judged: Judged) -> None:
     )
     left, right = st.columns([1, 1], gap="large")
     with left:
-        bars = evaluation_charts.class_bars(judged.matrix)
-        event = evaluation_charts.show(bars, "class-bars", on_select="rerun", selection_mode="points")
-        st.caption("Press a bar to see its faces.")
-    points = event.selection.points
+        if (part := pressed_part("class-bars")) is not None:  # a second press closes it again
+            st.session_state["class-part"] = None if part == st.session_state.get("class-part") else part
+            st.session_state["class-faces-page"] = 0
+        selected = st.session_state.get("class-part")
+        bars(evaluation_charts.class_bars(judged.matrix), "class-bars", pressable=True, selected=selected)
+        st.caption("Press a bar to see its faces, again to see the curves.")
     with right:
-        if points:
-            index, flag = (int(value) for value in points[0]["customdata"])
-            picked = judged.of((judged.truth == index) & (judged.right == bool(flag)))
-            title = f"{len(picked):,} faces: {CLASSES[index]}, named {'right' if flag else 'wrong'}"
-            show_faces(judged, picked, title, f"class-faces-{index}-{flag}")
+        if selected is None:
+            curve = evaluation_charts.precision_recall(judged.truth, judged.probabilities)
+            curves([curve], "recall (%)", "precision-recall")
         else:
-            figure = evaluation_charts.precision_recall(judged.truth, judged.probabilities)
-            evaluation_charts.show(figure, "pr")
+            index, is_right = selected[0], selected[1] == evaluation_charts.RIGHT
+            picked = judged.of((judged.truth == index) & (judged.right == is_right))
+            title = f"{len(picked):,} faces: {CLASSES[index]}, named {'right' if is_right else 'wrong'}"
+            show_faces(judged, picked, title, "class-faces")
 
 
 def confidence(judged: Judged, unsure_below: float) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
         result = metrics.reliability(judged.truth, judged.probabilities)
-        evaluation_charts.show(evaluation_charts.reliability(result), "reliability")
-        st.caption("Bars on the dashed line mean that a confidence of 80 % is right in 80 % of cases.")
+        curves([evaluation_charts.reliability(result)], "confidence (%)", "reliability")
+        st.caption("Points on the dotted line mean that a confidence of 80 % is right in 80 % of cases.")
     with right:
         coverage(judged, unsure_below)
 
@@ -135,7 +137,7 @@ def coverage(judged: Judged, unsure_below: float) -> None:
     right_share = judged.right[answered].mean() if answered.any() else 0.0
     st.markdown(f"Answers **{answered.mean():.1%}** of the faces; **{right_share:.1%}** of those answers are right.")
     curve = metrics.coverage(judged.truth, judged.probabilities)
-    evaluation_charts.show(evaluation_charts.coverage(curve, threshold / 100), "coverage")
+    curves([evaluation_charts.coverage(curve, threshold / 100)], "faces answered (%)", "coverage")
 
 
 def compare(known: dict[str, Path], split: str, labels: str) -> None:
@@ -180,7 +182,7 @@ def comparison(first: Judged, second: Judged) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
         shades, texts, spoken = evaluation_words.difference_cells(first.matrix, second.matrix)
-        matrix(shades, texts, spoken, "Second minus first (percentage points of the true class)", "difference", None)
+        matrix(shades, texts, spoken, "Second minus first (percentage points of the true class)", "difference")
         st.caption("Blue: the second says so more often. Orange: less often. The diagonal should be blue.")
     with right:
         options = {

@@ -202,7 +202,7 @@ def test_every_overview_chart_has_a_title_with_its_unit():
         dataset_charts.agreement(summary.ferplus),
     )
     for figure in figures:
-        assert "%" in figure.layout.title.text or "number of faces" in figure.layout.title.text
+        assert "%" in figure.title or "number of faces" in figure.title
 
 
 def test_augmentation_is_the_trainers_own(faces_):

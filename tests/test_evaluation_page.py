@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -148,25 +147,43 @@ def test_class_table_holds_every_class(judged):
     assert table["faces"].sum() == 70
 
 
-def every_figure(judged: Judged) -> list[go.Figure]:
-    return [
-        evaluation_charts.class_bars(judged.matrix),
+def test_every_chart_has_a_title_with_its_unit(judged):
+    assert "number of faces" in evaluation_charts.class_bars(judged.matrix).title
+    for chart in (
         evaluation_charts.reliability(metrics.reliability(judged.truth, judged.probabilities)),
         evaluation_charts.coverage(metrics.coverage(judged.truth, judged.probabilities), 0.6),
         evaluation_charts.precision_recall(judged.truth, judged.probabilities),
-    ]
+    ):
+        assert "(%)" in chart["title"] or "in %" in chart["title"]
+        for line, (x, y) in zip(chart["series"], chart["tables"], strict=True):
+            assert len(x) == len(y) == len(line.get("notes", x))
 
 
-def test_every_chart_has_a_title_with_its_unit(judged):
-    for figure in every_figure(judged):
-        assert "%" in figure.layout.title.text or "number of faces" in figure.layout.title.text
+def test_bars_of_a_class_are_its_right_and_its_wrong_faces(judged):
+    chart = evaluation_charts.class_bars(judged.matrix)
+    wrong = int(((judged.truth == FEAR) & ~judged.right).sum())
+    assert chart.values[FEAR].tolist() == [10 - wrong, wrong]
+    assert chart.spoken[FEAR][evaluation_charts.WRONG] == "fear named wrong: 5 faces"
+    assert chart.ends[FEAR] == ["10"]
+
+
+def test_curves_end_where_the_metrics_do(judged):
+    """The last point of precision-recall has found every face; the last of reliability is the surest bin."""
+    chart = evaluation_charts.precision_recall(judged.truth, judged.probabilities)
+    average = metrics.average_precision(judged.truth == FEAR, judged.probabilities[:, FEAR])
+    assert chart["series"][FEAR]["label"] == f"fear {average:.2f}"
+    assert all(x[-1] == 100 for x, _ in chart["tables"])
+    result = metrics.reliability(judged.truth, judged.probabilities)
+    model = evaluation_charts.reliability(result)["tables"][1]
+    assert model[0][-1] == pytest.approx(100 * np.nanmax(result.confidence), rel=1e-5)
+    assert model[1][-1] == pytest.approx(result.accuracy[result.counts > 0][-1], rel=1e-5)
 
 
 def test_the_coverage_mark_lies_where_the_threshold_answers(judged):
-    figure = evaluation_charts.coverage(metrics.coverage(judged.truth, judged.probabilities), 0.6)
-    answered = judged.confidence >= 0.6
-    assert figure.data[1].x[0] == pytest.approx(answered.mean())
-    assert figure.data[1].y[0] == pytest.approx(judged.right[answered].mean())
+    curve = metrics.coverage(judged.truth, judged.probabilities)
+    (mark,) = evaluation_charts.coverage(curve, 0.6)["marks"]
+    assert mark["x"] == pytest.approx(100 * (judged.confidence >= 0.6).mean())
+    assert evaluation_charts.coverage(curve, 1.0)["marks"] == []  # answers nothing
 
 
 def test_the_card_says_everything():

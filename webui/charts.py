@@ -1,16 +1,10 @@
-"""Charts that several pages share.
-
-Seven bars of one face are plain HTML: a group photo has dozens of faces, and a plotly figure each would
-cost the browser about 100 ms and 1 MB of memory apiece. plotly is for charts that one explores.
-"""
+"""Charts that several pages share: seven bars of one face as plain HTML, as a group photo has dozens of faces."""
 
 from html import escape
 
 import numpy as np
 
 from fer.emotions import CLASSES, COLORS, EMOJI
-
-PLOTLY_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"], "responsive": True}
 
 
 def percent(share: float) -> str:

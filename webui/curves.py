@@ -20,7 +20,7 @@ _FOLDER = Path(__file__).with_name("components")
 def _component() -> Any:
     return st.components.v2.component(
         "curves",
-        html='<div class="curves"><button type="button" hidden>Whole run</button><div class="list"></div></div>',
+        html='<div class="curves"><button type="button" hidden>Show all</button><div class="list"></div></div>',
         css=(_FOLDER / "curves.css").read_text(),
         js=(_FOLDER / "curves.js").read_text(),
     )
@@ -31,7 +31,8 @@ def curves(charts: Sequence[Mapping[str, Any]], x_title: str, key: str) -> None:
 
     Each chart has a title (its identity), `format` "percent" or "number", `log`, `series` of {label, color, dotted,
     faint}, `tables` of [x, y, y …] whose columns follow the series, one table for each run, `marks` of {x, label},
-    and may have a `hint` and a `legend` of its own.
+    and may have a `hint`, a `legend`, a `height` in pixels, and `spoken`, a sentence for screen readers. A series may
+    have `dots` at its points and `notes`, words for each point.
     """
     _component()(key=key, data={"charts": list(charts), "x_title": x_title})
 

@@ -1,70 +1,70 @@
-"""Figures of the dataset page, from the committed summary: counts, shares, agreement, mean faces."""
+"""Charts of the dataset page, from the committed summary: counts, shares, agreement, mean faces."""
 
 from html import escape
 
 import numpy as np
-import plotly.graph_objects as go
 
-from fer.emotions import CLASSES, COLORS
+from fer.emotions import CLASSES
 from fer.learn.dataset import MAJORITIES, SPLITS, VOTE_COLUMNS
 from fer.learn.metrics import VOTE_CLASS
+from webui.bars import Bars, Series
 from webui.charts import percent
 from webui.gallery import data_url
 
-_PATTERNS = ("", "/", "x")
-_SHADES = ("#0072B2", "#56B4E9", "#E69F00")
+_SPLITS = (
+    Series(SPLITS[0], "#0072B2"),
+    Series(SPLITS[1], "#56B4E9", "stripes"),
+    Series(SPLITS[2], "#E69F00", "dots"),
+)
 
 
-def counts(table: np.ndarray) -> go.Figure:
+def counts(table: np.ndarray) -> Bars:
     """Faces of each class, the splits stacked. table: int (3, 7), rows as SPLITS."""
-    figure = go.Figure()
-    for split, row, colour, pattern in zip(SPLITS, table, _SHADES, _PATTERNS, strict=True):
-        figure.add_bar(
-            name=split,
-            y=list(CLASSES),
-            x=row,
-            orientation="h",
-            marker={"color": colour, "pattern": {"shape": pattern, "fillmode": "overlay", "fgopacity": 0.45}},
-            hovertemplate="%{y}, " + split + ": %{x:,} faces<extra></extra>",
-        )
-    figure.update_layout(barmode="stack", yaxis={"autorange": "reversed"})
-    return _framed(figure, "Faces of each class by split (number of faces)", "faces")
+    return Bars(
+        "Faces of each class by split (number of faces)",
+        CLASSES,
+        _SPLITS,
+        table.T,
+        [
+            [f"{name}, {split}: {count:,} faces" for split, count in zip(SPLITS, row, strict=True)]
+            for name, row in zip(CLASSES, table.T, strict=True)
+        ],
+        [[f"{total:,}"] for total in table.sum(axis=0)],
+    )
 
 
-def balance(table: np.ndarray) -> go.Figure:
-    """Share of each class in each split: the three hardly differ."""
-    figure = go.Figure()
-    shares = 100 * table / table.sum(axis=1, keepdims=True)
-    for split, row, colour, pattern in zip(SPLITS, shares, _SHADES, _PATTERNS, strict=True):
-        figure.add_bar(
-            name=split,
-            y=list(CLASSES),
-            x=row,
-            orientation="h",
-            marker={"color": colour, "pattern": {"shape": pattern, "fillmode": "overlay", "fgopacity": 0.45}},
-            hovertemplate="%{y}: %{x:.1f} % of " + split + "<extra></extra>",
-        )
-    figure.update_layout(barmode="group", yaxis={"autorange": "reversed"})
-    return _framed(figure, "Class balance (% of the split's faces)", "% of the split")
+def balance(table: np.ndarray) -> Bars:
+    """Share of each class in each split: the three hardly differ. table: as `counts`."""
+    shares = (100 * table / table.sum(axis=1, keepdims=True)).T
+    texts = [[f"{share:.1f}" for share in row] for row in shares]
+    return Bars(
+        "Class balance (% of the split's faces)",
+        CLASSES,
+        _SPLITS,
+        shares,
+        [
+            [f"{name}: {text} % of {split}" for split, text in zip(SPLITS, row, strict=True)]
+            for name, row in zip(CLASSES, texts, strict=True)
+        ],
+        texts,
+        stacked=False,
+    )
 
 
-def agreement(ferplus: np.ndarray) -> go.Figure:
+def agreement(ferplus: np.ndarray) -> Bars:
     """Share of each class whose FER2013 label most FER+ taggers named too. ferplus: int (3, 7, 11)."""
     by_class = ferplus.sum(axis=0)
     columns = [int(np.flatnonzero(index == VOTE_CLASS)[0]) for index in range(len(CLASSES))]
     same = by_class[np.arange(len(CLASSES)), columns] / by_class.sum(axis=1)
-    figure = go.Figure(
-        go.Bar(
-            y=list(CLASSES),
-            x=100 * same,
-            orientation="h",
-            marker={"color": [COLORS[name] for name in CLASSES]},
-            text=[percent(value) for value in same],
-            hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
-        )
+    return Bars(
+        "Where FER+ agrees with the label (% of the class)",
+        CLASSES,
+        (Series("agrees", "#0072B2"),),
+        100 * same[:, None],
+        [[f"{name}: {percent(share)}"] for name, share in zip(CLASSES, same, strict=True)],
+        [[percent(share)] for share in same],
+        full=100,
     )
-    figure.update_layout(yaxis={"autorange": "reversed"})
-    return _framed(figure, "Where FER+ agrees with the label (% of the class)", "% of the class")
 
 
 def taggers(ferplus: np.ndarray) -> list[str]:
@@ -89,16 +89,6 @@ def mean_faces(means: np.ndarray, table: np.ndarray) -> str:
     )
     grid = "display:grid;grid-template-columns:repeat(auto-fill,minmax(5.5rem,1fr));gap:.75rem"
     return f'<div style="{grid}">{cells}</div>'
-
-
-def _framed(figure: go.Figure, title: str, x_title: str) -> go.Figure:
-    return figure.update_layout(
-        title=title,
-        xaxis_title=x_title,
-        height=340,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "traceorder": "normal"},
-    )
 
 
 assert len(MAJORITIES) == len(VOTE_COLUMNS) + 1

@@ -28,14 +28,19 @@ def _component() -> Any:
 
 
 def matrix(
-    shades: np.ndarray, texts: list[list[str]], spoken: list[list[str]], title: str, key: str, selected: Cell | None
-) -> Cell | None:
-    """Shows a 7×7 table, true class in the rows; gives the (row, column) pressed in this run, else None.
+    shades: np.ndarray,
+    texts: list[list[str]],
+    spoken: list[list[str]],
+    title: str,
+    key: str,
+    selected: Cell | None = None,
+) -> None:
+    """Shows a 7×7 table, true class in the rows; `pressed_cell` tells in the next run which cell was pressed.
 
     shades: float (7, 7) in -1..1, how strongly a cell is coloured: blue above zero, orange below.
     texts: what stands in the cells. spoken: a sentence for each, for screen readers and the tooltip.
     """
-    result = _component()(
+    _component()(
         key=key,
         data={
             "classes": list(CLASSES),
@@ -47,7 +52,12 @@ def matrix(
         },
         on_cell_change=_nothing,
     )
-    return None if result.cell is None else (int(result.cell[0]), int(result.cell[1]))
+
+
+def pressed_cell(key: str) -> Cell | None:
+    """The (row, column) pressed since the last run; known before the matrix is drawn, so that it can show it."""
+    cell = (st.session_state.get(key) or {}).get("cell")
+    return None if cell is None else (int(cell[0]), int(cell[1]))
 
 
 def _nothing() -> None:

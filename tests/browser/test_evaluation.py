@@ -111,14 +111,15 @@ def test_the_unsure_slider_trades_coverage_for_accuracy(evaluation: Page) -> Non
 
 def test_a_bar_of_a_class_shows_its_faces(evaluation: Page) -> None:
     evaluation.get_by_role("tab", name="Classes").click()
-    chart = evaluation.locator(".js-plotly-plot").first
-    expect(chart.locator(".barlayer .trace")).to_have_count(2)
-    wrong = chart.locator(".barlayer .trace").nth(1).locator(".point path").nth(CLASSES.index("fear"))
-    chart.scroll_into_view_if_needed()
-    box = wrong.bounding_box()
-    assert box is not None
-    evaluation.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    wrong = evaluation.get_by_role("button", name="fear named wrong: 5 faces")
+    wrong.click()
     expect(evaluation.get_by_role("heading", name="5 faces: fear, named wrong")).to_be_visible()
+    expect(evaluation.get_by_role("group", name="5 faces: fear, named wrong").get_by_role("button")).to_have_count(5)
+    expect(wrong).to_have_attribute("aria-pressed", "true")
+    evaluation.get_by_role("button", name="happy named right: 10 faces").click()
+    expect(evaluation.get_by_role("group", name="10 faces: happy, named right").get_by_role("button")).to_have_count(10)
+    evaluation.get_by_role("button", name="happy named right: 10 faces").click()
+    expect(evaluation.get_by_role("img", name="Precision (%) by recall (%)")).to_be_visible()
 
 
 def test_two_weights_are_compared_by_file(evaluation: Page, home: Path) -> None:

@@ -64,13 +64,15 @@ const pathOf = ({ x, y }, toX, toY, log) => {
   }).join("")
 }
 
+const heightOf = (figure) => figure.spec.height ?? HEIGHT
+
 const scales = (figure, root) => {
   const { spec } = figure
   const lines = linesOf(spec)
   const [from, to] = xDomain(root)
   const [low, high] = yDomain(lines, [from, to], spec.log)
   const right = Math.max(MARGIN.left + 40, figure.place.clientWidth - MARGIN.right)
-  const bottom = HEIGHT - MARGIN.bottom
+  const bottom = heightOf(figure) - MARGIN.bottom
   const scale = spec.log ? Math.log10 : (value) => value
   return {
     lines, from, to, low, high, right, bottom,
@@ -89,7 +91,7 @@ const drawAxes = (figure, root, { from, to, low, high, right, bottom, toX, toY }
   ])
   const xTicks = evenTicks(from, to, Math.max(2, (right - MARGIN.left) / 80), least).map((value) =>
     svg("text", { x: toX(value), y: bottom + 16, "text-anchor": "middle" }, `${+value.toPrecision(6)}`))
-  const title = svg("text", { x: (MARGIN.left + right) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, root.data.x_title)
+  const title = svg("text", { x: (MARGIN.left + right) / 2, y: heightOf(figure) - 6, "text-anchor": "middle" }, root.data.x_title)
   return [...yTicks, ...xTicks, title]
 }
 
@@ -97,7 +99,7 @@ const drawLines = (figure, { lines, toX, toY }) => lines.flatMap((line) => {
   const { log } = figure.spec
   const style = { class: `line${line.dotted ? " dotted" : ""}${line.faint ? " faint" : ""}`, stroke: line.color }
   const path = svg("path", { ...style, d: pathOf(line, toX, toY, log) })
-  const dots = line.faint || line.x.length > 12 ? [] : line.x.flatMap((x, i) =>
+  const dots = line.faint || (line.x.length > 12 && !line.dots) ? [] : line.x.flatMap((x, i) =>
     line.y[i] == null || (log && line.y[i] <= 0) ? [] : [svg("circle", { cx: toX(x), cy: toY(line.y[i]), r: 3, fill: line.color })])
   return [path, ...dots]
 })
@@ -122,11 +124,12 @@ const draw = (figure, root) => {
   if (!figure.place.clientWidth) return
   const at = scales(figure, root)
   figure.scales = at
-  figure.picture.setAttribute("viewBox", `0 0 ${figure.place.clientWidth} ${HEIGHT}`)
+  figure.picture.setAttribute("viewBox", `0 0 ${figure.place.clientWidth} ${heightOf(figure)}`)
+  figure.picture.setAttribute("height", heightOf(figure))
   figure.clip.replaceChildren(svg("rect", { x: MARGIN.left, y: 0, width: at.right - MARGIN.left, height: at.bottom + 4 }))
   figure.axes.replaceChildren(...drawAxes(figure, root, at))
   figure.content.replaceChildren(...drawLines(figure, at), ...drawMarks(figure, at))
-  figure.picture.setAttribute("aria-label", spoken(figure.spec, at.lines))
+  figure.picture.setAttribute("aria-label", figure.spec.spoken ?? spoken(figure.spec, at.lines))
   Object.assign(figure.dataset, { points: figure.spec.tables[0][0].length, from: at.from, to: at.to })
   hover(figure, root)
 }
@@ -142,8 +145,9 @@ const hover = (figure, root) => {
   const x = all[nearest(all, root.hover)]
   const there = at.lines.filter((line) => !line.faint && x >= line.x[0] && x <= line.x[line.x.length - 1])
   const lines = there.map((line) => {
-    const value = line.y[nearest(line.x, x)]
-    const row = html("div", "", `${line.label} ${value == null ? "not a number" : words[spec.format](value)}`)
+    const i = nearest(line.x, x)
+    const [value, note] = [line.y[i], line.notes ? `, ${line.notes[i]}` : ""]
+    const row = html("div", "", `${line.label} ${value == null ? "not a number" : words[spec.format](value)}${note}`)
     row.style.color = `color-mix(in srgb, ${line.color} 75%, currentColor)`
     return row
   })
@@ -205,7 +209,7 @@ const makeFigure = (root) => {
   const figure = html("figure", "")
   const id = `curves-clip-${(clips += 1)}`
   figure.place = html("div", "plot")
-  figure.picture = svg("svg", { role: "img", height: HEIGHT, width: "100%" })
+  figure.picture = svg("svg", { role: "img", width: "100%" })
   figure.clip = svg("clipPath", { id })
   figure.axes = svg("g", { class: "axes" })
   figure.content = svg("g", { "clip-path": `url(#${id})` })
@@ -225,7 +229,7 @@ const captionOf = (spec) => {
   const legend = (spec.legend ? spec.series : []).map((series) => {
     const part = html("small", "")
     const swatch = html("i", "")
-    swatch.style.background = series.color
+    swatch.style.background = series.dotted ? `repeating-linear-gradient(90deg, ${series.color} 0 2px, transparent 2px 4px)` : series.color
     part.append(swatch, series.label)
     return part
   })

@@ -9,6 +9,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (grid.signature === signature) return
   grid.signature = signature
   grid.style.setProperty("--face", `${data.size_px}px`)
+  // One rule for all: the picture's address is 200 KB long, and each element's own style would parse it again.
+  const style = grid.sheet ??= parentElement.appendChild(document.createElement("style"))
+  style.textContent = `.picture { background-image: url(${data.sprite}) }`
   grid.setAttribute("aria-label", data.label)
   // background-position in percent: 0 % is the first column or row, 100 % the last.
   const percent = (index, count) => (count > 1 ? (100 * index) / (count - 1) : 0)
@@ -21,7 +24,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
       button.title = spoken
       const picture = document.createElement("span")
       picture.className = "picture"
-      picture.style.backgroundImage = `url(${data.sprite})`
       picture.style.backgroundSize = `${100 * data.columns}% ${100 * data.rows}%`
       const x = percent(index % data.columns, data.columns)
       const y = percent(Math.floor(index / data.columns), data.rows)
