@@ -10,7 +10,7 @@ from streamlit_webrtc import WebRtcMode, WebRtcStreamerContext, webrtc_streamer
 from fer.see.live import LiveSettings
 from webui import live_stream, live_trouble, live_view
 from webui.live_stream import NoSeatError, Seats, Viewer
-from webui.resources import load_errors
+from webui.resources import load_errors, spare_the_collector
 from webui.states import LIMITS, empty_state, page_head, refused
 
 STYLE = Path(live_view.__file__).with_name("live.css")
@@ -58,7 +58,9 @@ def open_camera(viewer: Viewer, seats: Seats, constraints: dict) -> WebRtcStream
             media_stream_constraints=constraints,
             # Called on one of streamlit-webrtc's threads, where st.* is out of reach.
             video_processor_factory=partial(viewer.open, live_stream.model(), seats),
-            async_processing=True,  # without it the delay grows to seconds under load
+            # The callback never waits (fer.see.live analyses on a thread of its own), so each frame can come back
+            # itself. With True it would be the one before, a frame late (benchmarks/live.md).
+            async_processing=False,
             video_html_attrs={"autoPlay": True, "controls": False, "muted": True, "style": {"width": "100%"}},
             translations=live_trouble.TRANSLATIONS,
         )
@@ -158,3 +160,4 @@ with beside:
     st.fragment(show_panel, run_every=PANEL_EVERY_S if active else None)(viewer)
 show_recording(viewer)
 st.caption(LIMITS)
+spare_the_collector("live camera")  # here, since Streamlit loads pandas for the widgets above

@@ -1,9 +1,12 @@
 """The live page as scripts/benchmark_live.py and scripts/soak_live.py run it: the app's own, with a lab around it.
 
 Set by environment: LAB_ADDED_MS is slept in every analysis, LAB_EMPTY=1 gives frames back untouched,
-LAB_LOG names a file that receives once a second the processor time of each thread and the process' size.
+LAB_ASYNC=1 hands frames over by streamlit-webrtc's own thread, LAB_COLLECT=1 lets the collector of garbage look at
+the loaded libraries after each run of the page. LAB_LOG names a file that receives once a second the processor time
+of each thread and the process' size.
 """
 
+import gc
 import json
 import os
 import sys
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+import streamlit_webrtc
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -85,6 +89,11 @@ def prepare() -> None:
     live_stream.make_analyse = add_cost(live_stream.make_analyse, float(os.environ.get("LAB_ADDED_MS", "0")) / 1000)
     if os.environ.get("LAB_EMPTY") == "1":
         live_stream.FrameProcessor.recv = lambda self, frame: frame
+    if os.environ.get("LAB_ASYNC") == "1":
+        component = streamlit_webrtc.webrtc_streamer
+        streamlit_webrtc.webrtc_streamer = lambda **asked: component(**asked | {"async_processing": True})
+    if os.environ.get("LAB_COLLECT") == "1":
+        gc.freeze = lambda: None
     if path := os.environ.get("LAB_LOG"):
         threading.Thread(target=keep_log, args=(Path(path),), daemon=True, name="lab").start()
 

@@ -66,13 +66,16 @@ def film_frame(photo: np.ndarray, step: int) -> np.ndarray:
     return frame
 
 
-def true_centers(photo: np.ndarray) -> dict[int, tuple[float, float]]:
-    """Counter → (centre x, width) of the face as the detector sees it in that very frame, wholly in sight."""
+def true_centers(photo: np.ndarray, margin_px: float = FACE_PX) -> dict[int, tuple[float, float]]:
+    """Counter → (centre x, width) of the face as the detector sees it in that very frame.
+
+    margin_px: how far from the picture's sides the face's centre is at least; half a face width is in sight just so.
+    """
     from fer.see.detect import make_detector
 
     detector, found = make_detector("yunet"), {}
     for step in range(PERIOD):
-        if not FACE_PX <= path_x(step) <= SIZE[0] - FACE_PX:
+        if not margin_px <= path_x(step) <= SIZE[0] - margin_px:
             continue
         for face in detector.detect(film_frame(photo, step))[:1]:
             found[step] = face.center[0], face.width
@@ -228,16 +231,29 @@ def watched(page: Page, truth: dict[int, tuple[float, float]]) -> Watched:
     return Watched(delays, errors, different / span_s, missing / max(faces, 1), min(widths, default=0))
 
 
-def cpu_share(samples: list[dict[str, Any]], start_s: float, end_s: float) -> tuple[float, dict[str, float]]:
-    """Cores used by the server between two wall-clock times, in all and by kind of thread."""
+SHORT_LIVED = "page runs"
+
+
+def cpu_share(samples: list[dict[str, Any]], start_s: float, end_s: float) -> dict[str, float]:
+    """Cores used by the server between two wall-clock times, by kind of thread; all of them add up to the process.
+
+    SHORT_LIVED is what no thread that was there at both ends has used: Streamlit runs a page, and each of its
+    fragments, on a new thread that ends with the run.
+    """
     inside = [s for s in samples if start_s <= s["time_s"] <= end_s]
     if len(inside) < 2:
-        return float("nan"), {}
+        return {SHORT_LIVED: float("nan")}
     first, last = inside[0], inside[-1]
     span_s = last["time_s"] - first["time_s"]
-    names = set(first["thread_s"]) | set(last["thread_s"])
-    shares = {n: (last["thread_s"].get(n, 0) - first["thread_s"].get(n, 0)) / span_s for n in names}
-    return (last["cpu_s"] - first["cpu_s"]) / span_s, {n: max(v, 0.0) for n, v in shares.items()}
+    lasting = set(first["thread_s"]) & set(last["thread_s"])
+    shares = {n: max(last["thread_s"][n] - first["thread_s"][n], 0.0) / span_s for n in lasting}
+    return shares | {SHORT_LIVED: (last["cpu_s"] - first["cpu_s"]) / span_s - sum(shares.values())}
+
+
+def frames_shown(page: Page) -> int:
+    """How many frames the returned video has shown so far."""
+    video = page.frame_locator('iframe[title^="streamlit_webrtc"]').locator("video")
+    return int(video.evaluate("video => video.getVideoPlaybackQuality().totalVideoFrames"))
 
 
 def load_photo() -> np.ndarray:

@@ -4,7 +4,8 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -34,52 +35,71 @@ MINUTE_FRAMES = 60 * FPS
 Row = tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class BoxErrors:
+    """Drawn box's centre against the face's in the same frame, in face widths, one for each frame with the whole face.
+
+    settled: of the frames from the first one on whose newest analysis saw this crossing's face whole; of half a
+    face at the picture's edge the detector gives a box that is off by up to a third, which nothing later can mend.
+    entering: of the frames before that; infinite where no box was drawn yet.
+    """
+
+    settled: np.ndarray
+    entering: np.ndarray
+
+
 def box_errors(
-    frames: Sequence[np.ndarray], seen: Sequence[list[Face]], truth: Sequence[list[Face]], cost_s: float, by_sight: bool
-) -> np.ndarray:
-    """Drawn box's centre against the face's in the same frame, in face widths, over four rounds of the film.
+    frames: Sequence[np.ndarray],
+    seen: Sequence[list[Face]],
+    truth: Mapping[int, tuple[float, float]],
+    cost_s: float,
+    by_sight: bool,
+) -> BoxErrors:
+    """How well boxes sit over four rounds of the film, two crossings each.
 
     The clock is simulated, so the machine's load plays no part: an analysis takes the newest frame, ends
-    `cost_s` later, and every frame is drawn with what is known by then. Counted are frames with the whole face
-    in sight, once it was analysed whole in this crossing (there are two to a round): of half a face at the
-    picture's edge the detector gives a box that is off by up to a third, which nothing later can mend.
-    frames: one round, RGB. seen: the faces of each as the live page detects them; truth: as a full look does.
+    `cost_s` later, and every frame is drawn with what is known by then.
+    frames: one round, RGB. seen: the faces of each as the live page detects them. truth: as live_lab.true_centers.
     by_sight: with fer.see.carry, as the app does; else by motion alone.
     """
-    period = len(frames)
+    period, width = len(frames), frames[0].shape[1]
     smalls = [small(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) for frame in frames]
-    width = frames[0].shape[1]
-    tracker, errors, busy_until_s = Tracker(), [], 0.0
+    errors: dict[bool, list[float]] = {True: [], False: []}
+    for number, origin, known, tracks in _simulate(seen, cost_s, 4 * period):
+        if number % period not in truth:
+            continue
+        if by_sight and tracks:
+            pair = smalls[origin % period], smalls[number % period]
+            tracks = carry(pair[0], known, pair[1], tracks, WIDTH_PX / width, (number - origin) / FPS)
+        center, face_width = truth[number % period]
+        offsets = [abs(t.prediction.face.center[0] - center) / face_width for t in tracks]
+        errors[_settled(origin, number, truth, period)].append(min(offsets, default=np.inf))
+    return BoxErrors(np.array(errors[True]), np.array(errors[False]))
+
+
+def _settled(origin: int, number: int, truth: Mapping[int, tuple[float, float]], period: int) -> bool:
+    """Whether the face was whole in frame `origin` and ever since."""
+    return all(between % period in truth for between in range(origin, number + 1))
+
+
+def _simulate(
+    seen: Sequence[list[Face]], cost_s: float, count: int
+) -> Iterator[tuple[int, int, list[Track], list[Track]]]:
+    """For each frame: its number, the newest analysed frame's number and tracks, and these carried by motion."""
+    tracker, busy_until_s = Tracker(), 0.0
     running: int | None = None
-    analysed: tuple[int, list[Track]] | None = None
-    for number in range(4 * period):
+    origin, known = -1, []
+    for number in range(count):
         now_s = number / FPS
         while running is not None and busy_until_s <= now_s:
-            analysed = running, tracker.update(_predict(seen[running % period]), running / FPS)
+            origin, known = running, tracker.update(_predict(seen[running % len(seen)]), running / FPS)
             # The frame that came last before this analysis ended is taken next, where it is a newer one.
             newest = min(number - 1, int(busy_until_s * FPS + 1e-9))
             running = newest if newest > running else None
             busy_until_s += cost_s
         if running is None:
             running, busy_until_s = number, now_s + cost_s
-        tracks = tracker.at(now_s)
-        if by_sight and analysed and tracks:
-            origin, known = analysed
-            pair = smalls[origin % period], smalls[number % period]
-            tracks = carry(pair[0], known, pair[1], tracks, WIDTH_PX / width, (number - origin) / FPS)
-        whole = _whole(truth[number % period], width)
-        step = number % period
-        start_s = (number - step + (0 if step < period // 2 else period // 2)) / FPS
-        tracks = [track for track in tracks if track.last_seen_s >= start_s]
-        known_whole = analysed and _whole(truth[analysed[0] % period], width)
-        if whole and tracks and known_whole:
-            nearest = min(tracks, key=lambda t: abs(t.prediction.face.center[0] - whole[0].center[0]))
-            errors.append((nearest.prediction.face.center[0] - whole[0].center[0]) / whole[0].width)
-    return np.abs(errors)
-
-
-def _whole(faces: Sequence[Face], width: int) -> list[Face]:
-    return [face for face in faces if face.box[0] > 0 and face.box[2] < width]
+        yield number, origin, known, tracker.at(now_s)
 
 
 def _predict(faces: list[Face]) -> list[Prediction]:

@@ -93,7 +93,7 @@ def test_first_visit_says_what_happens_to_the_picture(open_page, stage: Stage):
     page = open_page()
     assert any("Nothing is stored" in caption.value for caption in page.caption)
     assert "Nothing to see yet" in html(page)
-    assert stage.asked["async_processing"] is True
+    assert stage.asked["async_processing"] is False
     assert stage.asked["media_stream_constraints"]["audio"] is False
     assert stage.asked["rtc_configuration"] == {"iceServers": []}
     assert page.button[0].disabled

@@ -198,3 +198,20 @@ def test_other_weights_take_over_from_the_next_frame_on(viewer: Viewer, monkeypa
     viewer.use(second)
     assert session.analyse is second
     assert viewer.session is session, "the camera runs on"
+
+
+def test_a_stream_ends_at_once_though_its_analysis_hangs():
+    """The event loop of all viewers calls `on_ended`: it must not wait for one of them."""
+    began, gate, given = threading.Event(), threading.Event(), []
+    session = LiveSession(
+        lambda image, settings: began.set() or (gate.wait(10) and []), on_close=lambda: given.append(1)
+    )
+    processor = FrameProcessor(session)
+    processor.recv(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24"))
+    assert began.wait(5)
+    processor.on_ended()
+    assert session._thread.is_alive()
+    assert given == [1]
+    gate.set()
+    session._thread.join(5)
+    assert not session._thread.is_alive()

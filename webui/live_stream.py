@@ -88,9 +88,7 @@ def model() -> "Recognizer":
 
     Raises WeightsError or DetectorError where a file is refused.
     """
-    recognizer = resources.recognizer(threads=1)
-    resources.spare_the_collector("live camera")
-    return recognizer
+    return resources.recognizer(threads=1)
 
 
 def make_analyse(recognizer: "Recognizer") -> Callable[[np.ndarray, LiveSettings], "list[Prediction]"]:
@@ -217,7 +215,7 @@ def recording_csv(recording: "Recording") -> bytes:
 
 
 class FrameProcessor(VideoProcessorBase):
-    """Frames of one stream through its session. Runs on the stream's own thread."""
+    """Frames of one stream through its session. Runs on the event loop that all viewers share: nothing may wait."""
 
     def __init__(self, session: LiveSession) -> None:
         self.session = session
@@ -229,7 +227,7 @@ class FrameProcessor(VideoProcessorBase):
         return av.VideoFrame.from_ndarray(drawn, format="yuv420p")
 
     def on_ended(self) -> None:
-        self.session.close()
+        self.session.close(wait_s=0)
 
 
 def secrets() -> Mapping[str, Any]:

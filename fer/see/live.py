@@ -158,8 +158,11 @@ class LiveSession:
         self._latest = drawn
         return drawn
 
-    def close(self) -> None:
-        """Ends the analysis thread and lets go of all pictures; the last minute and a recording stay."""
+    def close(self, wait_s: float = 2.0) -> None:
+        """Ends the analysis thread and lets go of all pictures; the last minute and a recording stay.
+
+        wait_s: for how long to wait for an analysis that is under way.
+        """
         with self._changed:
             first, self._closed = not self._closed, True
             self._waiting = self._latest = self._analysed = None
@@ -167,7 +170,7 @@ class LiveSession:
         if first:
             self._on_close()
         if self._thread is not threading.current_thread():
-            self._thread.join(timeout=2.0)
+            self._thread.join(timeout=wait_s)
 
     @property
     def closed(self) -> bool:
