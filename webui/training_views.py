@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -165,8 +166,9 @@ def pick_run(runs: Sequence[Run], key: str) -> Run:
     """One of the chosen runs, for what can be shown of one only."""
     if len(runs) == 1:
         return runs[0]
-    names = [run.name for run in runs]
-    name = st.segmented_control("Run", names, default=names[0], key=f"training_run_{key}", required=True)
+    names, choice = [run.name for run in runs], f"training_run_{key}"
+    _keep(choice, names, names[0])
+    name = st.segmented_control("Run", names, key=choice, required=True)
     return next((run for run in runs if run.name == name), runs[0])
 
 
@@ -176,13 +178,20 @@ def pick_epoch(run: Run) -> Epoch:
     if len(numbers) == 1:
         return run.epochs[0]
     state = st.session_state
-    if EPOCH not in state or state[EPOCH] == state.get(FOLLOWED) or state[EPOCH] not in numbers:
+    if state.get(EPOCH) == state.get(FOLLOWED):
         state[EPOCH] = numbers[-1]
+    _keep(EPOCH, numbers, numbers[-1])
     state[FOLLOWED] = numbers[-1]
     number = st.slider(
         "Epoch", numbers[0], numbers[-1], key=EPOCH, help="Stays at the newest epoch until you move it back."
     )
     return min(run.epochs, key=lambda epoch: abs(epoch.number - number))
+
+
+def _keep(key: str, options: Sequence[Any], default: Any) -> None:
+    """Sets a widget to what it was at: with other options Streamlit takes it for a new one and would start it over."""
+    value = st.session_state.get(key)
+    st.session_state[key] = value if value in options else default
 
 
 def show_confusion(run: Run) -> None:

@@ -1,7 +1,9 @@
-"""Two real trainings on drawn faces, watched in a real browser: grow, zoom, kill, resume, compare, stop, use."""
+"""The training page in a real browser: two real trainings on drawn faces, and runs that are written line by line."""
 
 import importlib.util
+import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,16 +13,22 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from cartoons import cartoon_faces  # noqa: E402
+from written_runs import epoch_values, write_run  # noqa: E402
 
+from fer import Recognizer  # noqa: E402
+from fer.learn.config import PRESETS  # noqa: E402
 from fer.learn.dataset import CACHE_NAME, write_cache  # noqa: E402
 from fer.learn.heartbeat import HEARTBEAT_NAME, process_start, read_heartbeat  # noqa: E402
-from fer.learn.runlog import LOG_NAME, Tail  # noqa: E402
+from fer.learn.runlog import LOG_NAME, RunLog, Tail  # noqa: E402
+from fer.see.images import open_image  # noqa: E402
+from webui.charts import percent  # noqa: E402
+from webui.resources import SAMPLE  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 MANY_EPOCHS = 5000  # more than any machine does before the test ends the run
@@ -31,32 +39,30 @@ POINTS = "figure => Number(figure.dataset.points ?? 0)"
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if importlib.util.find_spec("torch") is None:
-        pytest.skip("torch is not installed: requirements-train.txt")
-    return tmp_path_factory.mktemp("training") / "runs"
-
-
-@pytest.fixture(scope="module")
-def data(runs: Path) -> Path:
-    write_cache(cartoon_faces(per_class=(24, 6, 1)), runs.parent / CACHE_NAME)
-    return runs.parent
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("training")
+    write_cache(cartoon_faces(per_class=(24, 6, 1)), folder / CACHE_NAME)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def server(
-    start_app: Callable[..., AbstractContextManager[str]],
-    runs: Path,
-    data: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    start_app: Callable[..., AbstractContextManager[str]], data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The app of an operator who lets pages train."""
-    environment = {"FER_RUNS": str(runs), "FER_DATA": str(data), "FER_ALLOW_TRAINING": "1", **ONE_THREAD}
+    environment = {"FER_RUNS": str(data / "runs"), "FER_DATA": str(data), "FER_ALLOW_TRAINING": "1", **ONE_THREAD}
     with start_app(tmp_path_factory.mktemp("home"), **environment) as url:
         yield url
-    for beat in map(read_heartbeat, runs.glob(f"*/{HEARTBEAT_NAME}")):  # a training outlives the app, as it should
-        if beat and process_start(beat["pid"]) == beat["process_start"] is not None:
+
+
+@pytest.fixture
+def runs(data: Path) -> Iterator[Path]:
+    """The runs' folder of the server, empty."""
+    yield data / "runs"
+    for beat in map(read_heartbeat, data.glob(f"runs/*/{HEARTBEAT_NAME}")):  # a training outlives the app, as it should
+        if beat and process_start(beat["pid"]) == beat["process_start"] is not None and beat["pid"] != os.getpid():
             os.kill(beat["pid"], signal.SIGKILL)
+    shutil.rmtree(data / "runs", ignore_errors=True)
 
 
 X_RANGE = "figure => [Number(figure.dataset.from), Number(figure.dataset.to)]"
@@ -78,7 +84,7 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.1)
 
 
-def first_chart(page: Page):
+def first_chart(page: Page) -> Locator:
     return page.locator(".curves figure").first
 
 
@@ -87,7 +93,7 @@ def wait_for_points(page: Page, count: int) -> None:
     wait_for(lambda: first_chart(page).evaluate(POINTS) >= count, f"{count} points in the first chart")
 
 
-def state(page: Page, words: str):
+def state(page: Page, words: str) -> Locator:
     """The line of a chosen run in the legend; the table's own text is drawn on a canvas."""
     return page.locator("span.quiet", has_text=words).first
 
@@ -97,9 +103,15 @@ def choose_row(page: Page, row: int) -> None:
     page.get_by_test_id("stDataFrame").click(position={"x": 18, "y": 35 * (row + 1) + 17})
 
 
+def go_to(page: Page, title: str) -> None:
+    page.get_by_role("navigation").get_by_role("link", name=title, exact=True).click()
+    expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed: requirements-train.txt")
 def test_a_run_is_watched_killed_resumed_stopped_and_compared(page: Page, runs: Path, data: Path) -> None:
     page.goto("/")
-    page.get_by_role("navigation").get_by_role("link", name="Training", exact=True).click()
+    go_to(page, "Training")
     expect(page.get_by_text("No runs yet")).to_be_visible()
 
     process = train(runs, data, "--name=one", f"--epochs={MANY_EPOCHS}", "--batch-size=56", "--lr-peak=0.02")
@@ -126,7 +138,7 @@ def test_a_run_is_watched_killed_resumed_stopped_and_compared(page: Page, runs: 
     start_from_the_page(page, "two")
     expect(state(page, "✅ finished")).to_be_visible(timeout=SLOW_MS)
     compare(page)
-    use_weights(page)
+    use_weights(page, runs / "two" / "resnet9.onnx")
 
 
 def zoom(page: Page) -> list[float]:
@@ -180,8 +192,120 @@ def compare(page: Page) -> None:
     expect(table).not_to_contain_text("optimizer")
 
 
-def use_weights(page: Page) -> None:
+def use_weights(page: Page, weights: Path) -> None:
+    """The sample photo is read with a run's network, then with the shipped one again."""
+    with_them, shipped = (verdict(Recognizer(path)) for path in (weights, None))
+    assert with_them != shipped
+    way_back = page.get_by_role("button", name="Back to the shipped weights")
     page.get_by_role("button", name="Use these weights in the app").first.click()
-    expect(page.get_by_role("button", name="Back to the shipped weights")).to_be_visible()
-    page.get_by_role("button", name="Back to the shipped weights").click()
-    expect(page.get_by_role("button", name="Back to the shipped weights")).to_be_hidden()
+    expect(page.get_by_text("In use in this session")).to_be_visible()
+    go_to(page, "Photo")
+    expect(page.get_by_text("weights of run two")).to_be_visible()
+    page.get_by_text("Use the sample").click()
+    expect(page.locator(".face .confidence")).to_have_text(with_them)
+    way_back.click()
+    expect(page.locator(".face .confidence")).to_have_text(shipped)
+    expect(way_back).to_be_hidden()
+
+
+def verdict(recognizer: Recognizer) -> str:
+    """How sure it is of the sample photo's face, as the photo page words it."""
+    [prediction] = recognizer.predict(open_image(SAMPLE))
+    return percent(prediction.confidence)
+
+
+def grow(log: RunLog, first: int, last: int, **changes: float) -> None:
+    for number in range(first - 1, last):
+        log.write("epoch", **epoch_values(number, epochs=100, **changes))
+
+
+def open_runs(page: Page) -> None:
+    page.goto("/")
+    go_to(page, "Training")
+    expect(first_chart(page)).to_be_visible()
+
+
+def test_what_is_set_stays_while_a_run_grows(page: Page, runs: Path) -> None:
+    """Zoom, hover, smoothing, axis, scale, scroll and the chosen runs, over many updates."""
+    write_run(runs / "old", epochs=20)
+    with RunLog(runs / "new") as log:
+        log.write("start", config=PRESETS["smoke"], start_epoch=0)
+        grow(log, 1, 20)
+        open_runs(page)
+        choose_row(page, 1)
+        expect(page.locator("span.quiet")).to_have_count(2)
+        page.get_by_text("Time", exact=True).click()
+        page.get_by_text("Log scale").click()
+        page.get_by_role("slider", name="Smoothing").press("End")
+        wait_for(lambda: settings(page) == {"axis": "minutes", "log": True, "faint": 4}, "the settings")
+        zoomed = zoom(page)
+        accuracy = page.locator(".curves figure").nth(1)
+        box = accuracy.locator("svg").bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
+        tip = accuracy.locator(".tip")
+        expect(tip).to_contain_text("new")
+        expect(tip).to_contain_text("old")
+        hovered, top = tip.inner_text(), scroll_top(page)
+        assert top > 0
+        for last in range(25, 45, 5):
+            grow(log, last - 4, last)
+            wait_for_points(page, last)
+        assert first_chart(page).evaluate(X_RANGE) == pytest.approx(zoomed)
+        assert settings(page) == {"axis": "minutes", "log": True, "faint": 4}
+        assert tip.inner_text() == hovered
+        assert scroll_top(page) == top
+        expect(page.locator("span.quiet")).to_have_count(2)
+
+
+def settings(page: Page) -> dict[str, object]:
+    """How the first chart is drawn."""
+    return first_chart(page).evaluate(
+        "figure => ({axis: figure.picture.textContent.includes('minutes') ? 'minutes' : 'epoch', "
+        "log: figure.spec.log, faint: figure.spec.series.filter(line => line.faint).length})"
+    )
+
+
+def scroll_top(page: Page) -> float:
+    return page.get_by_test_id("stMain").evaluate("main => main.scrollTop")
+
+
+def test_the_epoch_slider_follows_until_it_is_moved_back(page: Page, runs: Path) -> None:
+    with RunLog(runs / "new") as log:
+        log.write("start", config=PRESETS["smoke"], start_epoch=0)
+        grow(log, 1, 3)
+        open_runs(page)
+        page.get_by_role("radio", name="Confusion").click()
+        expect(page.get_by_text("Faces of PublicTest after epoch 3")).to_be_visible()
+        grow(log, 4, 4)
+        expect(page.get_by_text("Faces of PublicTest after epoch 4")).to_be_visible()
+        page.get_by_role("slider", name="Epoch").press("ArrowLeft")
+        expect(page.get_by_text("Faces of PublicTest after epoch 3")).to_be_visible()
+        grow(log, 5, 5)
+        expect(page.get_by_role("slider", name="Epoch")).to_have_attribute("max", "5")
+        expect(page.get_by_text("Faces of PublicTest after epoch 3")).to_be_visible()
+
+
+def test_a_loss_that_is_no_number_is_a_clear_sign(page: Page, runs: Path) -> None:
+    with RunLog(runs / "new") as log:
+        log.write("start", config=PRESETS["smoke"], start_epoch=0)
+        grow(log, 1, 5)
+        open_runs(page)
+        expect(page.get_by_role("alert")).to_have_count(0)
+        grow(log, 6, 7, train_loss=math.nan, valid_loss=math.nan)
+        expect(page.get_by_role("alert")).to_contain_text("new: The loss is not a finite number since epoch 6")
+        expect(first_chart(page).locator("text.mark")).to_have_text("new: not a number")
+
+
+def test_the_table_sorts_by_its_heads(page: Page, runs: Path) -> None:
+    for name, epochs in (("good", 9), ("bad", 2)):
+        write_run(runs / name, epochs=epochs)
+    open_runs(page)
+    table = page.get_by_test_id("stDataFrame")
+    names = "table => [...table.querySelectorAll('canvas td[aria-colindex=\"1\"]')].map(cell => cell.textContent)"
+    wait_for(lambda: table.evaluate(names) == ["bad", "good"], "the newest first")
+    table.click(position={"x": 330, "y": 17})  # the head "Best accuracy": lowest first
+    table.click(position={"x": 330, "y": 17})  # highest first
+    wait_for(lambda: table.evaluate(names) == ["good", "bad"], "the order")
+    choose_row(page, 0)
+    expect(page.locator("div:has(> span.quiet)")).to_contain_text(["bad", "good"])  # the chosen ones, by name
