@@ -4,6 +4,7 @@
 python scripts/train.py --preset article            # the article's run; a GPU is taken where there is one
 python scripts/train.py --preset smoke              # everything once, under a minute on two cores
 python scripts/train.py --resume runs/article-0     # go on after Ctrl-C, a crash or a power cut
+torchrun --nproc-per-node=8 scripts/train.py        # the same training on eight GPUs; --resume with any number
 """
 
 import argparse
@@ -16,6 +17,8 @@ import sys
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+
+import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -71,12 +74,35 @@ def main(arguments: list[str] | None = None) -> int:
         device = devices.resolve(options.device, chosen.precision)
         if not options.resume and bool(options.teacher) != bool(chosen.teacher_weight):
             raise config.ConfigError("--teacher (trained weights) and --teacher-weight (their share) go together")
-        if options.teacher and not options.resume:
-            teacher.save(folder, teacher.ask(options.teacher, faces, device))
+        taught = teacher.ask(options.teacher, faces, device) if options.teacher and not options.resume else None
+        if device.rank:
+            return help_along(chosen, faces, device, folder, options.resume is not None, taught)
+        if taught is not None:
+            teacher.save(folder, taught)
         return run(chosen, faces, device, folder, resume=options.resume is not None, tensorboard=options.tensorboard)
     except (config.ConfigError, dataset.DatasetError, devices.DeviceError, WeightsError, RunLogError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # before the run began, or again while it ended
+        return 130
+
+
+def help_along(
+    chosen: config.TrainConfig,
+    faces: dataset.FaceSet,
+    device: devices.Device,
+    folder: Path,
+    resume: bool,
+    taught: np.ndarray | None,
+) -> int:
+    """What every rank but the first does under torchrun: its share of the work. The first writes and speaks for all."""
+    try:
+        with devices.joined(device):
+            answers = teacher.load(folder) if resume else taught
+            train.fit(chosen, faces, device, folder, lambda kind, **values: None, resume, answers)
+    except (train.TrainingDivergedError, devices.RankLostError):
+        return 1
+    return 0
 
 
 def run(
@@ -94,13 +120,18 @@ def run(
                 values |= {"git": git_commit(), "versions": versions()}
             show(log.write(kind, **values))
 
+        def last_words() -> None:
+            emit("end", reason="stopped", message=how_to_go_on(folder, device))
+            print(f"The run stopped: {how_to_go_on(folder, device)}", flush=True)
+
         reason, message = "finished", ""
         try:
-            train.fit(chosen, faces, device, folder, emit, resume, teacher.load(folder))
+            with devices.joined(device, last_words):
+                train.fit(chosen, faces, device, folder, emit, resume, teacher.load(folder))
         except KeyboardInterrupt:
-            whole = (folder / checkpoint.STATE_NAME).is_file()
-            go_on = f"go on with: python scripts/train.py --resume {folder}"
-            reason, message = "stopped", go_on if whole else "not one whole epoch was done, so nothing is kept"
+            reason, message = "stopped", how_to_go_on(folder, device)
+        except devices.RankLostError as error:
+            reason, message = "failed", f"{error}; {how_to_go_on(folder, device)}"
         except train.TrainingDivergedError as error:
             reason, message = "diverged", str(error)
         weights, onnx = folder / checkpoint.WEIGHTS_NAME, folder / "resnet9.onnx"
@@ -112,7 +143,14 @@ def run(
     if onnx.is_file():
         print(f"Weights:  {onnx}")
     print(f"Look at it: FER_RUNS={folder.parent} streamlit run streamlit_app.py, page 'Training'")
-    return {"finished": 0, "stopped": 130, "diverged": 1}[reason]
+    return {"finished": 0, "stopped": 130, "failed": 1, "diverged": 1}[reason]
+
+
+def how_to_go_on(folder: Path, device: devices.Device) -> str:
+    if not (folder / checkpoint.STATE_NAME).is_file():
+        return "not one whole epoch was done, so nothing is kept"
+    start = "python" if device.ranks == 1 else f"torchrun --nproc-per-node={os.environ['LOCAL_WORLD_SIZE']}"
+    return f"go on with: {start} scripts/train.py --resume {folder}"
 
 
 def shipped_framing() -> dict[str, Framing]:

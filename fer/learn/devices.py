@@ -1,23 +1,91 @@
-"""The one place that knows which device computes, and what it gains from."""
+"""The one place that knows which device computes, what it gains from, and how many of them share a training.
+
+torchrun starts one process, a rank, for each device. The ranks hold the same network and the same random numbers;
+each takes its share of every batch, and what they found is added up. Alone, a process is rank 0 of 1.
+"""
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import torch
+import torch.distributed as dist
+from torch import Tensor, nn
 
 
 class DeviceError(Exception):
-    """A device that was asked for and is not there."""
+    """A device that was asked for and is not there, or ranks that cannot work together."""
+
+
+class RankLostError(Exception):
+    """Another rank of this training is gone: killed, out of memory, its machine down."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """A torch device and the precision that convolutions run in there."""
+    """A torch device, the precision that convolutions run in there, and this process's place among the ranks."""
 
     torch_device: torch.device
     bf16: bool
+    rank: int = 0
+    ranks: int = 1
+
+    def share(self, count: int) -> slice:
+        """This rank's part of `count` rows; all parts together are every row once, equal to within one."""
+        return slice(count * self.rank // self.ranks, count * (self.rank + 1) // self.ranks)
+
+    def total(self, value: Tensor) -> Tensor:
+        """The sum of what each rank has."""
+        return value if self.ranks == 1 else _Total.apply(value)
+
+    def gathered(self, rows: Tensor, count: int) -> Tensor:
+        """All `count` rows, on every rank, from the share that each has."""
+        if self.ranks == 1:
+            return rows
+        whole = rows.new_zeros(count, *rows.shape[1:])
+        whole[self.share(count)] = rows
+        return self.total(whole)
+
+    def spread(self, network: nn.Module) -> nn.Module:
+        """The network as the ranks train it together: the same weights, gradients averaged, batch norm over all faces.
+
+        Parameters stay those of `network`. PyTorch's SyncBatchNorm is for GPUs only; the CPU has ours.
+        """
+        if self.ranks == 1:
+            return network
+        on_gpu = self.torch_device.type == "cuda"
+        if on_gpu:
+            nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        for layer in network.modules():
+            if type(layer) is nn.BatchNorm2d:
+                layer.__class__ = SharedBatchNorm  # as FSDP2 does it: parameters, buffers and their names stay
+        spread = nn.parallel.DistributedDataParallel(network, [self.torch_device] if on_gpu else None)
+        # All ranks have the same running statistics. As an argument it warns in torch 2.14; 2.11 lacks its successor.
+        spread.broadcast_buffers = False
+        return spread
+
+    def check_same(self, **values: object) -> None:
+        """Raises DeviceError where the ranks differ in a value's text, as machines with other files would."""
+        if self.ranks == 1:
+            return
+        digests = [int.from_bytes(sha256(repr(value).encode()).digest()[:7]) for value in values.values()]
+        low = torch.tensor(digests, device=self.torch_device)
+        high = low.clone()
+        dist.all_reduce(low, dist.ReduceOp.MIN)
+        dist.all_reduce(high, dist.ReduceOp.MAX)
+        if differ := [name for name, same in zip(values, (low == high).tolist(), strict=True) if not same]:
+            raise DeviceError(
+                f"the ranks differ in {', '.join(differ)}: every machine needs the same command, the same prepared set "
+                "and, for --resume, the same run folder"
+            )
 
     def autocast(self) -> AbstractContextManager:
         """bf16 inside where chosen; batch norm statistics and the loss stay in fp32 as autocast has it."""
@@ -39,6 +107,7 @@ class Device:
         is_gpu = self.torch_device.type == "cuda"
         return {
             "device": torch.cuda.get_device_name(self.torch_device) if is_gpu else cpu_name(),
+            "ranks": self.ranks,
             "threads": torch.get_num_threads(),
             "bf16": self.bf16,
             "torch": torch.__version__,
@@ -46,16 +115,20 @@ class Device:
 
 
 def resolve(name: str = "auto", precision: str = "auto") -> Device:
-    """Picks the device: auto takes a GPU where there is one.
+    """Picks the device: auto takes a GPU where there is one; under torchrun each rank takes its own.
 
     bf16 'auto' is on where the hardware multiplies bf16 natively: Ampere or newer, or a CPU with
     AVX512-BF16 or AMX: half-width ResNet9 trained twice as fast there (665 against 329 images/s with
     channels_last, torch 2.14.1, two cores of an EPYC, batch 128).
 
-    Raises DeviceError where the named device is not there.
+    Raises DeviceError where the named device is not there, or too few GPUs for the ranks.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    launched = "TORCHELASTIC_RUN_ID" in os.environ  # other launchers set WORLD_SIZE too, and mean something else by it
+    rank, ranks = (int(os.environ[key]) for key in ("RANK", "WORLD_SIZE")) if launched else (0, 1)
+    if ranks > 1 and name.startswith("cuda"):
+        name = _own_gpu(name)
     try:
         torch_device = torch.device(name)
         torch.empty(1, device=torch_device)
@@ -64,9 +137,23 @@ def resolve(name: str = "auto", precision: str = "auto") -> Device:
         raise DeviceError(f"device {name!r} is not available here; torch finds {found}") from error
     bf16 = _gains_from_bf16(torch_device) if precision == "auto" else precision == "bf16"
     if torch_device.type == "cuda":
+        torch.cuda.set_device(torch_device)
         torch.backends.cudnn.benchmark = True
         torch.backends.cuda.matmul.allow_tf32 = True
-    return Device(torch_device, bf16)
+    return Device(torch_device, bf16, rank, ranks)
+
+
+def _own_gpu(name: str) -> str:
+    """The GPU of this rank: its number among the ranks of its machine."""
+    if name != "cuda":
+        raise DeviceError(f"device {name!r} under torchrun: each rank takes its own GPU, so say --device cuda")
+    here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
+    if here > gpus:
+        raise DeviceError(
+            f"{here} ranks on this machine and {gpus} GPUs: start torchrun with --nproc-per-node={gpus}, "
+            "or train on the CPU with --device cpu"
+        )
+    return f"cuda:{os.environ['LOCAL_RANK']}"
 
 
 def _gains_from_bf16(torch_device: torch.device) -> bool:
@@ -87,3 +174,109 @@ def cpu_info(key: str) -> str:
     except OSError:
         return ""
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key)), "")
+
+
+CONNECTION_BROKE_WAIT_S = 2.0
+DEAF_AFTER_S = 10.0  # torchrun kills 30 s after it asked
+
+
+@contextmanager
+def joined(device: Device, last_words: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Holds the ranks of a torchrun together for a training; alone, nothing happens. For the main thread.
+
+    Rank 0 speaks for all: SIGINT and SIGTERM reach it as KeyboardInterrupt and end the others at once. torchrun
+    sends SIGTERM also where another rank died; then, or where the connection breaks, RankLostError is raised.
+    last_words: called in a thread, before the process ends for good, if rank 0 is deaf for 10 s after a signal: a
+    GPU's collective whose peer is gone never ends, and Python hears no signal while it waits for one.
+    """
+    if device.ranks == 1:
+        yield
+        return
+    if device.rank:
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, signal.SIG_DFL)
+    on_gpu = device.torch_device.type == "cuda"
+    dist.init_process_group("nccl" if on_gpu else "gloo", device_id=device.torch_device if on_gpu else None)
+    pids = device.gathered(torch.tensor([os.getpid()], device=device.torch_device), device.ranks).tolist()
+    neighbours = dict(enumerate(pids[: int(os.environ["LOCAL_WORLD_SIZE"])])) if device.rank == 0 else {}
+    try:
+        with _heard_while_deaf(last_words):
+            try:
+                yield
+            except (dist.DistError, RuntimeError) as error:
+                if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+                    raise
+                # Where the lost rank was on this machine, torchrun's signal ends this sleep.
+                time.sleep(CONNECTION_BROKE_WAIT_S)
+                raise RankLostError(f"the connection to another rank broke ({str(error).splitlines()[0]})") from error
+    except KeyboardInterrupt:
+        if gone := [f"rank {rank} (process {pid})" for rank, pid in neighbours.items() if _is_reaped(pid)]:
+            raise RankLostError(f"{', '.join(gone)} was lost: killed, or out of memory") from None
+        raise
+    dist.destroy_process_group()  # a broken group's farewell would wait for the lost
+
+
+def _is_reaped(pid: int) -> bool:
+    """Whether torchrun has seen the process's end. Where torchrun itself is told to stop it waits for rank 0 first
+    (SubprocessContext._close), so the others are zombies at least until this process has ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@contextmanager
+def _heard_while_deaf(last_words: Callable[[], None]) -> Iterator[None]:
+    """Runs last_words and ends the process where a signal has not led out of this block within DEAF_AFTER_S."""
+    reader, writer = socket.socketpair()  # the system's handler writes here even while Python waits
+    writer.setblocking(False)
+    left = threading.Event()
+
+    def listen() -> None:
+        if reader.recv(1) and not left.wait(DEAF_AFTER_S):
+            last_words()
+            os._exit(1)
+
+    before = signal.set_wakeup_fd(writer.fileno())
+    threading.Thread(target=listen, name="last words", daemon=True).start()
+    try:
+        yield
+    finally:
+        left.set()
+        signal.set_wakeup_fd(before)
+        writer.close()
+
+
+class SharedBatchNorm(nn.BatchNorm2d):
+    """Batch norm by the mean and variance over the faces of all ranks, as nn.SyncBatchNorm has it on GPUs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        values, per_channel = x.to(self.weight.dtype), (0, 2, 3)
+        count = values.new_full((1,), x.numel() / self.num_features)
+        sums = _Total.apply(torch.cat([values.sum(per_channel), count]))
+        mean, count = sums[:-1] / sums[-1], sums[-1].detach()
+        values = values - mean[:, None, None]
+        variance = _Total.apply(values.square().sum(per_channel)) / count
+        running = self.get_buffer("running_mean"), self.get_buffer("running_var")
+        with torch.no_grad():
+            self.get_buffer("num_batches_tracked").add_(1)
+            torch._foreach_lerp_(running, (mean, variance * count / (count - 1)), self.momentum or 0.0)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return torch.addcmul(self.bias[:, None, None], values, scale[:, None, None]).to(x.dtype)
+
+
+class _Total(torch.autograd.Function):
+    """The sum over ranks, and of its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        total = value.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _Total.apply(gradient)

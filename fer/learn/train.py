@@ -40,7 +40,7 @@ def fit(
     emit: Emit,
     resume: bool = False,
     teacher: np.ndarray | None = None,
-) -> ModelCard:
+) -> ModelCard | None:
     """Trains on Training, validates on PublicTest after each epoch, keeps the best epoch's weights.
 
     faces: must hold both splits; PrivateTest is never looked at.
@@ -49,7 +49,12 @@ def fit(
     teacher: float32 (N, 7), what fer.learn.teacher's networks say of the Training faces; for config.teacher_weight.
     Gives the card of the best weights. Raises TrainingDivergedError; KeyboardInterrupt passes through, and
     the state on disk is then that of the last whole epoch.
+
+    Under torchrun every rank calls this inside devices.joined: config.batch_size faces a step in all, rank 0 alone
+    writes, and the others get None. Raises DeviceError where the ranks were not given the same.
     """
+    if config.batch_size < device.ranks:
+        raise ConfigError(f"batch_size: expected at least one face a rank, got {config.batch_size} for {device.ranks}")
     train, valid = faces.split("Training"), faces.split("PublicTest")
     on_device = device.torch_device
 
@@ -86,6 +91,8 @@ def fit(
     if resume:
         progress = checkpoint.load_state(folder / checkpoint.STATE_NAME, modules, optimizer, scheduler)
         start_epoch, best_accuracy = progress.next_epoch, progress.best_accuracy
+    device.check_same(config=config, data=faces.fingerprint(), epoch=start_epoch)
+    spread = device.spread(network)  # what is called to train; alone, the network itself
     emit(
         "start",
         config=config.to_dict(),
@@ -102,7 +109,7 @@ def fit(
         started = last_event = time.perf_counter()
         # Each epoch seeds its own random numbers: a resumed run draws the same ones.
         epoch_seed = config.seed * 100_003 + epoch
-        torch.manual_seed(epoch_seed)
+        torch.manual_seed(epoch_seed * device.ranks + device.rank)  # dropout: other masks on other ranks
         generator = device.generator(epoch_seed)
         order = torch.randperm(len(train), device=on_device, generator=generator)
         loss_sum = torch.zeros((), device=on_device)
@@ -110,10 +117,13 @@ def fit(
 
         network.train()
         for step, index in enumerate(order.split(config.batch_size)):
-            x = augment(index, generator)  # (B, 1, 48, 48)
+            # Each rank augments the whole batch, to draw what one process draws, and trains on its share of it.
+            mine = device.share(len(index))
+            x = augment(index, generator)[mine]  # (B, 1, 48, 48)
             with device.autocast():
-                logits = network(x)  # (B, 7)
-            loss = F.cross_entropy(logits.float(), targets[index])
+                logits = spread(x)  # (B, 7)
+            # Shares may differ by a face: sums, whose mean over the ranks is the loss of the batch.
+            loss = F.cross_entropy(logits.float(), targets[index[mine]], reduction="sum") / (len(index) / device.ranks)
 
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -134,11 +144,12 @@ def fit(
         train_s = time.perf_counter() - started
 
         kept.eval()
-        logits = predict(kept, valid_images, device)  # (N, 7)
+        mine = device.share(len(valid))
+        logits = device.gathered(predict(kept, valid_images[mine], device), len(valid))  # (N, 7)
         probabilities = logits.softmax(1)
         matrix = torch.bincount(valid_labels * len(CLASSES) + logits.argmax(1), minlength=len(CLASSES) ** 2)
         report = torch.cat([
-            (loss_sum / len(train))[None],
+            (device.total(loss_sum) / device.ranks / len(train))[None],
             F.cross_entropy(logits, valid_labels)[None],
             (norm_sum / steps)[None],
             update_ratio(before, network)[None],
@@ -175,6 +186,8 @@ def fit(
                 f"after epoch {epoch + 1} the loss is not finite (training {train_loss}, validation {valid_loss}); "
                 "lower --lr-peak or set --clip-value 0.1"
             )
+        if device.rank:
+            continue
         if accuracy > best_accuracy:
             best_accuracy = accuracy
             card = make_card(config, network, epoch, best_accuracy)
@@ -183,7 +196,7 @@ def fit(
         progress = checkpoint.Progress(config, epoch + 1, best_accuracy)
         checkpoint.save_state(folder / checkpoint.STATE_NAME, progress, modules, optimizer, scheduler)
 
-    return checkpoint.load_weights(folder / checkpoint.WEIGHTS_NAME)[1]
+    return None if device.rank else checkpoint.load_weights(folder / checkpoint.WEIGHTS_NAME)[1]
 
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
@@ -220,13 +233,14 @@ def soft_targets(faces: FaceSet, config: TrainConfig, teacher: np.ndarray | None
     The votes for contempt, unknown and not-a-face have no class here and are left out.
     Raises ConfigError where votes or a teacher are asked for and there are none.
     """
-    targets = np.full((len(faces), len(CLASSES)), config.label_smoothing / len(CLASSES), dtype=np.float32)
+    shape = len(faces), len(CLASSES)
+    targets: np.ndarray = np.full(shape, config.label_smoothing / len(CLASSES), dtype=np.float32)
     targets[np.arange(len(faces)), faces.labels] += 1 - config.label_smoothing
     if config.votes_weight:
         if faces.votes is None:
             raise ConfigError("--votes-weight needs FER+ votes: prepare the set with --votes fer2013new.csv")
         in_class = metrics.VOTE_CLASS >= 0
-        votes = np.zeros((len(faces), len(CLASSES)), dtype=np.float32)
+        votes = np.zeros(shape, dtype=np.float32)
         votes[:, metrics.VOTE_CLASS[in_class]] = faces.votes[:, in_class]
         total = votes.sum(1, keepdims=True)
         shares = np.divide(votes, total, out=targets.copy(), where=total > 0)
