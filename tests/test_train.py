@@ -82,6 +82,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path, optimize
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
+def test_a_batch_smaller_than_the_ranks_is_refused(tmp_path):
+    device = devices.Device(torch.device("cpu"), bf16=False, rank=0, ranks=64)
+    with pytest.raises(ConfigError, match="at least one face a rank, got 32 for 64"):
+        train.fit(TOY, toy_faces(), device, tmp_path, Recorder())
+
+
 def test_a_seed_repeats_a_run_and_another_differs(tmp_path):
     one = TrainConfig(**{**TOY.to_dict(), "epochs": 1})
     other = TrainConfig(**{**TOY.to_dict(), "epochs": 1, "seed": 1})
