@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fer.see.timeline import Recording
 
 SEATS_VARIABLE = "FER_MAX_LIVE_SESSIONS"
+MOST_SEATS = 8
 LOOK_PX = 480
 _GAVE_UP_S = 5.0
 _VIEWER_KEY = "live_viewer"
@@ -64,13 +65,18 @@ class Seats:
 
 
 def seat_limit(environment: Mapping[str, str] = os.environ, cores: int | None = None) -> int:
-    """FER_MAX_LIVE_SESSIONS, or two for each core: a cautious guess until the capacity table is measured.
+    """FER_MAX_LIVE_SESSIONS, or one for each core and MOST_SEATS at most.
+
+    From the capacity table in benchmarks/live.md: two cores that also ran the viewers' browsers gave two viewers
+    14 of 15 frames a second a quarter of a second late; with a third, both broke. A server whose viewers sit
+    elsewhere carries more, for each costs it about a quarter of a core; but each also holds the interpreter's
+    lock for a tenth of the time, whatever the number of cores.
 
     Raises ValueError where the variable is not a whole number above zero.
     """
     text = environment.get(SEATS_VARIABLE, "").strip()
     if not text:
-        return 2 * (cores or os.cpu_count() or 1)
+        return min(cores or os.cpu_count() or 1, MOST_SEATS)
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{SEATS_VARIABLE} must be a whole number above zero, got {text!r}")
     return int(text)

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 from camera_clip import SIZE, acts, still, write_y4m
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.browser.conftest import CHROMIUM_FLAGS, ROOT, WAIT_MS, chromium_path, free_port, wait_for_health
@@ -30,6 +30,27 @@ GRAB = """video => {
   canvas.width = video.videoWidth; canvas.height = video.videoHeight
   canvas.getContext("2d").drawImage(video, 0, 0)
   return canvas.toDataURL("image/png")
+}"""
+
+# Troubles that a fake camera cannot have, put into the page before its own scripts run.
+KEEP_CAMERA = """(() => {
+  const media = navigator.mediaDevices, open = media?.getUserMedia?.bind(media)
+  if (open) media.getUserMedia = async (wanted) => (window.camera = await open(wanted))
+})()"""
+UNPLUG = """() => {
+  for (const track of window.camera.getTracks()) { track.stop(); track.dispatchEvent(new Event("ended")) }
+}"""
+NO_ANSWER = """(() => {
+  const query = navigator.permissions.query.bind(navigator.permissions)
+  navigator.permissions.query = async (asked) => (asked.name === "camera" ? { state: "prompt" } : query(asked))
+  navigator.mediaDevices.getUserMedia = () => new Promise(() => {})
+})()"""
+BUSY = """navigator.mediaDevices.getUserMedia = async () => {
+  throw new DOMException("Could not start video source", "NotReadableError")
+}"""
+# Only by way of a TURN server, of which there is none: as behind a firewall that lets no video through.
+NO_WAY = """window.RTCPeerConnection = class extends window.RTCPeerConnection {
+  constructor(asked) { super({ ...asked, iceTransportPolicy: "relay" }) }
 }"""
 
 
@@ -48,23 +69,30 @@ def open_live(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
     opened = []
     expect.set_options(timeout=WAIT_MS)
 
-    def open_page(film: Path | None = None, flags: tuple[str, ...] = (), url: str = server) -> Page:
+    def open_page(film: Path | None = None, flags: tuple[str, ...] = (), url: str = server, script: str = "") -> Page:
         arguments = [f for f in CHROMIUM_FLAGS if "media-stream" not in f or film is not None]
         if film is not None:
             arguments.append(f"--use-file-for-fake-video-capture={film}")
         chromium = browser.browser_type.launch(executable_path=chromium_path(), args=[*arguments, *flags])
         opened.append(chromium)
-        page = chromium.new_page(base_url=url, viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(WAIT_MS)
-        page.goto("/")  # a server's very first visitor must come in by the front door, and wait there
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        page.get_by_test_id("stSidebarNav").get_by_role("link", name="Live camera").click()
-        expect(page.get_by_role("heading", name="Live camera")).to_be_visible()
-        return page
+        context = chromium.new_context(base_url=url, viewport={"width": 1280, "height": 900})
+        context.add_init_script(script)
+        return visit(context)
 
     yield open_page
     for chromium in opened:
         chromium.close()
+
+
+def visit(context: BrowserContext) -> Page:
+    """A new tab with the live camera's page."""
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto("/")  # a server's very first visitor must come in by the front door, and wait there
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Live camera").click()
+    expect(page.get_by_role("heading", name="Live camera")).to_be_visible()
+    return page
 
 
 def component(page: Page) -> FrameLocator:
@@ -192,6 +220,50 @@ def test_missing_camera_says_what_to_do(open_live: Callable[..., Page]) -> None:
     page = open_live(flags=("--use-fake-ui-for-media-stream",))
     component(page).get_by_role("button", name=START).click()
     expect(page.get_by_role("alert")).to_contain_text("No camera was found")
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (NO_ANSWER, "The browser asks whether this page may use the camera"),
+        (BUSY, "Another program or another tab may hold it"),
+        (NO_WAY, "TURN server in FER_TURN_URL"),
+    ],
+    ids=["permission pending", "camera held elsewhere", "ICE fails"],
+)
+def test_start_that_does_not_come_about_says_what_to_do(
+    open_live: Callable[..., Page], films: dict[str, Path], script: str, words: str
+) -> None:
+    page = open_live(films["still"], script=script)
+    component(page).get_by_role("button", name=START).click()
+    expect(page.get_by_test_id("stAlert")).to_contain_text(words)
+
+
+def test_camera_unplugged_midway_says_so_and_frees_its_seat(
+    open_live: Callable[..., Page], films: dict[str, Path], small_server: str
+) -> None:
+    page = open_live(films["still"], url=small_server, script=KEEP_CAMERA)
+    start(page)
+    expect(page.locator(".live-verdict")).to_contain_text("happy")
+    next(frame for frame in page.frames if "streamlit_webrtc" in frame.url).evaluate(UNPLUG)
+    expect(page.get_by_role("alert")).to_contain_text("The camera was unplugged")
+    # Plugged in again: the very words of the message must help.
+    stop(page)
+    start(page)
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_two_tabs_at_once_do_not_disturb_each_other(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+    first = open_live(films["still"])
+    start(first)
+    second = visit(first.context)
+    start(second)
+    expect(second.locator(".live-verdict")).to_contain_text("happy")
+    stop(second)
+    first.bring_to_front()
+    before_s = played_s(first)
+    wait_until(lambda: played_s(first) > before_s + 0.5)
+    expect(first.locator(".live-verdict")).to_contain_text("happy")
 
 
 @pytest.fixture(scope="module")
