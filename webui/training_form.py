@@ -11,6 +11,7 @@ from fer.learn.config import PRESETS, ConfigError, TrainConfig
 from webui import training_launch as launch
 
 COMMAND = "training_command"
+A_ROW = 3
 _TYPES = {"int": int, "float": float, "bool": bool, "str": str}
 
 
@@ -58,10 +59,11 @@ def free_name(launcher: launch.Launcher, preset: str) -> str:
 
 def _widgets(preset: TrainConfig) -> dict[str, Any]:
     values: dict[str, Any] = {"preset": preset.preset}
-    columns = st.columns(3)
-    for index, f in enumerate(f for f in fields(TrainConfig) if f.name != "preset"):
-        with columns[index % len(columns)]:
-            values[f.name] = _widget(f, getattr(preset, f.name), f"training_{preset.preset}_{f.name}")
+    shown = [f for f in fields(TrainConfig) if f.name != "preset"]
+    for start in range(0, len(shown), A_ROW):  # columns of their own for each row keep the order on a phone
+        for f, column in zip(shown[start : start + A_ROW], st.columns(A_ROW), strict=False):
+            with column:
+                values[f.name] = _widget(f, getattr(preset, f.name), f"training_{preset.preset}_{f.name}")
     return values
 
 

@@ -134,9 +134,9 @@ def progress_words(run: Run) -> str:
 
 def show_legend(runs: Sequence[Run], actions: Callable[[Run], None]) -> None:
     """A line for each chosen run: its colour, state, best accuracy and time, and what can be done with it."""
-    with st.container(gap="xsmall"):
+    with st.container(gap="small"):
         for run, color in zip(runs, colors(runs), strict=True):
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 st.html(_legend_line(run, color), width="content")
                 actions(run)
 

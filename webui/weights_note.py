@@ -14,11 +14,20 @@ def show_weights_note() -> None:
     weights = resources.session_weights()
     if weights is None:
         return
-    with place, st.container(key="weights-note", border=True, horizontal=True, vertical_alignment="center"):
+    with (
+        place,
+        st.container(
+            key="weights-note",
+            border=True,
+            horizontal=True,
+            horizontal_alignment="distribute",
+            vertical_alignment="center",
+        ),
+    ):
+        run = plain(Path(weights).parent.name)
         st.markdown(
-            f":material/swap_horiz: Photos and the camera are read with the weights of run "
-            f"**{plain(Path(weights).parent.name)}**, not with the shipped ones. This holds for this session only.",
-            width="stretch",
+            f":material/swap_horiz: Photos and the camera use the weights of run **{run}**, in this session only.",
+            width="content",
         )
         st.button(
             "Back to the shipped weights",

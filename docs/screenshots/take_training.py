@@ -22,7 +22,7 @@ from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app
 from tests.cartoons import cartoon_faces
 
 RUNS = {"steady": ["--lr-peak=0.02"], "bold": ["--lr-peak=0.2", "--clip-value=0"]}
-VIEWS = ("Curves", "Confusion", "Faces", "Settings")
+VIEWS = ("Curves", "Health", "Confusion", "Faces", "Settings", "Start")
 
 
 def train(folder: Path) -> None:
@@ -41,7 +41,10 @@ def show(page: Page, view: str) -> None:
     # The table is a canvas: the box before the second run.
     page.get_by_test_id("stDataFrame").click(position={"x": 18, "y": 87})
     page.get_by_text("steady").first.wait_for(state="attached")
-    if view != "Curves":
+    if view == "Start":
+        page.get_by_text("Start a training").click()
+        page.get_by_text("Every choice of the run").click()
+    elif view != "Curves":
         page.get_by_role("radio", name=view).click()
     page.mouse.move(2, 2)
     settle(page, "h1")
@@ -56,7 +59,8 @@ def main() -> None:
         if not (folder / "runs" / list(RUNS)[-1] / "resnet9.onnx").is_file():
             folder.mkdir(parents=True, exist_ok=True)
             train(folder)
-        with running_app(Path(home), FER_DATA=str(folder), FER_RUNS=str(folder / "runs")) as url:
+        environment = {"FER_DATA": str(folder), "FER_RUNS": str(folder / "runs"), "FER_ALLOW_TRAINING": "1"}
+        with running_app(Path(home), **environment) as url:
             browser = play.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_FLAGS)
             for size_name, (width, height) in {"wide": WIDE, "phone": PHONE}.items():
                 for scheme in ("light", "dark"):
@@ -65,7 +69,7 @@ def main() -> None:
                         color_scheme=scheme, base_url=url,
                     )  # fmt: skip
                     page = context.new_page()
-                    for view in VIEWS if scheme == "light" else VIEWS[:1]:
+                    for view in VIEWS if (size_name, scheme) == ("wide", "light") else VIEWS[:1]:
                         show(page, view)
                         part = "" if view == "Curves" else f"_{view.lower()}"
                         save(page.screenshot(), HERE / f"training{part}_{size_name}_{scheme}.png")

@@ -6,7 +6,7 @@ const DRAG_PX = 6
 
 const percent = (value, digits) => `${+(100 * value).toFixed(digits)} %`
 const number = (value, digits) =>
-  value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(Math.min(2, digits - 1)) : `${+value.toPrecision(digits)}`
+  value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(Math.min(2, digits - 1)).replace(/\.?0+e/, "e") : `${+value.toPrecision(digits)}`
 const words = { percent: (value) => percent(value, 2), number: (value) => number(value, 5) }
 const ticks = { percent: (value) => percent(value, 1), number: (value) => number(value, 3) }
 
@@ -126,7 +126,7 @@ const draw = (figure, root) => {
   figure.scales = at
   figure.picture.setAttribute("viewBox", `0 0 ${figure.place.clientWidth} ${heightOf(figure)}`)
   figure.picture.setAttribute("height", heightOf(figure))
-  figure.clip.replaceChildren(svg("rect", { x: MARGIN.left, y: 0, width: at.right - MARGIN.left, height: at.bottom + 4 }))
+  figure.clip.replaceChildren(svg("rect", { x: MARGIN.left - 4, y: 0, width: at.right - MARGIN.left + 8, height: at.bottom + 4 }))
   figure.axes.replaceChildren(...drawAxes(figure, root, at))
   figure.content.replaceChildren(...drawLines(figure, at), ...drawMarks(figure, at))
   figure.picture.setAttribute("aria-label", figure.spec.spoken ?? spoken(figure.spec, at.lines))
