@@ -37,6 +37,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--map", choices=("tsne", "pca"), default="tsne", help="t-SNE takes minutes, PCA a second")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
     parser.add_argument("--out", type=Path, default=audit.AUDIT_PATH)
+    parser.add_argument("--report", type=Path, default=ROOT / "benchmarks" / "audit.md", help="findings in words")
     config.add_arguments(parser)
     options = parser.parse_args(arguments)
     if options.folds < 0 or options.folds == 1:
@@ -57,7 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"audit: {error}", file=sys.stderr)
         return 2
     table.to_parquet(options.out)
-    report(table)
+    text = report(table)
+    options.report.write_text(text)
+    print(text)
     print(f"Table: {options.out}, {options.out.stat().st_size / 1e6:.2f} MB")
     return 0
 
@@ -114,7 +117,7 @@ def make(faces: FaceSet, chosen: config.TrainConfig, options: argparse.Namespace
 
 def leaning(card: ModelCard) -> str:
     """A caution where the weights learned from FER+ votes: agreeing with FER+ then proves less."""
-    learned = bool(card.config.get("votes_weight"))
+    learned = card.config.get("votes_weight") or card.config.get("teacher_weight")
     return ", and in part from FER+ votes of Training: their agreement with FER+ proves little" if learned else ""
 
 
@@ -169,17 +172,43 @@ def as_rows(group: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.where(group == duplicates.NONE, duplicates.NONE, rows[group]).astype(np.int32)
 
 
-def report(table: audit.Audit) -> None:
-    doubted, confirmed, silent = table.precision_at(100)
-    for words, count in (
-        ("faces with an exact duplicate", int((table.exact != audit.NONE).sum())),
-        ("faces with an exact or near duplicate", int((table.near != audit.NONE).sum())),
-        ("of these with one in another split (leaks)", int(table.leaks.sum())),
-        ("pictures that most FER+ taggers call no face", int((table.face_votes > 5).sum())),
-        ("labels that confident learning takes for wrong", int(table.issue.sum())),
-    ):
-        print(f"{count:6,}  {words}")
-    print(f"Of the 100 most suspect, FER+ contradicts {doubted}, confirms {confirmed}, has no majority for {silent}.")
+def report(table: audit.Audit) -> str:
+    """benchmarks/audit.md: what was found, and how often FER+ agrees that a label is wrong."""
+    findings = (
+        ("faces with an exact duplicate", (table.exact != audit.NONE).sum()),
+        ("faces with an exact or near duplicate", (table.near != audit.NONE).sum()),
+        ("of these with one in another split (leaks)", table.leaks.sum()),
+        ("pictures that most FER+ taggers call no face", (table.face_votes > 5).sum()),
+        ("labels that confident learning takes for wrong", table.issue.sum()),
+    )
+    checks = [
+        (split, words, *counts)
+        for split in dataset.SPLITS
+        for words, counts in (
+            ("the 100 most suspect", table.precision_at(100, split)),
+            ("the 1,000 most suspect", table.precision_at(1000, split)),
+            ("all faces", table.any_face(split)),
+        )
+    ]
+    lines = [
+        "# Audit of FER2013",
+        "",
+        "Made by `python scripts/audit.py`, whose table the dataset page shows. How each part was found:",
+        "",
+        *(f"* {name}: {words}" for name, words in table.about.items()),
+        "",
+        "| found | faces |",
+        "| --- | ---: |",
+        *(f"| {words} | {count:,} |" for words, count in findings),
+        "",
+        "Are the likely wrong labels wrong? What FER+'s taggers say of them, and of all faces for comparison:",
+        "",
+        "| split | faces | FER+ contradicts the label | confirms it | has no majority | precision where it has |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+        *(f"| {s} | {w} | {no:,} | {yes:,} | {silent:,} | {no / max(no + yes, 1):.0%} |"
+          for s, w, no, yes, silent in checks),
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
 
 
 def show(kind: str, **values: object) -> None:

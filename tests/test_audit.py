@@ -172,6 +172,12 @@ def test_precision_counts_what_taggers_say(table):
     assert found.suspects()[:3].tolist() == [0, 2, 4]
     assert found.precision_at(5) == (3, 1, 1)
     assert found.precision_at(100) == (3, 6, 1)
+    splits = np.repeat(np.uint8([0, 1]), [4, 16])  # suspects 0 and 2 lie in Training
+    found = dataclasses.replace(found, splits=splits)
+    assert found.suspects("Training").tolist() == [0, 2]
+    assert found.precision_at(100, "Training") == (2, 0, 0)
+    assert found.precision_at(1, "PublicTest") == (1, 0, 0)
+    assert found.any_face("Training") == (2, 2, 0)
 
 
 def test_a_table_survives_the_disk(table, tmp_path):

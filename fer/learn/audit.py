@@ -88,18 +88,25 @@ class Audit:
         found[grouped] = (first < last)[self.near[grouped]]
         return found
 
-    def suspects(self) -> np.ndarray:
-        """Positions of the labels that confident learning takes for wrong, most suspect first."""
-        where = np.flatnonzero(self.issue)
+    def suspects(self, split: str | None = None) -> np.ndarray:
+        """Positions of the labels that confident learning takes for wrong, most suspect first; of one split or all."""
+        doubted = self.issue if split is None else self.issue & (self.splits == SPLITS.index(split))
+        where = np.flatnonzero(doubted)
         return where[np.argsort(self.quality[where], kind="stable")]
 
-    def precision_at(self, k: int) -> tuple[int, int, int]:
+    def precision_at(self, k: int, split: str | None = None) -> tuple[int, int, int]:
         """Of the first k suspects: how many FER+ contradicts, confirms as labelled, and gives no majority for."""
-        first = self.suspects()[:k]
-        named = self.majority[first]
+        return self._against_votes(self.suspects(split)[:k])
+
+    def any_face(self, split: str) -> tuple[int, int, int]:
+        """The same three counts for all faces of a split: what a list in random order would find."""
+        return self._against_votes(np.flatnonzero(self.splits == SPLITS.index(split)))
+
+    def _against_votes(self, chosen: np.ndarray) -> tuple[int, int, int]:
+        named = self.majority[chosen]
         silent = int((named == NONE).sum())
-        confirmed = int((named == self.labels[first]).sum())
-        return len(first) - silent - confirmed, confirmed, silent
+        confirmed = int((named == self.labels[chosen]).sum())
+        return len(chosen) - silent - confirmed, confirmed, silent
 
     def to_parquet(self, path: Path = AUDIT_PATH) -> None:
         """Writes the table under a temporary name and renames it; a kill leaves the old file or the new one."""
