@@ -22,6 +22,7 @@ from webui.matrix import matrix, pressed_cell
 from webui.states import LIMITS, empty_state, no_dataset, page_head
 from webui.tiles import figures
 
+SHARE = (0.0, 100.0)  # ends of an axis in %
 PARTS = ("Mistakes", "Classes", "Confidence", "Compare", "Model card")
 
 
@@ -93,14 +94,8 @@ def show_faces(judged: Judged, picked: np.ndarray, title: str, key: str) -> None
 
 @st.fragment
 def classes(judged: Judged) -> None:
-    st.dataframe(
-        evaluation_words.class_table(judged),
-        hide_index=True,
-        column_config={
-            name: st.column_config.ProgressColumn(f"{name} (%)", min_value=0, max_value=100, format="%.1f")
-            for name in ("precision", "recall", "F1", "average precision")
-        },
-    )
+    st.markdown("**Figures of each class (%), and its number of faces**")
+    st.html(evaluation_words.class_figures(judged))
     left, right = st.columns([1, 1], gap="large")
     with left:
         if (part := pressed_part("class-bars")) is not None:  # a second press closes it again
@@ -112,7 +107,7 @@ def classes(judged: Judged) -> None:
     with right:
         if selected is None:
             curve = evaluation_charts.precision_recall(judged.truth, judged.probabilities)
-            curves([curve], "recall (%)", "precision-recall")
+            curves([curve], "recall (%)", "precision-recall", SHARE)
         else:
             index, is_right = selected[0], selected[1] == evaluation_charts.RIGHT
             picked = judged.of((judged.truth == index) & (judged.right == is_right))
@@ -124,8 +119,11 @@ def confidence(judged: Judged, unsure_below: float) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
         result = metrics.reliability(judged.truth, judged.probabilities)
-        curves([evaluation_charts.reliability(result)], "confidence (%)", "reliability")
-        st.caption("Points on the dotted line mean that a confidence of 80 % is right in 80 % of cases.")
+        curves([evaluation_charts.reliability(result)], "confidence (%)", "reliability", SHARE)
+        st.caption(
+            "Points on the dotted line mean that a confidence of 80 % is right in 80 % of cases. Larger points "
+            "stand for more faces."
+        )
     with right:
         coverage(judged, unsure_below)
 
@@ -137,14 +135,14 @@ def coverage(judged: Judged, unsure_below: float) -> None:
     right_share = judged.right[answered].mean() if answered.any() else 0.0
     st.markdown(f"Answers **{answered.mean():.1%}** of the faces; **{right_share:.1%}** of those answers are right.")
     curve = metrics.coverage(judged.truth, judged.probabilities)
-    curves([evaluation_charts.coverage(curve, threshold / 100)], "faces answered (%)", "coverage")
+    curves([evaluation_charts.coverage(curve, threshold / 100)], "faces answered (%)", "coverage", SHARE)
 
 
 def compare(known: dict[str, Path], split: str, labels: str) -> None:
     sides = []
     for column, name, start in zip(st.columns(2), ("First", "Second"), (0, 1), strict=True):
         with column:
-            table = choose_table(name, f"compare-{name}", known)
+            table = choose_table(name, f"compare-{name}", known, start)
             view = st.segmented_control(
                 "View",
                 VIEWS,

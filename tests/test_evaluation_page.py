@@ -1,5 +1,6 @@
 """The evaluation page without a browser: what it judges, what it says, and the page itself in AppTest."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -10,11 +11,15 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from evaluated import FEAR, FEAR_TO_SAD, SAD, drawn_set, imagined_table
+import tiny
+from evaluated import ANGRY, FEAR, FEAR_TO_SAD, SAD, drawn_set, imagined_table
+from scipy.stats import binomtest
+from tiny import write_tiny
 
 from fer.card import Framing, ModelCard
 from fer.emotions import CLASSES
 from fer.learn import metrics
+from fer.learn.dataset import CACHE_NAME, open_cache
 from fer.learn.evaluation import EvaluationTable
 from webui import card_text, evaluation_charts, evaluation_data, evaluation_words
 from webui.evaluation_data import Judged
@@ -223,8 +228,52 @@ def test_comparing_one_view_with_two_gives_the_exact_p_value(page):
     assert "Only the first is right (0)" in page.selectbox(key="only").options
 
 
+@pytest.fixture
+def with_tiny(page, tmp_path, monkeypatch) -> AppTest:
+    """The page with two runs: one left only its weights file, the other mistakes angry faces in its table."""
+    faces = drawn_set(tmp_path / "set")
+    imagined_table(faces, mistaken=ANGRY).to_parquet(tmp_path / "runs" / "angry" / "evaluation.parquet")
+    (tmp_path / "runs" / "tiny").mkdir(parents=True)
+    write_tiny(tmp_path / "runs" / "tiny" / "resnet9.onnx")
+    monkeypatch.setenv("FER_RUNS", str(tmp_path / "runs"))
+    page.run()
+    return open_part(page, "Compare")
+
+
+def test_a_weights_file_is_compared_by_reading_the_set(with_tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_DATA", str(tmp_path / "set"))
+    assert with_tiny.selectbox(key="compare-Second").value == "Run tiny"  # not the shipped table with itself
+    with_tiny.selectbox(key="compare-First").set_value("Run angry").run()
+    assert not with_tiny.exception
+    assert not with_tiny.error
+    faces = open_cache(tmp_path / "set" / CACHE_NAME)
+    judged = evaluation_data.judge(imagined_table(faces, mistaken=ANGRY), "PrivateTest", "FER2013", "One view")
+    tested = faces.split("PrivateTest")
+    said = tiny.probabilities(tested.images).argmax(axis=1)
+    only_first = int((judged.right & (said != tested.labels)).sum())
+    only_second = int((~judged.right & (said == tested.labels)).sum())
+    assert min(only_first, only_second) > 0
+    assert with_tiny.selectbox(key="only").options == [
+        f"Only the first is right ({only_first:,})",
+        f"Only the second is right ({only_second:,})",
+    ]
+    p = binomtest(only_second, only_first + only_second).pvalue
+    assert f">{evaluation_words.p_value(p)}<" in words_of(with_tiny)
+    change = metrics.row_shares(metrics.confusion(tested.labels, said)) - metrics.row_shares(judged.matrix)
+    data = [json.loads(element.proto.json) for element in with_tiny.get("bidi_component")]
+    (drawn,) = [one for one in data if str(one.get("title", "")).startswith("Second minus first")]
+    assert drawn["texts"][FEAR][FEAR] == (f"{100 * change[FEAR, FEAR]:+.1f}" if change[FEAR, FEAR] else "0")
+    assert np.sign(drawn["shades"]).tolist() == np.sign(np.round(change, 4)).tolist()
+
+
+def test_a_weights_file_without_the_set_says_what_to_do(with_tiny):
+    assert not with_tiny.exception
+    assert "scripts/prepare.py" in with_tiny.error[0].value
+    assert "Choose two." in with_tiny.info[0].value
+
+
 def test_a_set_without_row_numbers_gets_a_word(page, tmp_path, monkeypatch):
-    from fer.learn.dataset import CACHE_NAME, FaceSet, write_cache
+    from fer.learn.dataset import FaceSet, write_cache
 
     faces = drawn_set(tmp_path / "x")
     unknown = FaceSet(faces.images, faces.labels, faces.splits, faces.votes, np.full(len(faces), -1))

@@ -38,13 +38,15 @@ def reliability(result: metrics.Reliability) -> dict[str, Any]:
     filled = result.counts > 0
     confidence, accuracy = result.confidence[filled], result.accuracy[filled]
     diagonal = np.concatenate([[0.0], confidence, [1.0]])
-    notes = [f"{count:,} faces" for count in result.counts[filled]]
+    counts = result.counts[filled]
+    notes = [f"{count:,} faces" for count in counts]
+    radii = np.clip(9 * np.sqrt(counts / counts.max()), 2, None).round(1).tolist()
     ece = f"{100 * result.ece:.1f} points"
     return _chart(
         f"Reliability (accuracy in % by confidence in %); ECE {ece}",
         [
             (_line("perfect", GREY, dotted=True), 100 * diagonal, diagonal),
-            (_line("model", BLUE, dots=True, notes=notes), 100 * confidence, accuracy),
+            (_line("model", BLUE, dots=radii, notes=notes), 100 * confidence, accuracy),
         ],
         f"Accuracy by confidence in {int(filled.sum())} bins; on average they differ by {ece}.",
     )

@@ -16,9 +16,13 @@ FILE = "A file …"
 _MAX_MB = 64
 
 
-def choose_table(label: str, key: str, known: dict[str, Path]) -> EvaluationTable | None:
-    """A choice among the known weights and a file of the user's; None until there is one."""
-    name = st.selectbox(label, [*known, FILE], key=key, persist_state="session")
+def choose_table(label: str, key: str, known: dict[str, Path], start: int = 0) -> EvaluationTable | None:
+    """A choice among the known weights and a file of the user's; None until there is one.
+
+    start: which of the known weights is chosen at first, the last where there are fewer.
+    """
+    first = min(start, max(0, len(known) - 1))
+    name = st.selectbox(label, [*known, FILE], first, key=key, persist_state="session")
     bar = st.empty()
     try:
         if name != FILE:

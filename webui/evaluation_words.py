@@ -59,6 +59,17 @@ def class_table(judged: Judged) -> pd.DataFrame:
     )
 
 
+def class_figures(judged: Judged) -> str:
+    """`class_table` as HTML whose cells are filled as far as their share goes; it fits a phone."""
+    table = class_table(judged)
+    head = "".join(f'<th scope="col">{name}</th>' for name in table.columns[1:])
+    lines = []
+    for name, *shares, faces in table.itertuples(index=False):
+        cells = "".join(f'<td style="--share:{share:.1f}%">{share:.1f}</td>' for share in shares)
+        lines.append(f'<tr><th scope="row">{name}</th>{cells}<td>{faces:,}</td></tr>')
+    return f'<table class="class-figures"><tr><td></td>{head}</tr>{"".join(lines)}</table>'
+
+
 def worst_cell(counts: np.ndarray) -> tuple[int, int]:
     """The (row, column) off the diagonal with the most faces."""
     off = counts - np.diag(np.diag(counts))

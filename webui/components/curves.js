@@ -28,7 +28,7 @@ const extent = (values) => values.reduce(([low, high], v) => [Math.min(low, v), 
 
 const xDomain = (root) => {
   if (root.zoom) return root.zoom
-  const [low, high] = extent(root.data.charts.flatMap(({ tables }) => tables.flatMap(([x]) => x)))
+  const [low, high] = root.data.x_range ?? extent(root.data.charts.flatMap(({ tables }) => tables.flatMap(([x]) => x)))
   return low < high ? [low, high] : [low - 0.5, low + 0.5]
 }
 
@@ -89,7 +89,7 @@ const drawAxes = (figure, root, { from, to, low, high, right, bottom, toX, toY }
     svg("line", { class: "grid", x1: MARGIN.left, x2: right, y1: toY(value), y2: toY(value) }),
     svg("text", { x: MARGIN.left - 8, y: toY(value) + 4, "text-anchor": "end" }, ticks[spec.format](value)),
   ])
-  const xTicks = evenTicks(from, to, Math.max(2, (right - MARGIN.left) / 80), least).map((value) =>
+  const xTicks = evenTicks(from, to, Math.max(2, (right - MARGIN.left) / 60), least).map((value) =>
     svg("text", { x: toX(value), y: bottom + 16, "text-anchor": "middle" }, `${+value.toPrecision(6)}`))
   const title = svg("text", { x: (MARGIN.left + right) / 2, y: heightOf(figure) - 6, "text-anchor": "middle" }, root.data.x_title)
   return [...yTicks, ...xTicks, title]
@@ -100,7 +100,7 @@ const drawLines = (figure, { lines, toX, toY }) => lines.flatMap((line) => {
   const style = { class: `line${line.dotted ? " dotted" : ""}${line.faint ? " faint" : ""}`, stroke: line.color }
   const path = svg("path", { ...style, d: pathOf(line, toX, toY, log) })
   const dots = line.faint || (line.x.length > 12 && !line.dots) ? [] : line.x.flatMap((x, i) =>
-    line.y[i] == null || (log && line.y[i] <= 0) ? [] : [svg("circle", { cx: toX(x), cy: toY(line.y[i]), r: 3, fill: line.color })])
+    line.y[i] == null || (log && line.y[i] <= 0) ? [] : [svg("circle", { cx: toX(x), cy: toY(line.y[i]), r: line.dots?.[i] ?? 3, fill: line.color })])
   return [path, ...dots]
 })
 

@@ -37,7 +37,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const less = hexToRgb(dark ? "#f0a35e" : "#b34700")
 
   const head = document.createElement("tr")
-  const corner = cell("td", "true ↓  named →", { class: "corner" })
+  const corner = cell("td", "true ↓\nnamed →", { class: "corner" })
   head.append(corner, ...data.classes.map((name) => cell("th", name, { scope: "col" })))
   const body = data.classes.map((name, row) => {
     const line = document.createElement("tr")
