@@ -7,26 +7,31 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from scipy.stats import binomtest
 
 pytestmark = pytest.mark.browser
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from evaluated import FEAR_TO_SAD, drawn_set, imagined_table  # noqa: E402
+import tiny  # noqa: E402
+from evaluated import ANGRY, FEAR_TO_SAD, drawn_set, imagined_table  # noqa: E402
+from tiny import write_tiny  # noqa: E402
 
 from fer.emotions import CLASSES  # noqa: E402
 from fer.learn import metrics  # noqa: E402
 from fer.learn.dataset import open_faces  # noqa: E402
 from fer.learn.evaluation import TABLE_NAME, EvaluationTable  # noqa: E402
+from webui.evaluation_words import p_value  # noqa: E402
 
 SHIPPED = Path(__file__).parents[2] / "fer" / "weights" / TABLE_NAME
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the drawn set, a run with its imagined table, and a second table as a file."""
+    """A folder with the drawn set, two runs with their imagined tables, and a third table as a file."""
     folder = tmp_path_factory.mktemp("evaluated")
     faces = drawn_set(folder)
     imagined_table(faces).to_parquet(folder / "runs" / "imagined" / TABLE_NAME)
+    imagined_table(faces, mistaken=ANGRY).to_parquet(folder / "runs" / "angry" / TABLE_NAME)
     imagined_table(faces, seed=1).to_parquet(folder / "other.parquet")
     return folder
 
@@ -52,6 +57,10 @@ def evaluation(page: Page) -> Page:
 def choose(page: Page, label: str, option: str) -> None:
     box = page.get_by_role("combobox", name=label).first
     expect(box).to_be_visible()
+    # A list closes when the page scrolls beneath it or draws its box anew.
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    box.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
     if option not in (box.input_value() or ""):
         box.click()
         page.get_by_role("option", name=option, exact=True).click()
@@ -130,6 +139,46 @@ def test_two_weights_are_compared_by_file(evaluation: Page, home: Path) -> None:
     expect(evaluation.get_by_text("exact McNemar")).to_be_visible()
     expect(evaluation.get_by_text("Second minus first")).to_be_visible()
     expect(evaluation.get_by_text("Only the first is right (0)").first).to_be_visible()
+
+
+def test_a_weights_file_is_compared(evaluation: Page, home: Path, tmp_path: Path) -> None:
+    """The tiny network, read over the set, against the imagined table: cells, faces and p-value as the tests reckon."""
+    tested = open_faces(home).split("PrivateTest")
+    said = tiny.probabilities(tested.images).argmax(axis=1)
+    first = imagined_table(open_faces(home), mistaken=ANGRY).split("PrivateTest").single.argmax(axis=1)
+    only_first = int(((first == tested.labels) & (said != tested.labels)).sum())
+    only_second = int(((first != tested.labels) & (said == tested.labels)).sum())
+    evaluation.get_by_role("tab", name="Compare").click()
+    choose(evaluation, "First", "Run angry")
+    choose(evaluation, "Second", "A file …")
+    evaluation.locator("input[type=file]").set_input_files(write_tiny(tmp_path / "tiny.onnx"))
+    words = f"Only the first is right ({only_first})"
+    expect(evaluation.get_by_role("heading", name=words)).to_be_visible()
+    grid = evaluation.get_by_role("group", name=words).get_by_role("button")
+    expect(grid).to_have_count(min(only_first, 48))
+    tile = evaluation.locator(".tile", has_text="exact McNemar")
+    p = binomtest(only_second, only_first + only_second).pvalue
+    expect(tile.locator(".figure")).to_have_text(p_value(p))
+    now = metrics.confusion(tested.labels, said)[CLASSES.index("angry"), CLASSES.index("sad")]
+    expect(cell(evaluation, "angry", "sad")).to_have_accessible_name(
+        f"true angry, named sad: {FEAR_TO_SAD} faces by the first, {now} by the second"
+    )
+    words = f"Only the second is right ({only_second})"
+    choose(evaluation, "Faces", words)
+    expect(evaluation.get_by_role("group", name=words).get_by_role("button")).to_have_count(only_second)
+
+
+def test_a_weights_file_without_the_set_says_what_to_do(
+    start_app: Callable[..., AbstractContextManager[str]], page: Page, tmp_path: Path
+) -> None:
+    with start_app(tmp_path, FER_DATA=str(tmp_path / "none"), FER_RUNS=str(tmp_path / "none")) as url:
+        other = page.context.new_page()
+        other.set_default_timeout(60_000)
+        other.goto(f"{url}/evaluation?part=Compare")
+        choose(other, "Second", "A file …")
+        other.locator("input[type=file]").set_input_files(write_tiny(tmp_path / "tiny.onnx"))
+        expect(other.get_by_text("scripts/prepare.py")).to_be_visible()
+        expect(other.get_by_text("Choose two.")).to_be_visible()
 
 
 def test_a_file_that_is_no_table_is_refused_in_words(evaluation: Page, tmp_path: Path) -> None:
