@@ -98,9 +98,9 @@ def faces(found: FaceSet) -> None:
 
 def choices(found: FaceSet) -> tuple[Filter, str, int]:
     """The filters' controls."""
-    left, right = st.columns([1, 2])
-    splits = left.pills("Split", SPLITS, selection_mode="multi", key="f-splits")
-    classes = right.pills("Class", CLASSES, selection_mode="multi", key="f-classes")
+    with st.container(horizontal=True, gap="medium"):
+        splits = st.pills("Split", SPLITS, selection_mode="multi", key="f-splits", wrap=True)
+        classes = st.pills("Class", CLASSES, selection_mode="multi", key="f-classes", wrap=True)
     majority, agreement = "any", (0, 100)
     first, second, third, fourth = st.columns(4)
     if found.votes is not None:

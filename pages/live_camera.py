@@ -1,6 +1,7 @@
 """Live camera page: a webcam in, every face's expression out, as it happens."""
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import streamlit as st
 from streamlit_webrtc import WebRtcMode, WebRtcStreamerContext, webrtc_streamer
 
 from fer.see.live import LiveSettings
-from webui import live_stream, live_trouble, live_view
+from fer.see.timeline import Sample
+from webui import live_charts, live_stream, live_trouble, live_view
 from webui.live_stream import NoSeatError, Seats, Viewer
 from webui.resources import load_errors, spare_the_collector
 from webui.states import LIMITS, empty_state, page_head, refused
@@ -116,12 +118,20 @@ def show_recording(viewer: Viewer) -> None:
     if rows := live_view.share_rows(samples):
         st.dataframe(rows, hide_index=True)
         st.html(live_view.timeline(samples, span_s=None) + live_view.legend())
+        show_probabilities(samples)
     else:
         st.caption("No face was seen.")
     with st.container(horizontal=True):
         st.download_button("CSV", partial(live_stream.recording_csv, recording), "recording.csv", "text/csv",
                            icon=":material/table:", on_click="ignore")  # fmt: skip
         st.button("Discard", icon=":material/delete:", on_click=viewer.discard_recording)
+
+
+def show_probabilities(samples: Sequence[Sample]) -> None:
+    """One face's seven probabilities over the recording, to zoom into."""
+    faces = live_charts.identities(samples)
+    chosen = st.selectbox("Face", faces, key="live_recorded_face") if len(faces) > 1 else faces[0]
+    st.plotly_chart(live_charts.probabilities(samples, chosen), config=live_charts.CONFIG)
 
 
 def show_full(seats: Seats) -> None:

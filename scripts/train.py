@@ -113,6 +113,8 @@ def run(
     resume: bool,
     tensorboard: bool = False,
 ) -> int:
+    if device.ranks > 1:  # said now: this rank may be the one that is lost
+        print(f"{device.ranks} processes. If one is lost, go on with: {resume_command(folder, device)}", flush=True)
     with RunLog(folder) as log, display.watching(folder if tensorboard else None) as show:
 
         def emit(kind: str, **values: object) -> None:
@@ -149,8 +151,12 @@ def run(
 def how_to_go_on(folder: Path, device: devices.Device) -> str:
     if not (folder / checkpoint.STATE_NAME).is_file():
         return "not one whole epoch was done, so nothing is kept"
+    return f"go on with: {resume_command(folder, device)}"
+
+
+def resume_command(folder: Path, device: devices.Device) -> str:
     start = "python" if device.ranks == 1 else f"torchrun --nproc-per-node={os.environ['LOCAL_WORLD_SIZE']}"
-    return f"go on with: {start} scripts/train.py --resume {folder}"
+    return f"{start} scripts/train.py --resume {folder}"
 
 
 def shipped_framing() -> dict[str, Framing]:

@@ -18,7 +18,7 @@ from take import save
 from fer.see.images import open_image
 from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app
 
-SIZES = {"wide": (1440, 900), "phone": (390, 1560)}
+SIZES = {"wide": (1440, 900), "phone": (390, 1160)}
 FPS, FILM_S, RUN_S = 15, 8, 25
 
 

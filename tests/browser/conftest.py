@@ -128,7 +128,7 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
 
     def note_console(message: ConsoleMessage) -> None:
         if message.type == "error" and not message.location.get("url", "").endswith(EXPECTED_404):
-            complaints.append(message.text)
+            complaints.append(f"{message.text} {message.location.get('url', '')}")
 
     page.on("console", note_console)
     page.on("pageerror", lambda error: complaints.append(str(error)))

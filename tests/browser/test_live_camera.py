@@ -200,8 +200,9 @@ def test_recording_is_shown_while_on_and_can_be_taken_home(
     expect(page.get_by_text(re.compile(r"Recording, [2-9] s"))).to_be_visible()
     page.get_by_role("button", name="Stop recording").click()
     expect(page.get_by_role("heading", name=re.compile("Recording of"))).to_be_visible()
+    expect(page.locator(".js-plotly-plot .trace.scatter")).to_have_count(7)
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("button", name="CSV", exact=True).click()
     lines = download.value.path().read_text().splitlines()
     assert lines[0].startswith("time_utc,elapsed_s,face,label,left")
     assert len(lines) > 5

@@ -1,0 +1,56 @@
+"""A recording as a chart to zoom into: plotly, since nothing here must be quick to load or change twice a second."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from fer.emotions import CLASSES, COLORS
+from fer.see.timeline import Sample
+
+CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"], "responsive": True}
+_DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "solid", "dot")
+_MOST_POINTS = 2000  # an hour's recording holds 54,000
+_LONGEST_GAP_S = 1.0  # a longer one is drawn as a gap
+
+
+def identities(samples: Sequence[Sample]) -> list[int]:
+    """The faces of a recording, the one seen in most samples first."""
+    seen = [track.identity for sample in samples for track in sample.tracks]
+    numbers, counts = np.unique(np.array(seen, dtype=int), return_counts=True)
+    return numbers[np.argsort(-counts, kind="stable")].tolist()
+
+
+def probabilities(samples: Sequence[Sample], identity: int) -> go.Figure:
+    """The seven smoothed probabilities of one face over the recording's seconds, one line a class.
+
+    Above _MOST_POINTS samples the points are means over equal numbers of samples. Pauses are left open.
+    """
+    found = [(s.time_s, t.prediction.probabilities) for s in samples for t in s.tracks if t.identity == identity]
+    times_s = np.array([time_s for time_s, _ in found]) - samples[0].time_s
+    values = np.stack([p for _, p in found])  # (N, 7)
+    if len(times_s) > _MOST_POINTS:
+        parts = np.array_split(np.arange(len(times_s)), _MOST_POINTS)
+        times_s = np.array([times_s[part].mean() for part in parts])
+        values = np.stack([values[part].mean(axis=0) for part in parts])
+    pauses = np.flatnonzero(np.diff(times_s) > _LONGEST_GAP_S) + 1
+    times_s, values = np.insert(times_s, pauses, np.nan), np.insert(values, pauses, np.nan, axis=0)
+    figure = go.Figure()
+    for index, name in enumerate(CLASSES):
+        figure.add_scatter(
+            x=times_s,
+            y=values[:, index],
+            name=name,
+            mode="lines",
+            line={"color": COLORS[name], "dash": _DASHES[index], "width": 2},
+            hovertemplate="%{y:.0%}",
+        )
+    return figure.update_layout(
+        title=f"Face {identity}: probability of each expression (%) over time (s)",
+        xaxis={"title": "seconds since the recording's start", "hoverformat": ".1f"},
+        yaxis={"tickformat": ".0%", "range": [0, 1], "fixedrange": True},
+        hovermode="x unified",
+        height=360,
+        margin={"l": 8, "r": 8, "t": 48, "b": 8},
+        legend={"orientation": "h", "yanchor": "top", "y": -0.2},
+    )
