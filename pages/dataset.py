@@ -178,11 +178,14 @@ def audit_part(table: Audit, found: FaceSet | None) -> None:
     )
     st.subheader(f"{len(chosen.at):,} faces", anchor=False)
     if name == "Likely wrong labels":
-        doubted, confirmed, silent = table.precision_at(100)
-        precision = percent(doubted / max(1, doubted + confirmed))
+        judged = SPLITS[0] if one_split == ALL else one_split
+        doubted, confirmed, silent = table.precision_at(100, judged)
+        wrong, right, _ = table.any_face(judged)
+        precision, among_all = percent(doubted / max(1, doubted + confirmed)), percent(wrong / max(1, wrong + right))
         st.markdown(
-            f"Of the 100 most suspect, FER+ names another class for **{doubted}**, the same for **{confirmed}**, "
-            f"and has no majority for **{silent}**: precision **{precision}** where FER+ decides."
+            f"Of {judged}'s 100 most suspect labels FER+ names another class for **{doubted}**, the same for "
+            f"**{confirmed}**, and has no majority for **{silent}**: precision **{precision}** "
+            f"where FER+ decides, against {among_all} of all its faces."
         )
         st.caption("Who judged: " + "; ".join(f"{k} {v}" for k, v in audit_data.judges(table).items()) + ".")
     state = (name, one_split, one_class)

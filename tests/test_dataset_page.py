@@ -249,7 +249,11 @@ def test_a_class_shows_its_faces(page):
 def test_the_audit_states_its_precision_against_ferplus(page):
     open_part(page, "Audit")
     assert headings(page) == ["3 faces"]
+    assert "Of Training's 100 most suspect" in words_of(page)
     assert "another class for **0**, the same for **3**" in words_of(page)
+    next(box for box in page.selectbox if box.label == "Split").select("PublicTest").run()
+    assert "Of PublicTest's 100 most suspect" in words_of(page)
+    assert "another class for **0**, the same for **0**" in words_of(page)
     assert set(page.get("button_group")[0].options) == set(FINDINGS)
 
 
