@@ -280,7 +280,7 @@ def report(
 ) -> str:
     cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                 if line.startswith("model name")), platform.machine())  # fmt: skip
-    busy = " Other work ran on the machine from the start: the times are too long." if load > 0.5 else ""
+    busy = " Other work ran in the minute before the start, so the times may be too long." if load > 0.5 else ""
     lines = [
         "# Dataset and evaluation page",
         "",

@@ -84,8 +84,9 @@ def _neighbours(found: FaceSet, at: int) -> int | None:
 Words = Callable[[slice], tuple[list[str], list[str]]]
 
 
+@st.fragment
 def faces_with_details(found: FaceSet, at: np.ndarray, words: Words, label: str, key: str, per_page: int = 48) -> None:
-    """A paged grid of the faces at these positions; pressing one opens it large.
+    """A paged grid of the faces at these positions; pressing one opens it large, and nothing else is drawn anew.
 
     words: a part of the positions → a caption and a spoken sentence for each. Asked for one page only: words for
     35,887 faces take a tenth of a second.
