@@ -152,8 +152,9 @@ def compare(known: dict[str, Path], split: str, labels: str) -> None:
                 key=f"compare-view-{name}",
                 label_visibility="collapsed",
             )
-        sides.append(None if table is None else (table, view))
-    if any(side is None for side in sides):
+        if table is not None:
+            sides.append((table, view))
+    if len(sides) < 2:
         st.info("Choose two.")
         return
     try:

@@ -1,6 +1,8 @@
 """The dataset page without a browser: filters, findings, lasso, augmentation, fetching, and the page in AppTest."""
 
+import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -289,6 +291,63 @@ def test_pointing_to_nothing_says_so(page, tmp_path, monkeypatch):
     page.text_input[0].set_value(str(tmp_path / "nothing.csv"))
     next(b for b in page.button if b.label == "Prepare it").click().run()
     assert "no such file" in page.error[0].value
+
+
+@pytest.fixture
+def fetching(page, folder, tmp_path, monkeypatch) -> Callable[[str], AppTest]:
+    """The page without the set; told the last line of a script that stands in for scripts/prepare.py, presses Fetch."""
+    monkeypatch.setenv("FER_DATA", str(tmp_path / "new"))
+    monkeypatch.setattr(dataset_fetch, "ROOT", tmp_path)
+    (tmp_path / "scripts").mkdir()
+
+    def press(last_line: str) -> AppTest:
+        lines = [
+            "import pathlib, shutil, sys",
+            "assert sys.argv[1:] == ['--download']",
+            "print('half of it')",
+            last_line,
+        ]
+        (tmp_path / "scripts" / "prepare.py").write_text("\n".join(lines))
+        page.run()
+        return next(b for b in page.button if b.label == "Fetch and prepare").click().run()
+
+    return press
+
+
+def test_fetching_shows_the_set(fetching, folder, tmp_path):
+    (tmp_path / "new").mkdir()
+    page = fetching(f"shutil.copy({str(folder / CACHE_NAME)!r}, {str(tmp_path / 'new')!r})")
+    assert not page.exception
+    assert "not on this computer" not in words_of(page)
+
+
+def test_fetching_that_fails_shows_its_last_lines(fetching):
+    page = fetching("sys.exit('no network')")
+    assert not page.exception
+    (code,) = [element.value for element in page.code]
+    assert code == "half of it\nno network"
+    assert page.status[0].label == "That did not work"
+
+
+def large_face() -> None:
+    from webui import dataset_data, face_details
+
+    found = dataset_data.faces()
+    assert found is not None
+    face_details.face_page(found, 40)
+
+
+def test_a_face_opens_with_all_that_is_known_of_it(page, faces_):
+    """Row, split, label, votes as bars, the model's probabilities, and its neighbours by the audit's table."""
+    opened = AppTest.from_function(large_face, default_timeout=TIMEOUT_S).run()
+    assert not opened.exception
+    words = words_of(opened)
+    name = CLASSES[faces_.labels[40]]
+    assert f"Row **40** of fer2013.csv  \nSplit **Training**  \nLabel **{name}**" in words
+    assert f"Majority: {name}." in words
+    assert words.count('<dl class="bars">') == 2
+    (grid,) = [json.loads(element.proto.json) for element in opened.get("bidi_component")]
+    assert [row for row, _, _ in grid["faces"]] == list(range(41, 49))
 
 
 def test_a_server_open_to_others_lets_nobody_name_files(page, tmp_path, monkeypatch):

@@ -68,20 +68,19 @@ def download() -> None:
     lines: list[str] = []
     with st.status("Fetching FER2013 …", expanded=True) as status:
         place = st.empty()
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-        )
-        try:
+        ) as process:
             assert process.stdout is not None
-            for line in process.stdout:  # text mode ends lines at \r too, so a progress bar's steps come one by one
-                if line.strip():
-                    lines.append(line.rstrip())
-                    place.code("\n".join(lines[-_LAST_LINES:]), language=None)
-        finally:
-            if process.poll() is None and sys.exc_info()[0] is not None:
-                process.terminate()  # the visitor left the page
-            code = process.wait()
-        if code:
+            try:
+                for line in process.stdout:  # text mode ends lines at \r too, so a progress bar's steps come one by one
+                    if line.strip():
+                        lines.append(line.rstrip())
+                        place.code("\n".join(lines[-_LAST_LINES:]), language=None)
+            except BaseException:  # Streamlit's way to say that the visitor left the page
+                process.terminate()
+                raise
+        if process.returncode:
             status.update(label="That did not work", state="error")
             return
     st.rerun()
