@@ -231,7 +231,10 @@ def map_part(table: Audit, found: FaceSet | None) -> None:
         f"{len(table):,} faces as the network sees them (no unit: near means alike)",
         f"map-{by}",
     )
-    st.caption("Press a point to open its face; draw a lasso to list many. The wheel zooms once the map was pressed.")
+    st.caption(
+        "Press a point to open its face; draw a lasso to list many. Two fingers zoom, and the wheel once the map was "
+        "pressed."
+    )
     if caught.face is not None and found is not None:
         place = int(dataset_data.positions(found, np.array([caught.face]))[0])
         if place >= 0:

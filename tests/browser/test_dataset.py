@@ -143,6 +143,29 @@ def test_a_lasso_on_the_map_lists_its_faces(faces: Page) -> None:
     expect(faces.get_by_role("heading", name="faces in the lasso")).to_be_visible()
 
 
+@needs_audit
+def test_the_map_is_zoomed_by_wheel_and_by_two_fingers(faces: Page) -> None:
+    faces.get_by_role("tab", name="Map").click()
+    field, drawn = faces.get_by_role("application"), faces.locator("[data-zoom]")
+    expect(drawn).to_have_attribute("data-zoom", "1.00")
+    field.scroll_into_view_if_needed()
+    box = field.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    field.focus()
+    faces.mouse.move(x, y)
+    faces.mouse.wheel(0, -400)
+    expect(drawn).to_have_attribute("data-zoom", "2.72")  # e: exp(400 / 400)
+    faces.get_by_role("button", name="Show the whole map").click()
+    expect(drawn).to_have_attribute("data-zoom", "1.00")
+    fingers = faces.context.new_cdp_session(faces)
+    for kind, apart in (("touchStart", 40), ("touchMove", 80), ("touchMove", 120)):
+        points = [{"x": x - apart / 2, "y": y, "id": 0}, {"x": x + apart / 2, "y": y, "id": 1}]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(drawn).to_have_attribute("data-zoom", "3.00")
+
+
 @pytest.mark.parametrize("size", [(390, 844), (1440, 900)])
 def test_no_part_is_wider_than_the_screen(faces: Page, size: tuple[int, int]) -> None:
     faces.set_viewport_size({"width": size[0], "height": size[1]})

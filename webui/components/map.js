@@ -117,6 +117,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   const paint = () => {
     draw(view, hidden, side())
+    root.dataset.zoom = view.zoom.toFixed(2)
     const scale = side() / devicePixelRatio
     const [w, h] = [field.clientWidth / 2, field.clientHeight / 2]
     const corners = lasso.map(([px, py]) => `${w + (px - view.x) * scale},${h - (py - view.y) * scale}`)
@@ -191,12 +192,34 @@ export default function ({ data, parentElement, setTriggerValue }) {
     return at
   }
   let from = null
+  // Two fingers zoom about the point between them; one moves the map or draws.
+  const fingers = new Map()
+  let span = 0
+  const spread = () => {
+    const [a, b] = [...fingers.values()]
+    const middle = { clientX: (a.clientX + b.clientX) / 2, clientY: (a.clientY + b.clientY) / 2 }
+    return [Math.max(1, Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY)), middle]
+  }
+  const pinch = () => {
+    const [now, middle] = spread()
+    zoom(now / span, toData(middle))
+    span = now
+  }
   field.onpointerdown = (event) => {
     field.setPointerCapture(event.pointerId)
+    fingers.set(event.pointerId, event)
+    if (fingers.size > 1) {
+      from = null
+      lasso = []
+      span = spread()[0]
+      return
+    }
     from = { event, view: { ...view }, moved: false }
     if (lassoing) lasso = [toData(event)]
   }
   field.onpointermove = (event) => {
+    if (fingers.has(event.pointerId)) fingers.set(event.pointerId, event)
+    if (fingers.size > 1) pinch()
     if (!from) return
     const [dx, dy] = [event.clientX - from.event.clientX, event.clientY - from.event.clientY]
     if (Math.hypot(dx, dy) > 4) from.moved = true
@@ -208,6 +231,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     repaint()
   }
   field.onpointerup = (event) => {
+    fingers.delete(event.pointerId)
     if (!from) return
     const pressed = !from.moved
     from = null
@@ -222,7 +246,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     }
     repaint()
   }
-  field.onpointercancel = () => (from = null)
+  field.onpointercancel = (event) => {
+    fingers.delete(event.pointerId)
+    from = null
+  }
   // The wheel scrolls the page until the map has been pressed once.
   field.addEventListener("wheel", (event) => {
     if (parentElement.activeElement !== field && document.activeElement !== field) return
