@@ -148,7 +148,7 @@ def _own_gpu(name: str) -> str:
     if name != "cuda":
         raise DeviceError(f"device {name!r} under torchrun: each rank takes its own GPU, so say --device cuda")
     here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
-    if here > gpus:
+    if 0 < gpus < here:  # without any GPU the ordinary error is the clear one
         raise DeviceError(
             f"{here} ranks on this machine and {gpus} GPUs: start torchrun with --nproc-per-node={gpus}, "
             "or train on the CPU with --device cpu"

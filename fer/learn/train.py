@@ -91,14 +91,15 @@ def fit(
     if resume:
         progress = checkpoint.load_state(folder / checkpoint.STATE_NAME, modules, optimizer, scheduler)
         start_epoch, best_accuracy = progress.next_epoch, progress.best_accuracy
-    device.check_same(config=config, data=faces.fingerprint(), epoch=start_epoch)
+    fingerprint = faces.fingerprint()
+    device.check_same(config=config, data=fingerprint, epoch=start_epoch)
     spread = device.spread(network)  # what is called to train; alone, the network itself
     emit(
         "start",
         config=config.to_dict(),
         hardware=device.describe(),
         parameters=model.count_parameters(network),
-        data_sha256=faces.fingerprint(),
+        data_sha256=fingerprint,
         faces={"Training": len(train), "PublicTest": len(valid)},
         steps_per_epoch=steps,
         start_epoch=start_epoch,
