@@ -95,17 +95,26 @@ def show_buttons(viewer: Viewer) -> None:
     """Snapshot and recording, both only while the camera runs."""
     on = viewer.session is not None and viewer.session.recording is not None
     with st.container(horizontal=True):
-        st.download_button(
-            "Snapshot", partial(live_stream.snapshot_png, viewer), "snapshot.png", "image/png",
-            icon=":material/photo_camera:", disabled=not viewer.running, on_click="ignore",
-            help="Save the picture as it is shown now, with its boxes.",
-        )  # fmt: skip
+        st.button("Snapshot", icon=":material/photo_camera:", disabled=not viewer.running,
+                  on_click=viewer.take_snapshot,
+                  help="Keep the picture as it is shown now, with its boxes.")  # fmt: skip
         if on:
             st.button("Stop recording", icon=":material/stop_circle:", type="primary", on_click=viewer.stop_recording)
         else:
             st.button("Record", icon=":material/fiber_manual_record:", disabled=not viewer.running,
                       on_click=viewer.start_recording,
                       help="Keep times, boxes and probabilities (no pictures) in memory.")  # fmt: skip
+
+
+def show_snapshot(viewer: Viewer) -> None:
+    """The last snapshot, to save or to discard."""
+    if viewer.snapshot is None:
+        return
+    st.image(viewer.snapshot, caption="Snapshot")
+    with st.container(horizontal=True):
+        st.download_button("Save the snapshot", viewer.snapshot, "snapshot.png", "image/png",
+                           icon=":material/download:", on_click="ignore")  # fmt: skip
+        st.button("Discard", icon=":material/delete:", on_click=viewer.discard_snapshot, key="discard_snapshot")
 
 
 def show_recording(viewer: Viewer) -> None:
@@ -122,7 +131,7 @@ def show_recording(viewer: Viewer) -> None:
     else:
         st.caption("No face was seen.")
     with st.container(horizontal=True):
-        st.download_button("CSV", partial(live_stream.recording_csv, recording), "recording.csv", "text/csv",
+        st.download_button("CSV", viewer.recording_csv, "recording.csv", "text/csv",
                            icon=":material/table:", on_click="ignore")  # fmt: skip
         st.button("Discard", icon=":material/delete:", on_click=viewer.discard_recording)
 
@@ -165,6 +174,7 @@ if not viewer.running:
     viewer.stop_recording()
 with picture:
     show_buttons(viewer)
+    show_snapshot(viewer)
     st.caption(f":material/lock: {PRIVATE}")
 with beside:
     st.fragment(show_panel, run_every=PANEL_EVERY_S if active else None)(viewer)

@@ -89,8 +89,10 @@ def test_recording_is_taken_over_from_a_session_that_ended(viewer: Viewer):
     viewer.session.close()
     viewer.stop_recording()
     assert viewer.recording is not None
+    assert viewer.recording_csv.startswith(b"time_utc,")
     viewer.discard_recording()
     assert viewer.recording is None
+    assert viewer.recording_csv == b""
 
 
 def test_a_connection_that_gave_up_is_remembered_until_one_works(viewer: Viewer, monkeypatch: pytest.MonkeyPatch):
@@ -152,13 +154,17 @@ def test_the_camera_is_asked_for_no_sound():
     assert asked["video"]["frameRate"] == {"ideal": 15, "max": 15}
 
 
-def test_snapshot_after_the_end_is_empty_and_before_it_a_png(viewer: Viewer):
+def test_snapshot_is_a_png_and_outlives_the_stream(viewer: Viewer):
+    viewer.take_snapshot()
+    assert viewer.snapshot is None
     processor = viewer.open(StubRecognizer(), Seats(1))
-    assert live_stream.snapshot_png(viewer) == b""
     processor.recv(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24"))
-    assert live_stream.snapshot_png(viewer).startswith(b"\x89PNG")
+    viewer.take_snapshot()
     viewer.session.close()
-    assert live_stream.snapshot_png(viewer) == b""
+    assert viewer.snapshot is not None
+    assert viewer.snapshot.startswith(b"\x89PNG")
+    viewer.discard_snapshot()
+    assert viewer.snapshot is None
 
 
 def test_faces_are_found_in_a_smaller_copy_and_given_in_the_pictures_pixels(sample_image: np.ndarray):

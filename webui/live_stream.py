@@ -16,6 +16,7 @@ import streamlit as st
 from streamlit_webrtc import VideoProcessorBase
 
 from fer.see.live import LiveSession, LiveSettings
+from fer.see.timeline import to_csv
 from webui import resources
 from webui.live_trouble import Stream
 
@@ -127,14 +128,19 @@ def find_faces(detector: "Detector", image: np.ndarray) -> "list[Face]":
 
 @dataclass(slots=True)
 class Viewer:
-    """What one browser tab has: its settings, its running or last session, its last recording.
+    """What one browser tab has: its settings, its running or last session, its last recording and snapshot.
 
+    Files are made here, not when they are fetched: what Streamlit makes at a click lives for two runs of any page,
+    and with a camera on that is half a second.
+    snapshot: PNG. recording_csv: of the recording.
     attempt: part of the component's key; a new number gives a fresh component.
     """
 
     settings: LiveSettings = field(default_factory=LiveSettings)
     session: LiveSession | None = None
     recording: "Recording | None" = None
+    recording_csv: bytes = b""
+    snapshot: bytes | None = None
     attempt: int = 0
     _connecting_since_s: float | None = None
     _failed: bool = False
@@ -165,16 +171,25 @@ class Viewer:
 
     def start_recording(self) -> None:
         if self.session is not None:
-            self.recording = None
+            self.discard_recording()
             self.session.start_recording()
 
     def stop_recording(self) -> None:
         """Takes the recording over from the session; the session may have ended by itself."""
         if self.session is not None and self.session.recording is not None:
             self.recording = self.session.stop_recording()
+            self.recording_csv = to_csv(self.recording.samples()) if self.recording is not None else b""
 
     def discard_recording(self) -> None:
-        self.recording = None
+        self.recording, self.recording_csv = None, b""
+
+    def take_snapshot(self) -> None:
+        """Keeps the picture as it is shown now; none where the camera has stopped meanwhile."""
+        picture = self.session.snapshot() if self.session is not None else None
+        self.snapshot = None if picture is None else _png(picture)
+
+    def discard_snapshot(self) -> None:
+        self.snapshot = None
 
     def change(self, settings: LiveSettings) -> None:
         self.settings = settings
@@ -204,20 +219,11 @@ def viewer() -> Viewer:
     return st.session_state[_VIEWER_KEY]
 
 
-def snapshot_png(viewer: Viewer) -> bytes:
-    """The picture as it is shown now, as PNG; b"" where the camera has stopped meanwhile."""
+def _png(picture: np.ndarray) -> bytes:
+    """picture: RGB uint8 (H, W, 3)."""
     import cv2
 
-    picture = viewer.session.snapshot() if viewer.session is not None else None
-    if picture is None:
-        return b""
     return cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
-
-
-def recording_csv(recording: "Recording") -> bytes:
-    from fer.see.timeline import to_csv
-
-    return to_csv(recording.samples())
 
 
 class FrameProcessor(VideoProcessorBase):

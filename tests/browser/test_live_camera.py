@@ -174,9 +174,12 @@ def test_box_label_table_timeline_and_stop(open_live: Callable[..., Page], films
     share = timeline_share(page)
     wait_until(lambda: timeline_share(page) > share + 2)
 
+    page.get_by_role("button", name="Snapshot").click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Snapshot").click()
+        page.get_by_role("button", name="Save the snapshot").click()
     assert cv2.imread(str(download.value.path())).shape[2] == 3
+    page.get_by_role("button", name="Discard").click()
+    expect(page.get_by_role("button", name="Save the snapshot")).to_have_count(0)
 
     stop(page)
     expect(page.get_by_role("alert")).to_have_count(0)
