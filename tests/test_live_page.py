@@ -156,11 +156,13 @@ def test_trouble_is_shown(open_page, stage: Stage, browser: Browser, words: str)
 
 def test_full_machine_says_so_and_offers_another_try(open_page, stage: Stage):
     stage.seats = Seats(1)
-    stage.seats.take()
+    other = LiveSession(lambda image, settings: [])
+    stage.seats.take(other)
     page = open_page()
     assert "1 of 1" in page.warning[0].value
     assert stage.asked == {}
-    stage.seats.give()
+    other.close()
+    stage.seats.give(other)
     next(b for b in page.button if b.label == "Try again").click().run()
     assert not page.warning
     assert stage.asked

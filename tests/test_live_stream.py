@@ -19,6 +19,14 @@ class StubRecognizer:
         return []
 
 
+class FakeSession:
+    def __init__(self, silent_s: float = 0.0, closed: list | None = None) -> None:
+        self.silent_s, self.closed = silent_s, closed
+
+    def close(self, wait_s: float) -> None:
+        self.closed.append(self)
+
+
 @pytest.fixture
 def viewer(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(live_stream, "make_analyse", lambda recognizer: lambda image, settings: [])
@@ -35,6 +43,7 @@ def test_a_seat_is_taken_by_a_stream_and_given_back_at_its_end(viewer: Viewer):
     assert viewer.running
     with pytest.raises(NoSeatError):
         Viewer().open(StubRecognizer(), seats)
+    assert seats.taken == 1
     processor.on_ended()
     processor.on_ended()
     assert seats.taken == 0
@@ -54,7 +63,7 @@ def test_seats_are_never_oversold():
 
     def take():
         try:
-            seats.take()
+            seats.take(FakeSession())
         except NoSeatError:
             refused.append(1)
 
@@ -64,6 +73,24 @@ def test_seats_are_never_oversold():
     for thread in threads:
         thread.join()
     assert (seats.taken, len(refused)) == (5, 35)
+
+
+def test_a_silent_session_keeps_its_seat_until_somebody_wants_it():
+    seats, closed = Seats(1), []
+    silent = FakeSession(silent_s=0.0, closed=closed)
+    seats.take(silent)
+    assert seats.full
+    silent.silent_s = 11.0
+    assert not seats.full
+    assert (seats.taken, closed) == (1, [])
+    newcomer = FakeSession(silent_s=0.0, closed=closed)
+    seats.take(newcomer)
+    assert (seats.taken, closed) == (1, [silent])
+    seats.give(silent)
+    assert seats.full
+    seats.give(newcomer)
+    seats.give(newcomer)
+    assert seats.taken == 0
 
 
 @pytest.mark.parametrize(("size", "expected"), [((64, 48), (64, 48)), ((65, 49), (64, 48))])

@@ -30,6 +30,7 @@ SEATS_VARIABLE = "FER_MAX_LIVE_SESSIONS"
 MOST_SEATS = 8
 LOOK_PX = 480
 _GAVE_UP_S = 5.0
+_SILENT_S = 10.0
 _VIEWER_KEY = "live_viewer"
 
 
@@ -38,31 +39,43 @@ class NoSeatError(Exception):
 
 
 class Seats:
-    """How many cameras the machine carries at once; one more would slow all of them down."""
+    """How many cameras the machine carries at once; one more would slow all of them down.
+
+    A reloaded or closed tab sends no frame any more, but is noticed only after half a minute. It keeps its seat no
+    longer than _SILENT_S where somebody else wants it.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._taken = 0
+        self._sessions: set[LiveSession] = set()
         self._lock = threading.Lock()
 
     @property
     def taken(self) -> int:
-        return self._taken
+        return len(self._sessions)
 
     @property
     def full(self) -> bool:
-        return self._taken >= self.limit
-
-    def take(self) -> None:
-        """Raises NoSeatError where all are taken."""
         with self._lock:
-            if self.full:
-                raise NoSeatError(f"{self._taken} of {self.limit} seats are taken")
-            self._taken += 1
+            return len(self._sessions) - len(self._silent()) >= self.limit
 
-    def give(self) -> None:
+    def take(self, session: LiveSession) -> None:
+        """A seat until `give`. Ends silent sessions where there is no other. Raises NoSeatError where all are taken."""
         with self._lock:
-            self._taken -= 1
+            gone = self._silent() if len(self._sessions) >= self.limit else set()
+            if len(self._sessions) - len(gone) >= self.limit:
+                raise NoSeatError(f"{self.taken} of {self.limit} seats are taken")
+            self._sessions = self._sessions - gone | {session}
+        for session in gone:
+            session.close(wait_s=0)
+
+    def give(self, session: LiveSession) -> None:
+        """Gives the session's seat back, once or more often."""
+        with self._lock:
+            self._sessions = self._sessions - {session}
+
+    def _silent(self) -> set[LiveSession]:
+        return {session for session in self._sessions if session.silent_s > _SILENT_S}
 
 
 def seat_limit(environment: Mapping[str, str] = os.environ, cores: int | None = None) -> int:
@@ -206,10 +219,14 @@ class Viewer:
         """Called by streamlit-webrtc when a stream starts. Raises NoSeatError where the machine is full."""
         if self.session is not None:
             self.session.close()
-        seats.take()
-        self._recognizer = recognizer
-        self.session = LiveSession(make_analyse(recognizer), self.settings, on_close=seats.give)
-        return FrameProcessor(self.session)
+        session = LiveSession(make_analyse(recognizer), self.settings, on_close=lambda: seats.give(session))
+        try:
+            seats.take(session)
+        except NoSeatError:
+            session.close()
+            raise
+        self._recognizer, self.session = recognizer, session
+        return FrameProcessor(session)
 
 
 def viewer() -> Viewer:

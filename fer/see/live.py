@@ -124,7 +124,7 @@ class LiveSession:
         self._analyses: deque[tuple[float, float]] = deque(maxlen=256)  # (finished at, took), seconds
         self._error: str | None = None
         self._closed = False
-        self._started_s = time.monotonic()
+        self._started_s = self._last_s = time.monotonic()
         self._thread = threading.Thread(target=self._work, name="fer-live-analysis", daemon=True)
         self._thread.start()
 
@@ -143,6 +143,7 @@ class LiveSession:
             self._width = self._width or frame.size[0]
             self._frames += 1
             self._arrivals.append(frame.arrived_s)
+            self._last_s = frame.arrived_s
             tracks = self._tracker.at(time_s)
             scale = frame.size[0] / self._width
             analysed = self._analysed
@@ -175,6 +176,11 @@ class LiveSession:
     @property
     def closed(self) -> bool:
         return self._closed
+
+    @property
+    def silent_s(self) -> float:
+        """Time since the last frame came, or since the start."""
+        return time.monotonic() - self._last_s
 
     def tracks(self) -> list[Track]:
         """The faces of the newest analysed frame, in order of identity."""
@@ -213,13 +219,12 @@ class LiveSession:
             recent = [arrived_s for arrived_s in self._arrivals if now_s - arrived_s <= _RATE_WINDOW_S]
             took_s = [took for finished_s, took in self._analyses if now_s - finished_s <= _RATE_WINDOW_S]
             latest = self._latest
-            last_s = self._arrivals[-1] if self._arrivals else self._started_s
             window_s = min(_RATE_WINDOW_S, max(now_s - self._started_s, 0.1))
             return LiveStats(
                 frames_per_s=len(recent) / window_s,
                 analysed_per_s=len(took_s) / window_s,
                 analysis_ms=float(np.median(took_s)) * 1000 if took_s else None,
-                silent_s=now_s - last_s,
+                silent_s=now_s - self._last_s,
                 frames=self._frames,
                 size=None if latest is None else (latest.shape[1], latest.shape[0] * 2 // 3),
                 error=self._error,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import cv2
@@ -61,6 +62,15 @@ def films(tmp_path_factory: pytest.TempPathFactory, sample_image: np.ndarray) ->
         "still": write_y4m(folder / "still.y4m", still(sample_image)),
         "acts": write_y4m(folder / "acts.y4m", acts(sample_image)),
     }
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, start_app: Callable[..., AbstractContextManager[str]]
+) -> Iterator[str]:
+    """A server with seats enough, for a browser that was closed keeps its own for some seconds."""
+    with start_app(tmp_path_factory.mktemp("live"), FER_MAX_LIVE_SESSIONS="9") as url:
+        yield url
 
 
 @pytest.fixture
