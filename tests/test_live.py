@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 
 import cv2
 import numpy as np
@@ -171,6 +172,20 @@ def test_close_ends_the_thread_once_and_gives_back(open_session):
     assert threading.active_count() == before
     assert session.snapshot() is None
     assert session.show(picture(), 1.0).shape == (HEIGHT * 3 // 2, WIDTH)
+
+
+def test_a_closed_session_lets_go_of_its_analysis(open_session):
+    def analyse(image, settings):
+        return []
+
+    kept = weakref.ref(analyse)
+    session = open_session(analyse)
+    del analyse
+    session.show(picture(), 0.0)
+    wait_until(lambda: analysed(session) == 1)
+    session.close()
+    assert kept() is None
+    assert analysed(session) == 1
 
 
 def test_session_without_frames_ends_by_itself(open_session):

@@ -58,6 +58,10 @@ class LiveSettings:
 Analyse = Callable[[np.ndarray, LiveSettings], list[Prediction]]
 
 
+def _see_nothing(image: np.ndarray, settings: LiveSettings) -> list[Prediction]:
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class LiveStats:
     """Figures of the last two seconds.
@@ -241,6 +245,8 @@ class LiveSession:
                 self._error = f"{type(error).__name__}: {error}"
                 continue
             self._take(frame, predictions, settings)
+        # Whoever keeps this session for its last minute need not keep its detector's memory.
+        self.analyse = _see_nothing
 
     def _next(self) -> _Frame | None:
         """Waits for a frame that has not been analysed; None at the end."""
