@@ -6,11 +6,15 @@
 Importing the package reads no file and loads neither OpenCV nor torch; the first use does.
 """
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fer.see.faces import Face, Prediction
     from fer.see.recognize import Recognizer
+
+# ONNX Runtime's own builds send usage events to Microsoft unless told not to before they load (its Privacy.md).
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = ["Face", "Prediction", "Recognizer"]
 

@@ -140,7 +140,7 @@ def test_a_stop_in_the_first_seconds_is_no_failure(viewer: Viewer):
 
 @pytest.mark.parametrize(
     ("environment", "cores", "expected"),
-    [({}, 1, 1), ({}, 2, 2), ({}, 64, 8), ({"FER_MAX_LIVE_SESSIONS": " 30 "}, 2, 30)],
+    [({}, 1, 1), ({}, 2, 3), ({}, 64, 8), ({"FER_MAX_LIVE_SESSIONS": " 30 "}, 2, 30)],
 )
 def test_seat_limit(environment: dict[str, str], cores: int, expected: int):
     assert seat_limit(environment, cores) == expected

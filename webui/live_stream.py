@@ -79,18 +79,18 @@ class Seats:
 
 
 def seat_limit(environment: Mapping[str, str] = os.environ, cores: int | None = None) -> int:
-    """FER_MAX_LIVE_SESSIONS, or one for each core and MOST_SEATS at most.
+    """FER_MAX_LIVE_SESSIONS, or three for each two cores and MOST_SEATS at most.
 
-    From the capacity table in benchmarks/live.md: two cores that also ran the viewers' browsers gave two viewers
-    14 of 15 frames a second a quarter of a second late; with a third, both broke. A server whose viewers sit
-    elsewhere carries more, for each costs it about a quarter of a core; but each also holds the interpreter's
-    lock for a tenth of the time, whatever the number of cores.
+    From the capacity table in benchmarks/live.md: on two cores that also ran the viewers' browsers three viewers
+    kept 14.7 of 15 frames a second, 0.15 s late; a fourth took two of the frames and made it 0.37 s. A server whose
+    viewers sit elsewhere carries more, for each costs it about a quarter of a core; but each also holds the
+    interpreter's lock for a tenth of the time, whatever the number of cores.
 
     Raises ValueError where the variable is not a whole number above zero.
     """
     text = environment.get(SEATS_VARIABLE, "").strip()
     if not text:
-        return min(cores or os.cpu_count() or 1, MOST_SEATS)
+        return min((cores or os.cpu_count() or 1) * 3 // 2, MOST_SEATS)
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{SEATS_VARIABLE} must be a whole number above zero, got {text!r}")
     return int(text)
