@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a plan of trainings and logs each in benchmarks/experiments.csv, one row a training.
 
-python scripts/experiments.py cpu              # short trainings of a quarter-width network, about an hour on two cores
+python scripts/experiments.py cpu              # the shipped weights and short ablations, hours on two cores
 python scripts/experiments.py gpu --jobs 4     # presets with their seeds, ablations of 'best', then distillation
 python scripts/experiments.py gpu --list       # what the plan holds, what is done
 
@@ -49,6 +49,10 @@ SHORT = {"width": 16, "epochs": 8}
 TAUGHT = {"teacher_weight": 0.6}
 PLANS = {
     "cpu": (
+        Experiment("cpu", "cpu"),
+        Experiment(
+            "taught by cpu", "cpu", 1, TAUGHT | {"epochs": 50, "votes_weight": 0.0, "label_smoothing": 0.0}, ("cpu",)
+        ),
         Experiment("short", "cpu", 1, SHORT),
         Experiment("short, no FER+ votes", "cpu", 1, SHORT | {"votes_weight": 0.0}),
         Experiment("short, taught by itself", "cpu", 1, SHORT | TAUGHT, ("short",)),
