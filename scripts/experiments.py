@@ -59,6 +59,11 @@ PLANS = {
         Experiment("short, no erasing", "cpu", 1, SHORT | {"erase": 0.0}),
         Experiment("short, no affine", "cpu", 1, SHORT | {"rotate_deg": 0.0, "scale": 0.0, "shift": 0.0}),
         Experiment("short, no averaged weights", "cpu", 1, SHORT | {"ema_decay": 0.0}),
+        Experiment("short, muon 0.06", "cpu", 1, SHORT | {"optimizer": "muon"}),
+        Experiment("short, muon 0.02", "cpu", 1, SHORT | {"optimizer": "muon", "lr_peak": 0.02}),
+        Experiment("short, cutmix", "cpu", 1, SHORT | {"cutmix": 0.5}),
+        Experiment("short, mixup", "cpu", 1, SHORT | {"mixup": 0.5}),
+        Experiment("short, whitened", "cpu", 1, SHORT | {"whiten": True}),
     ),
     "gpu": (
         Experiment("article", "article", 3),
@@ -121,7 +126,8 @@ def train(experiment: Experiment, seed: int, options: argparse.Namespace) -> int
         command += ["--preset", experiment.preset, "--seed", str(seed), "--runs", str(folder.parent)]
         command += ["--name", folder.name]
         for name, value in experiment.changes.items():
-            command += [f"--{name.replace('_', '-')}", str(value)]
+            flag = name.replace("_", "-")
+            command += [f"--{flag}" if value is True else f"--{flag}={value}"]
         if experiment.teachers:
             command += ["--teacher", *map(str, weights_of(experiment.teachers, options))]
     if options.data:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fer.learn.augment import Augmenter, affine, crop_and_flip, erase, normalise
+from fer.learn.augment import Augmenter, affine, crop_and_flip, erase, mix, normalise
 from fer.learn.config import TrainConfig
 
 PLAIN = TrainConfig(crop_pad_px=0, flip=0.0)
@@ -86,3 +86,42 @@ def test_the_seed_decides_everything():
     augment, index = Augmenter(faces, config, 0.5, 0.5), torch.arange(4)
     assert torch.equal(augment(index, generator(1)), augment(index, generator(1)))
     assert not torch.equal(augment(index, generator(1)), augment(index, generator(2)))
+
+
+def labelled(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Faces of one grey each, 0 and 1 in turns, and targets that say which: both then hold the same share."""
+    ones = (torch.arange(count) % 2).float()
+    x = ones[:, None, None, None].expand(count, 1, 48, 48).contiguous()
+    return x, torch.stack([1 - ones, ones], dim=1)
+
+
+@pytest.mark.parametrize(("mixup", "cutmix"), [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5), (0.3, 0.2)])
+def test_targets_are_mixed_as_the_faces_are(mixup, cutmix):
+    x, targets = mix(*labelled(400), mixup, cutmix, generator())
+    assert x.shape == (400, 1, 48, 48)
+    assert torch.allclose(targets.sum(1), torch.ones(400))
+    assert torch.allclose(x.mean((1, 2, 3)), targets[:, 1], atol=1e-5)
+    mixed = (targets.max(1).values < 1).float().mean()
+    assert mixed == pytest.approx(mixup + cutmix, abs=0.1)  # four standard deviations; a tiny square may round to none
+    partner = torch.cat([x[-1:], x[:-1]])
+    assert not torch.equal(x, partner)
+
+
+def test_mixup_blends_and_cutmix_cuts_a_square():
+    blended, _ = mix(*labelled(50), 1.0, 0.0, generator())
+    assert all(len(face.unique()) == 1 for face in blended)
+    cut, _ = mix(*labelled(50), 0.0, 1.0, generator())
+    assert set(cut.unique().tolist()) == {0.0, 1.0}
+    foreign = (cut != labelled(50)[0])[:, 0]  # (50, 48, 48)
+    heights, widths = foreign.any(2).sum(1), foreign.any(1).sum(1)
+    assert torch.equal(heights, widths)
+    assert torch.equal(foreign.sum((1, 2)), heights * widths)
+    assert heights.max() > 40
+    assert heights.min() < 10
+
+
+def test_no_mixing_draws_no_numbers():
+    x, targets = labelled(4)
+    one = generator()
+    assert mix(x, targets, 0.0, 0.0, one) == (x, targets)
+    assert torch.equal(one.get_state(), generator().get_state())

@@ -38,8 +38,9 @@ def test_a_flag_changes_its_field_and_no_other():
         ({"epochs": True}, "epochs: expected int"),
         ({"flip": 2.0}, "flip: expected at most 1"),
         ({"lr_peak": float("nan")}, "lr_peak: expected at least"),
-        ({"optimizer": "lion"}, "optimizer: expected one of adam, sgd"),
+        ({"optimizer": "lion"}, "optimizer: expected one of adam, sgd, muon"),
         ({"ema_decay": 1.0}, "ema_decay: expected less than 1"),
+        ({"mixup": 0.6, "cutmix": 0.6}, "mixup and cutmix: expected at most 1 together"),
         ({"compile": 1}, "compile: expected bool"),
     ],
 )

@@ -6,7 +6,7 @@ import torch
 from toy import toy_faces
 
 from fer.learn import checkpoint, devices, train
-from fer.learn.config import ConfigError, TrainConfig
+from fer.learn.config import OPTIMIZERS, ConfigError, TrainConfig
 from fer.learn.dataset import FaceSet
 
 # Fast and with everything that has state: momentum, averaged weights, dropout, every augmentation.
@@ -23,6 +23,9 @@ TOY = TrainConfig(
     scale=0.1,
     shift=0.05,
     erase=0.2,
+    mixup=0.3,
+    cutmix=0.3,
+    whiten=True,
     precision="fp32",
 )
 
@@ -50,9 +53,10 @@ def fit(folder, config=TOY, recorder=None, resume=False):
     return card, recorder
 
 
-def test_a_toy_training_learns(tmp_path):
+@pytest.mark.parametrize("optimizer", ["sgd", "muon"])
+def test_a_toy_training_learns(tmp_path, optimizer):
     config = TrainConfig(
-        preset="smoke", epochs=8, batch_size=20, width=4, optimizer="sgd", lr_peak=0.1, precision="fp32"
+        preset="smoke", epochs=8, batch_size=20, width=4, optimizer=optimizer, lr_peak=0.1, precision="fp32"
     )
     card, recorder = fit(tmp_path, config)
     losses = [train_loss for train_loss, _ in recorder.losses()]
@@ -66,7 +70,7 @@ def test_the_articles_recipe_runs(tmp_path):
     assert card.config["optimizer"] == "adam"
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path, optimizer, precision):
     config = TrainConfig(**{**TOY.to_dict(), "optimizer": optimizer, "precision": precision})
@@ -125,6 +129,16 @@ def test_a_diverging_run_says_so(tmp_path):
     assert broken.events[-1][0] == "epoch"
 
 
+def test_whiten_reaches_the_first_layer(tmp_path):
+    weights = []
+    for whiten in (True, False):
+        config = TrainConfig(**{**TOY.to_dict(), "epochs": 1, "lr_peak": 1e-6, "whiten": whiten})
+        fit(tmp_path / str(whiten), config)
+        network, _ = checkpoint.load_weights(tmp_path / str(whiten) / checkpoint.WEIGHTS_NAME)
+        weights.append(network.conv1[0].weight)
+    assert not torch.allclose(*weights, rtol=0.1)
+
+
 def test_private_test_is_never_looked_at(tmp_path):
     faces = toy_faces()
     splits = faces.splits.copy()
@@ -138,47 +152,3 @@ def test_private_test_is_never_looked_at(tmp_path):
     for i, faces in enumerate((one, other)):
         train.fit(TOY, faces, devices.resolve("cpu", "fp32"), tmp_path / str(i), recorders[i])
     assert recorders[0].losses() == recorders[1].losses()
-
-
-@pytest.mark.parametrize(("count", "kept"), [(0, 0.1), (10, 0.55), (100_000, 0.9)])
-def test_a_young_average_forgets_its_start_fast(count, kept):
-    averages, counters = [torch.ones(3)], [torch.tensor(1)]
-    update = train.warmed_ema(0.9)
-    update(averages, [torch.zeros(3)], torch.tensor(count))
-    update(counters, [torch.tensor(7)], torch.tensor(count))
-    assert averages[0].tolist() == pytest.approx([kept] * 3)
-    assert counters[0] == 7
-
-
-class TestSoftTargets:
-    def test_plain_labels_are_one_hot(self):
-        targets = train.soft_targets(toy_faces(1), TrainConfig())
-        assert np.array_equal(targets, np.eye(7, dtype=np.float32)[toy_faces(1).labels])
-
-    def test_smoothing_spreads_its_share(self):
-        targets = train.soft_targets(toy_faces(1), TrainConfig(label_smoothing=0.7))
-        assert targets[0] == pytest.approx([0.4] + [0.1] * 6)
-
-    def test_votes_take_their_share_where_there_are_any(self):
-        faces = toy_faces(1)
-        votes = np.zeros((14, 10), np.uint8)
-        votes[0, 1] = 6  # happiness
-        votes[0, 4] = 2  # anger
-        votes[0, 9] = 2  # not a face: has no class, left out
-        votes[1, 8] = 10  # unknown only: the label stands alone
-        faces = FaceSet(faces.images, faces.labels, faces.splits, votes, faces.rows)
-        targets = train.soft_targets(faces, TrainConfig(votes_weight=0.4))
-        assert targets[0] == pytest.approx([0.6 + 0.4 * 0.25, 0, 0, 0.4 * 0.75, 0, 0, 0])
-        assert targets[1] == pytest.approx([0, 1, 0, 0, 0, 0, 0])
-
-    def test_the_teacher_takes_its_share_of_the_whole(self):
-        teacher = np.full((14, 7), 1 / 7, np.float32)
-        targets = train.soft_targets(toy_faces(1), TrainConfig(teacher_weight=0.7), teacher)
-        assert targets[0] == pytest.approx([0.4] + [0.1] * 6)
-
-    @pytest.mark.parametrize(
-        ("config", "words"), [({"votes_weight": 0.4}, "--votes"), ({"teacher_weight": 0.5}, "--teacher")]
-    )
-    def test_what_is_missing_is_asked_for(self, config, words):
-        with pytest.raises(ConfigError, match=words):
-            train.soft_targets(toy_faces(1), TrainConfig(**config))

@@ -93,3 +93,26 @@ def erase(x: Tensor, probability: float, generator: torch.Generator) -> Tensor:
     inside_columns = (span >= left) & (span < left + width)  # (B, W)
     hit = inside_rows[:, :, None] & inside_columns[:, None, :] & (u[4] < probability)[:, :, None]
     return x.masked_fill(hit[:, None], 0.0)
+
+
+def mix(x: Tensor, targets: Tensor, mixup: float, cutmix: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Puts a part of another face of the batch into each, and as large a part of its target into the target.
+
+    x: float (B, 1, H, W); targets: float (B, 7), each a distribution; a face's partner is the one before it.
+    A face is blended with probability `mixup` (Zhang et al. 2018), has a square of the partner with probability
+    `cutmix` (Yun et al. 2019), else stays. Its own share is uniform in 0..1, which is Beta(1, 1) as in both papers.
+    torchvision's MixUp and CutMix draw one share a batch, and from the global generator.
+    """
+    if not mixup and not cutmix:
+        return x, targets
+    count, size = len(x), x.shape[-1]
+    choice, share, top, left = torch.rand(4, count, 1, device=x.device, generator=generator)
+    side = ((1 - share).sqrt() * size).round()
+    span = torch.arange(size, device=x.device)
+    rows, columns = (((s * (size - side + 1)).floor() - span) for s in (top, left))  # (B, H): ≤ 0 from the edge on
+    inside = ((rows <= 0) & (rows > -side))[:, :, None] & ((columns <= 0) & (columns > -side))[:, None, :]
+    kept = torch.where((choice < mixup + cutmix)[:, :, None] & inside, 0.0, 1.0)  # (B, H, W)
+    kept = torch.where((choice < mixup)[:, :, None], share[:, :, None], kept)
+    share = kept.mean((1, 2))[:, None]
+    x = torch.lerp(x.roll(1, 0), x, kept[:, None])
+    return x.contiguous(memory_format=torch.channels_last), torch.lerp(targets.roll(1, 0), targets, share)

@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import asdict, dataclass, field, fields, replace
 
-OPTIMIZERS = ("adam", "sgd")
+OPTIMIZERS = ("adam", "sgd", "muon")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
@@ -30,7 +30,10 @@ class TrainConfig:
     batch_size: int = _choice(400, "faces a step", low=2, high=8192)
     width: int = _choice(64, "channels of the first block; 64 is the article's 6.57 M parameters", low=4, high=256)
     dropout: float = _choice(0.0, "share of the last features zeroed while training", low=0, high=0.9)
-    optimizer: str = _choice("adam", "adam, or sgd with Nesterov momentum 0.9", choices=OPTIMIZERS)
+    whiten: bool = _choice(False, "the first convolution starts from whitened patches of the Training faces")
+    optimizer: str = _choice(
+        "adam", "adam; sgd with Nesterov momentum; muon: sgd with orthogonal steps", choices=OPTIMIZERS
+    )
     lr_peak: float = _choice(0.001, "peak of the one-cycle learning rate", low=1e-6, high=10)
     warmup: float = _choice(0.3, "share of the steps before the peak", low=0.01, high=0.99)
     weight_decay: float = _choice(0.0, "L2 penalty on the weights", low=0, high=1)
@@ -49,6 +52,8 @@ class TrainConfig:
     scale: float = _choice(0.0, "random zoom by up to ± this share", low=0, high=0.9)
     shift: float = _choice(0.0, "random shift up to ± this share of the side", low=0, high=0.5)
     erase: float = _choice(0.0, "probability that a random rectangle is greyed out", low=0, high=1)
+    mixup: float = _choice(0.0, "probability that a face is blended with another, labels too", low=0, high=1)
+    cutmix: float = _choice(0.0, "probability that a square comes from another face, labels too", low=0, high=1)
     precision: str = _choice("auto", "auto takes bf16 where the device gains from it", choices=PRECISIONS)
     compile: bool = _choice(False, "torch.compile the network: minutes at the start, faster steps on a GPU")
 
@@ -66,6 +71,8 @@ class TrainConfig:
                 raise ConfigError(f"{f.name}: expected at most {limits['high']}, got {value!r}")
         if self.ema_decay >= 1:
             raise ConfigError(f"ema_decay: expected less than 1, got {self.ema_decay}")
+        if self.mixup + self.cutmix > 1:
+            raise ConfigError(f"mixup and cutmix: expected at most 1 together, got {self.mixup} and {self.cutmix}")
 
     @property
     def affine(self) -> bool:

@@ -94,6 +94,11 @@ class Device:
     def generator(self, seed: int) -> torch.Generator:
         return torch.Generator(self.torch_device).manual_seed(seed)
 
+    def synchronise(self) -> None:
+        """Waits until the device has done what it was given."""
+        if self.torch_device.type == "cuda":
+            torch.cuda.synchronize(self.torch_device)
+
     def memory_mb(self) -> float:
         """The most memory in use so far: the device's on a GPU, the process's on a CPU."""
         if self.torch_device.type == "cuda":

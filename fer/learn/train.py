@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +14,12 @@ from torch.optim.swa_utils import AveragedModel
 from fer.card import ModelCard
 from fer.emotions import CLASSES
 from fer.learn import checkpoint, metrics, model
-from fer.learn.augment import Augmenter, normalise
+from fer.learn.augment import Augmenter, mix, normalise
 from fer.learn.config import ConfigError, TrainConfig
 from fer.learn.dataset import FaceSet
 from fer.learn.devices import Device
+from fer.learn.optimizer import make_optimizer, warmed_ema
+from fer.learn.targets import soft_targets
 
 # The article's normalisation: (x / 255 - 0.5) / 0.5 lies in -1..1.
 MEAN, STD = 0.5, 0.5
@@ -67,6 +68,8 @@ def fit(
     augment = Augmenter(train_images, config, MEAN, STD)
 
     network = model.build(config.width, config.dropout, config.seed)
+    if config.whiten:
+        model.whiten(network, normalise(train_images[::10].cpu(), MEAN, STD))
     network = network.to(on_device).to(memory_format=torch.channels_last)
     if config.compile:
         network.compile()
@@ -120,11 +123,11 @@ def fit(
         for step, index in enumerate(order.split(config.batch_size)):
             # Each rank augments the whole batch, to draw what one process draws, and trains on its share of it.
             mine = device.share(len(index))
-            x = augment(index, generator)[mine]  # (B, 1, 48, 48)
+            x, asked = mix(augment(index, generator), targets[index], config.mixup, config.cutmix, generator)
             with device.autocast():
-                logits = spread(x)  # (B, 7)
+                logits = spread(x[mine])  # (B, 7)
             # Shares may differ by a face: sums, whose mean over the ranks is the loss of the batch.
-            loss = F.cross_entropy(logits.float(), targets[index[mine]], reduction="sum") / (len(index) / device.ranks)
+            loss = F.cross_entropy(logits.float(), asked[mine], reduction="sum") / (len(index) / device.ranks)
 
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -142,6 +145,7 @@ def fit(
             if time.perf_counter() - last_event > STEP_EVENT_EVERY_S:
                 last_event = time.perf_counter()
                 emit("step", epoch=epoch, step=step + 1, steps=steps)  # no loss: reading it would stall the device
+        device.synchronise()  # a GPU's work is queued: without this the clock would time the queueing
         train_s = time.perf_counter() - started
 
         kept.eval()
@@ -198,59 +202,6 @@ def fit(
         checkpoint.save_state(folder / checkpoint.STATE_NAME, progress, modules, optimizer, scheduler)
 
     return None if device.rank else checkpoint.load_weights(folder / checkpoint.WEIGHTS_NAME)[1]
-
-
-def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """Weight decay falls on convolutions and the last layer, not on biases and batch norm."""
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    vectors = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    if config.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=config.lr_peak)
-    return torch.optim.SGD(groups, lr=config.lr_peak, momentum=0.9, nesterov=True)
-
-
-def warmed_ema(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
-    """An averaging rule for AveragedModel: new = old + (1 - d) · (current - old), d = min(decay, (1 + n) / (10 + n)).
-
-    Without the warm-up of d (tf.train.ExponentialMovingAverage's num_updates) the random start weighs on the
-    average for thousands of steps: after 10 epochs of preset `cpu` it cost 15 points of validation accuracy.
-    """
-
-    @torch.no_grad()
-    def update(averages: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
-        n = int(count)  # counted on the CPU: no device sync
-        if averages[0].is_floating_point():
-            torch._foreach_lerp_(averages, current, 1 - min(decay, (1 + n) / (10 + n)))
-        else:  # batch norm's step counters
-            torch._foreach_copy_(averages, current)
-
-    return update
-
-
-def soft_targets(faces: FaceSet, config: TrainConfig, teacher: np.ndarray | None = None) -> np.ndarray:
-    """float32 (N, 7): each face's label, smoothed, mixed with its FER+ votes where it has any, then with the teacher.
-
-    The votes for contempt, unknown and not-a-face have no class here and are left out.
-    Raises ConfigError where votes or a teacher are asked for and there are none.
-    """
-    shape = len(faces), len(CLASSES)
-    targets: np.ndarray = np.full(shape, config.label_smoothing / len(CLASSES), dtype=np.float32)
-    targets[np.arange(len(faces)), faces.labels] += 1 - config.label_smoothing
-    if config.votes_weight:
-        if faces.votes is None:
-            raise ConfigError("--votes-weight needs FER+ votes: prepare the set with --votes fer2013new.csv")
-        in_class = metrics.VOTE_CLASS >= 0
-        votes = np.zeros(shape, dtype=np.float32)
-        votes[:, metrics.VOTE_CLASS[in_class]] = faces.votes[:, in_class]
-        total = votes.sum(1, keepdims=True)
-        shares = np.divide(votes, total, out=targets.copy(), where=total > 0)
-        targets = (1 - config.votes_weight) * targets + config.votes_weight * shares
-    if config.teacher_weight:
-        if teacher is None:
-            raise ConfigError("--teacher-weight needs --teacher with the weights of trained runs")
-        targets = (1 - config.teacher_weight) * targets + config.teacher_weight * teacher
-    return targets
 
 
 @torch.inference_mode()

@@ -1,0 +1,90 @@
+"""How weights move: the optimisers and the moving average of the weights."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fer.learn.config import TrainConfig
+from fer.learn.model import ResNet9
+
+MOMENTUM = 0.9
+MUON_MOMENTUM = 0.95
+
+
+def make_optimizer(network: ResNet9, config: TrainConfig) -> torch.optim.Optimizer:
+    """Weight decay falls on convolutions and the last layer, not on biases and batch norm.
+
+    With muon the kernels that see features go by Muon; the first convolution, the last layer, biases and batch norm
+    go by SGD, all at the same learning rate.
+    """
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    vectors = [p for p in network.parameters() if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    if config.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=config.lr_peak)
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.lr_peak, momentum=MOMENTUM, nesterov=True)
+    kernels = [p for p in matrices if p.ndim == 4 and p.shape[1] > 1]
+    groups[0]["params"] = [p for p in matrices if p.ndim == 2 or p.shape[1] == 1]
+    groups.append({"params": kernels, "muon": True, "momentum": 0.0, "nesterov": False, "weight_decay": 0.0})
+    return Muon(groups, lr=config.lr_peak, momentum=MOMENTUM, nesterov=True)
+
+
+class Muon(torch.optim.SGD):
+    """SGD whose groups marked `muon` step along their momentum made orthogonal.
+
+    Muon (Keller Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) for kernels as matrices (out, in · 9).
+    As in his airbench94_muon each is first scaled to rows of mean square 1: batch norm follows it, so its size means
+    nothing, and the learning rate is then the relative step. torch.optim.Muon takes two-dimensional parameters only.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            for p in group["params"] if group.get("muon") else ():
+                momentum = self.state[p].setdefault("momentum_buffer", torch.zeros_like(p))
+                momentum.lerp_(p.grad, 1 - MUON_MOMENTUM)
+                flat = p.grad.lerp(momentum, MUON_MOMENTUM).permute(0, 2, 3, 1)  # a view where channels come last
+                direction = orthogonal(flat.reshape(len(p), -1)).to(p.dtype)
+                p.mul_(len(p) ** 0.5 / p.norm())
+                p.grad = direction.view(flat.shape).permute(0, 3, 1, 2)  # SGD without momentum steps along it
+        return super().step(closure)
+
+
+def orthogonal(matrix: Tensor, steps: int = 3) -> Tensor:
+    """About the nearest matrix whose singular values are all 1, in bf16, by Newton-Schulz iterations.
+
+    matrix: (rows, columns). The quintic's coefficients are Jordan's: singular values come out between about 0.7 and
+    1.2, which is near enough. Three steps as in airbench94_muon.
+    """
+    x = matrix.bfloat16()
+    tall = len(x) > x.shape[1]
+    x = x.T if tall else x
+    x = x / x.norm().clamp(min=1e-7)  # no singular value above 1
+    for _ in range(steps):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
+    return x.T if tall else x
+
+
+def warmed_ema(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
+    """An averaging rule for AveragedModel: new = old + (1 - d) · (current - old), d = min(decay, (1 + n) / (10 + n)).
+
+    Without the warm-up of d (tf.train.ExponentialMovingAverage's num_updates) the random start weighs on the
+    average for thousands of steps: after 10 epochs of preset `cpu` it cost 15 points of validation accuracy.
+    """
+
+    @torch.no_grad()
+    def update(averages: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        n = int(count)  # counted on the CPU: no device sync
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, current, 1 - min(decay, (1 + n) / (10 + n)))
+        else:  # batch norm's step counters
+            torch._foreach_copy_(averages, current)
+
+    return update

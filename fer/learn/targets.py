@@ -1,0 +1,33 @@
+"""What the network is asked to say of each Training face: label, FER+ votes and teachers as one distribution."""
+
+import numpy as np
+
+from fer.emotions import CLASSES
+from fer.learn import metrics
+from fer.learn.config import ConfigError, TrainConfig
+from fer.learn.dataset import FaceSet
+
+
+def soft_targets(faces: FaceSet, config: TrainConfig, teacher: np.ndarray | None = None) -> np.ndarray:
+    """float32 (N, 7): each face's label, smoothed, mixed with its FER+ votes where it has any, then with the teacher.
+
+    The votes for contempt, unknown and not-a-face have no class here and are left out.
+    Raises ConfigError where votes or a teacher are asked for and there are none.
+    """
+    shape = len(faces), len(CLASSES)
+    targets: np.ndarray = np.full(shape, config.label_smoothing / len(CLASSES), dtype=np.float32)
+    targets[np.arange(len(faces)), faces.labels] += 1 - config.label_smoothing
+    if config.votes_weight:
+        if faces.votes is None:
+            raise ConfigError("--votes-weight needs FER+ votes: prepare the set with --votes fer2013new.csv")
+        in_class = metrics.VOTE_CLASS >= 0
+        votes = np.zeros(shape, dtype=np.float32)
+        votes[:, metrics.VOTE_CLASS[in_class]] = faces.votes[:, in_class]
+        total = votes.sum(1, keepdims=True)
+        shares = np.divide(votes, total, out=targets.copy(), where=total > 0)
+        targets = (1 - config.votes_weight) * targets + config.votes_weight * shares
+    if config.teacher_weight:
+        if teacher is None:
+            raise ConfigError("--teacher-weight needs --teacher with the weights of trained runs")
+        targets = (1 - config.teacher_weight) * targets + config.teacher_weight * teacher
+    return targets
