@@ -58,8 +58,8 @@ def free_name(launcher: launch.Launcher, preset: str) -> str:
 
 
 def _widgets(preset: TrainConfig) -> dict[str, Any]:
-    values: dict[str, Any] = {"preset": preset.preset}
-    shown = [f for f in fields(TrainConfig) if f.name != "preset"]
+    values = preset.to_dict()
+    shown = [f for f in fields(TrainConfig) if f.name != "preset" and not f.metadata.get("takes_files")]
     for start in range(0, len(shown), A_ROW):  # columns of their own for each row keep the order on a phone
         for f, column in zip(shown[start : start + A_ROW], st.columns(A_ROW), strict=False):
             with column:

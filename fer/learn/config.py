@@ -1,7 +1,10 @@
 """Every choice of a training run in one frozen value, and the presets. No torch: the pages read it too."""
 
 import argparse
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import Field, asdict, dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 OPTIMIZERS = ("adam", "sgd", "muon")
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -11,9 +14,22 @@ class ConfigError(ValueError):
     """A training choice that cannot be; the message names the field, the value and what is allowed."""
 
 
-def _choice(default, help: str, **limits):  # type: ignore[no-untyped-def]  # the field's own type says it
-    """A field with its help, and its limits: `low`, `high` (inclusive) or `choices`."""
+def _choice(default: T, help: str, **limits: object) -> T:
+    """A field with its help, and its limits: `low`, `high` (inclusive) or `choices`.
+
+    `takes_files` marks what needs files beside its number: it is offered on the command line, not in a form.
+    """
     return field(default=default, metadata={"help": help, **limits})
+
+
+def _kinds(f: Field[Any]) -> tuple[type, ...]:
+    """What a field's value may be: a whole number does for a float."""
+    assert isinstance(f.type, type)
+    return (int, float) if f.type is float else (f.type,)
+
+
+def _type_name(kind: object) -> str:
+    return getattr(kind, "__name__", str(kind))
 
 
 @dataclass(frozen=True)
@@ -43,7 +59,11 @@ class TrainConfig:
         0.0, "share of the target taken from the FER+ votes of the Training rows", low=0, high=1
     )
     teacher_weight: float = _choice(
-        0.0, "share of the target taken from trained networks (--teacher): distillation", low=0, high=1
+        0.0,
+        "share of the target taken from trained networks (--teacher): distillation",
+        low=0,
+        high=1,
+        takes_files=True,
     )
     ema_decay: float = _choice(0.0, "per-step decay of the averaged weights that are kept; 0 keeps the last", low=0)
     crop_pad_px: int = _choice(4, "reflect padding for random crops", low=0, high=24)
@@ -60,8 +80,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for f in fields(self):
             value, limits = getattr(self, f.name), f.metadata
-            expected: type | tuple[type, ...] = (int, float) if f.type is float else f.type  # type: ignore[assignment]
-            if not isinstance(value, expected) or (isinstance(value, bool) and f.type is not bool):
+            if not isinstance(value, _kinds(f)) or (isinstance(value, bool) and f.type is not bool):
                 raise ConfigError(f"{f.name}: expected {_type_name(f.type)}, got {value!r}")
             if "choices" in limits and value not in limits["choices"]:
                 raise ConfigError(f"{f.name}: expected one of {', '.join(limits['choices'])}, got {value!r}")
@@ -83,11 +102,11 @@ class TrainConfig:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, object]) -> "TrainConfig":
+    def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
         known = {f.name for f in fields(cls)}
         if unknown := set(values) - known:
             raise ConfigError(f"unknown fields: {', '.join(sorted(unknown))}")
-        return cls(**values)  # type: ignore[arg-type]  # __post_init__ checks every type
+        return cls(**values)
 
 
 # What two CPU cores can train in an hour or two: narrower, a stronger recipe for fewer images.
@@ -121,10 +140,6 @@ PRESETS = {
     # Trains, validates and exports within a minute on two cores: to see that everything works.
     "smoke": TrainConfig(preset="smoke", epochs=2, batch_size=128, width=8, optimizer="sgd", lr_peak=0.05),
 }
-
-
-def _type_name(kind: object) -> str:
-    return getattr(kind, "__name__", str(kind))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
