@@ -46,6 +46,7 @@ class Experiment:
 
 # A quarter of the width and eight epochs: minutes each on two cores. What helps there may not help a long training.
 SHORT = {"width": 16, "epochs": 8}
+MUON = SHORT | {"optimizer": "muon", "lr_peak": 0.02}
 TAUGHT = {"teacher_weight": 0.6}
 PLANS = {
     "cpu": (
@@ -60,10 +61,11 @@ PLANS = {
         Experiment("short, no affine", "cpu", 1, SHORT | {"rotate_deg": 0.0, "scale": 0.0, "shift": 0.0}),
         Experiment("short, no averaged weights", "cpu", 1, SHORT | {"ema_decay": 0.0}),
         Experiment("short, muon 0.06", "cpu", 1, SHORT | {"optimizer": "muon"}),
-        Experiment("short, muon 0.02", "cpu", 1, SHORT | {"optimizer": "muon", "lr_peak": 0.02}),
-        Experiment("short, cutmix", "cpu", 1, SHORT | {"cutmix": 0.5}),
-        Experiment("short, mixup", "cpu", 1, SHORT | {"mixup": 0.5}),
-        Experiment("short, whitened", "cpu", 1, SHORT | {"whiten": True}),
+        Experiment("short, muon 0.02", "cpu", 1, MUON),
+        Experiment("short, muon 0.01", "cpu", 1, MUON | {"lr_peak": 0.01}),
+        Experiment("short, muon, whitened", "cpu", 1, MUON | {"whiten": True}),
+        Experiment("short, muon, cutmix", "cpu", 1, MUON | {"cutmix": 0.5}),
+        Experiment("short, muon, mixup", "cpu", 1, MUON | {"mixup": 0.5}),
     ),
     "gpu": (
         Experiment("article", "article", 3),

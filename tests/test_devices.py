@@ -117,3 +117,11 @@ def test_a_process_that_waits_for_ever_still_hears_a_signal():
         process.terminate()
         assert process.stdout.read() == "last words\n"
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize(("name", "calls"), [("cuda:1", [{"mode": "reduce-overhead", "dynamic": False}]), ("cpu", [])])
+def test_only_a_gpu_compiles(name, calls):
+    network, seen = torch.nn.Linear(1, 1), []
+    network.compile = lambda **options: seen.append(options)
+    devices.Device(torch.device(name), bf16=False).compile(network)
+    assert seen == calls

@@ -75,7 +75,7 @@ class TrainConfig:
     mixup: float = _choice(0.0, "probability that a face is blended with another, labels too", low=0, high=1)
     cutmix: float = _choice(0.0, "probability that a square comes from another face, labels too", low=0, high=1)
     precision: str = _choice("auto", "auto takes bf16 where the device gains from it", choices=PRECISIONS)
-    compile: bool = _choice(False, "torch.compile the network: minutes at the start, faster steps on a GPU")
+    compile: bool = _choice(False, "on a GPU: torch.compile and CUDA graphs, a slow start for faster steps")
 
     def __post_init__(self) -> None:
         for f in fields(self):

@@ -87,6 +87,15 @@ class Device:
                 "and, for --resume, the same run folder"
             )
 
+    def compile(self, network: nn.Module) -> None:
+        """Compiles the network on a GPU, its steps replayed as CUDA graphs. This has not met a GPU yet.
+
+        A CPU trains no faster for it: 60 to 70 images/s against 70 to 100 of preset `cpu`, and a minute to compile.
+        """
+        if self.torch_device.type == "cuda":
+            # Not dynamic: the epoch's last, smaller batch gets a graph of its own.
+            network.compile(mode="reduce-overhead", dynamic=False)
+
     def autocast(self) -> AbstractContextManager:
         """bf16 inside where chosen; batch norm statistics and the loss stay in fp32 as autocast has it."""
         return torch.autocast(self.torch_device.type, torch.bfloat16) if self.bf16 else nullcontext()

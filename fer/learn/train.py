@@ -72,7 +72,7 @@ def fit(
         model.whiten(network, normalise(train_images[::10].cpu(), MEAN, STD))
     network = network.to(on_device).to(memory_format=torch.channels_last)
     if config.compile:
-        network.compile()
+        device.compile(network)
     optimizer = make_optimizer(network, config)
     steps = math.ceil(len(train) / config.batch_size)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(
