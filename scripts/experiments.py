@@ -45,22 +45,28 @@ class Experiment:
 
 
 # A quarter of the width and eight epochs: minutes each on two cores. What helps there may not help a long training.
-SHORT = {"width": 16, "epochs": 8}
+SGD = {"optimizer": "sgd", "lr_peak": 0.06}
+SHORT = SGD | {"width": 16, "epochs": 8}
 MUON = SHORT | {"optimizer": "muon", "lr_peak": 0.02}
 TAUGHT = {"teacher_weight": 0.6}
 PLANS = {
     "cpu": (
-        Experiment("cpu", "cpu"),
+        Experiment("cpu", "cpu", 1, SGD),
         Experiment(
-            "taught by cpu", "cpu", 1, TAUGHT | {"epochs": 50, "votes_weight": 0.0, "label_smoothing": 0.0}, ("cpu",)
+            "taught by cpu",
+            "cpu",
+            1,
+            SGD | TAUGHT | {"epochs": 50, "votes_weight": 0.0, "label_smoothing": 0.0},
+            ("cpu",),
         ),
+        Experiment("cpu by muon", "cpu"),
         Experiment("short", "cpu", 1, SHORT),
         Experiment("short, no FER+ votes", "cpu", 1, SHORT | {"votes_weight": 0.0}),
         Experiment("short, taught by itself", "cpu", 1, SHORT | TAUGHT, ("short",)),
         Experiment("short, no erasing", "cpu", 1, SHORT | {"erase": 0.0}),
         Experiment("short, no affine", "cpu", 1, SHORT | {"rotate_deg": 0.0, "scale": 0.0, "shift": 0.0}),
         Experiment("short, no averaged weights", "cpu", 1, SHORT | {"ema_decay": 0.0}),
-        Experiment("short, muon 0.06", "cpu", 1, SHORT | {"optimizer": "muon"}),
+        Experiment("short, muon 0.06", "cpu", 1, SHORT | {"optimizer": "muon", "lr_peak": 0.06}),
         Experiment("short, muon 0.02", "cpu", 1, MUON),
         Experiment("short, muon 0.01", "cpu", 1, MUON | {"lr_peak": 0.01}),
         Experiment("short, muon, whitened", "cpu", 1, MUON | {"whiten": True}),
@@ -71,6 +77,10 @@ PLANS = {
         Experiment("article", "article", 3),
         Experiment("fast", "fast", 5),
         Experiment("best", "best", 5),
+        Experiment("best, sgd", "best", 3, SGD),
+        Experiment("best, no CutMix", "best", 3, {"cutmix": 0.0}),
+        Experiment("best, mixup", "best", 3, {"cutmix": 0.0, "mixup": 0.5}),
+        Experiment("best, whitened", "best", 3, {"whiten": True}),
         Experiment("best, no FER+ votes", "best", 3, {"votes_weight": 0.0}),
         Experiment("best, no label smoothing", "best", 3, {"label_smoothing": 0.0}),
         Experiment("best, no affine", "best", 3, {"rotate_deg": 0.0, "scale": 0.0, "shift": 0.0}),
