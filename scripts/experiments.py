@@ -69,7 +69,6 @@ PLANS = {
         Experiment("short, muon 0.06", "cpu", 1, SHORT | {"optimizer": "muon", "lr_peak": 0.06}),
         Experiment("short, muon 0.02", "cpu", 1, MUON),
         Experiment("short, muon 0.01", "cpu", 1, MUON | {"lr_peak": 0.01}),
-        Experiment("short, muon, whitened", "cpu", 1, MUON | {"whiten": True}),
         Experiment("short, muon, cutmix", "cpu", 1, MUON | {"cutmix": 0.5}),
         Experiment("short, muon, mixup", "cpu", 1, MUON | {"mixup": 0.5}),
     ),
@@ -80,7 +79,6 @@ PLANS = {
         Experiment("best, sgd", "best", 3, SGD),
         Experiment("best, no CutMix", "best", 3, {"cutmix": 0.0}),
         Experiment("best, mixup", "best", 3, {"cutmix": 0.0, "mixup": 0.5}),
-        Experiment("best, whitened", "best", 3, {"whiten": True}),
         Experiment("best, no FER+ votes", "best", 3, {"votes_weight": 0.0}),
         Experiment("best, no label smoothing", "best", 3, {"label_smoothing": 0.0}),
         Experiment("best, no affine", "best", 3, {"rotate_deg": 0.0, "scale": 0.0, "shift": 0.0}),
@@ -138,8 +136,7 @@ def train(experiment: Experiment, seed: int, options: argparse.Namespace) -> int
         command += ["--preset", experiment.preset, "--seed", str(seed), "--runs", str(folder.parent)]
         command += ["--name", folder.name]
         for name, value in experiment.changes.items():
-            flag = name.replace("_", "-")
-            command += [f"--{flag}" if value is True else f"--{flag}={value}"]
+            command += [f"--{name.replace('_', '-')}", str(value)]
         if experiment.teachers:
             command += ["--teacher", *map(str, weights_of(experiment.teachers, options))]
     if options.data:

@@ -55,5 +55,9 @@ def test_a_dictionary_brings_the_config_back():
         TrainConfig.from_dict({"speed": 3})
 
 
+def test_another_versions_field_that_was_off_is_left_out():
+    assert TrainConfig.from_dict({"whiten": False, "blur": 0.0, "width": 8}) == TrainConfig(width=8)
+
+
 def test_every_field_has_help():
     assert all(f.metadata["help"] for f in fields(TrainConfig))

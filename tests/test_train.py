@@ -25,7 +25,6 @@ TOY = TrainConfig(
     erase=0.2,
     mixup=0.3,
     cutmix=0.3,
-    whiten=True,
     precision="fp32",
 )
 
@@ -127,16 +126,6 @@ def test_a_diverging_run_says_so(tmp_path):
     finally:
         train.soft_targets = real
     assert broken.events[-1][0] == "epoch"
-
-
-def test_whiten_reaches_the_first_layer(tmp_path):
-    weights = []
-    for whiten in (True, False):
-        config = TrainConfig(**{**TOY.to_dict(), "epochs": 1, "lr_peak": 1e-6, "whiten": whiten})
-        fit(tmp_path / str(whiten), config)
-        network, _ = checkpoint.load_weights(tmp_path / str(whiten) / checkpoint.WEIGHTS_NAME)
-        weights.append(network.conv1[0].weight)
-    assert not torch.allclose(*weights, rtol=0.1)
 
 
 def test_private_test_is_never_looked_at(tmp_path):

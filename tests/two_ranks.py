@@ -19,7 +19,7 @@ from fer.learn.config import TrainConfig
 PLAIN = TrainConfig(preset="smoke", width=4, epochs=2, batch_size=46, optimizer="sgd", lr_peak=0.005, precision="fp32")
 # Everything that has state or draws numbers.
 FULL = replace(PLAIN, epochs=3, batch_size=139, dropout=0.1, ema_decay=0.5, rotate_deg=5, shift=0.05, erase=0.2)
-FULL = replace(FULL, mixup=0.3, cutmix=0.3)
+FULL = replace(FULL, optimizer="muon", mixup=0.3, cutmix=0.3)
 
 
 def fit(config: TrainConfig, folder: Path, device: devices.Device, stop_at: int | None = None, resume: bool = False):

@@ -46,7 +46,6 @@ class TrainConfig:
     batch_size: int = _choice(400, "faces a step", low=2, high=8192)
     width: int = _choice(64, "channels of the first block; 64 is the article's 6.57 M parameters", low=4, high=256)
     dropout: float = _choice(0.0, "share of the last features zeroed while training", low=0, high=0.9)
-    whiten: bool = _choice(False, "the first convolution starts from whitened patches of the Training faces")
     optimizer: str = _choice(
         "adam", "adam; sgd with Nesterov momentum; muon: sgd with orthogonal steps", choices=OPTIMIZERS
     )
@@ -103,10 +102,11 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
+        """Raises ConfigError. A field of another version that was off, 0 or false, changed nothing and is left out."""
         known = {f.name for f in fields(cls)}
-        if unknown := set(values) - known:
+        if unknown := [name for name, value in values.items() if name not in known and value]:
             raise ConfigError(f"unknown fields: {', '.join(sorted(unknown))}")
-        return cls(**values)
+        return cls(**{name: value for name, value in values.items() if name in known})
 
 
 # What two CPU cores can train in an hour or two: narrower, a stronger recipe for fewer images.

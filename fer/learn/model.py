@@ -5,7 +5,6 @@ instead of 32. With width 64 it has 6.57 M parameters.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fer.emotions import CLASSES
@@ -53,20 +52,6 @@ class ResNet9(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.dropout(self.features(x)))
-
-
-@torch.no_grad()
-def whiten(network: ResNet9, x: Tensor) -> None:
-    """Multiplies the first kernels by C^(-1/2), C the covariance of the 3×3 patches of faces.
-
-    x: float (N, 1, 48, 48). Neighbouring pixels are nearly alike; the first layer then starts from their differences
-    too (Page 2019, airbench 2024; they keep it frozen).
-    """
-    patches = F.unfold(x.double(), 3).transpose(0, 1).flatten(1)  # (9, patches)
-    values, vectors = torch.linalg.eigh(torch.cov(patches))
-    kernels = network.conv1[0].get_parameter("weight")
-    inverse_root = (vectors / (values + 5e-4).sqrt() @ vectors.T).to(kernels.dtype)
-    kernels.copy_((kernels.flatten(1) @ inverse_root).view_as(kernels))
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -68,8 +68,6 @@ def fit(
     augment = Augmenter(train_images, config, MEAN, STD)
 
     network = model.build(config.width, config.dropout, config.seed)
-    if config.whiten:
-        model.whiten(network, normalise(train_images[::10].cpu(), MEAN, STD))
     network = network.to(on_device).to(memory_format=torch.channels_last)
     if config.compile:
         device.compile(network)
