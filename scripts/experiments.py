@@ -29,7 +29,18 @@ from fer.learn.runlog import LOG_NAME, Tail
 LOG = ROOT / "benchmarks" / "experiments.csv"
 COLUMNS = (
     *("plan", "experiment", "seed", "preset", "changes", "teachers", "parameters", "epochs", "best_epoch"),
-    *("accuracy", "last_accuracy", "last_loss", "macro_f1", "images_per_s", "training_s", "device", "torch", "commit"),
+    *(
+        "accuracy",
+        "last_accuracy",
+        "last_loss",
+        "macro_f1",
+        "images_per_s",
+        "training_s",
+        "warm_up_s",
+        "device",
+        "torch",
+        "commit",
+    ),
 )
 
 
@@ -161,7 +172,7 @@ def row_of(plan: str, experiment: Experiment, seed: int, folder: Path) -> dict[s
     start = next(e for e in reversed(events) if e.kind == "start").values
     epochs = {e.values["epoch"]: e.values for e in events if e.kind == "epoch"}  # a resumed run repeats one
     best, last = max(epochs.values(), key=lambda v: v["valid_accuracy"]), epochs[max(epochs)]
-    hardware = start["hardware"]
+    hardware, seconds = start["hardware"], [v["elapsed_s"] for _, v in sorted(epochs.items())]
     return {
         "plan": plan,
         "experiment": experiment.name,
@@ -177,7 +188,8 @@ def row_of(plan: str, experiment: Experiment, seed: int, folder: Path) -> dict[s
         "last_loss": round(last["valid_loss"], 4),
         "macro_f1": round(macro_f1(np.array(best["confusion"])), 5),
         "images_per_s": round(float(np.median([v["images_per_s"] for v in epochs.values()]))),
-        "training_s": round(sum(v["elapsed_s"] for v in epochs.values()), 1),
+        "training_s": round(sum(seconds), 1),
+        "warm_up_s": round(max(0.0, seconds[0] - float(np.median(seconds))), 1),  # a GPU compiles in the first epoch
         "device": hardware["device"],
         "torch": hardware["torch"],
         "commit": start["git"],

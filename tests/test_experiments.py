@@ -66,6 +66,7 @@ def test_a_plan_runs_once_and_goes_on(experiments, places, monkeypatch, capfd):
     assert rows[-1]["teachers"] == "plain"
     assert rows[-1]["epochs"] == "2"
     assert 0 < float(rows[-1]["accuracy"]) <= 1
+    assert 0 <= float(rows[-1]["warm_up_s"]) < float(rows[-1]["training_s"])
     assert "(n = 2)  plain" in capfd.readouterr().out
 
     assert experiments.main(["toy", *places, "--list"]) == 0

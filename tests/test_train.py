@@ -128,6 +128,14 @@ def test_a_diverging_run_says_so(tmp_path):
     assert broken.events[-1][0] == "epoch"
 
 
+def test_the_clock_waits_for_the_device_before_each_epochs_figures(tmp_path, monkeypatch):
+    recorder = Recorder()
+    monkeypatch.setattr(devices.Device, "synchronise", lambda self: recorder.events.append(("waited", {})))
+    fit(tmp_path, recorder=recorder)
+    order = [kind for kind, _ in recorder.events if kind in ("waited", "epoch")]
+    assert order == ["waited", "epoch"] * TOY.epochs
+
+
 def test_private_test_is_never_looked_at(tmp_path):
     faces = toy_faces()
     splits = faces.splits.copy()
