@@ -18,6 +18,8 @@ from statistics import median
 from benchmark_photo import PEER, PLAIN, SAMPLE, make_photos
 from benchmark_table import GB, MB, Goal, Section, in_turns, spread
 
+from tests.browser.conftest import CHROMIUM_FLAGS
+
 ROOT = Path(__file__).parents[1]
 PORT = 8650
 WAIT_S = 120
@@ -28,10 +30,6 @@ OURS_SNIPPET = (
 PEER_SNIPPET = "import cv2; from fer.fer import FER; print(FER().detect_emotions(cv2.imread({photo!r}))[0])"
 FIRST_PREDICTION = "`python -c`: import, load, read the sample, first prediction"
 PEER_FIRST = f"the same with {PEER}"
-CHROMIUM_FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 RUNTIMES = {"onnxruntime": ("onnxruntime",), "openvino": ("openvino",), "torch": ("torch", "triton", "nvidia", "cuda")}
 
 
@@ -113,7 +111,7 @@ def run_app(chromium: str) -> AppRun:
 
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         photo = make_photos(Path(home))[PLAIN]
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_FLAGS))
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         with server(Path(home)) as (process, address, healthy_s):
             idle_mb = memory_mb(process.pid, "VmRSS")
             page = browser.new_page()

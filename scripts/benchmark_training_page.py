@@ -28,10 +28,10 @@ from playwright.sync_api import Page, sync_playwright
 
 from fer.learn.config import PRESETS
 from fer.learn.runlog import RunLog, Tail
+from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path
 
 TABLE_PATH = ROOT / "benchmarks" / "training_page.md"
 URL = "http://localhost:8649"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -47,7 +47,6 @@ class Row:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60, help="length of each situation")
-    parser.add_argument("--chromium", default="/usr/bin/chromium")
     parser.add_argument("--out", type=Path, default=TABLE_PATH)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -55,7 +54,7 @@ def main() -> None:
         for number in range(30):
             write_run(runs / f"done-{number}", 60)
         with app(runs) as server, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=options.chromium, args=FLAGS)
+            browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_FLAGS)
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(URL)
             page.wait_for_timeout(5000)
