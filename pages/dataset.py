@@ -19,7 +19,7 @@ from webui.dataset_filters import MAJORITIES, ORDERS, Filter
 from webui.face_details import faces_with_details, open_face
 from webui.face_map import face_map, inside
 from webui.gallery import sheet
-from webui.resources import spare_the_collector
+from webui.memory import spare_the_collector
 from webui.states import empty_state, page_head
 from webui.tiles import figures
 

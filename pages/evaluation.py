@@ -19,7 +19,7 @@ from webui.evaluation_choices import choose_part, choose_table
 from webui.evaluation_data import VIEWS, Judged
 from webui.face_details import faces_with_details
 from webui.matrix import matrix, pressed_cell
-from webui.resources import spare_the_collector
+from webui.memory import spare_the_collector
 from webui.states import LIMITS, empty_state, no_dataset, page_head
 from webui.tiles import figures
 

@@ -12,7 +12,8 @@ from fer.see.live import LiveSettings
 from fer.see.timeline import Sample
 from webui import live_charts, live_stream, live_trouble, live_view
 from webui.live_stream import NoSeatError, Seats, Viewer
-from webui.resources import load_errors, spare_the_collector
+from webui.memory import return_freed_memory, spare_the_collector
+from webui.resources import load_errors
 from webui.states import LIMITS, empty_state, page_head, refused
 
 STYLE = Path(live_view.__file__).with_name("live.css")
@@ -181,3 +182,4 @@ with beside:
 show_recording(viewer)
 st.caption(LIMITS)
 spare_the_collector("live camera")  # here, since Streamlit loads pandas for the widgets above
+return_freed_memory()  # of streams that ended before this visit

@@ -8,7 +8,7 @@ from fer.learn.dataset import data_folder
 from webui import training_charts as charts
 from webui import training_launch as launch
 from webui import training_views as views
-from webui.resources import spare_the_collector
+from webui.memory import spare_the_collector
 from webui.states import empty_state, page_head
 from webui.training_actions import show_actions
 from webui.training_form import training_form

@@ -225,7 +225,7 @@ def measure_capacity(folder: Path, film: Path, truth: dict) -> str:
             "",
             "'Page runs' is Streamlit running the page's panel and status some three times a second. Left alone, it "
             "collects garbage over all loaded libraries after each run: that was most of the 40 to 50 % of a core "
-            "which an empty callback took before. `webui.resources.spare_the_collector` keeps it off them. "
+            "which an empty callback took before. `webui.memory.spare_the_collector` keeps it off them. "
             "streamlit-webrtc's own thread (`async_processing=True`) answers each frame with the one before; the page "
             "goes without it, since its callback never waits for the analysis.",
         ]

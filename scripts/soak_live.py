@@ -20,7 +20,7 @@ import live_lab as lab
 from playwright.sync_api import Browser, Page, sync_playwright
 
 REPORT = ROOT / "benchmarks" / "live_soak.md"
-WARM_UP = 6
+WARM_UP = 12
 # ICE notices a vanished viewer within half a minute, Streamlit forgets a session after two minutes.
 SETTLE_S = 150
 FIGURES = ("threads", "descriptors", "resident_mb", "seats")

@@ -4,7 +4,6 @@ Imports of the seeing wing stand inside the functions, so a page's first paint w
 nor ONNX Runtime.
 """
 
-import gc
 import json
 from functools import cache
 from pathlib import Path
@@ -97,15 +96,3 @@ def load_errors() -> tuple[type[Exception], ...]:
     from fer.see.detect import DetectorError
 
     return WeightsError, DetectorError
-
-
-@st.cache_resource(show_spinner=False)
-def spare_the_collector(page: str) -> None:
-    """Takes what is loaded by now from the garbage collector's rounds, once for each page that calls.
-
-    Streamlit collects garbage after every run of a script or fragment. Over the 150,000 objects of the loaded
-    libraries that is 80 ms under the interpreter's lock, up to three times a second for each viewer. They live as
-    long as the server does, so the collector need not look at them again.
-    """
-    gc.collect()
-    gc.freeze()

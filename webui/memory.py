@@ -1,0 +1,32 @@
+"""The server's memory: less work for the garbage collector, and freed memory back to the system."""
+
+import ctypes
+import gc
+import sys
+
+import streamlit as st
+
+
+@st.cache_resource(show_spinner=False)
+def spare_the_collector(page: str) -> None:
+    """Takes what is loaded by now from the garbage collector's rounds, once for each page that calls.
+
+    Streamlit collects garbage after every run of a script or fragment. Over the 150,000 objects of the loaded
+    libraries that is 80 ms under the interpreter's lock, up to three times a second for each viewer. They live as
+    long as the server does, so the collector need not look at them again.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def return_freed_memory() -> None:
+    """Gives memory that was freed back to the system, where the C library is glibc (Linux); elsewhere nothing.
+
+    glibc keeps freed memory in an arena for each of the threads that a video stream comes with: a hundred megabytes
+    after some streams (benchmarks/live_soak.md), until somebody asks for it. Takes milliseconds, without the
+    interpreter's lock.
+    """
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
