@@ -28,20 +28,9 @@ from fer.learn.runlog import LOG_NAME, Tail
 
 LOG = ROOT / "benchmarks" / "experiments.csv"
 COLUMNS = (
-    *("plan", "experiment", "seed", "preset", "changes", "teachers", "parameters", "epochs", "best_epoch"),
-    *(
-        "accuracy",
-        "last_accuracy",
-        "last_loss",
-        "macro_f1",
-        "images_per_s",
-        "training_s",
-        "warm_up_s",
-        "device",
-        "torch",
-        "commit",
-    ),
-)
+    "plan experiment seed preset changes teachers parameters epochs best_epoch accuracy last_accuracy last_loss macro_f1 "
+    "images_per_s training_s warm_up_s device torch commit"
+).split()
 
 
 @dataclass(frozen=True)
@@ -120,7 +109,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.list:
         for e in chosen:
             ready = sum((options.plan, e.name, seed) in done for seed in range(e.seeds))
-            print(f"{ready}/{e.seeds}  {e.name}: preset {e.preset} {e.changes or ''} {'of '.join(e.teachers)}")
+            taught = f" taught by {', '.join(e.teachers)}" if e.teachers else ""
+            print(f"{ready}/{e.seeds}  {e.name}: preset {e.preset} {e.changes or ''}{taught}")
         return 0
     failed = 0
     # Teachers come before their pupils in a plan: each experiment ends before the next begins.
