@@ -27,10 +27,10 @@ from fer.learn.metrics import macro_f1
 from fer.learn.runlog import LOG_NAME, Tail
 
 LOG = ROOT / "benchmarks" / "experiments.csv"
-COLUMNS = (
-    "plan experiment seed preset changes teachers parameters epochs best_epoch accuracy last_accuracy last_loss macro_f1 "
-    "images_per_s training_s warm_up_s device torch commit"
-).split()
+COLUMNS = [
+    "plan", "experiment", "seed", "preset", "changes", "teachers", "parameters", "epochs", "best_epoch", "accuracy",
+    "last_accuracy", "last_loss", "macro_f1", "images_per_s", "training_s", "warm_up_s", "device", "torch", "commit",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
