@@ -20,12 +20,13 @@ def spare_the_collector(page: str) -> None:
 
 
 def return_freed_memory() -> None:
-    """Gives memory that was freed back to the system, where the C library is glibc (Linux); elsewhere nothing.
+    """Collects garbage, and where the C library is glibc (Linux) gives memory that was freed back to the system.
 
     glibc keeps freed memory in an arena for each of the threads that a video stream comes with: a hundred megabytes
-    after some streams (benchmarks/live_soak.md), until somebody asks for it. Takes milliseconds, without the
-    interpreter's lock.
+    after some streams (benchmarks/live_soak.md), until somebody asks for it. Takes milliseconds once
+    `spare_the_collector` has run.
     """
+    gc.collect()  # what ended sessions leave hangs together in cycles
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
