@@ -99,7 +99,8 @@ def write(connects: int, minutes: float, rows: list[tuple[str, dict[str, Any]]],
         "left and after the glances of two visitors who start no camera: ICE notices a vanished viewer within 30 s; "
         "Streamlit keeps a session, with three descriptors and some megabytes, for two minutes after its tab is gone "
         "and until the next visitor leaves, and then collects it with the page run after that. Memory is what the "
-        "process holds; the C library gives freed memory back to the system only in part.",
+        "process holds: the page gives freed memory back to the system at each visit, but for what lies in fragments "
+        "between pieces still in use. A leak would grow with the connects: compare the second row with the third.",
         "",
         "| moment | Python threads | file descriptors | memory, MB | seats taken |",
         "| --- | --: | --: | --: | --: |",
