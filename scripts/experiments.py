@@ -59,6 +59,7 @@ PLANS = {
             ("cpu",),
         ),
         Experiment("wider, shorter, muon 0.02", "cpu", 1, MUON | {"width": 48, "epochs": 30}),
+        Experiment("shorter, no FER+ votes", "cpu", 1, {"votes_weight": 0.0, "epochs": 32}),
         Experiment("short", "cpu", 1, SHORT),
         Experiment("short, no FER+ votes", "cpu", 1, SHORT | {"votes_weight": 0.0}),
         Experiment("short, taught by itself", "cpu", 1, SHORT | TAUGHT, ("short",)),
