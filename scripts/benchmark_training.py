@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times training against what the machine's matrix products allow; writes benchmarks/training.md.
 
-python scripts/benchmark_training.py                           # 2,048 faces, seven minutes on two cores
+python scripts/benchmark_training.py                           # 2,048 faces, three minutes on two cores
 python scripts/benchmark_training.py --faces 28709 --presets article fast best     # on a GPU
 
 The faces are random: only the time is looked at. `fit` itself runs, with all that it does in a step.
