@@ -46,14 +46,21 @@ class _Graph:
             self.constant(name, value.astype(self.weights_dtype))
         return name if self.weights_dtype == np.float32 else self.add("Cast", name, to=TensorProto.FLOAT)
 
-    def conv_block(self, name: str, block: nn.Sequential, x: str) -> str:
+    def conv_block(self, name: str, block: nn.Module, x: str) -> str:
+        assert isinstance(block, nn.Sequential)
         conv, norm = block[0], block[1]
-        weight, bias = fold(conv, norm)  # type: ignore[arg-type]  # Sequential holds them in this order
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        weight, bias = fold(conv, norm)
         weight_name, bias_name = self.stored(f"{name}.weight", weight), self.constant(f"{name}.bias", bias)
         x = self.add("Relu", self.add("Conv", x, weight_name, bias_name, kernel_shape=[3, 3], pads=[1, 1, 1, 1]))
         if len(block) == 4:
             x = self.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
         return x
+
+    def residual(self, name: str, blocks: nn.Sequential, x: str) -> str:
+        inner = self.conv_block(f"{name}.0", blocks[0], x)
+        return self.add("Add", self.conv_block(f"{name}.1", blocks[1], inner), x)
 
 
 def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[np.ndarray, np.ndarray]:
@@ -80,12 +87,10 @@ def build_onnx(network: ResNet9, card: ModelCard, weights_dtype: type[np.floatin
     x = graph.add("Sub", x, graph.constant("offset", np.array([card.mean / card.std], np.float32)))
     x = graph.conv_block("conv1", network.conv1, x)
     x = graph.conv_block("conv2", network.conv2, x)
-    inner = graph.conv_block("res1.0", network.res1[0], x)  # type: ignore[arg-type]
-    x = graph.add("Add", graph.conv_block("res1.1", network.res1[1], inner), x)  # type: ignore[arg-type]
+    x = graph.residual("res1", network.res1, x)
     x = graph.conv_block("conv3", network.conv3, x)
     x = graph.conv_block("conv4", network.conv4, x)
-    inner = graph.conv_block("res2.0", network.res2[0], x)  # type: ignore[arg-type]
-    x = graph.add("Add", graph.conv_block("res2.1", network.res2[1], inner), x)  # type: ignore[arg-type]
+    x = graph.residual("res2", network.res2, x)
     x = graph.add("MaxPool", x, kernel_shape=[3, 3], strides=[3, 3])
     x = graph.add("Flatten", x, output="features")
     # Temperature scaling (Guo et al. 2017) costs nothing inside the last layer's weights.

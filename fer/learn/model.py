@@ -64,7 +64,8 @@ def flops(network: ResNet9, batch: int) -> int:
 
     def count(layer: nn.Module, _inputs: object, output: Tensor) -> None:
         nonlocal total
-        total += 2 * output.numel() * layer.weight[0].numel()  # type: ignore[index]
+        assert isinstance(layer, nn.Conv2d | nn.Linear)
+        total += 2 * output.numel() * layer.weight[0].numel()
 
     hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     with torch.inference_mode():
