@@ -52,11 +52,14 @@ def test_muon_leaves_the_rest_to_sgd():
         assert not torch.equal(by_muon, before[name]) or name.endswith("0.bias"), name
 
 
-@pytest.mark.parametrize(("count", "kept"), [(0, 0.1), (10, 0.55), (100_000, 0.9)])
-def test_a_young_average_forgets_its_start_fast(count, kept):
-    averages, counters = [torch.ones(3)], [torch.tensor(1)]
-    update = optimizer.warmed_ema(0.9)
-    update(averages, [torch.zeros(3)], torch.tensor(count))
-    update(counters, [torch.tensor(7)], torch.tensor(count))
-    assert averages[0].tolist() == pytest.approx([kept] * 3)
-    assert counters[0] == 7
+@pytest.mark.parametrize(("step", "kept"), [(0, 0.1), (10, 0.55), (100_000, 0.9)])
+def test_a_young_average_forgets_its_start_fast(step, kept):
+    average, network = torch.nn.BatchNorm2d(3), torch.nn.BatchNorm2d(3)
+    for tensor in (network.weight.data, network.running_var):
+        tensor.zero_()
+    network.num_batches_tracked.fill_(7)
+    optimizer.average_into(average, network, 0.9, step)
+    assert average.weight.tolist() == pytest.approx([kept] * 3)
+    assert average.running_var.tolist() == pytest.approx([kept] * 3)
+    assert average.num_batches_tracked == 7
+    assert network.weight.tolist() == [0] * 3

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from toy import toy_faces
 
 from fer.learn import checkpoint, devices, train
@@ -149,3 +150,24 @@ def test_private_test_is_never_looked_at(tmp_path):
     for i, faces in enumerate((one, other)):
         train.fit(TOY, faces, devices.resolve("cpu", "fp32"), tmp_path / str(i), recorders[i])
     assert recorders[0].losses() == recorders[1].losses()
+
+
+class ReadBacks(TorchDispatchMode):
+    """Counts the numbers that are read out of tensors: on a GPU each makes Python wait for all the work before it."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "muon"])  # torch's Adam reads its counters, which lie on the CPU
+def test_steps_read_nothing_back_from_the_device(tmp_path, optimizer):
+    counts = []
+    for batch_size in (35, 7):  # as many epochs, five times the steps
+        config = TrainConfig(**{**TOY.to_dict(), "optimizer": optimizer, "clip_value": 0.1, "batch_size": batch_size})
+        with ReadBacks() as read_backs:
+            fit(tmp_path / str(batch_size), config)
+        counts.append(read_backs.count)
+    assert counts[0] == counts[1]

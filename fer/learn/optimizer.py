@@ -1,10 +1,10 @@
 """How weights move: the optimisers and the moving average of the weights."""
 
-from collections.abc import Callable
+from itertools import compress
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fer.learn.config import TrainConfig
 from fer.learn.model import ResNet9
@@ -74,19 +74,19 @@ def orthogonal(matrix: Tensor, steps: int = 3) -> Tensor:
     return x.T if tall else x
 
 
-def warmed_ema(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
-    """An averaging rule for AveragedModel: new = old + (1 - d) · (current - old), d = min(decay, (1 + n) / (10 + n)).
+@torch.no_grad()
+def average_into(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """average ← average + (1 - d) · (network - average), d = min(decay, (1 + step) / (10 + step)); `step` from 0.
 
+    Batch norm's statistics are averaged like the weights, its counters copied.
     Without the warm-up of d (tf.train.ExponentialMovingAverage's num_updates) the random start weighs on the
     average for thousands of steps: after 10 epochs of preset `cpu` it cost 15 points of validation accuracy.
+    swa_utils.AveragedModel would wait for the GPU twice a step: it counts in a tensor and copies that to the device.
     """
-
-    @torch.no_grad()
-    def update(averages: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
-        n = int(count)  # counted on the CPU: no device sync
-        if averages[0].is_floating_point():
-            torch._foreach_lerp_(averages, current, 1 - min(decay, (1 + n) / (10 + n)))
-        else:  # batch norm's step counters
-            torch._foreach_copy_(averages, current)
-
-    return update
+    averages, current = ([*m.parameters(), *m.buffers()] for m in (average, network))
+    moving = [a.is_floating_point() for a in averages]
+    d = min(decay, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(compress(averages, moving)), list(compress(current, moving)), 1 - d)
+    for a, c in zip(averages, current, strict=True):
+        if not a.is_floating_point():
+            a.copy_(c)

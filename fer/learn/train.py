@@ -3,13 +3,13 @@
 import math
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from fer.card import ModelCard
 from fer.emotions import CLASSES
@@ -18,7 +18,7 @@ from fer.learn.augment import Augmenter, mix, normalise
 from fer.learn.config import ConfigError, TrainConfig
 from fer.learn.dataset import FaceSet
 from fer.learn.devices import Device
-from fer.learn.optimizer import make_optimizer, warmed_ema
+from fer.learn.optimizer import average_into, make_optimizer
 from fer.learn.targets import soft_targets
 
 # The article's normalisation: (x / 255 - 0.5) / 0.5 lies in -1..1.
@@ -84,9 +84,7 @@ def fit(
     modules: dict[str, nn.Module] = {"network": network}
     kept: nn.Module = network  # the weights that are validated and kept
     if config.ema_decay:
-        averaging = warmed_ema(config.ema_decay)
-        modules["average"] = average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True)
-        kept = average.module
+        modules["average"] = kept = deepcopy(network)  # not compiled, where the network is
 
     start_epoch, best_accuracy = 0, 0.0
     if resume:
@@ -137,7 +135,7 @@ def fit(
             optimizer.step()
             scheduler.step()
             if config.ema_decay:
-                average.update_parameters(network)
+                average_into(kept, network, config.ema_decay, epoch * steps + step)
 
             loss_sum += loss.detach() * len(index)
             if time.perf_counter() - last_event > STEP_EVENT_EVERY_S:
