@@ -2,6 +2,7 @@
 """Turns a finished run into the weights that the app ships: calibrated, measured, described.
 
     python scripts/evaluate.py runs/article-0
+    python scripts/evaluate.py runs/best-*       # one recipe's seeds: the best on PublicTest ships, all are reported
 
 Temperature and 'unsure' threshold are chosen on PublicTest. PrivateTest is read once, by the very file that
 ships, and what it shows is written down whatever it is: into the model card inside resnet9.onnx, the
@@ -24,6 +25,7 @@ sys.path.insert(0, str(ROOT))
 from fer.card import Framing, ModelCard, WeightsError
 from fer.emotions import CLASSES
 from fer.learn import checkpoint, dataset, export, metrics
+from fer.learn.config import PRESETS
 from fer.learn.evaluation import TABLE_NAME, TEST_SPLITS, EvaluationTable
 from fer.learn.runlog import LOG_NAME, Tail
 
@@ -34,7 +36,9 @@ FRAMING_NAME = "framing.json"
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="run folder that scripts/train.py wrote")
+    parser.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN", help="run folder of scripts/train.py; several: one recipe's seeds"
+    )
     parser.add_argument(
         "--data", type=Path, default=None, help="folder of the prepared set (default: FER_DATA, else data/)"
     )
@@ -43,27 +47,43 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         faces = dataset.open_faces(options.data)
-        network, card = checkpoint.load_weights(options.run / checkpoint.WEIGHTS_NAME)
-        card = replace(card, framing=read_framing(options.out / FRAMING_NAME), commit=commit_of(options.run))
-        card = calibrate(network, card, faces.split("PublicTest"))
-        table = evaluate(network, card, faces)
+        trained = [checkpoint.load_weights(run / checkpoint.WEIGHTS_NAME) for run in options.runs]
+        check_one_recipe([card for _, card in trained])
+        cards = [calibrate(network, card, faces.split("PublicTest")) for network, card in trained]
+        best = max(range(len(cards)), key=lambda i: cards[i].metrics["PublicTest"]["accuracy_while_training"])
+        run, (network, _), card = options.runs[best], trained[best], cards[best]
+        card = replace(card, framing=read_framing(options.out / FRAMING_NAME), commit=commit_of(run))
+        tables = [evaluate(network, card, faces) for (network, _), card in zip(trained, cards, strict=True)]
     except (WeightsError, dataset.DatasetError, OSError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
+    table, protocol = tables[best], card.protocol
+    if len(trained) > 1:
+        protocol += f" The best of {len(trained)} seeds by PublicTest."
     card = replace(
         card,
         metrics={name: figures(table.split(name), card.unsure_below) for name in TEST_SPLITS},
-        protocol=card.protocol + " Temperature and threshold chosen on PublicTest. PrivateTest read once, at the end.",
+        protocol=protocol + " Temperature and threshold chosen on PublicTest. PrivateTest read once, at the end.",
         created=datetime.now(UTC).date().isoformat(),
         licence="MIT; the faces of FER2013 are those of a public research challenge",
     )
     digest = export.write_onnx(options.out / WEIGHTS_NAME, network, card)
     replace(table, weights=digest).to_parquet(options.out / TABLE_NAME)
-    text = report(card, table, options.run.name)
+    text = report(card, table, [run.name for run in options.runs])
+    if len(trained) > 1:
+        text += report_seeds(cards, tables)
     options.report.parent.mkdir(exist_ok=True)
     options.report.write_text(text)
     print(text)
     return 0
+
+
+def check_one_recipe(cards: list[ModelCard]) -> None:
+    """Raises WeightsError where runs differ in more than their seed: their mean would say nothing."""
+    recipes = [{**card.config, "seed": None} for card in cards]
+    differ = sorted({k for recipe in recipes for k in recipe if recipe[k] != recipes[0].get(k)})
+    if differ:
+        raise WeightsError(f"the runs differ in {', '.join(differ)}: name the seeds of one recipe, or one run")
 
 
 def read_framing(path: Path) -> dict[str, Framing]:
@@ -126,15 +146,23 @@ def figures(table: EvaluationTable, unsure_below: float) -> dict[str, float]:
     return {name: round(float(value), 5) for name, value in values.items()}
 
 
-def report(card: ModelCard, table: EvaluationTable, run: str) -> str:
+def recipe(card: ModelCard) -> str:
+    """The preset and what the run changed of it."""
+    preset = PRESETS[str(card.config["preset"])].to_dict() | {"seed": card.config["seed"]}
+    changes = [f"{name} {value}" for name, value in card.config.items() if preset.get(name) != value]
+    return f"preset `{card.config['preset']}`" + (f" ({', '.join(changes)})" if changes else "")
+
+
+def report(card: ModelCard, table: EvaluationTable, runs: list[str]) -> str:
     """benchmarks/evaluation.md: the figures of both splits and PrivateTest's confusion matrix."""
+    command = " ".join(["python scripts/evaluate.py", *(f"runs/{run}" for run in runs)])
     names = list(card.metrics["PrivateTest"])
     lines = [
         "# What the shipped weights do on FER2013",
         "",
-        f"`python scripts/evaluate.py runs/{run}` on {card.created}: {card.architecture}, trained at commit "
-        f"{card.commit or 'unknown'} with preset `{card.config['preset']}`, seed {card.config['seed']} (n = 1). "
-        f"{card.protocol} Temperature {card.temperature}, 'unsure' below {card.unsure_below}.",
+        f"`{command}` on {card.created}: {card.architecture}, trained at commit {card.commit or 'unknown'} with "
+        f"{recipe(card)}, seed {card.config['seed']} (n = {len(runs)}). {card.protocol} "
+        f"Temperature {card.temperature}, 'unsure' below {card.unsure_below}.",
         "`_low` and `_high` bound the 95 % Wilson interval over faces; `_flip` averages the face and its mirror image.",
         "",
         "| figure | " + " | ".join(TEST_SPLITS) + " |",
@@ -149,6 +177,25 @@ def report(card: ModelCard, table: EvaluationTable, run: str) -> str:
     private = table.split("PrivateTest")
     matrix = metrics.confusion(private.truth("FER2013"), private.single.argmax(1))
     lines += [f"| {name} | " + " | ".join(map(str, row)) + " |" for name, row in zip(CLASSES, matrix, strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def report_seeds(cards: list[ModelCard], tables: list[EvaluationTable]) -> str:
+    """Every seed's accuracy on both splits, single view and mirror image averaged in; mean ± standard deviation."""
+    columns = {f"{split}{suffix}": (split, suffix) for split in TEST_SPLITS for suffix in ("", "_flip")}
+    found = [{s: figures(table.split(s), 0) for s in TEST_SPLITS} for table in tables]
+    values = np.array([[of[split][f"accuracy{suffix}"] for split, suffix in columns.values()] for of in found])
+    rows = [(card.config["seed"], *(f"{v:.2%}" for v in row)) for card, row in zip(cards, values, strict=True)]
+    spread = zip(values.mean(0), values.std(0, ddof=1), strict=True)
+    rows.append((f"mean ± sd, n = {len(rows)}", *(f"{mean:.2%} ± {sd:.2%}" for mean, sd in spread)))
+    lines = [
+        "",
+        "Accuracy of all seeds; the one best on PublicTest while it trained ships.",
+        "",
+        f"| seed | {' | '.join(columns)} |",
+        "| --- |" + " ---: |" * len(columns),
+        *("| " + " | ".join(map(str, row)) + " |" for row in rows),
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -48,6 +48,7 @@ class Experiment:
 SHORT = {"width": 16, "epochs": 8}
 MUON = {"optimizer": "muon", "lr_peak": 0.02}
 TAUGHT = {"teacher_weight": 0.6}
+UNVOTED = {"votes_weight": 0.0, "label_smoothing": 0.0}  # beside a teacher, which is smooth and knows the votes
 PLANS = {
     "cpu": (
         Experiment("cpu", "cpu"),
@@ -55,11 +56,18 @@ PLANS = {
             "taught by cpu",
             "cpu",
             1,
-            TAUGHT | {"epochs": 50, "votes_weight": 0.0, "label_smoothing": 0.0},
+            TAUGHT | UNVOTED | {"epochs": 50},
             ("cpu",),
         ),
         Experiment("wider, shorter, muon 0.02", "cpu", 1, MUON | {"width": 48, "epochs": 30}),
         Experiment("shorter, no FER+ votes", "cpu", 1, {"votes_weight": 0.0, "epochs": 32}),
+        Experiment(
+            "long, taught by three",
+            "cpu",
+            1,
+            UNVOTED | {"teacher_weight": 0.4, "epochs": 165},
+            ("shorter, no FER+ votes", "taught by cpu", "wider, shorter, muon 0.02"),
+        ),
         Experiment("short", "cpu", 1, SHORT),
         Experiment("short, no FER+ votes", "cpu", 1, SHORT | {"votes_weight": 0.0}),
         Experiment("short, taught by itself", "cpu", 1, SHORT | TAUGHT, ("short",)),
@@ -90,6 +98,7 @@ PLANS = {
         Experiment("wide", "best", 4, {"width": 96}),
         Experiment("taught by five", "best", 5, TAUGHT, ("best",)),
         Experiment("taught by nine", "best", 5, TAUGHT, ("best", "wide")),
+        Experiment("taught by nine, no FER+ votes", "best", 5, TAUGHT | UNVOTED, ("best", "wide")),
         Experiment("taught by nine, 0.9", "best", 5, {"teacher_weight": 0.9}, ("best", "wide")),
     ),
 }
@@ -124,7 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
                     print(f"{e.name}, seed {seed}: ended with {code}; its output is above", file=sys.stderr)
                     continue
                 append(options.log, row_of(options.plan, e, seed, run_folder(options.runs, e.name, seed)))
-    summarise(options.plan, read(options.log))
+    summarise(options.plan, read(options.log), options.runs)
     return 1 if failed else 0
 
 
@@ -203,12 +212,19 @@ def append(path: Path, row: dict[str, object]) -> None:
         writer.writerow(row)
 
 
-def summarise(plan: str, rows: list[dict[str, str]]) -> None:
-    """Prints PublicTest accuracy of each experiment: mean ± standard deviation over seeds."""
-    for name in dict.fromkeys(row["experiment"] for row in rows if row["plan"] == plan):
-        found = np.array([float(r["accuracy"]) for r in rows if r["experiment"] == name and r["plan"] == plan])
-        spread = f" ± {found.std(ddof=1):.2%}" if len(found) > 1 else ""
-        print(f"{found.mean():.2%}{spread} (n = {len(found)})  {name}")
+def summarise(plan: str, rows: list[dict[str, str]], runs: Path) -> None:
+    """Prints PublicTest accuracy of each experiment, mean ± standard deviation over seeds, and how to ship the best."""
+    accuracies: dict[str, list[float]] = {}
+    for row in rows:
+        if row["plan"] == plan:
+            accuracies.setdefault(row["experiment"], []).append(float(row["accuracy"]))
+    for name, found in accuracies.items():
+        spread = f" ± {np.std(found, ddof=1):.2%}" if len(found) > 1 else ""
+        print(f"{np.mean(found):.2%}{spread} (n = {len(found)})  {name}")
+    if accuracies:
+        best = max(accuracies, key=lambda name: float(np.mean(accuracies[name])))
+        seeds = (str(run_folder(runs, best, seed)) for seed in range(len(accuracies[best])))
+        print(f"To ship the best: python scripts/evaluate.py {' '.join(seeds)}")
 
 
 if __name__ == "__main__":

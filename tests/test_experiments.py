@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from toy import toy_faces
 
@@ -67,7 +68,13 @@ def test_a_plan_runs_once_and_goes_on(experiments, places, monkeypatch, capfd):
     assert rows[-1]["epochs"] == "2"
     assert 0 < float(rows[-1]["accuracy"]) <= 1
     assert 0 <= float(rows[-1]["warm_up_s"]) < float(rows[-1]["training_s"])
-    assert "(n = 2)  plain" in capfd.readouterr().out
+    printed = capfd.readouterr().out
+    assert "(n = 2)  plain" in printed
+    means = {n: np.mean([float(r["accuracy"]) for r in rows if r["experiment"] == n]) for n in ("plain", "taught")}
+    best = max(means, key=means.get)
+    ship = printed.splitlines()[-1].split("scripts/evaluate.py ")[1].split()
+    assert [Path(run).name for run in ship] == [f"{best}-{seed}" for seed in range(2 if best == "plain" else 1)]
+    assert all((Path(run) / "best.safetensors").is_file() for run in ship)
 
     assert experiments.main(["toy", *places, "--list"]) == 0
     assert "2/2  plain" in capfd.readouterr().out

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from toy import toy_faces
 
-from fer.learn import dataset
+from fer.learn import checkpoint, dataset
 from fer.learn.evaluation import EvaluationTable
 from fer.learn.runlog import LOG_NAME, Tail
 from fer.see.classify import Classifier
@@ -121,6 +121,36 @@ def test_evaluate_never_chooses_on_private_test(finished_run, data, tmp_path):
     assert cards[0].unsure_below == cards[1].unsure_below
     assert cards[0].metrics["PublicTest"] == cards[1].metrics["PublicTest"]
     assert cards[0].metrics["PrivateTest"]["accuracy"] != cards[1].metrics["PrivateTest"]["accuracy"]
+
+
+def test_evaluate_ships_the_seed_that_public_test_likes_best_and_reports_all(data, tmp_path, capsys):
+    arguments = [*QUICK, "--epochs", "2", "--data", str(data), "--runs", str(tmp_path)]
+    runs = [tmp_path / name for name in ("one", "two", "other")]
+    for run, changes in zip(runs, ([], ["--seed", "1"], ["--seed", "2", "--erase", "0.5"]), strict=True):
+        assert train.main([*arguments, "--name", run.name, *changes]) == 0
+    out = tmp_path / "weights"
+    out.mkdir()
+    (out / "framing.json").write_text("{}")
+    into = ["--data", str(data), "--out", str(out), "--report", str(out / "evaluation.md")]
+    assert evaluate.main([str(runs[0]), str(runs[1]), *into]) == 0
+    cards = [checkpoint.load_weights(run / "best.safetensors")[1] for run in runs[:2]]
+    accuracies = [card.metrics["PublicTest"]["accuracy_while_training"] for card in cards]
+    shipped = Classifier(out / "resnet9.onnx").card
+    assert shipped.config["seed"] == int(np.argmax(accuracies))
+    assert shipped.metrics["PublicTest"]["accuracy"] == pytest.approx(max(accuracies), abs=0.01)
+    assert "best of 2 seeds by PublicTest" in shipped.protocol
+    text = (out / "evaluation.md").read_text()
+    assert "preset `smoke` (" in text
+    assert "width 4" in text
+    rows = [line.split("|")[2:-1] for line in text.splitlines() if re.match(r"\| (\d|mean ± sd)", line)]
+    seeds = np.array([[float(cell.strip(" %")) for cell in row] for row in rows[:2]])
+    assert seeds[:, 0] == pytest.approx(np.multiply(accuracies, 100), abs=1)  # the file that ships stores fp16
+    summary = np.array([[float(part.strip(" %")) for part in cell.split("±")] for cell in rows[2]])
+    assert summary[:, 0] == pytest.approx(seeds.mean(0), abs=0.02)
+    assert summary[:, 1] == pytest.approx(seeds.std(0, ddof=1), abs=0.02)
+    capsys.readouterr()
+    assert evaluate.main([str(runs[0]), str(runs[2]), *into]) == 2
+    assert "the runs differ in erase" in capsys.readouterr().err
 
 
 def test_two_runs_of_one_name_get_folders_of_their_own(tmp_path):
