@@ -115,6 +115,11 @@ class ModelCard:
         if not 0 <= self.unsure_below <= 1:
             raise CardError(f"unsure_below must lie in 0..1, got {self.unsure_below}")
 
+    @property
+    def learned_from_votes(self) -> bool:
+        """Whether FER+ votes reached these weights, by the training's targets or by its teachers."""
+        return "FER+" in self.training_data
+
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
 

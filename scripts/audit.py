@@ -117,8 +117,8 @@ def make(faces: FaceSet, chosen: config.TrainConfig, options: argparse.Namespace
 
 def leaning(card: ModelCard) -> str:
     """A caution where the weights learned from FER+ votes: agreeing with FER+ then proves less."""
-    learned = card.config.get("votes_weight") or card.config.get("teacher_weight")
-    return ", and in part from FER+ votes of Training: their agreement with FER+ proves little" if learned else ""
+    words = ", and in part from FER+ votes of Training: their agreement with FER+ proves little"
+    return words if card.learned_from_votes else ""
 
 
 def judge(weights: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, ModelCard]:

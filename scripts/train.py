@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
         if device.rank:
             return help_along(chosen, faces, device, folder, options.resume is not None, taught)
         if taught is not None:
-            teacher.save(folder, taught)
+            checkpoint.save_teacher(folder, taught)
         return run(chosen, faces, device, folder, resume=options.resume is not None, tensorboard=options.tensorboard)
     except (config.ConfigError, dataset.DatasetError, devices.DeviceError, WeightsError, RunLogError) as error:
         print(f"train: {error}", file=sys.stderr)
@@ -98,7 +98,7 @@ def help_along(
     """What every rank but the first does under torchrun: its share of the work. The first writes and speaks for all."""
     try:
         with devices.joined(device):
-            answers = teacher.load(folder) if resume else taught
+            answers = checkpoint.load_teacher(folder) if resume else taught
             train.fit(chosen, faces, device, folder, lambda kind, **values: None, resume, answers)
     except (train.TrainingDivergedError, devices.RankLostError):
         return 1
@@ -129,7 +129,7 @@ def run(
         reason, message = "finished", ""
         try:
             with devices.joined(device, last_words):
-                train.fit(chosen, faces, device, folder, emit, resume, teacher.load(folder))
+                train.fit(chosen, faces, device, folder, emit, resume, checkpoint.load_teacher(folder))
         except KeyboardInterrupt:
             reason, message = "stopped", how_to_go_on(folder, device)
         except devices.RankLostError as error:

@@ -4,7 +4,7 @@ from toy import toy_faces
 
 from fer.learn.config import ConfigError, TrainConfig
 from fer.learn.dataset import FaceSet
-from fer.learn.targets import soft_targets
+from fer.learn.targets import Teacher, soft_targets
 
 
 class TestSoftTargets:
@@ -29,7 +29,7 @@ class TestSoftTargets:
         assert targets[1] == pytest.approx([0, 1, 0, 0, 0, 0, 0])
 
     def test_the_teacher_takes_its_share_of_the_whole(self):
-        teacher = np.full((14, 7), 1 / 7, np.float32)
+        teacher = Teacher(np.full((14, 7), 1 / 7, np.float32), knows_votes=False)
         targets = soft_targets(toy_faces(1), TrainConfig(teacher_weight=0.7), teacher)
         assert targets[0] == pytest.approx([0.4] + [0.1] * 6)
 

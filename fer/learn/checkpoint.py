@@ -19,10 +19,13 @@ from torch.optim.lr_scheduler import LRScheduler
 from fer.card import BLANK_SEAL, CARD_KEY, SEAL_KEY, CardError, ModelCard, WeightsError, read_sealed, write_sealed
 from fer.learn.config import ConfigError, TrainConfig
 from fer.learn.model import ResNet9
+from fer.learn.targets import Teacher
 
 STATE_KEY = "fer.state"
 STATE_NAME = "state.safetensors"
 WEIGHTS_NAME = "best.safetensors"
+TEACHER_KEY = "fer.teacher"
+TEACHER_NAME = "teacher.safetensors"
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,23 @@ def load_state(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer, 
     except (KeyError, IndexError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: does not fit the run's configuration: {error}") from error
     return progress
+
+
+def save_teacher(run: Path, teacher: Teacher) -> None:
+    """Writes into a run's folder what its teachers said, so that it can go on without them."""
+    values = json.dumps({"knows_votes": teacher.knows_votes})
+    _save(run / TEACHER_NAME, {"probabilities": torch.from_numpy(teacher.probabilities)}, {TEACHER_KEY: values})
+
+
+def load_teacher(run: Path) -> Teacher | None:
+    """What `save_teacher` wrote into the run's folder, None for a run without teachers; raises WeightsError."""
+    path = run / TEACHER_NAME
+    if not path.exists():
+        return None
+    tensors, metadata = _load(path)
+    if TEACHER_KEY not in metadata:
+        raise WeightsError(f"{path}: not what a run's teachers said; start the run anew.")
+    return Teacher(tensors["probabilities"].numpy(), **json.loads(metadata[TEACHER_KEY]))
 
 
 def _progress(path: Path, metadata: dict[str, str]) -> Progress:

@@ -1,5 +1,7 @@
 """What the network is asked to say of each Training face: label, FER+ votes and teachers as one distribution."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from fer.emotions import CLASSES
@@ -8,7 +10,18 @@ from fer.learn.config import ConfigError, TrainConfig
 from fer.learn.dataset import FaceSet
 
 
-def soft_targets(faces: FaceSet, config: TrainConfig, teacher: np.ndarray | None = None) -> np.ndarray:
+@dataclass(frozen=True)
+class Teacher:
+    """What trained networks say of the Training faces.
+
+    probabilities: float32 (N, 7). knows_votes: whether one of the networks learned from FER+ votes.
+    """
+
+    probabilities: np.ndarray
+    knows_votes: bool
+
+
+def soft_targets(faces: FaceSet, config: TrainConfig, teacher: Teacher | None = None) -> np.ndarray:
     """float32 (N, 7): each face's label, smoothed, mixed with its FER+ votes where it has any, then with the teacher.
 
     The votes for contempt, unknown and not-a-face have no class here and are left out.
@@ -29,5 +42,5 @@ def soft_targets(faces: FaceSet, config: TrainConfig, teacher: np.ndarray | None
     if config.teacher_weight:
         if teacher is None:
             raise ConfigError("--teacher-weight needs --teacher with the weights of trained runs")
-        targets = (1 - config.teacher_weight) * targets + config.teacher_weight * teacher
+        targets = (1 - config.teacher_weight) * targets + config.teacher_weight * teacher.probabilities
     return targets

@@ -19,7 +19,7 @@ from fer.learn.config import ConfigError, TrainConfig
 from fer.learn.dataset import FaceSet
 from fer.learn.devices import Device
 from fer.learn.optimizer import average_into, make_optimizer
-from fer.learn.targets import soft_targets
+from fer.learn.targets import Teacher, soft_targets
 
 # The article's normalisation: (x / 255 - 0.5) / 0.5 lies in -1..1.
 MEAN, STD = 0.5, 0.5
@@ -40,14 +40,14 @@ def fit(
     folder: Path,
     emit: Emit,
     resume: bool = False,
-    teacher: np.ndarray | None = None,
+    teacher: Teacher | None = None,
 ) -> ModelCard | None:
     """Trains on Training, validates on PublicTest after each epoch, keeps the best epoch's weights.
 
     faces: must hold both splits; PrivateTest is never looked at.
     folder: receives best.safetensors and, after each epoch, state.safetensors; `resume` goes on from the latter.
     emit: called as emit(kind, **values) with the run log's events 'start', 'step', 'epoch', 'checkpoint'.
-    teacher: float32 (N, 7), what fer.learn.teacher's networks say of the Training faces; for config.teacher_weight.
+    teacher: what fer.learn.teacher's networks say of the Training faces; for config.teacher_weight.
     Gives the card of the best weights. Raises TrainingDivergedError; KeyboardInterrupt passes through, and
     the state on disk is then that of the last whole epoch.
 
@@ -191,7 +191,7 @@ def fit(
             continue
         if accuracy > best_accuracy:
             best_accuracy = accuracy
-            card = make_card(config, network, epoch, best_accuracy)
+            card = make_card(config, network, epoch, best_accuracy, teacher)
             checkpoint.save_weights(folder / checkpoint.WEIGHTS_NAME, kept, card)
             emit("checkpoint", epoch=epoch, path=checkpoint.WEIGHTS_NAME, valid_accuracy=accuracy)
         progress = checkpoint.Progress(config, epoch + 1, best_accuracy)
@@ -220,8 +220,11 @@ def validation_sheet(labels: np.ndarray) -> np.ndarray:
     return np.concatenate([np.flatnonzero(labels == c)[:SHEET_PER_CLASS] for c in range(len(CLASSES))])
 
 
-def make_card(config: TrainConfig, network: model.ResNet9, epoch: int, accuracy: float) -> ModelCard:
+def make_card(
+    config: TrainConfig, network: model.ResNet9, epoch: int, accuracy: float, teacher: Teacher | None = None
+) -> ModelCard:
     """The card as training knows it; scripts/evaluate.py adds temperature, threshold, framing and figures."""
+    knows_votes = bool(config.votes_weight) or bool(teacher and teacher.knows_votes)
     return ModelCard(
         name=f"resnet9-{config.preset}",
         architecture=model.description(network),
@@ -229,7 +232,7 @@ def make_card(config: TrainConfig, network: model.ResNet9, epoch: int, accuracy:
         mean=MEAN,
         std=STD,
         training_data="FER2013, Training split"
-        + (" and its FER+ votes" if config.votes_weight else "")
+        + (" and its FER+ votes" if knows_votes else "")
         + ("; distilled from networks that learned from the same" if config.teacher_weight else ""),
         protocol=f"Fitted on Training; epoch {epoch + 1} of {config.epochs} chosen by PublicTest accuracy.",
         metrics={"PublicTest": {"accuracy_while_training": accuracy}},
