@@ -18,6 +18,7 @@ from fer.emotions import CLASSES
 CARD_KEY = "fer.card"
 SEAL_KEY = "fer.sha256"
 BLANK_SEAL = "0" * 64
+TAUGHT_WORDS = "; distilled from networks that learned from the same"
 
 # In ONNX the key is followed by a protobuf tag and a length of 64, in safetensors by JSON's quotes.
 _SEAL = re.compile(rb"fer\.sha256(?:\x12\x40|\":\")([0-9a-f]{64})")
@@ -119,6 +120,11 @@ class ModelCard:
     def learned_from_votes(self) -> bool:
         """Whether FER+ votes reached these weights, by the training's targets or by its teachers."""
         return "FER+" in self.training_data
+
+    @property
+    def learned_from_teachers(self) -> bool:
+        """Whether other networks' answers reached these weights."""
+        return TAUGHT_WORDS in self.training_data
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)

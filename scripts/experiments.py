@@ -28,26 +28,32 @@ from fer.learn.runlog import LOG_NAME, Tail
 
 LOG = ROOT / "benchmarks" / "experiments.csv"
 COLUMNS = [
-    "plan", "experiment", "seed", "preset", "changes", "teachers", "parameters", "epochs", "best_epoch", "accuracy",
+    "plan", "experiment", "seed", "preset", "changes", "teachers", "start", "parameters", "epochs", "best_epoch", "accuracy",
     "last_accuracy", "last_loss", "macro_f1", "images_per_s", "training_s", "warm_up_s", "device", "torch", "commit",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One row of a plan: a preset, what it changes, and the experiments whose runs teach it."""
+    """One row of a plan: a preset, what it changes, the experiments whose runs teach it, and the one it goes on from.
+
+    A run that goes on starts from the weights of the same seed.
+    """
 
     name: str
     preset: str
     seeds: int = 1
     changes: dict[str, object] = field(default_factory=dict)
     teachers: tuple[str, ...] = ()
+    start: str = ""
 
 
 # A quarter of the width and eight epochs: minutes each on two cores. What helps there may not help a long training.
 SHORT = {"width": 16, "epochs": 8}
 MUON = {"optimizer": "muon", "lr_peak": 0.02}
 TAUGHT = {"teacher_weight": 0.6}
+FEWER_VOTES = {"votes_weight": 0.15}
+AGAIN = {"lr_peak": 0.04, "warmup": 0.1}  # for weights that are good already: back to a smaller step, and sooner
 UNVOTED = {"votes_weight": 0.0, "label_smoothing": 0.0}  # beside a teacher, which is smooth and knows the votes
 PLANS = {
     "cpu": (
@@ -59,6 +65,7 @@ PLANS = {
             TAUGHT | UNVOTED | {"epochs": 50},
             ("cpu",),
         ),
+        Experiment("on from cpu, fewer FER+ votes", "cpu", 1, FEWER_VOTES | AGAIN | {"epochs": 34}, start="cpu"),
         Experiment("wider, shorter, muon 0.02", "cpu", 1, MUON | {"width": 48, "epochs": 30}),
         Experiment("shorter, no FER+ votes", "cpu", 1, {"votes_weight": 0.0, "epochs": 32}),
         Experiment(
@@ -120,7 +127,8 @@ def main(arguments: list[str] | None = None) -> int:
         for e in chosen:
             ready = sum((options.plan, e.name, seed) in done for seed in range(e.seeds))
             taught = f" taught by {', '.join(e.teachers)}" if e.teachers else ""
-            print(f"{ready}/{e.seeds}  {e.name}: preset {e.preset} {e.changes or ''}{taught}")
+            begun = f" on from {e.start}" if e.start else ""
+            print(f"{ready}/{e.seeds}  {e.name}: preset {e.preset} {e.changes or ''}{taught}{begun}")
         return 0
     failed = 0
     # Teachers come before their pupils in a plan: each experiment ends before the next begins.
@@ -148,6 +156,8 @@ def train(experiment: Experiment, seed: int, options: argparse.Namespace) -> int
         command += ["--name", folder.name]
         for name, value in experiment.changes.items():
             command += [f"--{name.replace('_', '-')}", str(value)]
+        if experiment.start:
+            command += ["--start-from", str(run_folder(options.runs, experiment.start, seed) / "best.safetensors")]
         if experiment.teachers:
             command += ["--teacher", *map(str, weights_of(experiment.teachers, options))]
     if options.data:
@@ -180,6 +190,7 @@ def row_of(plan: str, experiment: Experiment, seed: int, folder: Path) -> dict[s
         "preset": experiment.preset,
         "changes": " ".join(f"{k}={v}" for k, v in experiment.changes.items()),
         "teachers": " + ".join(experiment.teachers),
+        "start": experiment.start,
         "parameters": start["parameters"],
         "epochs": len(epochs),
         "best_epoch": best["epoch"] + 1,

@@ -3,6 +3,7 @@
 
 python scripts/train.py --preset article            # the article's run; a GPU is taken where there is one
 python scripts/train.py --preset smoke              # everything once, under a minute on two cores
+python scripts/train.py --preset cpu --start-from fer/weights/resnet9.onnx --lr-peak 0.04   # go on from trained weights
 python scripts/train.py --resume runs/article-0     # go on after Ctrl-C, a crash or a power cut
 torchrun --nproc-per-node=8 scripts/train.py        # the same training on eight GPUs; --resume with any number
 """
@@ -18,14 +19,17 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from fer.card import Framing, WeightsError
-from fer.learn import checkpoint, config, dataset, devices, display, export, teacher, train
+from fer.learn import checkpoint, config, dataset, devices, display, export, start, teacher, train
 from fer.learn.runlog import RunLog, RunLogError
+from fer.learn.start import Start
+from fer.learn.targets import Teacher
+
+# What a run takes from trained networks: their answers, and the weights that it starts from.
+Heritage = tuple[Teacher | None, Start | None]
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -53,6 +57,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="WEIGHTS",
         help="best.safetensors of trained runs to learn from; goes with --teacher-weight",
     )
+    parser.add_argument(
+        "--start-from",
+        type=Path,
+        default=None,
+        metavar="WEIGHTS",
+        help="go on from trained weights, a run's best.safetensors or an .onnx file, with a new schedule; same width",
+    )
     config.add_arguments(parser)
     return parser.parse_args(arguments)
 
@@ -74,17 +85,43 @@ def main(arguments: list[str] | None = None) -> int:
         device = devices.resolve(options.device, chosen.precision)
         if not options.resume and bool(options.teacher) != bool(chosen.teacher_weight):
             raise config.ConfigError("--teacher (trained weights) and --teacher-weight (their share) go together")
-        taught = teacher.ask(options.teacher, faces, device) if options.teacher and not options.resume else None
+        heritage = inherit(options, chosen, folder, faces, device)
         if device.rank:
-            return help_along(chosen, faces, device, folder, options.resume is not None, taught)
-        if taught is not None:
-            checkpoint.save_teacher(folder, taught)
-        return run(chosen, faces, device, folder, resume=options.resume is not None, tensorboard=options.tensorboard)
+            return help_along(chosen, faces, device, folder, options.resume is not None, heritage)
+        if not options.resume:
+            keep(heritage, folder)
+        return run(chosen, faces, device, folder, options.resume is not None, heritage, options.tensorboard)
     except (config.ConfigError, dataset.DatasetError, devices.DeviceError, WeightsError, RunLogError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # before the run began, or again while it ended
         return 130
+
+
+def inherit(
+    options: argparse.Namespace,
+    chosen: config.TrainConfig,
+    folder: Path,
+    faces: dataset.FaceSet,
+    device: devices.Device,
+) -> Heritage:
+    """From the files that the command names, or, to go on, from what `keep` wrote into the run's folder."""
+    path = options.start_from
+    if options.resume:
+        taught, kept = checkpoint.load_teacher(folder), folder / start.START_NAME
+        path = kept if kept.is_file() else None
+    else:
+        taught = teacher.ask(options.teacher, faces, device) if options.teacher else None
+    return taught, start.read(path, faces.split("Training").images, chosen.width) if path else None
+
+
+def keep(heritage: Heritage, folder: Path) -> None:
+    """Writes it into the run's folder: a run goes on without the files that it came from."""
+    taught, begun = heritage
+    if taught:
+        checkpoint.save_teacher(folder, taught)
+    if begun:
+        checkpoint.save_weights(folder / start.START_NAME, begun.network, begun.card)
 
 
 def help_along(
@@ -93,13 +130,12 @@ def help_along(
     device: devices.Device,
     folder: Path,
     resume: bool,
-    taught: np.ndarray | None,
+    heritage: Heritage,
 ) -> int:
     """What every rank but the first does under torchrun: its share of the work. The first writes and speaks for all."""
     try:
         with devices.joined(device):
-            answers = checkpoint.load_teacher(folder) if resume else taught
-            train.fit(chosen, faces, device, folder, lambda kind, **values: None, resume, answers)
+            train.fit(chosen, faces, device, folder, lambda kind, **values: None, resume, *heritage)
     except (train.TrainingDivergedError, devices.RankLostError):
         return 1
     return 0
@@ -111,6 +147,7 @@ def run(
     device: devices.Device,
     folder: Path,
     resume: bool,
+    heritage: Heritage,
     tensorboard: bool = False,
 ) -> int:
     if device.ranks > 1:  # said now: this rank may be the one that is lost
@@ -129,7 +166,7 @@ def run(
         reason, message = "finished", ""
         try:
             with devices.joined(device, last_words):
-                train.fit(chosen, faces, device, folder, emit, resume, checkpoint.load_teacher(folder))
+                train.fit(chosen, faces, device, folder, emit, resume, *heritage)
         except KeyboardInterrupt:
             reason, message = "stopped", how_to_go_on(folder, device)
         except devices.RankLostError as error:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fer.card import ModelCard
+from fer.card import TAUGHT_WORDS, ModelCard
 from fer.emotions import CLASSES
 from fer.learn import checkpoint, metrics, model
 from fer.learn.augment import Augmenter, mix, normalise
@@ -19,6 +19,7 @@ from fer.learn.config import ConfigError, TrainConfig
 from fer.learn.dataset import FaceSet
 from fer.learn.devices import Device
 from fer.learn.optimizer import average_into, make_optimizer
+from fer.learn.start import Start
 from fer.learn.targets import Teacher, soft_targets
 
 # The article's normalisation: (x / 255 - 0.5) / 0.5 lies in -1..1.
@@ -41,6 +42,7 @@ def fit(
     emit: Emit,
     resume: bool = False,
     teacher: Teacher | None = None,
+    start: Start | None = None,
 ) -> ModelCard | None:
     """Trains on Training, validates on PublicTest after each epoch, keeps the best epoch's weights.
 
@@ -48,6 +50,7 @@ def fit(
     folder: receives best.safetensors and, after each epoch, state.safetensors; `resume` goes on from the latter.
     emit: called as emit(kind, **values) with the run log's events 'start', 'step', 'epoch', 'checkpoint'.
     teacher: what fer.learn.teacher's networks say of the Training faces; for config.teacher_weight.
+    start: trained weights to start from instead of fresh ones; a resumed run needs its card only.
     Gives the card of the best weights. Raises TrainingDivergedError; KeyboardInterrupt passes through, and
     the state on disk is then that of the last whole epoch.
 
@@ -68,6 +71,8 @@ def fit(
     augment = Augmenter(train_images, config, MEAN, STD)
 
     network = model.build(config.width, config.dropout, config.seed)
+    if start:
+        network.load_state_dict(start.network.state_dict())
     network = network.to(on_device).to(memory_format=torch.channels_last)
     if config.compile:
         device.compile(network)
@@ -191,7 +196,7 @@ def fit(
             continue
         if accuracy > best_accuracy:
             best_accuracy = accuracy
-            card = make_card(config, network, epoch, best_accuracy, teacher)
+            card = make_card(config, network, epoch, best_accuracy, teacher, start)
             checkpoint.save_weights(folder / checkpoint.WEIGHTS_NAME, kept, card)
             emit("checkpoint", epoch=epoch, path=checkpoint.WEIGHTS_NAME, valid_accuracy=accuracy)
         progress = checkpoint.Progress(config, epoch + 1, best_accuracy)
@@ -221,10 +226,18 @@ def validation_sheet(labels: np.ndarray) -> np.ndarray:
 
 
 def make_card(
-    config: TrainConfig, network: model.ResNet9, epoch: int, accuracy: float, teacher: Teacher | None = None
+    config: TrainConfig,
+    network: model.ResNet9,
+    epoch: int,
+    accuracy: float,
+    teacher: Teacher | None = None,
+    start: Start | None = None,
 ) -> ModelCard:
     """The card as training knows it; scripts/evaluate.py adds temperature, threshold, framing and figures."""
-    knows_votes = bool(config.votes_weight) or bool(teacher and teacher.knows_votes)
+    knows_votes = bool(
+        config.votes_weight or (teacher and teacher.knows_votes) or (start and start.card.learned_from_votes)
+    )
+    taught = bool(config.teacher_weight or (start and start.card.learned_from_teachers))
     return ModelCard(
         name=f"resnet9-{config.preset}",
         architecture=model.description(network),
@@ -233,8 +246,9 @@ def make_card(
         std=STD,
         training_data="FER2013, Training split"
         + (" and its FER+ votes" if knows_votes else "")
-        + ("; distilled from networks that learned from the same" if config.teacher_weight else ""),
-        protocol=f"Fitted on Training; epoch {epoch + 1} of {config.epochs} chosen by PublicTest accuracy.",
+        + (TAUGHT_WORDS if taught else ""),
+        protocol=(f"{start.words()} " if start else "")
+        + f"Fitted on Training; epoch {epoch + 1} of {config.epochs} chosen by PublicTest accuracy.",
         metrics={"PublicTest": {"accuracy_while_training": accuracy}},
         config=config.to_dict(),
     )

@@ -1,0 +1,109 @@
+"""Trained weights as the start of another training: a run's best.safetensors, or the .onnx file that the app uses.
+
+In an ONNX file batch norm is folded into the convolutions (fer.learn.export). It is unfolded here by the statistics of
+faces that pass through: the network answers as before, and trains on as if it had never been folded.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from google.protobuf.message import DecodeError
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from fer.card import CARD_KEY, CardError, ModelCard, WeightsError, read_sealed
+from fer.learn import checkpoint
+from fer.learn.augment import normalise
+from fer.learn.config import ConfigError, TrainConfig
+from fer.learn.model import ResNet9
+
+START_NAME = "start.safetensors"
+STATISTICS_FACES = 1024
+# The scale of a kernel ahead of batch norm changes no answer, but a step's size relative to it: the learning rates are
+# chosen for fresh kernels, whose channels PyTorch draws with this norm on average.
+FRESH_NORM = 3**-0.5
+
+
+@dataclass(frozen=True)
+class Start:
+    """A trained network, in evaluation mode on the CPU, and its card."""
+
+    network: ResNet9
+    card: ModelCard
+
+    def words(self) -> str:
+        """One sentence of the card that tells where the weights come from."""
+        config, commit = self.card.config, self.card.commit
+        epochs = f"{config['epochs']} epochs, seed {config['seed']}"
+        return f"Started from the weights {self.card.name} ({epochs}{f', commit {commit}' if commit else ''})."
+
+
+def read(path: Path, images: np.ndarray, width: int) -> Start:
+    """The network of a weights file, ready to be trained on.
+
+    images: uint8 (N, 48, 48), Training faces; the first 1,024 give an .onnx file's batch norm its statistics.
+    Raises WeightsError for a file that is not whole, not ours, or not a ResNet9, ConfigError for another width.
+    """
+    network, card = _read_onnx(path, images) if path.suffix == ".onnx" else checkpoint.load_weights(path)
+    if network.width != width:
+        raise ConfigError(f"width: the weights to start from have {network.width}, got {width}; they must be alike")
+    return Start(network, card)
+
+
+def _read_onnx(path: Path, images: np.ndarray) -> tuple[ResNet9, ModelCard]:
+    try:
+        content = onnx.load_from_string(read_sealed(path))
+        card = ModelCard.from_json({p.key: p.value for p in content.metadata_props}[CARD_KEY])
+        config = TrainConfig.from_dict(card.config)
+        network = ResNet9(config.width, config.dropout).eval()
+        tensors = {t.name: torch.tensor(numpy_helper.to_array(t).astype(np.float32)) for t in content.graph.initializer}
+        for name, block in network.named_modules():
+            if isinstance(block, nn.Sequential) and isinstance(block[0], nn.Conv2d):
+                fill(block, tensors[f"{name}.weight"], tensors[f"{name}.bias"])
+        with torch.no_grad():
+            network.head.weight.copy_(tensors["head.weight"] * card.temperature)
+            network.head.bias.copy_(tensors["head.bias"] * card.temperature)
+    except (CardError, ConfigError, DecodeError, KeyError, RuntimeError) as error:
+        raise WeightsError(f"{path}: no network that this version can train on: {error}") from error
+    unfold(network, normalise(torch.tensor(images[:STATISTICS_FACES]), card.mean, card.std))
+    return network, card
+
+
+@torch.no_grad()
+def fill(block: nn.Sequential, weight: Tensor, bias: Tensor) -> None:
+    """Puts a folded convolution, weight (O, I, 3, 3) and bias (O,), into a block whose batch norm then passes it on."""
+    conv, norm = block[0], block[1]
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    scale = weight.flatten(1).norm(dim=1).clamp(min=1e-12) / FRESH_NORM
+    conv.weight.copy_(weight / scale[:, None, None, None])
+    conv.bias = nn.Parameter(torch.zeros_like(bias))  # batch norm takes it away while training
+    norm.reset_running_stats()  # mean 0, variance 1
+    norm.weight.copy_(scale * (1 + norm.eps) ** 0.5)
+    norm.bias.copy_(bias)
+
+
+@torch.no_grad()
+def unfold(network: ResNet9, x: Tensor) -> None:
+    """Gives every batch norm the statistics of what it sees; the network, in evaluation mode, answers as before.
+
+    x: float (N, 1, 48, 48), normalised faces, N ≥ 2.
+    """
+
+    def measure(norm: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        assert isinstance(norm, nn.BatchNorm2d)
+        variance, mean = torch.var_mean(inputs[0], (0, 2, 3))
+        running_mean, running_var = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+        gain = norm.weight / torch.sqrt(running_var + norm.eps)
+        norm.bias.add_((mean - running_mean) * gain)
+        norm.weight.copy_(gain * torch.sqrt(variance + norm.eps))
+        running_mean.copy_(mean)
+        running_var.copy_(variance)
+
+    hooks = [m.register_forward_hook(measure) for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    network(x)
+    for hook in hooks:
+        hook.remove()
