@@ -28,8 +28,9 @@ from fer.learn.runlog import LOG_NAME, Tail
 
 LOG = ROOT / "benchmarks" / "experiments.csv"
 COLUMNS = [
-    "plan", "experiment", "seed", "preset", "changes", "teachers", "start", "parameters", "epochs", "best_epoch", "accuracy",
-    "last_accuracy", "last_loss", "macro_f1", "images_per_s", "training_s", "warm_up_s", "device", "torch", "commit",
+    "plan", "experiment", "seed", "preset", "changes", "teachers", "start", "parameters", "epochs", "best_epoch",
+    "accuracy", "last_accuracy", "last_loss", "macro_f1", "images_per_s", "training_s", "warm_up_s", "device", "torch",
+    "commit",
 ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pytest
 from toy import toy_faces
 
 from fer.learn import dataset
+from fer.learn.checkpoint import load_weights
 from fer.learn.config import PRESETS
 
 ROOT = Path(__file__).parents[1]
@@ -42,13 +43,17 @@ def test_every_experiment_can_be(experiments):
         for position, e in enumerate(plan):
             config = replace(PRESETS[e.preset], **e.changes)
             assert set(e.teachers) <= set(names[:position]), "teachers must come first"
+            if e.start:
+                before = next(plan[i] for i in range(position) if names[i] == e.start)
+                assert before.seeds >= e.seeds, "each seed goes on from its own"
+                assert replace(PRESETS[before.preset], **before.changes).width == config.width
             assert bool(config.teacher_weight) == bool(e.teachers)
 
 
 def test_a_plan_runs_once_and_goes_on(experiments, places, monkeypatch, capfd):
     plan = (
         experiments.Experiment("plain", "smoke", 2, QUICK),
-        experiments.Experiment("taught", "smoke", 1, QUICK | {"teacher_weight": 0.5}, ("plain",)),
+        experiments.Experiment("taught", "smoke", 1, QUICK | {"teacher_weight": 0.5}, ("plain",), start="plain"),
     )
     monkeypatch.setitem(experiments.PLANS, "toy", plan)
     assert experiments.main(["toy", *places, "--only", "plain"]) == 0
@@ -64,7 +69,9 @@ def test_a_plan_runs_once_and_goes_on(experiments, places, monkeypatch, capfd):
     assert experiments.main(["toy", *places]) == 0
     assert started == ["taught"]  # what is there is not run again
     rows = experiments.read(Path(places[-1]))
-    assert rows[-1]["teachers"] == "plain"
+    assert rows[-1]["teachers"] == rows[-1]["start"] == "plain"
+    begun = Path(places[3]) / "taught-0" / "start.safetensors"
+    assert load_weights(begun)[1] == load_weights(Path(places[3]) / "plain-0" / "best.safetensors")[1]
     assert rows[-1]["epochs"] == "2"
     assert 0 < float(rows[-1]["accuracy"]) <= 1
     assert 0 <= float(rows[-1]["warm_up_s"]) < float(rows[-1]["training_s"])

@@ -167,6 +167,8 @@ def test_two_runs_of_one_name_get_folders_of_their_own(tmp_path):
         (["--teacher", "nowhere.safetensors"], "--teacher-weight"),
         (["--teacher", "nowhere.safetensors", "--teacher-weight", "0.5"], "nowhere.safetensors"),
         (["--resume", "nowhere"], "nowhere/state.safetensors: cannot be read"),
+        (["--start-from", "nowhere.onnx"], "nowhere.onnx: cannot be read"),
+        (["--start-from", "fer/weights/resnet9.onnx"], "width: the weights to start from have 32, got 4"),
     ],
 )
 def test_mistakes_get_one_clear_line(arguments, message, data, tmp_path, capsys):
@@ -184,6 +186,21 @@ def test_a_run_learns_from_another_and_goes_on_without_it(finished_run, data, tm
     assert train.main(["--resume", str(tmp_path / "pupil"), "--data", str(data)]) == 0
     card = Classifier(tmp_path / "pupil" / "resnet9.onnx").card
     assert "distilled" in card.training_data
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "resnet9.onnx"])
+def test_a_run_starts_from_another_and_goes_on_without_it(name, finished_run, data, tmp_path, capsys):
+    weights = tmp_path / name
+    weights.write_bytes((finished_run / name).read_bytes())
+    places = ["--data", str(data), "--runs", str(tmp_path), "--name", "second"]
+    assert train.main([*QUICK, *places, "--start-from", str(weights), "--lr-peak", "1e-6"]) == 0
+    weights.unlink()
+    assert train.main(["--resume", str(tmp_path / "second"), "--data", str(data)]) == 0
+    first, second = (Classifier(run / "resnet9.onnx") for run in (finished_run, tmp_path / "second"))
+    assert second.card.protocol.startswith("Started from the weights resnet9-smoke (4 epochs, seed 0")
+    faces = np.ascontiguousarray(dataset.open_faces(data).split("PublicTest").images)
+    # So small a step moves only batch norm's statistics; a fresh network would agree on one face in seven.
+    assert (first.probabilities(faces).argmax(1) == second.probabilities(faces).argmax(1)).mean() > 0.7
 
 
 def test_missing_data_says_what_to_do(tmp_path, capsys):
