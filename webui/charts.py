@@ -16,6 +16,12 @@ def percent(share: float) -> str:
     return f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
 
 
+def clock(seconds: float) -> str:
+    """'1:05' for 65 seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
 def probability_bars(probabilities: np.ndarray) -> str:
     """HTML of seven labelled bars in the classes' order, the highest in bold.
 

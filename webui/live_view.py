@@ -8,7 +8,7 @@ from fer.see.live import LiveStats
 from fer.see.overlay import identity_color
 from fer.see.timeline import Recording, Sample, label_seconds, label_spans
 from fer.see.track import Track
-from webui.charts import percent, probability_bars
+from webui.charts import clock, percent, probability_bars
 
 UNSURE_COLOR = "#8884"
 MOST_ROWS = 6
@@ -37,17 +37,18 @@ def _row(track: Track) -> str:
 def timeline(samples: Sequence[Sample], span_s: float | None = 60.0) -> str:
     """A strip for each face, coloured by its label, the newest at the right.
 
-    span_s: seconds that the width stands for; None takes all of the samples' time.
+    span_s: seconds up to now that the width stands for; None takes the samples for a recording and shows all of it.
     """
     if not samples:
         return ""
     end_s = samples[-1].time_s
-    span_s = span_s or max(end_s - samples[0].time_s, 1.0)
+    whole, span_s = span_s is None, span_s or max(end_s - samples[0].time_s, 1.0)
     newest_first = sorted(label_spans(samples).items(), key=lambda item: -item[1][-1][1])[:MOST_ROWS]
     strips = "".join(_strip(identity, spans, end_s - span_s, span_s) for identity, spans in sorted(newest_first))
     return (
-        f'<div class="live-timeline" role="img" aria-label="Labels of the last {span_s:.0f} seconds">{strips}'
-        f'<div class="live-axis"><span>{span_s:.0f} s ago</span><span>now</span></div></div>'
+        f'<div class="live-timeline" role="img" aria-label="Labels over {span_s:.0f} seconds">{strips}'
+        f'<div class="live-axis"><span>{clock(0) if whole else f"{span_s:.0f} s ago"}</span>'
+        f"<span>{clock(span_s) if whole else 'now'}</span></div></div>"
     )
 
 

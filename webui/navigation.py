@@ -25,6 +25,7 @@ START = PageEntry("pages/start.py", "Start", ":material/home:", "")
 PAGES = (
     START,
     PageEntry("pages/photo.py", "Photo", ":material/add_a_photo:", "Drop photos in; read every face in them."),
+    PageEntry("pages/video.py", "Video", ":material/movie:", "Follow every face through a video."),
     PageEntry(
         "pages/live_camera.py", "Live camera", ":material/videocam:", "Every face before your webcam, as it happens."
     ),

@@ -18,10 +18,13 @@ _LONGEST_GAP_S = 1.0  # a pause longer than this is nobody's time
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The tracks of one analysed frame. time_s: the frame's time; unix_s: wall clock when it arrived."""
+    """The tracks of one analysed frame.
+
+    time_s: the frame's time. unix_s: the wall clock when it arrived; None for a frame of a file.
+    """
 
     time_s: float
-    unix_s: float
+    unix_s: float | None
     tracks: tuple[Track, ...]
 
 
@@ -65,12 +68,16 @@ class Recording:
 
 
 def to_csv(samples: Sequence[Sample]) -> bytes:
-    """One row for each face of each analysed frame, under COLUMNS; UTF-8. Boxes in pixels, XYXY."""
+    """One row for each face of each analysed frame, under COLUMNS; UTF-8. Boxes in pixels, XYXY.
+
+    time_utc is empty where the wall clock is not known.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for sample in samples:
-        moment = datetime.fromtimestamp(sample.unix_s, UTC).isoformat(timespec="milliseconds")
+        clock = None if sample.unix_s is None else datetime.fromtimestamp(sample.unix_s, UTC)
+        moment = clock.isoformat(timespec="milliseconds") if clock else ""
         for track in sample.tracks:
             box = (f"{value:.1f}" for value in track.prediction.face.box)
             shares = (f"{value:.4f}" for value in track.prediction.probabilities)

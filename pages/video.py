@@ -1,0 +1,182 @@
+"""Video page: a video in, every face's expression over time out."""
+
+import time
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from webui import resources, videos
+from webui.charts import percent
+from webui.states import LIMITS, empty_state, page_head, plain, refused
+from webui.videos import Watched
+
+STYLE = Path(videos.__file__).with_name("live.css")
+MAX_VIDEO_MB = 200
+TYPES = ("mp4", "m4v", "mov", "webm", "mkv", "avi", "mpg", "mpeg", "ts", "3gp")
+DETECTORS = {"yunet": "YuNet", "haar": "Haar"}
+SAMPLE_NAME = "sample.mp4"
+SHOW_EVERY_S = 0.5
+PRIVATE = "Your video stays in this computer's memory: nothing is written to disk, nothing is sent anywhere."
+
+
+def choose_video() -> tuple[str, str, bytes] | None:
+    """The drop zone and the sample: (id, name, content) of what the visitor chose."""
+    file = st.file_uploader(
+        "Drop a video here, or choose one",
+        type=TYPES,
+        max_upload_size=MAX_VIDEO_MB,
+        key="video_upload",
+        on_change=forget,
+        help=f"MP4, MOV, WebM, MKV, AVI or MPEG; up to {MAX_VIDEO_MB} MB, 4K and ten minutes.",
+    )
+    if file is not None:
+        return file.file_id, file.name, file.getvalue()
+    sample = st.pills(
+        "No video at hand?",
+        ["sample"],
+        format_func=lambda _: ":material/movie: Use the sample",
+        key="video_sample",
+        on_change=forget,
+    )
+    return (SAMPLE_NAME, SAMPLE_NAME, sample_clip()) if sample else None
+
+
+@st.cache_data(show_spinner=False)
+def sample_clip() -> bytes:
+    return videos.sample_clip(resources.sample_bytes())
+
+
+def choose_settings(unsure_below: float) -> tuple[str, float, float]:
+    """Detector, threshold 0..1 and smoothing in seconds from the sidebar. unsure_below: the model card's threshold."""
+    with st.sidebar:
+        threshold = st.slider(
+            "Say 'unsure' below", 0, 100, round(100 * unsure_below), format="%d %%", key="video_threshold",
+            help=f"The model card advises {percent(unsure_below)}.",
+        )  # fmt: skip
+        smoothing = st.slider(
+            "Smoothing", 0.0, 1.0, 0.2, 0.05, format="%.2f s", key="video_smoothing",
+            help="Over how long expressions are averaged. At 0 every look speaks for itself and labels flicker.",
+        )  # fmt: skip
+        detector = st.segmented_control(
+            "Face detector", list(DETECTORS), default="yunet", required=True, format_func=DETECTORS.__getitem__,
+            key="video_detector",
+        )  # fmt: skip
+        st.caption("Another choice reads the video anew.")
+    return detector or "yunet", threshold / 100, smoothing
+
+
+def watched() -> Watched | None:
+    """The video that this session has open; it stays open while the visitor looks at other pages."""
+    return st.session_state.get("watched_video")
+
+
+def forget() -> None:
+    """Lets go of the open video: another was chosen, or none."""
+    if old := st.session_state.pop("watched_video", None):
+        old.reading.stop()
+
+
+def open_video(chosen: tuple[str, str, bytes], detector: str, threshold: float, smoothing_s: float) -> Watched:
+    """Begins to read it; one that is open already, read in the same way, goes on. Raises VideoError."""
+    from fer.see.track import TrackSettings
+    from fer.see.video import VideoReading
+
+    settings = detector, threshold, smoothing_s, resources.session_weights()
+    old = watched()
+    if old and old.chosen[0] == chosen[0] and old.settings == settings:
+        return old
+    forget()
+    analyse = partial(resources.recognizer(detector).predict, unsure_below=threshold, thorough=False)
+    track = TrackSettings(smoothing_s, hysteresis=0.1 if smoothing_s else 0.0)
+    opened = Watched(chosen, settings, VideoReading(chosen[2], analyse, track))
+    st.session_state["watched_video"] = opened
+    return opened
+
+
+def read_on(video: Watched) -> None:
+    """Reads with a progress bar and the newest frame. Whatever the visitor presses meanwhile, it goes on after it."""
+    reading, start_s, shown_s, share_before = video.reading, time.monotonic(), 0.0, None
+    place = st.empty()
+    with place.container():
+        bar = st.progress(0.0, f"Reading {plain(video.name)}")
+        st.button("Stop here", icon=":material/stop_circle:", on_click=reading.stop, help="Keeps what was read so far.")
+        picture = st.empty()
+    for share in reading.steps():
+        now_s = time.monotonic()
+        share_before = share if share_before is None else share_before
+        if now_s - shown_s > SHOW_EVERY_S and (frame := reading.picture()) is not None:
+            shown_s = now_s
+            bar.progress(share, videos.progress_words(reading, share, now_s - start_s, share_before))
+            picture.html(videos.preview(frame))
+    place.empty()
+
+
+def show_result(video: Watched) -> None:
+    """The copy to play, a card for each face, who showed what when, and the downloads."""
+    from fer.see.timeline import to_csv
+    from webui import live_view
+
+    reading = video.reading
+    st.subheader(plain(video.name), anchor=False)
+    st.caption(videos.about(reading))
+    if reading.trouble:
+        st.warning(reading.trouble, icon=":material/warning:")
+    picture, beside = st.columns([11, 9], gap="medium")
+    with picture:
+        st.video(reading.copy, format="video/mp4")
+        with st.container(horizontal=True, gap="small"):
+            st.download_button("MP4", reading.copy, videos.file_name(video.name, "annotated.mp4"), "video/mp4",
+                               icon=":material/movie:", on_click="ignore",
+                               help="The video with its boxes and labels.")  # fmt: skip
+            st.download_button("CSV", lambda: to_csv(reading.samples), videos.file_name(video.name, "faces.csv"),
+                               "text/csv", icon=":material/table:", on_click="ignore",
+                               help="Times, boxes and probabilities of every face.")  # fmt: skip
+    with beside:
+        if reading.portraits:
+            st.html(videos.person_cards(reading))
+        else:
+            empty_state(
+                "🔍", "No face found", "Faces should look at the camera, upright, well lit and at least 24 pixels wide."
+            )
+    if reading.portraits:
+        st.subheader("Who showed what, when", anchor=False)
+        st.html(live_view.timeline(reading.samples, span_s=None) + live_view.legend())
+        st.dataframe(live_view.share_rows(reading.samples), hide_index=True)
+        show_probabilities(reading.samples)
+    st.caption(LIMITS)
+
+
+def show_probabilities(samples: list) -> None:
+    """One face's seven probabilities over the video, to zoom into."""
+    from webui import live_charts
+
+    faces = live_charts.identities(samples)
+    chosen = st.selectbox("Face", faces, key="video_face") if len(faces) > 1 else faces[0]
+    st.plotly_chart(live_charts.probabilities(samples, chosen), config=live_charts.CONFIG)
+
+
+page_head("Video", "Drop in a video. Every face is followed through it, and you see which expression it shows when.")
+st.html(STYLE)
+chosen = choose_video()
+st.caption(f":material/lock: {PRIVATE}")
+# The controls above are on the screen by now; from here on the model is needed.
+try:
+    card = resources.recognizer().card
+except resources.load_errors() as error:
+    refused("The model cannot be loaded", str(error))
+    st.stop()
+detector, threshold, smoothing_s = choose_settings(card.unsure_below)
+if chosen is None and (left := watched()):  # the visitor comes back from another page
+    chosen = left.chosen
+if chosen:
+    from fer.see.videofile import VideoError
+
+    try:
+        video = open_video(chosen, detector, threshold, smoothing_s)
+    except VideoError as error:
+        refused(f"{chosen[1]} cannot be read", str(error))
+        st.stop()
+    if not video.reading.done:
+        read_on(video)
+    show_result(video)
