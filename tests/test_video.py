@@ -1,6 +1,7 @@
 """A video read step by step: looks, tracks between them, portraits, the copy, stops and broken files."""
 
 import io
+import threading
 from dataclasses import replace
 
 import av
@@ -104,6 +105,28 @@ def test_a_stop_keeps_what_was_read(steps):
     assert not list(reading.steps())
     reading.stop()  # a second time does nothing
     assert len(reading.samples) == max(steps, 1)
+
+
+def test_a_stop_waits_for_a_step_of_another_thread():
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slow(image: np.ndarray) -> list[Prediction]:
+        entered.set()
+        assert go_on.wait(30)
+        return see_bright(image)
+
+    reading = VideoReading(clip(moving()), slow, looks_per_s=5)
+    reader = threading.Thread(target=lambda: next(reading.steps()))
+    stopper = threading.Thread(target=reading.stop)
+    reader.start()
+    assert entered.wait(30)
+    stopper.start()
+    assert not reading.done
+    go_on.set()
+    reader.join(30)
+    stopper.join(30)
+    assert reading.done
+    assert len(pictures(reading.copy)) == 1
 
 
 def test_a_portrait_is_the_largest_picture_of_a_face():

@@ -4,6 +4,7 @@ Faces are looked for a few times a second; in the frames between, each box goes 
 will be. A video can wait for the next look, so nothing is guessed ahead as for a camera.
 """
 
+import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
@@ -32,7 +33,8 @@ class VideoReading:
 
     samples: the faces of each look, boxes in pixels of the copy. portraits: identity → its best picture, RGB uint8
     (PORTRAIT_PX, PORTRAIT_PX, 3). copy: the annotated MP4, b"" until `done`.
-    Not for several threads at once. Raises VideoError.
+    Safe for several threads: Streamlit begins a page's next run while the last one is still in a step.
+    Raises VideoError.
     """
 
     def __init__(
@@ -52,19 +54,25 @@ class VideoReading:
         self._tracker = Tracker(settings)
         self._worth: dict[int, float] = {}
         self._latest: Frame | None = None
+        self._lock = threading.Lock()  # held by whoever reads on or stops
         self._steps = self._read()
 
     def steps(self) -> Iterator[float]:
         """Reads on; after each look the share that is read, 0..1. A later call goes on where an earlier one ended."""
-        for reached_s in self._steps:
+        while True:
+            with self._lock:
+                reached_s = next(self._steps, None)
+            if reached_s is None:
+                return
             length_s = self.file.duration_s
             yield min(reached_s / min(length_s, MAX_DURATION_S), 1.0) if length_s else self.file.share
 
     def stop(self) -> None:
         """Ends the reading here. What was read is kept, and the copy ends here too."""
-        if not self.samples and not self.done:  # a generator that never ran has nothing to tidy up
-            next(self._steps, None)
-        self._steps.close()
+        with self._lock:
+            if not self.samples:  # a generator that never ran has nothing to tidy up
+                next(self._steps, None)
+            self._steps.close()
 
     @property
     def reached_s(self) -> float:
@@ -77,7 +85,8 @@ class VideoReading:
 
     def picture(self) -> np.ndarray | None:
         """The newest frame as drawn, RGB uint8 (H, W, 3); None before the first and when all is done."""
-        return None if self._latest is None else cv2.cvtColor(self._latest.planes, cv2.COLOR_YUV2RGB_I420)
+        latest = self._latest
+        return None if latest is None else cv2.cvtColor(latest.planes, cv2.COLOR_YUV2RGB_I420)
 
     def _read(self) -> Generator[float]:
         copy = Copy(self.file)
