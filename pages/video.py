@@ -36,6 +36,7 @@ def choose_video() -> tuple[str, str, bytes] | None:
         "No video at hand?",
         ["sample"],
         format_func=lambda _: ":material/movie: Use the sample",
+        default="sample" if st.query_params.get("from") == "sample" else None,
         key="video_sample",
         on_change=forget,
     )
