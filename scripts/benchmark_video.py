@@ -52,9 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     head = ("what", "seconds: median (fastest–slowest)", "times real time", "share of writing it again")
     words = (
-        f"Made by `python scripts/benchmark_video.py`. {machine()}; {versions('av', 'onnxruntime', 'numpy')}. A face of the "
-        f"sample photo crosses {SIZE[0]}×{SIZE[1]} px for {options.seconds} s at {RATE} frames a second; {options.rounds} rounds "
-        f"in which everything takes its turn. Faces are looked for {LOOKS_PER_S:.0f} times a second."
+        f"Made by `python scripts/benchmark_video.py`. {machine()}; {versions('av', 'onnxruntime', 'numpy')}. "
+        f"The sample photo crosses {SIZE[0]}×{SIZE[1]} px for {options.seconds} s at {RATE} frames a second; "
+        f"{options.rounds} rounds in which everything takes its turn. {LOOKS_PER_S:.0f} looks for faces a second."
     )
     text = report("Reading a video", words, [Section("Time", "Writing is H.264, 'veryfast'.", head, rows)])
     options.out.write_text(text)
