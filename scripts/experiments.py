@@ -4,6 +4,7 @@
 python scripts/experiments.py cpu              # the shipped weights and short ablations, hours on two cores
 python scripts/experiments.py gpu --jobs 4     # presets with their seeds, ablations of 'best', then distillation
 python scripts/experiments.py gpu --list       # what the plan holds, what is done
+python scripts/experiments.py gpu --jobs 4 --minutes 8      # as much of it as a short lease allows
 
 Every figure is PublicTest's; PrivateTest is not read here (scripts/evaluate.py reads it, once, for the run that
 ships). Rows that are there are not run again, and a stopped training goes on.
@@ -11,8 +12,10 @@ ships). Rows that are there are not run again, and a stopped training goes on.
 
 import argparse
 import csv
+import math
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -97,6 +100,7 @@ PLANS = {
         Experiment("best, no CutMix", "best", 3, {"cutmix": 0.0}),
         Experiment("best, mixup", "best", 3, {"cutmix": 0.0, "mixup": 0.5}),
         Experiment("best, no FER+ votes", "best", 3, {"votes_weight": 0.0}),
+        Experiment("best, 0.4 FER+ votes", "best", 3, {"votes_weight": 0.4}),
         Experiment("best, no label smoothing", "best", 3, {"label_smoothing": 0.0}),
         Experiment("best, no affine", "best", 3, {"rotate_deg": 0.0, "scale": 0.0, "shift": 0.0}),
         Experiment("best, no erasing", "best", 3, {"erase": 0.0}),
@@ -117,6 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("plan", choices=sorted(PLANS))
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these experiments of the plan")
     parser.add_argument("--jobs", type=int, default=1, help="trainings side by side: one fills no large GPU")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no training after so many minutes")
     parser.add_argument("--list", action="store_true", help="show the plan and what is done, run nothing")
     parser.add_argument("--data", type=Path, help="folder with the prepared set (default: FER_DATA, else data/)")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "experiments", help="folder for the runs")
@@ -131,18 +136,25 @@ def main(arguments: list[str] | None = None) -> int:
             begun = f" on from {e.start}" if e.start else ""
             print(f"{ready}/{e.seeds}  {e.name}: preset {e.preset} {e.changes or ''}{taught}{begun}")
         return 0
-    failed = 0
+    failed = left = 0
+    last_start_s = time.monotonic() + 60 * options.minutes
     # Teachers come before their pupils in a plan: each experiment ends before the next begins.
     for e in chosen:
         seeds = [seed for seed in range(e.seeds) if (options.plan, e.name, seed) not in done]
         with ThreadPoolExecutor(options.jobs) as pool:
-            for seed, code in zip(seeds, pool.map(lambda s, e=e: train(e, s, options), seeds), strict=True):
+            codes = pool.map(lambda s, e=e: train(e, s, options) if time.monotonic() < last_start_s else None, seeds)
+            for seed, code in zip(seeds, codes, strict=True):
+                if code is None:
+                    left += 1
+                    continue
                 if code:
                     failed += 1
                     print(f"{e.name}, seed {seed}: ended with {code}; its output is above", file=sys.stderr)
                     continue
                 append(options.log, row_of(options.plan, e, seed, run_folder(options.runs, e.name, seed)))
     summarise(options.plan, read(options.log), options.runs)
+    if left:
+        print(f"{left} trainings were not begun in time: the same command goes on with them.")
     return 1 if failed else 0
 
 

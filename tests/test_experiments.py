@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -85,6 +86,18 @@ def test_a_plan_runs_once_and_goes_on(experiments, places, monkeypatch, capfd):
 
     assert experiments.main(["toy", *places, "--list"]) == 0
     assert "2/2  plain" in capfd.readouterr().out
+
+
+def test_no_training_is_begun_after_the_time(experiments, places, monkeypatch, capsys):
+    plan = tuple(experiments.Experiment(name, "smoke", 2, QUICK) for name in ("first", "second"))
+    monkeypatch.setitem(experiments.PLANS, "toy", plan)
+    began = []
+    clock = iter([0.0, 30.0, 59.0, 61.0, 90.0])  # at the start, then before each training
+    monkeypatch.setattr(experiments, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(experiments, "train", lambda e, seed, options: began.append((e.name, seed)) or 1)
+    assert experiments.main(["toy", *places, "--minutes", "1"]) == 1
+    assert began == [("first", 0), ("first", 1)]
+    assert "2 trainings were not begun in time" in capsys.readouterr().out
 
 
 def test_a_failed_training_leaves_no_row(experiments, places, monkeypatch):
