@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 import av
+import av.error
 import cv2
 import numpy as np
 
@@ -94,7 +95,10 @@ class VideoReading:
         try:
             for part in self.file.read():
                 if isinstance(part, av.Packet):
-                    copy.add_sound(part)
+                    try:
+                        copy.add_sound(part)
+                    except av.error.FFmpegError:
+                        self.file.trouble = "A part of its sound is damaged and missing from the copy."
                     continue
                 if part.time_s > MAX_DURATION_S:
                     self.file.trouble = f"Only the first {MAX_DURATION_S / 60:.0f} minutes were read."
