@@ -43,8 +43,8 @@ def show_hero() -> DeltaGenerator:
     with words:
         page_head(
             "See which expression a face shows",
-            "Give it a photo. It finds every face and says which of seven expressions each one shows, "
-            "how sure it is, and what else it might be.",
+            "Give it a photo, a video or your camera. It finds every face and says which of seven expressions "
+            "each one shows, how sure it is, and what else it might be.",
         )
         class_chips()
         with st.container(key="begin", horizontal=True):
