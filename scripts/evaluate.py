@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         cards = [calibrate(network, card, faces.split("PublicTest")) for network, card in trained]
         best = max(range(len(cards)), key=lambda i: cards[i].metrics["PublicTest"]["accuracy_while_training"])
         run, (network, _), card = options.runs[best], trained[best], cards[best]
-        card = replace(card, framing=read_framing(options.out / FRAMING_NAME), commit=commit_of(run))
+        card = replace(card, framing=read_framing(options.out / FRAMING_NAME), commit=commit_of(run) or card.commit)
         tables = [evaluate(network, card, faces) for (network, _), card in zip(trained, cards, strict=True)]
     except (WeightsError, dataset.DatasetError, OSError) as error:
         print(f"evaluate: {error}", file=sys.stderr)

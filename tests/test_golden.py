@@ -7,8 +7,8 @@ from fer.emotions import CLASSES
 
 # Written down from the shipped weights; change them only together with the weights or the framing.
 GOLDEN = {
-    "yunet": {"box": (178.25, 62.94, 268.20, 175.46), "happy": 0.944},
-    "haar": {"box": (178.0, 67.0, 271.0, 160.0), "happy": 0.933},
+    "yunet": {"box": (178.25, 62.94, 268.20, 175.46), "happy": 0.933},
+    "haar": {"box": (178.0, 67.0, 271.0, 160.0), "happy": 0.926},
 }
 
 

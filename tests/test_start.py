@@ -93,6 +93,10 @@ def test_a_resumed_run_is_the_uninterrupted_one(run, tmp_path):
     assert again == card
 
 
+def test_any_width_does_where_none_is_asked_for(run):
+    assert start.read(run / "resnet9.onnx", IMAGES).network.width == 4
+
+
 def test_another_width_is_refused(run):
     for name in (checkpoint.WEIGHTS_NAME, "resnet9.onnx"):
         with pytest.raises(ConfigError, match="width: the weights to start from have 4, got 8"):

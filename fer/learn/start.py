@@ -41,14 +41,15 @@ class Start:
         return f"Started from the weights {self.card.name} ({epochs}{f', commit {commit}' if commit else ''})."
 
 
-def read(path: Path, images: np.ndarray, width: int) -> Start:
+def read(path: Path, images: np.ndarray, width: int | None = None) -> Start:
     """The network of a weights file, ready to be trained on.
 
     images: uint8 (N, 48, 48), Training faces; the first 1,024 give an .onnx file's batch norm its statistics.
+    width: the one that is needed; None takes any.
     Raises WeightsError for a file that is not whole, not ours, or not a ResNet9, ConfigError for another width.
     """
     network, card = _read_onnx(path, images) if path.suffix == ".onnx" else checkpoint.load_weights(path)
-    if network.width != width:
+    if width not in (None, network.width):
         raise ConfigError(f"width: the weights to start from have {network.width}, got {width}; they must be alike")
     return Start(network, card)
 
