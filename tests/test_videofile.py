@@ -131,6 +131,15 @@ def test_a_playlist_opens_no_other_file(playlist, tmp_path):
             VideoFile(playlist.format(url=url).encode())
 
 
+def test_a_container_that_is_not_on_the_list_is_refused():
+    """FFmpeg would open it; the list is what keeps its playlist readers out, whatever its own checks are."""
+    raw = b"YUV4MPEG2 W64 H48 F10:1 Ip A1:1 C420jpeg\n" + 2 * (b"FRAME\n" + bytes(64 * 72))
+    with av.open(io.BytesIO(raw)) as source:
+        assert len(list(source.decode(video=0))) == 2
+    with pytest.raises(VideoError):
+        VideoFile(raw)
+
+
 def test_sound_alone_is_refused():
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as out:
