@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from clips import clip
 from test_video import moving, see_bright
 
 from fer.emotions import CLASSES
@@ -15,8 +16,6 @@ from fer.see.video import VideoReading
 from fer.see.videofile import VideoFile
 from webui import resources, videos
 from webui.charts import clock
-
-from clips import clip  # isort: skip
 
 
 def track(identity: int, label: str, p: float = 0.88) -> Track:
