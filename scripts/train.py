@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.resume:
             folder = options.resume
-            chosen = checkpoint.read_progress(folder / checkpoint.STATE_NAME).config
+            chosen = resumed_config(folder, options)
         else:
             chosen = config.from_arguments(options)
             folder = new_folder(options.runs, options.name or f"{chosen.preset}-{chosen.seed}")
@@ -96,6 +96,37 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:  # before the run began, or again while it ended
         return 130
+
+
+def resumed_config(folder: Path, options: argparse.Namespace) -> config.TrainConfig:
+    """The run's own choices; a trapezoid's number of epochs may be another while its learning rate is level.
+
+    Raises ConfigError for every other flag that would change the run: it would be silently ignored.
+    """
+    progress = checkpoint.read_progress(folder / checkpoint.STATE_NAME)
+    kept, given = progress.config, config.given_fields(options)
+    changed = {name: value for name, value in given.items() if value != getattr(kept, name)}
+    if options.name or options.teacher or options.start_from or set(changed) - {"epochs"}:
+        named = [f"--{name.replace('_', '-')}" for name in sorted(set(changed) - {"epochs"})]
+        named += [
+            flag for flag in ("--name", "--teacher", "--start-from") if getattr(options, flag[2:].replace("-", "_"))
+        ]
+        raise config.ConfigError(f"{', '.join(named)}: a resumed run keeps what it was started with; start a new run")
+    if not changed:
+        return kept
+    if kept.schedule != "trapezoid":
+        raise config.ConfigError(
+            f"--epochs: the run was planned for {kept.epochs}, and its learning rate follows from that; "
+            "leave the flag out, or start a new run (with --schedule trapezoid the number may change later)"
+        )
+    moved = replace(kept, **changed)
+    level_until = min(c.epochs * (1 - c.cooldown) for c in (kept, moved))
+    if progress.next_epoch > level_until:
+        raise config.ConfigError(
+            f"--epochs {moved.epochs}: {progress.next_epoch} epochs are done and the learning rate falls, or would "
+            f"have begun to fall, after {level_until:g}; leave the flag out"
+        )
+    return moved
 
 
 def inherit(

@@ -8,6 +8,7 @@ T = TypeVar("T")
 
 OPTIMIZERS = ("adam", "sgd", "muon")
 PRECISIONS = ("auto", "fp32", "bf16")
+SCHEDULES = ("onecycle", "trapezoid")
 
 
 class ConfigError(ValueError):
@@ -49,8 +50,14 @@ class TrainConfig:
     optimizer: str = _choice(
         "adam", "adam; sgd with Nesterov momentum; muon: sgd with orthogonal steps", choices=OPTIMIZERS
     )
-    lr_peak: float = _choice(0.001, "peak of the one-cycle learning rate", low=1e-6, high=10)
+    schedule: str = _choice(
+        "onecycle",
+        "of the learning rate; a trapezoid is level in the middle, so --resume --epochs can move its end",
+        choices=SCHEDULES,
+    )
+    lr_peak: float = _choice(0.001, "peak of the learning rate", low=1e-6, high=10)
     warmup: float = _choice(0.3, "share of the steps before the peak", low=0.01, high=0.99)
+    cooldown: float = _choice(0.4, "share of the steps in which a trapezoid falls to 0", low=0.01, high=0.99)
     weight_decay: float = _choice(0.0, "L2 penalty on the weights", low=0, high=1)
     clip_value: float = _choice(0.1, "gradients are clipped to ± this; 0 leaves them", low=0)
     label_smoothing: float = _choice(0.0, "share of the target spread over all classes", low=0, high=0.9)
@@ -89,6 +96,10 @@ class TrainConfig:
                 raise ConfigError(f"{f.name}: expected at most {limits['high']}, got {value!r}")
         if self.ema_decay >= 1:
             raise ConfigError(f"ema_decay: expected less than 1, got {self.ema_decay}")
+        if self.schedule == "trapezoid" and self.warmup + self.cooldown > 1:
+            raise ConfigError(
+                f"warmup and cooldown: expected at most 1 together, got {self.warmup} and {self.cooldown}"
+            )
         if self.mixup + self.cutmix > 1:
             raise ConfigError(f"mixup and cutmix: expected at most 1 together, got {self.mixup} and {self.cutmix}")
 
@@ -172,8 +183,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             group.add_argument(flag, type=f.type, choices=f.metadata.get("choices"), default=None, help=help_text)
 
 
+def given_fields(arguments: argparse.Namespace) -> dict[str, object]:
+    """The fields whose flags were given."""
+    names = [f.name for f in fields(TrainConfig) if f.name != "preset"]
+    return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+
+
 def from_arguments(arguments: argparse.Namespace) -> TrainConfig:
     """The preset with the flags that were given; raises ConfigError."""
-    names = [f.name for f in fields(TrainConfig) if f.name != "preset"]
-    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    return replace(PRESETS[arguments.preset], **given)
+    return replace(PRESETS[arguments.preset], **given_fields(arguments))  # type: ignore[arg-type]

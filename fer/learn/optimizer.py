@@ -35,6 +35,32 @@ def make_optimizer(network: ResNet9, config: TrainConfig) -> torch.optim.Optimiz
     return Muon(groups, lr=config.lr_peak, momentum=MOMENTUM, nesterov=True)
 
 
+def make_scheduler(
+    optimizer: torch.optim.Optimizer, config: TrainConfig, steps_per_epoch: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """The learning rate over the run, one step a batch.
+
+    onecycle: up to the peak and down along cosines (Smith & Topin 2018), as torch has it.
+    trapezoid: up to the peak, level, then straight down to 0 (Hägele et al. 2024, "Scaling laws and compute-optimal
+    training beyond fixed training durations"). Nothing but its cool-down depends on where the run ends.
+    """
+    if config.schedule == "onecycle":
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            max_lr=config.lr_peak,
+            epochs=config.epochs,
+            steps_per_epoch=steps_per_epoch,
+            pct_start=config.warmup,
+            cycle_momentum=config.optimizer == "adam",  # as torch's default has it in the article
+        )
+    steps = config.epochs * steps_per_epoch
+
+    def share_of_peak(step: int) -> float:
+        return max(0.0, min(1.0, (step + 1) / (config.warmup * steps), (steps - step) / (config.cooldown * steps)))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, share_of_peak)
+
+
 class Muon(torch.optim.SGD):
     """SGD whose groups marked `muon` step along their momentum made orthogonal.
 

@@ -18,7 +18,7 @@ from fer.learn.augment import Augmenter, mix, normalise
 from fer.learn.config import ConfigError, TrainConfig
 from fer.learn.dataset import FaceSet
 from fer.learn.devices import Device
-from fer.learn.optimizer import average_into, make_optimizer
+from fer.learn.optimizer import average_into, make_optimizer, make_scheduler
 from fer.learn.start import Start
 from fer.learn.targets import Teacher, soft_targets
 
@@ -78,14 +78,7 @@ def fit(
         device.compile(network)
     optimizer = make_optimizer(network, config)
     steps = math.ceil(len(train) / config.batch_size)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        max_lr=config.lr_peak,
-        epochs=config.epochs,
-        steps_per_epoch=steps,
-        pct_start=config.warmup,
-        cycle_momentum=config.optimizer == "adam",  # as torch's default has it in the article
-    )
+    scheduler = make_scheduler(optimizer, config, steps)
     modules: dict[str, nn.Module] = {"network": network}
     kept: nn.Module = network  # the weights that are validated and kept
     if config.ema_decay:
