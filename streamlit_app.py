@@ -1,11 +1,11 @@
-"""The app: `streamlit run streamlit_app.py`. Frame of every page; the pages are listed in webui/navigation.py."""
+"""The app: `streamlit run streamlit_app.py`. Frame of every page; the pages are listed in webui/frame/navigation.py."""
 
 import streamlit as st
 
-from webui.navigation import PAGES, START
-from webui.privacy import keep_uploads_in_memory
-from webui.states import ABOUT, FAVICON, LOGO, apply_style
-from webui.weights_note import show_weights_note
+from webui.frame.layout import ABOUT, FAVICON, LOGO, apply_style
+from webui.frame.navigation import PAGES, START
+from webui.frame.privacy import keep_uploads_in_memory
+from webui.frame.weights_note import show_weights_note
 
 keep_uploads_in_memory()
 st.set_page_config(page_icon=FAVICON, layout="wide", menu_items={"About": ABOUT})

@@ -5,23 +5,27 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
+from fer.data import dataset
+from fer.data.audit import NONE, Audit
+from fer.data.dataset import SPLITS, FaceSet
 from fer.emotions import CLASSES, COLORS
-from fer.learn import dataset
-from fer.learn.audit import NONE, Audit
 from fer.learn.config import PRESETS, TrainConfig
-from fer.learn.dataset import SPLITS, FaceSet
-from webui import audit_data, dataset_charts, dataset_data, dataset_fetch, dataset_filters
-from webui.audit_data import FINDINGS
-from webui.augmentation import PreviewError, preview
-from webui.bars import bars
-from webui.charts import percent
-from webui.dataset_filters import MAJORITIES, ORDERS, Filter
-from webui.face_details import faces_with_details, open_face
-from webui.face_map import face_map, inside
-from webui.gallery import sheet
-from webui.memory import spare_the_collector
-from webui.states import empty_state, page_head
-from webui.tiles import figures
+from webui.dataset import audit as audit_data
+from webui.dataset import charts as dataset_charts
+from webui.dataset import data as dataset_data
+from webui.dataset import fetch as dataset_fetch
+from webui.dataset import filters as dataset_filters
+from webui.dataset.audit import FINDINGS
+from webui.dataset.augmentation import PreviewError, preview
+from webui.dataset.face_details import faces_with_details, open_face
+from webui.dataset.filters import MAJORITIES, ORDERS, Filter
+from webui.frame.layout import empty_state, page_head
+from webui.frame.memory import spare_the_collector
+from webui.parts.bars import bars
+from webui.parts.charts import percent
+from webui.parts.face_grid import sheet
+from webui.parts.face_map import face_map, inside
+from webui.parts.tiles import figures
 
 PARTS = ("Overview", "Faces", "Augmentation", "Audit", "Map")
 ALL = "all"

@@ -9,19 +9,23 @@ import streamlit as st
 
 from fer.card import WeightsError
 from fer.emotions import CLASSES
-from fer.learn import metrics
-from fer.learn.evaluation import EvaluationError
-from webui import card_text, dataset_data, evaluation_charts, evaluation_data, evaluation_words
-from webui.bars import bars, pressed_part
-from webui.charts import percent
-from webui.curves import curves
-from webui.evaluation_choices import choose_part, choose_table
-from webui.evaluation_data import VIEWS, Judged
-from webui.face_details import faces_with_details
-from webui.matrix import matrix, pressed_cell
-from webui.memory import spare_the_collector
-from webui.states import LIMITS, empty_state, no_dataset, page_head
-from webui.tiles import figures
+from fer.judge import metrics
+from fer.judge.evaluation import EvaluationError
+from webui.dataset import data as dataset_data
+from webui.dataset.face_details import faces_with_details
+from webui.evaluation import card_text
+from webui.evaluation import charts as evaluation_charts
+from webui.evaluation import data as evaluation_data
+from webui.evaluation import words as evaluation_words
+from webui.evaluation.choices import choose_part, choose_table
+from webui.evaluation.data import VIEWS, Judged
+from webui.frame.layout import LIMITS, empty_state, no_dataset, page_head
+from webui.frame.memory import spare_the_collector
+from webui.parts.bars import bars, pressed_part
+from webui.parts.charts import percent
+from webui.parts.curves import curves
+from webui.parts.matrix import matrix, pressed_cell
+from webui.parts.tiles import figures
 
 SHARE = (0.0, 100.0)  # ends of an axis in %
 PARTS = ("Mistakes", "Classes", "Confidence", "Compare", "Model card")

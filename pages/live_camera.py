@@ -10,11 +10,11 @@ from streamlit_webrtc import WebRtcMode, WebRtcStreamerContext, webrtc_streamer
 
 from fer.see.live import LiveSettings
 from fer.see.timeline import Sample
-from webui import live_charts, live_stream, live_trouble, live_view
-from webui.live_stream import NoSeatError, Seats, Viewer
-from webui.memory import return_freed_memory, spare_the_collector
-from webui.resources import load_errors
-from webui.states import LIMITS, empty_state, page_head, refused
+from webui.frame.layout import LIMITS, empty_state, page_head, refused
+from webui.frame.memory import return_freed_memory, spare_the_collector
+from webui.frame.resources import load_errors
+from webui.view import live_charts, live_stream, live_trouble, live_view
+from webui.view.live_stream import NoSeatError, Seats, Viewer
 
 STYLE = Path(live_view.__file__).with_name("live.css")
 PANEL_EVERY_S = 0.4

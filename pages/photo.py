@@ -4,10 +4,11 @@ import time
 
 import streamlit as st
 
-from webui import photos, resources
-from webui.charts import percent
-from webui.photos import Photo, Reading
-from webui.states import LIMITS, PRIVATE, empty_state, page_head, plain, refused
+from webui.frame import resources
+from webui.frame.layout import LIMITS, PRIVATE, empty_state, page_head, plain, refused
+from webui.parts.charts import percent
+from webui.view import photos
+from webui.view.photos import Photo, Reading
 
 MAX_PHOTOS = 40
 MAX_PHOTO_MB = 64

@@ -5,12 +5,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from fer.card import ModelCard
-from webui import photos, resources
-from webui.card_words import card_facts, card_tiles, class_recall
-from webui.charts import class_bars
-from webui.navigation import PAGES, START
-from webui.photos import Photo
-from webui.states import PRIVATE, class_chips, facts, page_head, refused, tiles
+from webui.evaluation.card_words import card_facts, card_tiles, class_recall
+from webui.frame import resources
+from webui.frame.layout import PRIVATE, class_chips, facts, page_head, refused, tiles
+from webui.frame.navigation import PAGES, START
+from webui.parts.charts import class_bars
+from webui.view import photos
+from webui.view.photos import Photo
 
 LIMITS = (
     (

@@ -4,16 +4,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from fer.learn.dataset import data_folder
-from webui import training_charts as charts
-from webui import training_launch as launch
-from webui import training_views as views
-from webui.memory import spare_the_collector
-from webui.states import empty_state, page_head
-from webui.training_actions import show_actions
-from webui.training_form import training_form
-from webui.training_runs import Run, State, alarms, plain
-from webui.training_shelf import Shelf, runs_folder
+from fer.data.dataset import data_folder
+from fer.runs import launch
+from fer.runs.folder import Shelf, runs_folder
+from fer.runs.run import Run, State, alarms, plain
+from webui.frame.layout import empty_state, page_head
+from webui.frame.memory import spare_the_collector
+from webui.training import charts, views
+from webui.training.actions import show_actions
+from webui.training.form import training_form
 
 LOOK_EVERY_S = 1.0
 WHOLE = "training_drawn"  # in the session's state: whether the page stands from top to bottom

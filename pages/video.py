@@ -6,10 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from webui import resources, videos
-from webui.charts import percent
-from webui.states import LIMITS, empty_state, page_head, plain, refused
-from webui.videos import Watched
+from webui.frame import resources
+from webui.frame.layout import LIMITS, empty_state, page_head, plain, refused
+from webui.parts.charts import percent
+from webui.view import videos
+from webui.view.videos import Watched
 
 STYLE = Path(videos.__file__).with_name("live.css")
 MAX_VIDEO_MB = 200
@@ -116,7 +117,7 @@ def read_on(video: Watched) -> None:
 def show_result(video: Watched) -> None:
     """The copy to play, a card for each face, who showed what when, and the downloads."""
     from fer.see.timeline import to_csv
-    from webui import live_view
+    from webui.view import live_view
 
     reading = video.reading
     st.subheader(plain(video.name), anchor=False)
@@ -150,7 +151,7 @@ def show_result(video: Watched) -> None:
 
 def show_probabilities(samples: list) -> None:
     """One face's seven probabilities over the video, to zoom into."""
-    from webui import live_charts
+    from webui.view import live_charts
 
     faces = live_charts.identities(samples)
     chosen = st.selectbox("Face", faces, key="video_face") if len(faces) > 1 else faces[0]

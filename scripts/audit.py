@@ -5,7 +5,7 @@ python scripts/audit.py --folds 5 --preset cpu             # likely wrong labels
 python scripts/audit.py --folds 5 --preset cpu --resume    # go on after a stop: finished folds are kept
 python scripts/audit.py --folds 0                          # no training: in-sample, so it finds fewer
 
-Writes fer/learn/fer2013_audit.parquet: rows and scores, no pixels. Folds lie within Training, near duplicates always
+Writes fer/data/fer2013_audit.parquet: rows and scores, no pixels. Folds lie within Training, near duplicates always
 in one fold, so a copy cannot vouch for its twin. The two test splits are judged by the shipped weights.
 """
 
@@ -20,8 +20,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fer.card import ModelCard, WeightsError, read_sealed
-from fer.learn import audit, config, dataset, duplicates, embedding, metrics
-from fer.learn.dataset import VOTE_COLUMNS, FaceSet
+from fer.data import audit, dataset, duplicates, embedding
+from fer.data.dataset import VOTE_COLUMNS, FaceSet
+from fer.judge import metrics
+from fer.learn import config
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = ROOT / "fer" / "weights" / "resnet9.onnx"

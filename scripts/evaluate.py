@@ -23,11 +23,13 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from fer.card import Framing, ModelCard, WeightsError
+from fer.data import dataset
 from fer.emotions import CLASSES
-from fer.learn import checkpoint, dataset, export, metrics
+from fer.judge import metrics
+from fer.judge.evaluation import TABLE_NAME, TEST_SPLITS, EvaluationTable
+from fer.learn import checkpoint, export
 from fer.learn.config import PRESETS
-from fer.learn.evaluation import TABLE_NAME, TEST_SPLITS, EvaluationTable
-from fer.learn.runlog import LOG_NAME, Tail
+from fer.runs.log import LOG_NAME, Tail
 
 ANSWERED_SHARE = 0.8
 WEIGHTS_NAME = "resnet9.onnx"

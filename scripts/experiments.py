@@ -26,8 +26,8 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from fer.learn.metrics import macro_f1
-from fer.learn.runlog import LOG_NAME, Tail
+from fer.judge.metrics import macro_f1
+from fer.runs.log import LOG_NAME, Tail
 
 LOG = ROOT / "benchmarks" / "experiments.csv"
 COLUMNS = [

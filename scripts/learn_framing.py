@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from fer.card import Framing
-from fer.learn.dataset import DatasetError, open_faces
+from fer.data.dataset import DatasetError, open_faces
 from fer.see.detect import DETECTORS, Detector, make_detector
 from fer.see.faces import Box, Face
 from fer.see.recognize import prominence

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from fer.learn import dataset, summary
+from fer.data import dataset, summary
 
 ROOT = Path(__file__).parents[1]
 KAGGLE_DATASET = "deadskull7/fer2013"  # the original fer2013.csv; its rows are what FER+ votes go by

@@ -18,14 +18,18 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from benchmark_table import Section, machine, report, versions
+
+from benchmarks.table import Section, machine, report, versions
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from fer.card import read_sealed
+from fer.data import dataset
 from fer.emotions import CLASSES
-from fer.learn import checkpoint, dataset, export, metrics, start
+from fer.judge import metrics
+from fer.learn import checkpoint, export
+from fer.learn import initial as start
 from fer.learn.config import TrainConfig
 from fer.learn.targets import soft_targets
 

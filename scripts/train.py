@@ -23,10 +23,12 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from fer.card import Framing, WeightsError
-from fer.learn import checkpoint, config, dataset, devices, display, export, start, teacher, train
-from fer.learn.runlog import RunLog, RunLogError
-from fer.learn.start import Start
+from fer.data import dataset
+from fer.learn import checkpoint, config, devices, display, export, teacher, train
+from fer.learn import initial as start
+from fer.learn.initial import Start
 from fer.learn.targets import Teacher
+from fer.runs.log import RunLog, RunLogError
 
 # What a run takes from trained networks: their answers, and the weights that it starts from.
 Heritage = tuple[Teacher | None, Start | None]

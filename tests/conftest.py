@@ -28,7 +28,7 @@ def data_source() -> Path | None:
 @pytest.fixture(scope="session")
 def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the prepared cache of the real FER2013, with FER+ votes where they are at hand."""
-    from fer.learn import dataset
+    from fer.data import dataset
 
     source = data_source()
     if source is None:
@@ -44,7 +44,7 @@ def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def faces(prepared_folder: Path):
     """The real FER2013 as a FaceSet; skips where it is not at hand."""
-    from fer.learn import dataset
+    from fer.data import dataset
 
     return dataset.open_faces(prepared_folder)
 

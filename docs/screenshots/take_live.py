@@ -10,7 +10,12 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE), str(HERE.parents[1] / "tests" / "browser")]
+sys.path[:0] = [
+    str(HERE.parents[1]),
+    str(HERE),
+    str(HERE.parents[1] / "tests" / "browser"),
+    str(HERE.parents[1] / "tests" / "fakes"),
+]
 
 from camera_clip import SIZE, write_y4m
 from take import save

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from fer.emotions import CLASSES
-from fer.learn.runlog import RunEvent
+from fer.runs.log import RunEvent
 
 Observer = Callable[[RunEvent], None]
 

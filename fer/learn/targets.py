@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer.data.dataset import FaceSet
 from fer.emotions import CLASSES
-from fer.learn import metrics
+from fer.judge import metrics
 from fer.learn.config import ConfigError, TrainConfig
-from fer.learn.dataset import FaceSet
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
+from fer.data.dataset import FaceSet
 from fer.emotions import CLASSES
 from fer.learn import checkpoint, train
-from fer.learn.dataset import FaceSet
 from fer.learn.devices import Device
 from fer.learn.targets import Teacher
 

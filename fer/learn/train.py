@@ -12,14 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fer.card import TAUGHT_WORDS, ModelCard
+from fer.data.dataset import FaceSet
 from fer.emotions import CLASSES
-from fer.learn import checkpoint, metrics, model
+from fer.judge import metrics
+from fer.learn import checkpoint, model
 from fer.learn.augment import Augmenter, mix, normalise
 from fer.learn.config import ConfigError, TrainConfig
-from fer.learn.dataset import FaceSet
 from fer.learn.devices import Device
+from fer.learn.initial import Start
 from fer.learn.optimizer import average_into, make_optimizer, make_scheduler
-from fer.learn.start import Start
 from fer.learn.targets import Teacher, soft_targets
 
 # The article's normalisation: (x / 255 - 0.5) / 0.5 lies in -1..1.

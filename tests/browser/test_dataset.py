@@ -1,7 +1,6 @@
 """The dataset page in a real browser: classes, filters, export, a face's details, the audit, the map, augmentation."""
 
 import csv
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,10 +10,9 @@ from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from evaluated import drawn_set  # noqa: E402
 
-from fer.learn.audit import AUDIT_PATH, Audit  # noqa: E402
+from fer.data.audit import AUDIT_PATH, Audit  # noqa: E402
 
 needs_audit = pytest.mark.skipif(not AUDIT_PATH.is_file(), reason="scripts/audit.py has not written its table yet")
 

@@ -1,6 +1,5 @@
 """The evaluation page in a real browser: the matrix, the faces behind its cells, files, comparison, the card."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,16 +10,15 @@ from scipy.stats import binomtest
 
 pytestmark = pytest.mark.browser
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 import tiny  # noqa: E402
 from evaluated import ANGRY, FEAR_TO_SAD, drawn_set, imagined_table  # noqa: E402
 from tiny import write_tiny  # noqa: E402
 
+from fer.data.dataset import open_faces  # noqa: E402
 from fer.emotions import CLASSES  # noqa: E402
-from fer.learn import metrics  # noqa: E402
-from fer.learn.dataset import open_faces  # noqa: E402
-from fer.learn.evaluation import TABLE_NAME, EvaluationTable  # noqa: E402
-from webui.evaluation_words import p_value  # noqa: E402
+from fer.judge import metrics  # noqa: E402
+from fer.judge.evaluation import TABLE_NAME, EvaluationTable  # noqa: E402
+from webui.evaluation.words import p_value  # noqa: E402
 
 SHIPPED = Path(__file__).parents[2] / "fer" / "weights" / TABLE_NAME
 

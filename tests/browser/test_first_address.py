@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from webui.navigation import PAGES
+from webui.frame.navigation import PAGES
 
 pytestmark = pytest.mark.browser
 

@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 
 from fer.emotions import CLASSES, UNSURE
 from fer.see import report
-from webui.charts import percent
-from webui.resources import SAMPLE
+from webui.frame.resources import SAMPLE
+from webui.parts.charts import percent
 
 pytestmark = pytest.mark.browser
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from webui.navigation import PAGES
+from webui.frame.navigation import PAGES
 
 pytestmark = pytest.mark.browser
 

@@ -17,18 +17,17 @@ from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from cartoons import cartoon_faces  # noqa: E402
 from written_runs import epoch_values, write_run  # noqa: E402
 
 from fer import Recognizer  # noqa: E402
+from fer.data.dataset import CACHE_NAME, write_cache  # noqa: E402
 from fer.learn.config import PRESETS  # noqa: E402
-from fer.learn.dataset import CACHE_NAME, write_cache  # noqa: E402
-from fer.learn.heartbeat import HEARTBEAT_NAME, process_start, read_heartbeat  # noqa: E402
-from fer.learn.runlog import LOG_NAME, RunLog, Tail  # noqa: E402
+from fer.runs.heartbeat import HEARTBEAT_NAME, process_start, read_heartbeat  # noqa: E402
+from fer.runs.log import LOG_NAME, RunLog, Tail  # noqa: E402
 from fer.see.images import open_image  # noqa: E402
-from webui.charts import percent  # noqa: E402
-from webui.resources import SAMPLE  # noqa: E402
+from webui.frame.resources import SAMPLE  # noqa: E402
+from webui.parts.charts import percent  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 MANY_EPOCHS = 5000  # more than any machine does before the test ends the run

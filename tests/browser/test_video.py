@@ -12,7 +12,7 @@ from clips import clip
 from playwright.sync_api import Page, expect
 
 from fer.see.timeline import COLUMNS
-from webui.resources import SAMPLE
+from webui.frame.resources import SAMPLE
 
 pytestmark = pytest.mark.browser
 

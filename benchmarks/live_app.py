@@ -1,0 +1,104 @@
+"""The live page as benchmarks/live.py and benchmarks/live_soak.py run it: the app's own, with a lab around it.
+
+Set by environment: LAB_ADDED_MS is slept in every analysis, LAB_EMPTY=1 gives frames back untouched,
+LAB_ASYNC=1 hands frames over by streamlit-webrtc's own thread, LAB_COLLECT=1 lets the collector of garbage look at
+the loaded libraries after each run of the page. LAB_LOG names a file that receives once a second the processor time
+of each thread and the process' size.
+"""
+
+import gc
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+import streamlit_webrtc
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from fer.see import overlay
+from webui.frame.layout import apply_style
+from webui.view import live_stream
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def thread_seconds() -> dict[str, float]:
+    """Processor time of each kind of thread so far, numbers in names taken off."""
+    seconds: dict[str, float] = {}
+    names = {thread.native_id: thread.name.rstrip("0123456789_-") for thread in threading.enumerate()}
+    for folder in Path("/proc/self/task").iterdir():
+        try:
+            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:  # ended meanwhile
+            continue
+        name = names.get(int(folder.name), "native")
+        seconds[name] = seconds.get(name, 0.0) + (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+    return seconds
+
+
+def measure() -> dict[str, Any]:
+    status = Path("/proc/self/status").read_text()
+    resident_kb = int(status.split("VmRSS:")[1].split()[0])
+    return {
+        "time_s": time.time(),
+        "cpu_s": time.process_time(),
+        "threads": threading.active_count(),
+        "tasks": len(list(Path("/proc/self/task").iterdir())),
+        "names": sorted(thread.name for thread in threading.enumerate()),
+        "descriptors": len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - entries vanish while one looks
+        "resident_mb": resident_kb / 1024,
+        "seats": live_stream.seats().taken,
+        "thread_s": thread_seconds(),
+    }
+
+
+def keep_log(path: Path) -> None:
+    while True:
+        with open(path, "a") as log:
+            log.write(json.dumps(measure()) + "\n")
+        time.sleep(1)
+
+
+def add_cost(make: Callable, added_s: float) -> Callable:
+    def make_slower(recognizer: Any) -> Callable:
+        analyse = make(recognizer)
+
+        def slower(image: Any, settings: Any) -> Any:
+            time.sleep(added_s)
+            return analyse(image, settings)
+
+        return slower
+
+    return make_slower
+
+
+@st.cache_resource
+def prepare() -> None:
+    """Once for the server: no mirror, since the film's counter must be read; one colour for all boxes."""
+    overlay.IDENTITY_COLORS = overlay.IDENTITY_COLORS[:1]
+    change = live_stream.Viewer.change
+    live_stream.Viewer.change = lambda self, settings: change(self, replace(settings, mirror=False))
+    live_stream.make_analyse = add_cost(live_stream.make_analyse, float(os.environ.get("LAB_ADDED_MS", "0")) / 1000)
+    if os.environ.get("LAB_EMPTY") == "1":
+        live_stream.FrameProcessor.recv = lambda self, frame: frame
+    if os.environ.get("LAB_ASYNC") == "1":
+        component = streamlit_webrtc.webrtc_streamer
+        streamlit_webrtc.webrtc_streamer = lambda **asked: component(**asked | {"async_processing": True})
+    if os.environ.get("LAB_COLLECT") == "1":
+        gc.freeze = lambda: None
+    if path := os.environ.get("LAB_LOG"):
+        threading.Thread(target=keep_log, args=(Path(path),), daemon=True, name="lab").start()
+
+
+st.set_page_config(layout="wide")
+apply_style()
+prepare()
+st.navigation([st.Page(ROOT / "pages" / "live_camera.py", title="Live camera")]).run()

@@ -1,0 +1,213 @@
+"""FER2013: read it in any of its forms, join FER+ votes, keep it in a cache that opens at once. Numpy; no torch."""
+
+import csv
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from fer.emotions import CLASSES
+from fer.data.faceset import (
+    ORIGINAL_ROWS,
+    SIDE_PX,
+    SPLITS,
+    UNKNOWN_ROW,
+    VOTE_COLUMNS,
+    DatasetError,
+    FaceSet,
+    Progress,
+)
+from fer.data.summary import MAJORITIES, Summary, majorities, summary
+
+__all__ = [
+    "CACHE_NAME",
+    "CLASSES",
+    "MAJORITIES",
+    "ORIGINAL_COUNTS",
+    "SIDE_PX",
+    "SPLITS",
+    "UNKNOWN_ROW",
+    "VOTE_COLUMNS",
+    "DatasetError",
+    "FaceSet",
+    "Progress",
+    "Summary",
+    "data_folder",
+    "difference_from_original",
+    "join_votes",
+    "majorities",
+    "open_cache",
+    "open_faces",
+    "read",
+    "summary",
+    "write_cache",
+]
+
+CACHE_NAME = "fer2013.npy"
+
+# Faces per split and class of the original, rows as in SPLITS, columns as in CLASSES
+ORIGINAL_COUNTS = np.array(
+    [
+        [3995, 436, 4097, 7215, 4830, 3171, 4965],
+        [467, 56, 496, 895, 653, 415, 607],
+        [491, 55, 528, 879, 594, 416, 626],
+    ]
+)
+
+_VOTES_MAX_BYTES = 2**24  # the original has 1.6 MB
+_FIELDS = ("images", "labels", "splits", "rows", "votes")
+_log = logging.getLogger(__name__)
+
+
+def data_folder() -> Path:
+    """Where the prepared set lies: FER_DATA, else data/."""
+    return Path(os.environ.get("FER_DATA") or "data")
+
+
+def read(
+    source: Path,
+    votes: Path | None = None,
+    skip_bad_rows: bool = False,
+    progress: Progress | None = None,
+    on_skipped: Callable[[str], None] | None = None,
+) -> FaceSet:
+    """Reads FER2013 from a file or a folder, told apart by content; nothing is written.
+
+    source: fer2013.csv, icml_face_data.csv, Parquet shards (files or their folder), image folders
+    train|test/<class>/<usage>_N.jpg, or a zip of a CSV or of image folders.
+    votes: fer2013new.csv (FER+), joined by row. skip_bad_rows: leave unusable rows out instead of
+    stopping; each is told to `on_skipped` ('file, line: why') or, without it, counted in the log.
+    progress: called with (done, total).
+
+    Raises DatasetError that names the file and the line.
+    """
+    from fer.data.sources import read_source  # pulls in zip and image code that opening a cache needs not
+
+    skipped: list[str] = []
+
+    def bad_row(message: str) -> None:
+        if not skip_bad_rows:
+            raise DatasetError(f"{message}. Mend the row, or leave such rows out with --skip-bad-rows.")
+        skipped.append(message)
+        if on_skipped:
+            on_skipped(message)
+
+    if not source.exists():
+        raise DatasetError(f"{source}: no such file or folder")
+    try:
+        faces = read_source(source, bad_row, progress)
+    except OSError as error:
+        raise DatasetError(f"{source}: cannot be read ({error.strerror or error})") from error
+    if skipped and not on_skipped:
+        _log.warning("%s: %d bad rows left out, the first: %s", source, len(skipped), skipped[0])
+    return faces if votes is None else join_votes(faces, votes)
+
+
+def join_votes(faces: FaceSet, file: Path) -> FaceSet:
+    """The same faces with their FER+ votes: line i + 2 of fer2013new.csv belongs to row i of the original.
+
+    The lines are joined by their place, as FER+'s own script does; its image names are no row numbers.
+    Raises DatasetError where rows are unknown (image folders do not say them, nor does a CSV that has
+    not all rows), or where the two files disagree on a face's split.
+    """
+    if len(faces) and faces.rows.min() <= UNKNOWN_ROW:
+        raise DatasetError(
+            f"{file}: FER+ votes go by row of the original fer2013.csv, and this source does not tell the rows "
+            "(image folders, or not all rows there). Use fer2013.csv, or go on without votes."
+        )
+    splits, votes = _read_votes(file)
+    if len(faces) and faces.rows.max() >= len(votes):
+        raise DatasetError(f"{file}: has {len(votes)} rows of votes, but the faces go up to row {faces.rows.max()}")
+    if len(other := np.flatnonzero(splits[faces.rows] != faces.splits)):
+        row = int(faces.rows[other[0]])
+        raise DatasetError(
+            f"{file}, line {row + 2}: says {SPLITS[splits[row]]} where the faces say "
+            f"{SPLITS[faces.splits[other[0]]]}; the two files are not of the same set"
+        )
+    return FaceSet(faces.images, faces.labels, faces.splits, votes[faces.rows], faces.rows)
+
+
+def _read_votes(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Splits uint8 (N,) and votes uint8 (N, 10) of fer2013new.csv. Raises DatasetError naming the line."""
+    try:
+        if file.stat().st_size > _VOTES_MAX_BYTES:
+            raise DatasetError(f"{file}: too large for FER+ votes (fer2013new.csv has 1.6 MB)")
+        with open(file, newline="", encoding="utf-8-sig") as text:
+            header, *lines = [*csv.reader(text)] or [[]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{file}: FER+ votes cannot be read ({error})") from error
+    if header != ["Usage", "Image name", *VOTE_COLUMNS]:
+        raise DatasetError(f"{file}, line 1: expected the header of FER+'s fer2013new.csv, found {','.join(header)!r}")
+    splits, votes = [], []
+    for number, line in enumerate(lines, start=2):
+        counts = [int(cell) if cell.isascii() and cell.isdigit() and len(cell) < 3 else -1 for cell in line[2:]]
+        if len(counts) != len(VOTE_COLUMNS) or line[0] not in SPLITS or not 0 <= min(counts) <= max(counts) <= 10:
+            raise DatasetError(f"{file}, line {number}: expected a usage, a name and ten counts 0 to 10, found {line}")
+        splits.append(SPLITS.index(line[0]))
+        votes.append(counts)
+    return np.array(splits, np.uint8), np.array(votes, np.uint8).reshape(-1, len(VOTE_COLUMNS))
+
+
+def difference_from_original(faces: FaceSet) -> str | None:
+    """One line that says how the set differs from the original's counts per split and class; None where it does not."""
+    counts = faces.counts()
+    places = [
+        f"{SPLITS[split]} {CLASSES[label]} {counts[split, label]:,} instead of {ORIGINAL_COUNTS[split, label]:,}"
+        for split, label in np.argwhere(counts != ORIGINAL_COUNTS)
+    ]
+    if not places:
+        return None
+    more = f" and {len(places) - 2} more" if len(places) > 2 else ""
+    return f"Not the original FER2013: {len(faces):,} rows (it has {ORIGINAL_ROWS:,}); {'; '.join(places[:2])}{more}."
+
+
+def write_cache(faces: FaceSet, path: Path) -> None:
+    """Writes one .npy file with a single record whose fields are whole arrays, so each array lies together.
+
+    It is written beside `path` under a temporary name and renamed: a kill leaves the old file or the new one.
+    Raises DatasetError where it cannot be written.
+    """
+    fields = {name: array for name in _FIELDS if (array := getattr(faces, name)) is not None}
+    record = np.zeros(1, [(name, array.dtype, array.shape) for name, array in fields.items()])
+    for name, array in fields.items():
+        record[name][0] = array
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            np.save(file, record, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def open_cache(path: Path) -> FaceSet:
+    """Opens what write_cache wrote; arrays are read-only memory maps. Raises DatasetError for any other file."""
+    try:
+        records = np.load(path, mmap_mode="r", allow_pickle=False)
+        if records.shape != (1,) or records.dtype.names not in (_FIELDS, _FIELDS[:-1]):
+            raise ValueError("its fields are not those of a prepared set")
+        images, labels, splits, rows = (np.asarray(records[name])[0] for name in _FIELDS[:-1])
+        votes = np.asarray(records["votes"])[0] if "votes" in records.dtype.names else None
+        return FaceSet(images, labels, splits, votes, rows)
+    except (OSError, ValueError, TypeError, AttributeError, EOFError, DatasetError) as error:
+        raise DatasetError(f"{path}: not a whole prepared set ({error}); run scripts/prepare.py again") from error
+
+
+def open_faces(folder: Path | None = None) -> FaceSet:
+    """Opens the prepared set in `folder` (data_folder() if None).
+
+    Raises DatasetError where there is none, or it is broken; the message says what to run.
+    """
+    path = (data_folder() if folder is None else folder) / CACHE_NAME
+    if not path.is_file():
+        raise DatasetError(f"{path} is not there. Make it with: python scripts/prepare.py YOUR_FILE (or --download)")
+    return open_cache(path)

@@ -1,0 +1,143 @@
+"""Follows every run under one folder as its log grows: files in, Run values out. Standard library and the run log."""
+
+import contextlib
+import math
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from fer.runs.heartbeat import Pulse
+from fer.runs.log import LOG_NAME, RunEvent, Tail
+from fer.runs.run import Epoch, Run, State, read_epoch
+
+_END_STATES = {"finished": State.FINISHED, "stopped": State.STOPPED, "diverged": State.DIVERGED}
+
+
+def runs_folder() -> Path:
+    """Where runs lie: FER_RUNS, else runs/ in the working folder."""
+    return Path(os.environ.get("FER_RUNS") or "runs")
+
+
+class Follower:
+    """Reads one run's log as it grows and keeps the newest Run."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tail, self._pulse = Tail(folder / LOG_NAME), Pulse(folder)
+        self._restarts = 0
+        self._clear()
+        self.run = self._snapshot()
+
+    def _clear(self) -> None:
+        self._start: dict[str, Any] = {}
+        self._end: dict[str, Any] | None = None
+        self._at_s = math.nan
+        self._epochs: list[Epoch] = []
+        self._total = 0
+        self._step_share = 0.0
+
+    def refresh(self) -> bool:
+        """Reads what is new; True when more than the place within an epoch changed."""
+        events = self._tail.read()
+        replaced = self._tail.restarts != self._restarts
+        if replaced:
+            self._restarts = self._tail.restarts
+            self._clear()
+        for event in events:
+            self._take(event)
+        before = self.run
+        if events or replaced or self._state() is not before.state:
+            self.run = self._snapshot()
+        return replaced or before.state is not self.run.state or any(event.kind != "step" for event in events)
+
+    def _take(self, event: RunEvent) -> None:
+        values = event.values
+        if event.kind == "start":
+            self._at_s = event.time if math.isnan(self._at_s) else self._at_s
+            self._start, self._end, self._step_share = values, None, 0.0
+            self._total = _count(self._config().get("epochs"))
+            self._drop_from(_count(values.get("start_epoch")) + 1)
+        elif event.kind == "epoch" and (epoch := read_epoch(values)):
+            self._drop_from(epoch.number)
+            self._epochs.append(epoch)
+            self._total = max(_count(values.get("epochs")), epoch.number)
+            self._step_share = 0.0
+        elif event.kind == "step":
+            steps = _count(values.get("steps"))
+            self._step_share = min(1.0, _count(values.get("step")) / steps) if steps else 0.0
+        elif event.kind == "end":
+            self._end, self._step_share = values, 0.0
+
+    def _config(self) -> dict[str, Any]:
+        config = self._start.get("config")
+        return config if isinstance(config, dict) else {}
+
+    def _drop_from(self, number: int) -> None:
+        """A resumed run does its unfinished epochs anew: what an earlier process wrote of them no longer counts."""
+        while self._epochs and self._epochs[-1].number >= number:
+            self._epochs.pop()
+
+    def _state(self) -> State:
+        if self._end is not None:
+            return _END_STATES.get(str(self._end.get("reason")), State.FAILED)
+        return State.RUNNING if self._pulse.alive() else State.INTERRUPTED
+
+    def _snapshot(self) -> Run:
+        return Run(
+            self._folder.name,
+            self._folder,
+            self._state(),
+            self._start,
+            self._at_s,
+            tuple(self._epochs),
+            self._total,
+            self._step_share,
+            self._end or {},
+            self._tail.skipped,
+        )
+
+
+class Shelf:
+    """All runs of a folder. Safe to share between the sessions of a server: each refresh is done by one of them.
+
+    ``version`` grows when there is more to show than a progress bar's next step.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.version = 0
+        self._followers: dict[str, Follower] = {}
+        self._mutex = threading.Lock()
+
+    def refresh(self) -> list[Run]:
+        """The runs, newest first."""
+        with self._mutex:
+            changed = self._look_around()
+            for follower in self._followers.values():
+                changed |= follower.refresh()
+            self.version += changed
+            return sorted((follower.run for follower in self._followers.values()), key=_age)
+
+    def _look_around(self) -> bool:
+        found: set[str] = set()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.folder) as entries:
+            found = {entry.name for entry in entries if not entry.name.startswith(".") and _is_run(entry)}
+        gone, new = self._followers.keys() - found, found - self._followers.keys()
+        for name in gone:
+            del self._followers[name]
+        for name in new:
+            self._followers[name] = Follower(self.folder / name)
+        return bool(gone or new)
+
+
+def _is_run(entry: os.DirEntry) -> bool:
+    return entry.is_dir() and (Path(entry.path) / LOG_NAME).is_file()
+
+
+def _age(run: Run) -> tuple[float, str]:
+    return (-run.at_s if math.isfinite(run.at_s) else math.inf, run.name)
+
+
+def _count(value: object) -> int:
+    return value if type(value) is int and value > 0 else 0

@@ -1,0 +1,166 @@
+"""Starts, stops and resumes scripts/train.py as a process of its own. No page, no torch, never a shell.
+
+A training gets its own session of processes, so closing the page, the browser or the server does not end it; its
+output goes to a file under the runs' folder. It is found again by its heartbeat, so a page of tomorrow stops it too.
+"""
+
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from fer.learn.config import PRESETS, TrainConfig
+from fer.runs.heartbeat import HEARTBEAT_NAME, machine_id, process_start, read_heartbeat
+from fer.runs.run import Run, State
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "scripts" / "train.py"
+STATE_NAME = "state.safetensors"  # fer.learn.checkpoint's; importing that would import torch
+ONNX_NAME = "resnet9.onnx"
+OUTPUT_FOLDER = ".output"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TAIL_BYTES = 4000
+
+
+class LaunchError(ValueError):
+    """A training that cannot be started, stopped or resumed; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A training process of this server. ``output`` is the file with what it prints."""
+
+    process: subprocess.Popen
+    output: Path
+
+    def failure(self) -> str | None:
+        """The last words of a process that ended badly; None while it runs or when all went well."""
+        code = self.process.poll()
+        if code in (None, 0, 130):  # 130: stopped by Ctrl-C or the Stop button
+            return None
+        with open(self.output, "rb") as file:
+            file.seek(max(0, self.output.stat().st_size - _TAIL_BYTES))
+            words = file.read().decode("utf-8", "replace").strip()
+        return f"The training process ended with code {code}.\n{words}"
+
+
+def allowed() -> bool:
+    """Whether the operator lets pages start trainings: FER_ALLOW_TRAINING=1."""
+    return os.environ.get("FER_ALLOW_TRAINING") == "1"
+
+
+def check_name(name: str) -> str:
+    """The run's name, fit for a folder and a command line. Raises LaunchError."""
+    if not _NAME.fullmatch(name):
+        raise LaunchError(f"A run's name has 1 to 64 letters, digits, dots, dashes or underscores; got {name!r}.")
+    return name
+
+
+def arguments(config: TrainConfig, name: str, data: Path, runs: Path) -> list[str]:
+    """The command of a new run: the preset and what differs from it."""
+    command = [
+        sys.executable,
+        str(SCRIPT),
+        f"--data={data}",
+        f"--runs={runs}",
+        f"--name={check_name(name)}",
+        f"--preset={config.preset}",
+    ]
+    for f in fields(TrainConfig):
+        value = getattr(config, f.name)
+        if f.name == "preset" or value == getattr(PRESETS[config.preset], f.name):
+            continue
+        flag = f.name.replace("_", "-")
+        command.append(f"--{'' if value else 'no-'}{flag}" if isinstance(value, bool) else f"--{flag}={value}")
+    return command
+
+
+def resume_arguments(run: Run, data: Path) -> list[str]:
+    return [sys.executable, str(SCRIPT), f"--data={data}", f"--resume={run.folder}"]
+
+
+class Launcher:
+    """The trainings that this server started. ``spawn`` stands for subprocess.Popen in tests."""
+
+    def __init__(self, runs: Path, data: Path, spawn: Callable[..., subprocess.Popen] = subprocess.Popen) -> None:
+        self.runs, self.data = runs.absolute(), data.absolute()
+        self.launched: dict[str, Launched] = {}
+        self._spawn = spawn
+
+    def start(self, config: TrainConfig, name: str) -> Launched:
+        """Starts a new run. Raises LaunchError when the name is taken or a training runs already."""
+        if (self.runs / check_name(name)).exists():
+            raise LaunchError(f"A run called {name} exists already: choose another name, or resume that one.")
+        return self._go(name, arguments(config, name, self.data, self.runs))
+
+    def resume(self, run: Run) -> Launched:
+        """Goes on with a run from its last whole epoch. Raises LaunchError."""
+        if reason := why_not_resume(run):
+            raise LaunchError(reason)
+        return self._go(run.name, resume_arguments(run, self.data))
+
+    def _go(self, name: str, command: list[str]) -> Launched:
+        if importlib.util.find_spec("torch") is None:
+            raise LaunchError("Training needs torch: pip install -r requirements-train.txt")
+        if self.busy(name):
+            raise LaunchError(f"The run {name} is in training already.")
+        output = self.runs / OUTPUT_FOLDER / f"{name}.txt"
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with open(output, "ab") as file:
+            process = self._spawn(
+                command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.launched[name] = Launched(process, output)
+        return self.launched[name]
+
+    def busy(self, name: str) -> bool:
+        """Whether a process of this server works on the run."""
+        return name in self.launched and self.launched[name].process.poll() is None
+
+    def without_log(self, names: set[str]) -> list[str]:
+        """Trainings that work but have no log yet, because torch takes its time to load. names: runs with a log."""
+        return [name for name in list(self.launched) if name not in names and self.busy(name)]
+
+    def failures(self) -> dict[str, str]:
+        """The last words of trainings that this server started and that ended badly, by the run's name."""
+        found = {name: launched.failure() for name, launched in list(self.launched.items())}
+        return {name: words for name, words in found.items() if words}
+
+    def forget(self, name: str) -> None:
+        """Drops a failure that has been read."""
+        self.launched.pop(name, None)
+
+
+def why_not_resume(run: Run) -> str | None:
+    """A sentence when a run cannot go on, else None."""
+    if run.state in (State.RUNNING, State.FINISHED):
+        return f"The run is {run.state}: there is nothing to resume."
+    if run.state is State.DIVERGED:
+        return "The run diverged: its weights are lost. Start a new one with a lower learning rate."
+    if not (run.folder / STATE_NAME).is_file():
+        return "The run ended before its first whole epoch: there is no state to go on from."
+    return None
+
+
+def stop(run: Run) -> None:
+    """Asks the run's process to end as Ctrl-C does: the last whole epoch is kept. Raises LaunchError.
+
+    The process is told by number and start, so a number that was used again is never hit.
+    """
+    beat = read_heartbeat(run.folder / HEARTBEAT_NAME)
+    if beat is None or beat.get("machine") != machine_id():
+        raise LaunchError("This run trains on another machine: stop it there with Ctrl-C.")
+    start = process_start(beat["pid"])
+    if start is None or start != beat.get("process_start"):
+        raise LaunchError("The run's process is gone already.")
+    os.kill(beat["pid"], signal.SIGINT)

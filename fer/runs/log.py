@@ -1,0 +1,298 @@
+"""The run log: one folder a training run, append-only JSON lines, a writer and a tailer that survive anything.
+
+A line is one event: ``{"event": "epoch", "seq": 7, "time": 1760000000.0, ...}``. The writer hands each line to the
+system in one unbuffered append, so a kill -9 or a full disk loses at most the line being written. NaN and infinities
+are not JSON: they are written as null and named in ``"nonfinite"`` by their JSON pointer (RFC 6901), and the tailer
+puts them back. Standard library only: a page reads runs where no torch is installed.
+"""
+
+import dataclasses
+import json
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Mapping
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from fer.runs.heartbeat import HEARTBEAT_NAME, Heart
+
+try:
+    import fcntl
+except ImportError:  # Windows: no advisory lock there, so two writers of one run are not noticed
+    fcntl = None  # type: ignore[assignment]
+
+LOG_NAME = "log.jsonl"
+MAX_LINE_BYTES = 16 << 20
+DURABLE_KINDS = ("start", "checkpoint", "end")  # these reach the disk itself (fsync), not only the system's cache
+
+_CHUNK_BYTES = 1 << 20
+_GUARD_BYTES = 64
+_LOCK_WAIT_S = 3.0
+_RESERVED = ("event", "seq", "time", "nonfinite")
+_NONFINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+logger = logging.getLogger(__name__)
+
+
+class RunLogError(RuntimeError):
+    """A run log that cannot be opened or an event that cannot be written."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunEvent:
+    """One line of a run log.
+
+    ``kind`` is "start", "step", "epoch", "checkpoint", "end" or a newer kind that a reader passes over; ``seq`` grows
+    by one a line and over resumes (a gap is a lost line); ``time`` is the writer's clock in unix seconds, which may
+    go back; ``values`` is everything else.
+    """
+
+    kind: str
+    seq: int
+    time: float
+    values: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if not self.kind or self.seq < 0 or not math.isfinite(self.time):
+            raise ValueError(f"no run event: kind {self.kind!r}, seq {self.seq}, time {self.time}")
+
+
+def encode(event: RunEvent) -> bytes:
+    """One line of valid JSON with its newline. Values may be numbers, strings, lists, mappings, dataclasses, paths,
+    and anything with ``tolist`` (numpy, torch). RunLogError names a value that is none of these."""
+    nonfinite: dict[str, str] = {}
+    fields = {str(key): _plain(value, f"/{_escape(str(key))}", nonfinite) for key, value in event.values.items()}
+    if clash := [name for name in _RESERVED if name in fields]:
+        raise RunLogError(f"an event's values cannot be called {', '.join(clash)}: the log writes these itself")
+    line = {"event": event.kind, "seq": event.seq, "time": event.time, **fields}
+    if nonfinite:
+        line["nonfinite"] = nonfinite
+    return json.dumps(line, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def decode(line: bytes) -> RunEvent | None:
+    """The event of one line, or None when the line is torn or foreign."""
+    try:
+        fields = json.loads(line)
+        kind, seq, at = fields.pop("event"), fields.pop("seq"), fields.pop("time")
+        for pointer, name in fields.pop("nonfinite", {}).items():
+            _put(fields, pointer, _NONFINITE[name])
+        if not isinstance(kind, str) or type(seq) is not int or type(at) not in (int, float):
+            return None
+        return RunEvent(kind, seq, float(at), fields)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+
+
+def _plain(value: Any, pointer: str, nonfinite: dict[str, str]) -> Any:
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return float(value)
+        nonfinite[pointer] = "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+        return None
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, f"{pointer}/{_escape(str(key))}", nonfinite) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, f"{pointer}/{index}", nonfinite) for index, item in enumerate(value)]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist(), pointer, nonfinite)
+    raise RunLogError(f"{pointer} is a {type(value).__name__}: a run log holds numbers, text, lists and mappings")
+
+
+def _escape(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _put(fields: dict[str, Any], pointer: str, value: float) -> None:
+    target: Any = fields
+    *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    for part in parents:
+        target = target[int(part) if isinstance(target, list) else part]
+    target[int(last) if isinstance(target, list) else last] = value
+
+
+class RunLog:
+    """Appends events to ``folder/log.jsonl`` and keeps ``folder/heartbeat.json`` fresh from a daemon thread.
+
+    Opening the log of an earlier run goes on with it: a torn last line is ended and the sequence continues. Raises
+    RunLogError when another process writes this run. Leaving the ``with`` block by an exception writes the "end"
+    event with its reason, unless the caller wrote one. An append that the system refuses (a full disk) is logged and
+    counted in ``lost``, and training goes on; the gap in ``seq`` shows in the file.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.path = self.folder / LOG_NAME
+        self.lost = 0
+        self._mutex = threading.Lock()
+        self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+        try:
+            self._lock()
+            events = Tail(self.path).read()
+            self._seq = max((event.seq for event in events), default=-1) + 1
+            self._torn = _ends_torn(self.path)
+        except BaseException:
+            os.close(self._file)
+            raise
+        self._ended = False
+        self._heart = Heart(self.folder / HEARTBEAT_NAME)
+
+    def write(self, kind: str, /, **values: Any) -> RunEvent:
+        """Appends one event and returns it. ``kind`` and what goes with it are described in the module's users;
+        the sequence number and the time are added here."""
+        with self._mutex:
+            if self._file < 0:
+                raise RunLogError(f"{self.path} is closed")
+            event = RunEvent(kind, self._seq, time.time(), values)
+            line = encode(event)
+            self._seq += 1
+            self._append(line, durable=kind in DURABLE_KINDS)
+            self._ended = kind == "end"
+        return event
+
+    def _append(self, line: bytes, durable: bool) -> None:
+        if self._torn:
+            line = b"\n" + line
+        try:
+            written = os.write(self._file, line)
+            self._torn = written < len(line)
+            while self._torn:
+                written += os.write(self._file, line[written:])
+                self._torn = written < len(line)
+            if durable:
+                os.fsync(self._file)
+        except OSError as error:
+            self.lost += 1
+            logger.error("a line of %s was not written: %s (%d lost so far)", self.path, error, self.lost)
+
+    def _lock(self) -> None:
+        if fcntl is None:
+            return
+        give_up = time.monotonic() + _LOCK_WAIT_S  # a killed trainer's data workers may hold its lock for a moment
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise RunLogError(
+                        f"{self.folder} is being written by another process: stop that training first, "
+                        "or choose another run name"
+                    ) from None
+                time.sleep(0.05)
+            except OSError as error:  # a network file system without locks
+                logger.warning("no lock on %s: %s", self.path, error)
+                return
+
+    def close(self) -> None:
+        """Stops the heartbeat and closes the file; a run without an "end" event then shows as interrupted."""
+        if self._file >= 0:
+            self._heart.stop()
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> "RunLog":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if error is not None and not self._ended:
+            stopped = isinstance(error, KeyboardInterrupt)
+            self.write("end", reason="stopped" if stopped else "failed", message=f"{type(error).__name__}: {error}")
+        self.close()
+
+
+def _ends_torn(path: Path) -> bool:
+    with open(path, "rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+
+
+class Tail:
+    """Reads what is new in a growing log; each call costs time linear in the new bytes, nothing when none came.
+
+    Lines that are torn, foreign or longer than MAX_LINE_BYTES are passed over and counted in ``skipped``. When the
+    file was replaced, truncated or rewritten, reading starts again at its first line and ``restarts`` grows: the
+    caller then drops what it had. A missing file reads as empty.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.skipped = 0
+        self.restarts = 0
+        self._rewind()
+        self._identity: tuple[int, int] | None = None
+
+    def _rewind(self) -> None:
+        self._offset = 0
+        self._partial: list[bytes] = []
+        self._partial_bytes = 0
+        self._guard = b""
+
+    def read(self) -> list[RunEvent]:
+        """The events that came since the last call, in the file's order."""
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                self._restart_if_replaced(file)
+                return self._take(file)
+        except FileNotFoundError:
+            return []
+
+    def _restart_if_replaced(self, file: FileIO) -> None:
+        stat = os.fstat(file.fileno())
+        identity = (stat.st_dev, stat.st_ino)
+        same = self._identity in (None, identity) and stat.st_size >= self._offset
+        if same and self._guard:  # a file rewritten in place and grown past our offset shows only in its bytes
+            file.seek(self._offset - len(self._guard))
+            same = file.read(len(self._guard)) == self._guard
+        if not same:
+            self._rewind()
+            self.restarts += 1
+        self._identity = identity
+
+    def _take(self, file: FileIO) -> list[RunEvent]:
+        events: list[RunEvent] = []
+        file.seek(self._offset)
+        while chunk := file.read(_CHUNK_BYTES):
+            self._offset += len(chunk)
+            self._guard = (self._guard + chunk)[-_GUARD_BYTES:]
+            *whole, rest = chunk.split(b"\n")
+            for line in whole:
+                self._finish_line(line, events)
+            self._keep(rest)
+        return events
+
+    def _keep(self, part: bytes) -> None:
+        if part:
+            self._partial_bytes += len(part)
+            if self._partial_bytes <= MAX_LINE_BYTES:
+                self._partial.append(part)
+            else:
+                self._partial.clear()  # too long for an event: count its bytes, hold none of them
+
+    def _finish_line(self, end: bytes, events: list[RunEvent]) -> None:
+        self._keep(end)
+        line, length = b"".join(self._partial), self._partial_bytes
+        self._partial, self._partial_bytes = [], 0
+        if length == 0:
+            return
+        event = decode(line) if length <= MAX_LINE_BYTES else None
+        if event is None:
+            self.skipped += 1
+        else:
+            events.append(event)

@@ -1,0 +1,196 @@
+"""python -m fer: in process with a tiny network, and once for real."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+
+from fer.cli import main
+from fer.see import report
+
+SAMPLE = Path(__file__).parents[2] / "fer" / "weights" / "sample.jpg"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> str:
+    return f"--weights={tiny.write_tiny(tmp_path_factory.mktemp('weights') / 'tiny.onnx')}"
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    return Path(shutil.copy(SAMPLE, tmp_path / "photo.jpg"))
+
+
+@pytest.fixture
+def empty(tmp_path) -> Path:
+    Image.new("RGB", (300, 200)).save(tmp_path / "empty.png")
+    return tmp_path / "empty.png"
+
+
+@pytest.fixture
+def broken(tmp_path) -> Path:
+    (tmp_path / "broken.jpg").write_bytes(SAMPLE.read_bytes()[:5000])
+    return tmp_path / "broken.jpg"
+
+
+def run(capsys, *arguments: object) -> tuple[int, str, str]:
+    status = main([str(argument) for argument in arguments])
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err
+
+
+def test_a_table_for_people(capsys, weights, photo, empty):
+    status, out, err = run(capsys, weights, photo, empty)
+    assert (status, err) == (0, "")
+    first, face, second = out.splitlines()
+    assert first == f"{photo}: 1 face"
+    assert face.split()[:2] == ["1", "angry"]
+    assert second == f"{empty}: no face found"
+
+
+def test_json(capsys, weights, photo, empty):
+    status, out, err = run(capsys, weights, photo, empty, "--json")
+    assert (status, err) == (0, "")
+    (row,) = json.loads(out)
+    assert tuple(row) == report.COLUMNS
+    assert (row["source"], row["face"], row["detector"]) == (str(photo), 1, "yunet")
+
+
+def test_csv(capsys, weights, photo):
+    status, out, err = run(capsys, weights, photo, photo, "--csv", "--detector", "haar")
+    assert (status, err) == (0, "")
+    table = list(csv.DictReader(io.StringIO(out, newline="")))
+    assert [(row["source"], row["detector"]) for row in table] == [(str(photo), "haar")] * 2
+
+
+@pytest.mark.parametrize(("form", "expected"), [("--json", "[]"), ("--csv", ",".join(report.COLUMNS))])
+def test_no_faces_at_all(capsys, weights, empty, form, expected):
+    status, out, _ = run(capsys, weights, empty, form)
+    assert (status, out.strip()) == (0, expected)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)])
+def test_bad_inputs_are_a_line_each_and_the_others_are_done(capsys, weights, tmp_path, photo, broken, form):
+    missing = tmp_path / "missing.jpg"
+    status, out, err = run(capsys, weights, missing, broken, tmp_path, photo, *form)
+    assert status == 2
+    assert "angry" in out
+    lines = err.splitlines()
+    assert len(lines) == 3
+    for line, path in zip(lines, (missing, broken, tmp_path), strict=True):
+        assert line.startswith(f"fer: {path}: ")
+
+
+def test_unsure_below(capsys, weights, photo):
+    _, out, _ = run(capsys, weights, photo, "--unsure-below", "1")
+    assert "unsure" in out
+    assert "(angry?)" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *((), ("--json",), ("a.jpg", "--json", "--csv"), ("a.jpg", "--detector", "mtcnn"), ("a.jpg", "--nonsense")),
+        *(("a.jpg", "--unsure-below", value) for value in ("2", "-0.1", "nan", "half")),
+    ],
+)
+def test_bad_options_are_refused(capsys, arguments):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    assert "usage: python -m fer" in capsys.readouterr().err
+
+
+def test_bad_weights_are_a_line(capsys, photo, tmp_path):
+    status, out, err = run(capsys, photo, f"--weights={tmp_path / 'none.onnx'}")
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert "none.onnx" in err
+
+
+def test_annotate_writes_a_photo_with_boxes(capsys, weights, photo, tmp_path):
+    before = photo.read_bytes()
+    status, _, err = run(capsys, weights, photo, "--annotate", tmp_path / "new" / "folder")
+    assert (status, err) == (0, "")
+    (written,) = (tmp_path / "new" / "folder").iterdir()
+    assert written.name == "photo.expressions.png"
+    drawn = np.array(Image.open(written))
+    plain = np.array(Image.open(photo))
+    assert drawn.shape == plain.shape
+    assert 500 < (drawn != plain).any(axis=2).sum() < 50_000
+    assert photo.read_bytes() == before
+
+
+def test_annotate_keeps_same_names_apart(capsys, weights, photo, tmp_path):
+    others = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        others.append(Path(shutil.copy(photo, tmp_path / name / "photo.jpg")))
+    run(capsys, weights, photo, *others, "--annotate", tmp_path / "out")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["photo-2.expressions.png", "photo-3.expressions.png", "photo.expressions.png"]
+
+
+def test_annotate_never_overwrites_an_input(capsys, weights, tmp_path):
+    """Annotating what was annotated, into the same folder: the new names would be the inputs' own."""
+    first, second = tmp_path / "x.png", tmp_path / "x.expressions.png"
+    for path in (first, second):
+        Image.open(SAMPLE).save(path)
+    before = second.read_bytes()
+    status, _, _ = run(capsys, weights, first, second, "--annotate", tmp_path)
+    assert status == 0
+    assert second.read_bytes() == before
+    assert (tmp_path / "x-2.expressions.png").is_file()
+    assert (tmp_path / "x.expressions.expressions.png").is_file()
+
+
+def test_annotate_again_replaces_its_own_files(capsys, weights, photo, tmp_path):
+    for _ in range(2):
+        run(capsys, weights, photo, "--annotate", tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_a_line(capsys, weights, photo):
+    status, out, err = run(capsys, weights, photo, "--annotate", photo)
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert str(photo) in err
+
+
+def test_a_reader_that_has_seen_enough(photo, weights):
+    command = f"{sys.executable} -m fer {photo} {photo} {weights} | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=SAMPLE.parents[2])
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_name_that_is_no_text(weights, photo, tmp_path):
+    odd = shutil.copy(photo, bytes(tmp_path) + b"/caf\xe9.jpg")
+    done = subprocess.run([sys.executable, "-m", "fer", odd, weights], capture_output=True, cwd=SAMPLE.parents[2])
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"caf" in done.stdout
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom fer.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "assert not {'numpy', 'cv2', 'onnxruntime', 'PIL'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=SAMPLE.parents[2])
+    assert done.returncode == 0, done.stderr
+    assert "PHOTO" in done.stdout
+
+
+def test_the_shipped_weights_in_a_process_of_its_own():
+    command = [sys.executable, "-m", "fer", str(SAMPLE), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=SAMPLE.parents[2])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(json.loads(done.stdout)) == 1

@@ -1,0 +1,97 @@
+"""The video page without a browser: Streamlit's AppTest runs it in process."""
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from clips import clip, greys
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 120  # a loaded machine; never part of a verdict
+
+
+@pytest.fixture
+def video_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AppTest:
+    st.cache_resource.clear()  # every AppTest has the same session
+    monkeypatch.setenv("FER_DATA", str(tmp_path))
+    monkeypatch.chdir(ROOT)
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=TIMEOUT_S).run()
+    return app.switch_page("pages/video.py").run()
+
+
+def upload(page: AppTest, name: str, content: bytes) -> AppTest:
+    page.file_uploader(key="video_upload").set_value([(name, content, "video/mp4")])
+    return page.run()
+
+
+def html(page: AppTest) -> str:
+    return "".join(element.proto.body for element in page.get("html"))
+
+
+def test_before_a_video(video_page: AppTest) -> None:
+    assert not video_page.exception
+    assert video_page.title[0].value == "Video"
+    assert not video_page.get("video")
+
+
+def test_the_sample_gives_a_face_a_timeline_and_downloads(video_page: AppTest) -> None:
+    video_page.button_group(key="video_sample").set_value(["sample"]).run()
+    assert not video_page.exception
+    assert "happy" in html(video_page)
+    assert 'class="live-strip"' in html(video_page)
+    assert [heading.value for heading in video_page.subheader] == ["sample.mp4", "Who showed what, when"]
+    assert {button.proto.label for button in video_page.get("download_button")} == {"MP4", "CSV"}
+
+
+def test_a_video_without_a_face_says_so(video_page: AppTest) -> None:
+    upload(video_page, "grey.mp4", clip(greys(10, (320, 240))))
+    assert not video_page.exception
+    assert "No face found" in html(video_page)
+    assert "Who showed what, when" not in [heading.value for heading in video_page.subheader]
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing" * 50, clip(greys())[:800]])
+def test_a_bad_file_is_named_with_what_to_do(video_page: AppTest, content: bytes) -> None:
+    upload(video_page, "bad.mp4", content)
+    assert not video_page.exception
+    [error] = video_page.error
+    assert error.value.startswith("**bad.mp4 cannot be read.**")
+    assert "MP4" in error.value
+
+
+def test_a_cut_file_is_read_as_far_as_it_goes(video_page: AppTest) -> None:
+    whole = clip(greys(40), "matroska")
+    upload(video_page, "cut.mkv", whole[: len(whole) * 2 // 3])
+    assert not video_page.exception
+    assert not video_page.error
+    assert len(video_page.get("video")) == 1
+
+
+def test_another_file_takes_the_place_of_the_first(video_page: AppTest) -> None:
+    upload(video_page, "one.mp4", clip(greys(10)))
+    first = video_page.session_state["watched_video"]
+    upload(video_page, "two.mp4", clip(greys(5)))
+    second = video_page.session_state["watched_video"]
+    assert (first.name, second.name) == ("one.mp4", "two.mp4")
+    assert first.reading.done
+    assert len(second.reading.samples) == 5
+
+
+def test_a_setting_reads_anew_and_a_press_elsewhere_does_not(video_page: AppTest) -> None:
+    upload(video_page, "one.mp4", clip(greys(10)))
+    first = video_page.session_state["watched_video"]
+    assert video_page.run().session_state["watched_video"] is first
+    video_page.slider(key="video_threshold").set_value(99).run()
+    assert video_page.session_state["watched_video"] is not first
+
+
+def test_the_page_stands_without_weights(video_page: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from fer.see import classify
+
+    st.cache_resource.clear()
+    monkeypatch.setattr(classify, "WEIGHTS", tmp_path / "gone.onnx")
+    video_page.run()
+    assert not video_page.exception
+    [error] = video_page.error
+    assert "gone.onnx" in error.value

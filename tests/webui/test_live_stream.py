@@ -1,0 +1,251 @@
+"""Seats, the way through the network, and frames through the processor: no browser needed."""
+
+import threading
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from fer.see.live import LiveSession, LiveSettings
+from webui.view import live_stream
+from webui.view.live_stream import FrameProcessor, NoSeatError, Seats, Viewer, constraints, ice_servers, seat_limit
+
+
+class StubRecognizer:
+    """A network that knows no face."""
+
+    def classify_faces(self, image, faces, unsure_below):
+        return []
+
+
+class FakeSession:
+    def __init__(self, silent_s: float = 0.0, closed: list | None = None) -> None:
+        self.silent_s, self.closed = silent_s, closed
+
+    def close(self, wait_s: float) -> None:
+        self.closed.append(self)
+
+
+@pytest.fixture
+def viewer(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(live_stream, "make_analyse", lambda recognizer: lambda image, settings: [])
+    viewer = Viewer()
+    yield viewer
+    if viewer.session is not None:
+        viewer.session.close()
+
+
+def test_a_seat_is_taken_by_a_stream_and_given_back_at_its_end(viewer: Viewer):
+    seats = Seats(1)
+    processor = viewer.open(StubRecognizer(), seats)
+    assert seats.full
+    assert viewer.running
+    with pytest.raises(NoSeatError):
+        Viewer().open(StubRecognizer(), seats)
+    assert seats.taken == 1
+    processor.on_ended()
+    processor.on_ended()
+    assert seats.taken == 0
+    assert not viewer.running
+
+
+def test_a_second_start_gives_the_first_one_back(viewer: Viewer):
+    seats = Seats(1)
+    first = viewer.open(StubRecognizer(), seats)
+    viewer.open(StubRecognizer(), seats)
+    assert first.session.closed
+    assert seats.taken == 1
+
+
+def test_seats_are_never_oversold():
+    seats, refused = Seats(5), []
+
+    def take():
+        try:
+            seats.take(FakeSession())
+        except NoSeatError:
+            refused.append(1)
+
+    threads = [threading.Thread(target=take) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (seats.taken, len(refused)) == (5, 35)
+
+
+def test_a_silent_session_keeps_its_seat_until_somebody_wants_it():
+    seats, closed = Seats(1), []
+    silent = FakeSession(silent_s=0.0, closed=closed)
+    seats.take(silent)
+    assert seats.full
+    silent.silent_s = 11.0
+    assert not seats.full
+    assert (seats.taken, closed) == (1, [])
+    newcomer = FakeSession(silent_s=0.0, closed=closed)
+    seats.take(newcomer)
+    assert (seats.taken, closed) == (1, [silent])
+    seats.give(silent)
+    assert seats.full
+    seats.give(newcomer)
+    seats.give(newcomer)
+    assert seats.taken == 0
+
+
+@pytest.mark.parametrize(("size", "expected"), [((64, 48), (64, 48)), ((65, 49), (64, 48))])
+def test_frames_keep_their_size_but_for_an_odd_last_pixel(size: tuple[int, int], expected: tuple[int, int]):
+    session = LiveSession(lambda image, settings: [], LiveSettings(mirror=False))
+    frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), 90, np.uint8), format="rgb24")
+    frame.pts, frame.time_base = 3000, Fraction(1, 90000)
+    out = FrameProcessor(session).recv(frame)
+    session.close()
+    assert (out.width, out.height, out.format.name) == (*expected, "yuv420p")
+    assert np.abs(out.to_ndarray(format="rgb24").astype(int) - 90).max() <= 3
+
+
+def test_settings_reach_the_running_session(viewer: Viewer):
+    viewer.open(StubRecognizer(), Seats(1))
+    viewer.change(LiveSettings(detector="haar"))
+    assert viewer.session.settings.detector == "haar"
+
+
+def test_recording_is_taken_over_from_a_session_that_ended(viewer: Viewer):
+    viewer.open(StubRecognizer(), Seats(1))
+    viewer.start_recording()
+    viewer.session.close()
+    viewer.stop_recording()
+    assert viewer.recording is not None
+    assert viewer.recording_csv.startswith(b"time_utc,")
+    viewer.discard_recording()
+    assert viewer.recording is None
+    assert viewer.recording_csv == b""
+
+
+def test_a_connection_that_gave_up_is_remembered_until_one_works(viewer: Viewer, monkeypatch: pytest.MonkeyPatch):
+    clock = [0.0]
+    monkeypatch.setattr(live_stream.time, "monotonic", lambda: clock[0])
+    assert viewer.stream(playing=False, signalling=True).connecting_s == 0
+    clock[0] = 12.0
+    assert viewer.stream(playing=False, signalling=True).connecting_s == 12
+    assert viewer.stream(playing=False, signalling=False).failed
+    assert viewer.stream(playing=False, signalling=False).failed
+    assert not viewer.stream(playing=True, signalling=True).failed
+
+
+def test_a_stop_in_the_first_seconds_is_no_failure(viewer: Viewer):
+    viewer.stream(playing=False, signalling=True)
+    assert not viewer.stream(playing=False, signalling=False).failed
+
+
+@pytest.mark.parametrize(
+    ("environment", "cores", "expected"),
+    [({}, 1, 1), ({}, 2, 3), ({}, 64, 8), ({"FER_MAX_LIVE_SESSIONS": " 30 "}, 2, 30)],
+)
+def test_seat_limit(environment: dict[str, str], cores: int, expected: int):
+    assert seat_limit(environment, cores) == expected
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "many", "1.5"])
+def test_seat_limit_refuses_what_is_no_count(wrong: str):
+    with pytest.raises(ValueError, match="FER_MAX_LIVE_SESSIONS"):
+        seat_limit({"FER_MAX_LIVE_SESSIONS": wrong})
+
+
+TURN = {"FER_TURN_URL": "turn:example.org:3478", "FER_TURN_USERNAME": "u", "FER_TURN_CREDENTIAL": "c"}
+TURN_SERVER = {"urls": "turn:example.org:3478", "username": "u", "credential": "c"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "secrets", "expected"),
+    [
+        ({}, {}, []),
+        (TURN, {}, [TURN_SERVER]),
+        ({}, TURN, [TURN_SERVER]),
+        ({"FER_TURN_USERNAME": "other"}, TURN, [TURN_SERVER | {"username": "other"}]),
+        ({"FER_STUN_URL": "stun:example.org"}, {}, [{"urls": "stun:example.org"}]),
+    ],
+)
+def test_ice_servers(environment: dict, secrets: dict, expected: list):
+    assert ice_servers(environment, secrets) == expected
+
+
+def test_turn_without_credential_is_refused():
+    with pytest.raises(ValueError, match="FER_TURN_CREDENTIAL"):
+        ice_servers({"FER_TURN_URL": "turn:example.org"}, {})
+
+
+def test_the_camera_is_asked_for_no_sound():
+    asked = constraints(640, 480, 15)
+    assert asked["audio"] is False
+    assert asked["video"]["frameRate"] == {"ideal": 15, "max": 15}
+
+
+def test_snapshot_is_a_png_and_outlives_the_stream(viewer: Viewer):
+    viewer.take_snapshot()
+    assert viewer.snapshot is None
+    processor = viewer.open(StubRecognizer(), Seats(1))
+    processor.recv(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24"))
+    viewer.take_snapshot()
+    viewer.session.close()
+    assert viewer.snapshot is not None
+    assert viewer.snapshot.startswith(b"\x89PNG")
+    viewer.discard_snapshot()
+    assert viewer.snapshot is None
+
+
+def test_faces_are_found_in_a_smaller_copy_and_given_in_the_pictures_pixels(sample_image: np.ndarray):
+    import cv2
+
+    from fer.see.detect import make_detector
+
+    detector = make_detector("yunet", threads=1)
+    large = cv2.resize(sample_image, (1280, 1280))
+    (full,), (found,) = detector.detect(large, thorough=False), live_stream.find_faces(detector, large)
+    assert found.center == pytest.approx(full.center, abs=full.width / 15)
+    assert found.width == pytest.approx(full.width, rel=0.1)
+    assert found.landmarks is not None
+
+
+def test_each_session_has_its_own_detectors(sample_image: np.ndarray):
+    asked = []
+
+    class Recognizer:
+        def classify_faces(self, image, faces, unsure_below):
+            asked.append((len(faces), unsure_below))
+            return []
+
+    analyse = live_stream.make_analyse(Recognizer())
+    analyse(sample_image, LiveSettings(unsure_below=0.3))
+    analyse(sample_image, LiveSettings(detector="haar"))
+    assert asked == [(1, 0.3), (1, None)]
+
+
+def test_other_weights_take_over_from_the_next_frame_on(viewer: Viewer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(live_stream, "make_analyse", lambda recognizer: recognizer)
+    first, second = StubRecognizer(), StubRecognizer()
+    viewer.use(first)
+    viewer.open(first, Seats(1))
+    session = viewer.session
+    viewer.use(first)
+    assert session.analyse is first
+    viewer.use(second)
+    assert session.analyse is second
+    assert viewer.session is session, "the camera runs on"
+
+
+def test_a_stream_ends_at_once_though_its_analysis_hangs():
+    """The event loop of all viewers calls `on_ended`: it must not wait for one of them."""
+    began, gate, given = threading.Event(), threading.Event(), []
+    session = LiveSession(
+        lambda image, settings: began.set() or (gate.wait(10) and []), on_close=lambda: given.append(1)
+    )
+    processor = FrameProcessor(session)
+    processor.recv(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24"))
+    assert began.wait(5)
+    processor.on_ended()
+    assert session._thread.is_alive()
+    assert given == [1]
+    gate.set()
+    session._thread.join(5)
+    assert not session._thread.is_alive()

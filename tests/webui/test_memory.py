@@ -1,0 +1,32 @@
+"""Memory that was freed goes back to the system."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from webui.frame.memory import return_freed_memory
+
+PIECE_BYTES, PIECES = 100_000, 2_000  # below malloc's own mapping, so that glibc keeps them when they are freed
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc, on Linux, keeps memory that can be asked back")
+def test_memory_between_pieces_that_are_still_used_goes_back_to_the_system():
+    pieces = [bytes([1]) * PIECE_BYTES for _ in range(PIECES)]
+    kept = pieces[::50]
+    del pieces
+    held = resident_bytes()
+    return_freed_memory()
+    assert resident_bytes() < held - PIECE_BYTES * PIECES // 2
+    assert len(kept) == PIECES // 50
+
+
+def test_a_system_without_glibc_is_left_alone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr("ctypes.CDLL", lambda name: pytest.fail("no C library to ask"))
+    return_freed_memory()

@@ -1,0 +1,166 @@
+"""Photos on the photo page: what is kept of a reading and what is drawn from it."""
+
+import csv
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer import Recognizer
+from fer.card import Framing, ModelCard
+from fer.emotions import CLASSES
+from fer.see.faces import Face, Prediction
+from fer.see.images import ImageError
+from webui.frame.resources import SAMPLE
+from webui.view import photos
+from webui.view.photos import Photo, Reading
+
+
+class OneFace:
+    """Stands for a Recognizer: says 'happy' of a face in the middle of whatever it is shown."""
+
+    card = ModelCard("stub", "none", 1, 0.5, 0.5, framing={"yunet": Framing(0.8, 1.0, 0.5, 0.5)})
+
+    def predict(self, image: np.ndarray) -> list[Prediction]:
+        height, width = image.shape[:2]
+        face = Face((width / 4, height / 4, width * 3 / 4, height * 3 / 4), 0.9, "yunet")
+        return [Prediction(face, probabilities(happy=0.6, sad=0.4))]
+
+    def suggest_turn(self, image: np.ndarray) -> int:
+        return 180
+
+
+def probabilities(**shares: float) -> np.ndarray:
+    return np.array([shares.get(name, 0.0) for name in CLASSES], np.float32)
+
+
+def turned_sample(turn_deg: int) -> bytes:
+    file = io.BytesIO()
+    with Image.open(SAMPLE) as picture:
+        picture.rotate(turn_deg, expand=True).save(file, "PNG")
+    return file.getvalue()
+
+
+def png(width: int, height: int) -> bytes:
+    """A picture whose left half is black and right half white."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:, width // 2 :] = 255
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def photo() -> Photo:
+    return Photo("party.png", png(400, 200))
+
+
+@pytest.fixture
+def reading(photo: Photo) -> Reading:
+    return photos.read(photo, OneFace())
+
+
+def pixels(file: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(file)) as picture:
+        return np.array(picture.convert("RGB"))
+
+
+def test_photos_with_the_same_content_have_the_same_digest() -> None:
+    assert Photo("a", b"1").digest == Photo("b", b"1").digest != Photo("a", b"2").digest
+
+
+def test_reading_keeps_size_faces_and_crops(reading: Reading) -> None:
+    assert (reading.width_px, reading.height_px) == (400, 200)
+    assert [p.label for p in reading.predictions] == ["happy"]
+    # Box 200×100 in a frame 0.8 wide and 1.0 high: side sqrt(250 * 100) = 158.
+    assert pixels(reading.crops[0]).shape == (158, 158, 3)
+
+
+@pytest.mark.parametrize(
+    ("turn_deg", "size", "black"),
+    [
+        (0, (400, 200), (100, 10)),
+        (90, (200, 400), (10, 390)),
+        (180, (400, 200), (390, 10)),
+        (270, (200, 400), (10, 10)),
+    ],
+)
+def test_turns_go_counter_clockwise(photo: Photo, turn_deg: int, size: tuple[int, int], black: tuple[int, int]) -> None:
+    reading = photos.read(photo, OneFace(), turn_deg)
+    assert (reading.width_px, reading.height_px, reading.turn_deg) == (*size, turn_deg)
+    x, y = black
+    assert pixels(reading.preview)[y, x].max() < 40
+
+
+def test_large_photos_are_kept_small_and_drawn_where_the_face_is() -> None:
+    photo = Photo("large.png", png(2560, 1280))
+    reading = photos.read(photo, OneFace())
+    preview = photos.annotated_preview(reading, 0.0)
+    assert preview.shape == (640, 1280, 3)
+    changed = np.abs(preview.astype(int) - pixels(reading.preview)).max(axis=2) > 60
+    rows, columns = np.nonzero(changed[200:])  # below the caption: the box alone
+    assert (columns.min(), columns.max()) == pytest.approx((320, 960), abs=4)
+    assert rows.max() + 200 == pytest.approx(480, abs=4)
+
+
+def test_png_has_full_size_and_the_box(photo: Photo, reading: Reading) -> None:
+    drawn = pixels(photos.annotated_png(photo, reading, 0.0))
+    assert drawn.shape == (200, 400, 3)
+    assert not np.array_equal(drawn, pixels(photo.content))
+
+
+def test_archive_numbers_names_that_repeat(photo: Photo, reading: Reading) -> None:
+    content = photos.annotated_zip([(photo, reading), (photo, reading)], 0.0)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.namelist() == ["01_party_annotated.png", "02_party_annotated.png"]
+        assert archive.testzip() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.jpg", "a_annotated.png"),
+        ("../../etc/passwd", "passwd_annotated.png"),
+        (r"C:\photos\b.png", "b_annotated.png"),
+        ("", "photo_annotated.png"),
+        ("two.dots.jpg", "two.dots_annotated.png"),
+    ],
+)
+def test_names_of_annotated_files_stay_in_their_folder(name: str, expected: str) -> None:
+    assert photos.png_name(Photo(name, b"")) == expected
+
+
+@pytest.mark.parametrize(("unsure_below", "label"), [(0.0, "happy"), (0.6, "happy"), (0.61, "unsure"), (1.0, "unsure")])
+def test_threshold_changes_labels_everywhere(photo: Photo, reading: Reading, unsure_below: float, label: str) -> None:
+    table, array = photos.tables([(photo, reading)], unsure_below)
+    [row] = csv.DictReader(io.StringIO(table, newline=""))
+    assert row["label"] == json.loads(array)[0]["label"] == label
+    assert row["source"] == "party.png"
+    assert photos.label_counts(reading.judged(unsure_below)) == f"1 × {label}"
+    cards = photos.face_cards(reading, unsure_below)
+    assert f"</span> {label}</span>" in cards
+    assert ("closest: happy" in cards) == (label == "unsure")
+
+
+def test_summary_counts_labels() -> None:
+    face = Face((0, 0, 10, 10), 1.0, "yunet")
+    found = tuple(Prediction(face, probabilities(**{name: 1.0})) for name in ("sad", "happy", "happy"))
+    rows = photos.summary([(Photo("a", b""), Reading(9, 9, found)), (Photo("b", b""), Reading(9, 9, ()))], 0.5)
+    assert rows == [
+        {"photo": "a", "faces": 3, "expressions": "2 × happy, 1 × sad"},
+        {"photo": "b", "faces": 0, "expressions": "no face found"},
+    ]
+
+
+def test_broken_files_are_refused() -> None:
+    with pytest.raises(ImageError):
+        photos.read(Photo("x.jpg", b"nonsense"), OneFace())
+
+
+@pytest.mark.parametrize(("turned_deg", "suggested_deg"), [(0, 0), (90, 270), (180, 180), (270, 90)])
+def test_real_turned_photos_get_the_turn_that_sets_them_upright(turned_deg: int, suggested_deg: int) -> None:
+    reading = photos.read(Photo("turned.png", turned_sample(turned_deg)), Recognizer())
+    assert reading.suggested_deg == suggested_deg

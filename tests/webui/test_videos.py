@@ -1,0 +1,122 @@
+"""The video page's words, cards and sample."""
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from clips import clip
+
+from fer.emotions import CLASSES
+from fer.see.faces import Face, Prediction
+from fer.see.timeline import Sample
+from fer.see.track import Track
+from fer.see.video import VideoReading
+from fer.see.videofile import VideoFile
+from tests.see.test_video import moving, see_bright
+from webui.frame import resources
+from webui.parts.charts import clock
+from webui.view import videos
+
+
+def track(identity: int, label: str, p: float = 0.88) -> Track:
+    values = np.full(len(CLASSES), (1 - p) / 6, np.float32)
+    values[CLASSES.index(label)] = p
+    return Track(identity, Prediction(Face((10, 20, 30, 40), 0.9, "yunet"), values), label, 0.0, 0.0)
+
+
+def reading_of(*samples: Sample, done: bool = True) -> SimpleNamespace:
+    identities = {t.identity for s in samples for t in s.tracks}
+    portrait = np.full((192, 192, 3), 99, np.uint8)
+    file = SimpleNamespace(width_px=1920, height_px=1080, duration_s=125.0)
+    return SimpleNamespace(
+        samples=list(samples),
+        portraits=dict.fromkeys(identities, portrait),
+        file=file,
+        done=done,
+        reached_s=samples[-1].time_s if samples else 0.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0:00"), (7.9, "0:08"), (59.6, "1:00"), (65, "1:05"), (600, "10:00")]
+)
+def test_clock(seconds, words):
+    assert clock(seconds) == words
+
+
+def test_about_counts_faces_once_all_is_read():
+    sample = Sample(12.0, None, (track(1, "happy"),))
+    assert videos.about(reading_of(sample, done=False)) == "1920 × 1080 px · 0:12 min"
+    assert videos.about(reading_of(sample)) == "1920 × 1080 px · 0:12 min · 1 face"
+    assert videos.about(reading_of()).endswith("0 faces")
+
+
+@pytest.mark.parametrize(
+    ("share", "took_s", "before", "left"),
+    [(0.5, 10, 0.0, "about 10 s left"), (0.1, 60, 0.0, "about 9 min left"), (0.6, 10, 0.5, "about 40 s left")],
+)
+def test_progress_says_how_long_it_takes(share, took_s, before, left):
+    words = videos.progress_words(reading_of(Sample(30.0, None, ())), share, took_s, before)
+    assert words == f"Read up to 0:30 of 2:05 · {left}"
+
+
+def test_progress_does_not_guess_too_early():
+    reading = reading_of(Sample(1.0, None, ()))
+    assert "left" not in videos.progress_words(reading, 0.01, 1, 0.0)
+    reading.file.duration_s = None
+    assert videos.progress_words(reading, 0.01, 1, 0.0) == "Read up to 0:01"
+
+
+def test_cards_tell_the_most_frequent_label_and_the_means():
+    samples = [Sample(i / 10, None, (track(1, "happy" if i < 7 else "sad"),)) for i in range(11)]
+    html = videos.person_cards(reading_of(*samples))
+    assert html.count('class="face"') == 1
+    assert "mostly happy" in html
+    assert re.search(r'class="confidence">1 s<', html)
+    means = videos.mean_probabilities(samples, 1)
+    assert means[CLASSES.index("happy")] == pytest.approx((7 * 0.88 + 4 * 0.02) / 11)
+
+
+def test_cards_show_the_faces_seen_longest():
+    samples = [Sample(t, None, tuple(track(i, "happy") for i in range(1, 12) if t < i)) for t in np.arange(0, 12, 0.5)]
+    html = videos.person_cards(reading_of(*samples))
+    shown = [int(n) for n in re.findall(r"<figcaption>(\d+)", html)]
+    assert shown == list(range(12 - videos.MOST_CARDS, 12))
+    assert "and 3 more" in html
+
+
+def test_a_face_seen_in_one_look_only_has_a_card():
+    assert 'class="face"' in videos.person_cards(reading_of(Sample(0.0, None, (track(1, "fear"),))))
+
+
+def test_labels_are_escaped_and_pictures_are_inline():
+    html = videos.person_cards(reading_of(Sample(0.0, None, (track(1, "fear"),))))
+    assert 'src="data:image/jpeg;base64,' in html
+    assert "http" not in html
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.mp4", "a_faces.csv"),
+        ("C:\\x\\b.mov", "b_faces.csv"),
+        ("../../c.webm", "c_faces.csv"),
+        ("", "video_faces.csv"),
+    ],
+)
+def test_download_names_hold_no_path(name, expected):
+    assert videos.file_name(name, "faces.csv") == expected
+
+
+def test_the_sample_is_a_video_with_a_face():
+    content = videos.sample_clip(resources.SAMPLE.read_bytes())
+    file = VideoFile(content)
+    assert file.duration_s == pytest.approx(6, abs=0.2)
+    assert (file.width_px, file.height_px) == (480, 480)
+
+
+def test_previews_are_small():
+    reading = VideoReading(clip(moving()), see_bright)
+    next(reading.steps())
+    assert len(videos.preview(reading.picture())) < 40_000

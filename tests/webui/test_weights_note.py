@@ -1,0 +1,94 @@
+"""Weights of a run taken into use on the training page, seen and given back on the other pages."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+from tiny import CARD, write_tiny
+from written_runs import write_run
+
+from webui.frame import resources
+from webui.frame.navigation import PAGES
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 120  # a loaded machine; never part of a verdict
+NOTE = "weights of run **my\\_run**"
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of a run that was exported before cards had framings."""
+    monkeypatch.setenv("FER_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("FER_DATA", str(tmp_path / "data"))
+    return write_tiny(write_run(tmp_path / "runs" / "my_run") / "resnet9.onnx", replace(CARD, framing={}))
+
+
+@pytest.fixture
+def app(weights: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.chdir(ROOT)
+    make = PagesManager.__init__
+
+    def make_anew(self: PagesManager, *arguments, **options) -> None:
+        make(self, *arguments, **options)
+        PagesManager.uses_pages_directory = False
+
+    # In AppTest every run is a fresh server's first one, which starts over and would lose the press of a button.
+    monkeypatch.setattr(PagesManager, "__init__", make_anew)
+    still = SimpleNamespace(state=SimpleNamespace(playing=False, signalling=False))
+    monkeypatch.setattr("streamlit_webrtc.webrtc_streamer", lambda **_: still)  # needs a server
+    return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=TIMEOUT_S).run()
+
+
+def words(page: AppTest) -> str:
+    return "\n".join(element.value for element in page.markdown)
+
+
+def confidence(page: AppTest) -> str:
+    """Of the one face on the photo page, in words."""
+    [cards] = [element.proto.body for element in page.get("html") if 'class="face"' in element.proto.body]
+    return cards.partition('class="confidence">')[2].partition("<")[0]
+
+
+def test_photos_are_read_with_a_runs_weights_until_the_way_back_is_taken(app: AppTest, weights: Path) -> None:
+    def read_sample() -> str:
+        page = app.switch_page("pages/photo.py").run()
+        if not page.pills(key="sources").value:
+            page.pills(key="sources").set_value(["sample"]).run()
+        assert not page.exception
+        assert not page.error
+        return confidence(page)
+
+    shipped = read_sample()
+    assert NOTE not in words(app)
+    app.switch_page("pages/training.py").run().button(key="training_use_my_run").click().run()
+    assert NOTE in words(app)
+    chosen = read_sample()
+    assert NOTE in words(app)
+    assert chosen != shipped
+    app.button(key="weights-back").click().run()
+    assert NOTE not in words(app)
+    assert read_sample() == shipped
+
+
+@pytest.mark.parametrize("entry", PAGES, ids=lambda entry: entry.title)
+def test_every_page_says_so(app: AppTest, weights: Path, entry) -> None:
+    app.session_state["weights"] = str(weights)
+    app.switch_page(entry.file).run()
+    assert not app.exception
+    assert NOTE in words(app)
+
+
+def test_weights_that_vanish_are_named_and_the_way_back_stays(app: AppTest, weights: Path) -> None:
+    app.session_state["weights"] = str(weights)
+    weights.unlink()
+    app.switch_page("pages/photo.py").run()
+    assert "my" in app.error[0].value
+    app.button(key="weights-back").click().run()
+    assert not app.error
+
+
+def test_the_shipped_framing_is_that_of_the_shipped_weights() -> None:
+    assert resources.recognizer().card.framing == resources.shipped_framing() != {}

@@ -1,0 +1,132 @@
+"""The audit as the dataset page shows it: the committed table, and what each finding lists."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from fer.data.audit import AUDIT_PATH, NONE, Audit, AuditError
+from fer.data.dataset import SPLITS, FaceSet
+from fer.emotions import CLASSES
+from webui.dataset import data as dataset_data
+
+FINDINGS = {
+    "Likely wrong labels": "Labels that confident learning (Northcutt et al. 2021) takes for wrong, worst first.",
+    "Leaks": "Faces of one split that occur in another, to the bit or nearly: a model may know the answer by heart. "
+    "Copies stand side by side.",
+    "Exact duplicates": "Faces with equal pixels. Copies stand side by side; some have different labels.",
+    "Near duplicates": "One photo, cropped, brightened, mirrored or stamped differently. Copies stand side by side.",
+    "Not a face": "Pictures that most FER+ taggers call no face: drawings, error pages, bad crops, plain grey.",
+    "Hardest faces": "Faces whose label a network that never saw them finds least probable, most surprising first.",
+}
+
+
+Captions = Callable[[np.ndarray], list[str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """What the audit lists under a name.
+
+    at: positions in the audit, int64 (K,), in order. captions: some positions → a short caption each.
+    """
+
+    name: str
+    at: np.ndarray
+    captions: Captions
+
+
+def audit() -> Audit | None:
+    """The committed table; None where there is none. A damaged one gives a message on the page, and None."""
+    try:
+        return _read(str(AUDIT_PATH), AUDIT_PATH.stat().st_mtime_ns)
+    except OSError:
+        return None
+    except AuditError as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _read(path: str, changed_ns: int) -> Audit:
+    return Audit.from_parquet(Path(path))
+
+
+def finding(table: Audit, name: str, split: str | None = None, label: str | None = None) -> Finding:
+    """One of FINDINGS, perhaps of one split and one class only."""
+    order, captions = _listed(table, name)
+    kept = np.ones(len(order), dtype=bool)
+    if split is not None:
+        kept &= table.splits[order] == SPLITS.index(split)
+    if label is not None:
+        kept &= table.labels[order] == CLASSES.index(label)
+    at = order[kept]
+    return Finding(name, at, captions)
+
+
+def _listed(table: Audit, name: str) -> tuple[np.ndarray, Captions]:
+    def relabelled(at: np.ndarray) -> list[str]:
+        pairs = zip(table.labels[at], table.suggested[at], strict=True)
+        return [f"{CLASSES[label]}\n→ {CLASSES[other]}" for label, other in pairs]
+
+    def splits(at: np.ndarray) -> list[str]:
+        return [
+            f"{CLASSES[label]}\n{SPLITS[split]}"
+            for split, label in zip(table.splits[at], table.labels[at], strict=True)
+        ]
+
+    if name == "Likely wrong labels":
+        return table.suspects(), relabelled
+    if name == "Hardest faces":
+        return np.argsort(table.own, kind="stable")[:1000], relabelled
+    if name == "Not a face":
+        where = np.flatnonzero(table.face_votes > 5)
+        return where[np.argsort(-table.face_votes[where].astype(int), kind="stable")], splits
+    group = table.exact if name == "Exact duplicates" else table.near
+    chosen = {
+        "Leaks": table.leaks,
+        "Exact duplicates": table.exact != NONE,
+        "Near duplicates": (table.near != NONE) & (table.exact == NONE),
+    }[name]
+    where = np.flatnonzero(chosen)
+    return where[np.lexsort((where, group[where]))], splits
+
+
+def judges(table: Audit) -> dict[str, str]:
+    """Whose probabilities the labels were judged by: splits → words."""
+    start = "own, suggested, quality, issue ("
+    return {name[len(start) : -1]: words for name, words in table.about.items() if name.startswith(start)}
+
+
+def as_table(table: Audit, at: np.ndarray) -> pd.DataFrame:
+    """What is exported: one row a face with all scores, in the given order."""
+    majority = table.majority[at]
+    return pd.DataFrame(
+        {
+            "row": table.rows[at],
+            "split": [SPLITS[i] for i in table.splits[at]],
+            "label": [CLASSES[i] for i in table.labels[at]],
+            "suggested": [CLASSES[i] for i in table.suggested[at]],
+            "probability_of_label": table.own[at].round(4),
+            "label_quality": table.quality[at].round(4),
+            "likely_wrong": table.issue[at],
+            "ferplus_majority": [CLASSES[i] if i != NONE else "" for i in majority],
+            "not_a_face_votes": table.face_votes[at],
+            "exact_duplicate_of": table.exact[at],
+            "near_duplicate_of": table.near[at],
+            "leak": table.leaks[at],
+        }
+    )
+
+
+def neighbours(found: FaceSet, at: int) -> np.ndarray:
+    """Positions in the set of the faces most alike to the one at `at`, nearest first; empty where not known."""
+    table = audit()
+    place = np.flatnonzero(table.rows == found.rows[at]) if table is not None else np.array([], dtype=np.int64)
+    if table is None or not len(place):
+        return np.array([], dtype=np.int64)
+    near = dataset_data.positions(found, table.neighbours[place[0]].astype(np.int64))
+    return near[near >= 0]

@@ -1,0 +1,66 @@
+"""The dataset as pages see it: opened once for all sessions, or None where it is not on this computer."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from fer.data.dataset import CACHE_NAME, DatasetError, FaceSet, data_folder, open_cache
+
+if TYPE_CHECKING:
+    from fer.see.classify import Classifier
+
+
+def faces() -> FaceSet | None:
+    """The prepared set, memory-mapped; None where it is not there. Raises DatasetError where it is damaged."""
+    path = data_folder() / CACHE_NAME
+    try:
+        changed_ns = path.stat().st_mtime_ns
+    except OSError:
+        return None
+    return _open(str(path), changed_ns)
+
+
+def faces_or_message() -> FaceSet | None:
+    """As `faces`, but a damaged file gives a message on the page and None."""
+    try:
+        return faces()
+    except DatasetError as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _open(path: str, changed_ns: int) -> FaceSet:
+    return open_cache(Path(path))
+
+
+def positions(found: FaceSet, rows: np.ndarray) -> np.ndarray:
+    """Where the faces with these rows of fer2013.csv lie in the set, int64 (N,); -1 where one is not in it."""
+    order = np.argsort(found.rows, kind="stable")
+    at = np.searchsorted(found.rows, rows, sorter=order)
+    place = order[np.minimum(at, len(order) - 1)]
+    return np.where(found.rows[place] == rows, place, -1)
+
+
+@st.cache_resource(show_spinner=False, max_entries=3)
+def classifier(weights: str | None = None, changed_ns: int = 0) -> "Classifier":
+    """The network of a weights file (None: the shipped one), for all sessions.
+
+    changed_ns: the file's time of change; a new one loads it anew. Raises WeightsError.
+    """
+    from fer.see.classify import Classifier
+
+    return Classifier(weights)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _brightness(fingerprint: tuple[str, int], _found: FaceSet) -> np.ndarray:
+    return np.concatenate([part.mean(axis=(1, 2)) for part in np.array_split(_found.images, 36)]).astype(np.float32)
+
+
+def brightness(found: FaceSet) -> np.ndarray:
+    """The mean grey level of each face, float32 (N,), 0..255; computed once."""
+    path = data_folder() / CACHE_NAME
+    return _brightness((str(path), path.stat().st_mtime_ns), found)

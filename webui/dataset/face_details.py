@@ -1,0 +1,115 @@
+"""One face, large: where it comes from, what people and the model say of it, which faces are like it."""
+
+from collections.abc import Callable
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from fer.card import WeightsError
+from fer.data.dataset import SPLITS, UNKNOWN_ROW, VOTE_COLUMNS, FaceSet
+from fer.emotions import CLASSES
+from fer.judge import metrics
+from webui.dataset import audit as audit_data
+from webui.dataset import data as dataset_data
+from webui.parts.charts import probability_bars
+from webui.parts.face_grid import data_url, face_grid, pager
+
+
+def face_page(found: FaceSet, at: int) -> int | None:
+    """Shows the face at this position of the set; gives the position of the neighbour pressed, else None."""
+    row = int(found.rows[at])
+    picture, words = st.columns([1, 1.4], gap="medium")
+    with picture:
+        st.html(_picture(found.images[at]))
+        name = f"Row **{row}** of fer2013.csv" if row != UNKNOWN_ROW else f"Face **{at}** of the set on this computer"
+        st.markdown(f"{name}  \nSplit **{SPLITS[found.splits[at]]}**  \nLabel **{CLASSES[found.labels[at]]}**")
+    with words:
+        st.markdown("**The model** (probability)")
+        _model(found.images[at])
+        st.markdown("**FER+ taggers** (votes of ten)")
+        _votes(found, at)
+    return _neighbours(found, at)
+
+
+def _picture(image: np.ndarray) -> str:
+    return (
+        f'<img src="{data_url(image)}" alt="the face, 48×48 pixels" '
+        'style="width:100%;max-width:17rem;border-radius:.6rem;display:block">'
+    )
+
+
+def _model(image: np.ndarray) -> None:
+    try:
+        probabilities = dataset_data.classifier().probabilities(np.ascontiguousarray(image[None]))[0]
+    except WeightsError as error:
+        st.caption(f"No weights to ask: {error}")
+        return
+    st.html(probability_bars(probabilities))
+
+
+def _votes(found: FaceSet, at: int) -> None:
+    if found.votes is None:
+        st.caption("The set was prepared without the FER+ votes.")
+        return
+    votes = found.votes[at]
+    named = metrics.majority(votes[None])[0]
+    st.html(vote_bars(votes))
+    st.caption("No majority among the seven classes." if named < 0 else f"Majority: {CLASSES[named]}.")
+
+
+def vote_bars(votes: np.ndarray) -> str:
+    """HTML of one bar for each column of VOTE_COLUMNS that was named. votes: uint8 (10,)."""
+    counts = [int(count) for count in votes]  # uint8 would overflow below
+    whole = max(10, sum(counts))
+    bars = "".join(
+        f'<dt>{escape(name)}</dt><dd class="track" aria-hidden="true"><span class="fill" '
+        f'style="width:{100 * count / whole:.0f}%;background:currentColor;opacity:.6"></span></dd>'
+        f'<dd class="value">{count}</dd>'
+        for name, count in zip(VOTE_COLUMNS, counts, strict=True)
+        if count
+    )
+    return f'<dl class="bars">{bars}</dl>'
+
+
+def _neighbours(found: FaceSet, at: int) -> int | None:
+    near = audit_data.neighbours(found, at)
+    if not len(near):
+        return None
+    st.markdown("**Most alike to the network** (nearest first)")
+    names = [CLASSES[label] for label in found.labels[near]]
+    spoken = [f"{name}, {SPLITS[split]}" for name, split in zip(names, found.splits[near], strict=True)]
+    return face_grid(found.images[near], near, names, spoken, "nearest faces", key=f"near-{at}", size_px=56)
+
+
+Words = Callable[[slice], tuple[list[str], list[str]]]
+
+
+@st.fragment
+def faces_with_details(found: FaceSet, at: np.ndarray, words: Words, label: str, key: str, per_page: int = 48) -> None:
+    """A paged grid of the faces at these positions; pressing one opens it large, and nothing else is drawn anew.
+
+    words: a part of the positions → a caption and a spoken sentence for each. Asked for one page only: words for
+    35,887 faces take a tenth of a second.
+    """
+    shown = pager(len(at), per_page, f"{key}-page")
+    pressed = face_grid(found.images[at[shown]], at[shown], *words(shown), label, key)
+    if pressed is not None:
+        open_face(pressed)
+
+
+def open_face(at: int) -> None:
+    """Opens the face at this position over the page."""
+    st.session_state["face-at"] = at
+    _dialog()
+
+
+@st.dialog("Face", width="large")
+def _dialog() -> None:
+    found = dataset_data.faces_or_message()
+    if found is None:
+        return
+    pressed = face_page(found, st.session_state["face-at"])
+    if pressed is not None:
+        st.session_state["face-at"] = pressed
+        st.rerun(scope="fragment")

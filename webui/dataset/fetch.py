@@ -1,0 +1,86 @@
+"""Offers to fetch FER2013 or to take a copy that the user has; shown where the set is not there."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+from fer.data import dataset
+from fer.data.dataset import CACHE_NAME, DatasetError
+from webui.frame.layout import empty_state
+from webui.parts.charts import percent
+
+ROOT = Path(__file__).parents[2]
+_HOME = ("localhost", "127.0.0.1", "::1")
+_LAST_LINES = 12
+
+
+def offer() -> None:
+    """Two ways to the set; on a server open to others only the command lines, as visitors must not name files here."""
+    empty_state(
+        "🗂️",
+        "The dataset is not on this computer",
+        "What you see here comes with the app. With FER2013 (290 MB to fetch, 83 MB prepared) this page also "
+        "shows every face.",
+    )
+    if st.get_option("server.address") not in _HOME:
+        st.code("python scripts/prepare.py --download", language="bash")
+        return
+    have, fetch = st.columns(2, gap="large")
+    with have, st.form("have", border=True):
+        st.markdown("**I have it**")
+        source = st.text_input(
+            "File or folder",
+            help="fer2013.csv, icml_face_data.csv, a zip, the image folders, or Parquet. It is only read.",
+        )
+        votes = st.text_input("FER+ votes (fer2013new.csv), if you have them")
+        if st.form_submit_button("Prepare it") and source:
+            prepare(Path(source).expanduser(), Path(votes).expanduser() if votes else None)
+    with fetch, st.container(border=True):
+        st.markdown("**Fetch it from Kaggle**")
+        st.caption("Runs `python scripts/prepare.py --download`. A broken line is no harm: press again to go on.")
+        if st.button("Fetch and prepare"):
+            download()
+
+
+def prepare(source: Path, votes: Path | None) -> None:
+    """Reads the user's copy with a progress bar, writes the cache, shows the page anew."""
+    bar = st.progress(0.0, "Reading")
+
+    def progress(done: int, total: int) -> None:
+        share = done / max(1, total)
+        bar.progress(min(1.0, share), f"Reading {source.name}: {percent(share)}")
+
+    try:
+        found = dataset.read(source, votes, progress=progress)
+        dataset.write_cache(found, dataset.data_folder() / CACHE_NAME)
+    except (DatasetError, OSError) as error:
+        bar.empty()
+        st.error(str(error), icon=":material/error:")
+        return
+    st.rerun()
+
+
+def download() -> None:
+    """Runs the fetching script as a process of its own and shows its last lines while it works."""
+    command = [sys.executable, str(ROOT / "scripts" / "prepare.py"), "--download"]
+    lines: list[str] = []
+    with st.status("Fetching FER2013 …", expanded=True) as status:
+        place = st.empty()
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        ) as process:
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:  # text mode ends lines at \r too, so a progress bar's steps come one by one
+                    if line.strip():
+                        lines.append(line.rstrip())
+                        place.code("\n".join(lines[-_LAST_LINES:]), language=None)
+            except BaseException:  # Streamlit's way to say that the visitor left the page
+                process.terminate()
+                raise
+        if process.returncode:
+            status.update(label="That did not work", state="error")
+            return
+    st.rerun()

@@ -1,0 +1,107 @@
+"""Charts of the evaluation page. Every title states its unit; colours are fit for the colour-blind."""
+
+from typing import Any
+
+import numpy as np
+
+from fer.emotions import CLASSES, COLORS
+from fer.judge import metrics
+from webui.parts.bars import Bars, Series
+from webui.parts.charts import percent
+from webui.parts.curves import plain_numbers
+
+BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#8A8A94"
+RIGHT, WRONG = 0, 1  # series of class_bars
+_MOST_POINTS = 300  # what a screen can show
+_HEIGHT_PX = 320
+
+
+def class_bars(matrix: np.ndarray) -> Bars:
+    """Right and wrong faces of each class, stacked, from a matrix of counts (7, 7)."""
+    right, support = np.diag(matrix), matrix.sum(axis=1)
+    values = np.stack([right, support - right], axis=1)
+    return Bars(
+        "Faces of each class, named right and wrong (number of faces)",
+        CLASSES,
+        (Series("right", BLUE), Series("wrong", ORANGE, "stripes")),
+        values,
+        [
+            [f"{name} named right: {row[RIGHT]:,} faces", f"{name} named wrong: {row[WRONG]:,} faces"]
+            for name, row in zip(CLASSES, values, strict=True)
+        ],
+        [[f"{count:,}"] for count in support],
+    )
+
+
+def reliability(result: metrics.Reliability) -> dict[str, Any]:
+    """Accuracy of each bin of confidence against the diagonal of a perfectly calibrated model, for parts.curves."""
+    filled = result.counts > 0
+    confidence, accuracy = result.confidence[filled], result.accuracy[filled]
+    diagonal = np.concatenate([[0.0], confidence, [1.0]])
+    counts = result.counts[filled]
+    notes = [f"{count:,} faces" for count in counts]
+    radii = np.clip(9 * np.sqrt(counts / counts.max()), 2, None).round(1).tolist()
+    ece = f"{100 * result.ece:.1f} points"
+    return _chart(
+        f"Reliability (accuracy in % by confidence in %); ECE {ece}",
+        [
+            (_line("perfect", GREY, dotted=True), 100 * diagonal, diagonal),
+            (_line("model", BLUE, dots=radii, notes=notes), 100 * confidence, accuracy),
+        ],
+        f"Accuracy by confidence in {int(filled.sum())} bins; on average they differ by {ece}.",
+    )
+
+
+def coverage(curve: metrics.Coverage, threshold: float) -> dict[str, Any]:
+    """Accuracy of the answered faces against their share, with the threshold marked, for parts.curves."""
+    at = int(np.searchsorted(-curve.threshold, -threshold, side="right")) - 1
+    kept = _thinned(len(curve.threshold))
+    notes = [f"unsure below {percent(value)}" for value in curve.threshold[kept]]
+    drawn = _chart(
+        "Accuracy of the faces answered (%) by the share answered (%)",
+        [(_line("right", BLUE, notes=notes), 100 * curve.coverage[kept], curve.accuracy[kept])],
+        f"From {percent(curve.accuracy[-1])} right where all faces are answered; the fewer, the more are right.",
+    )
+    if at >= 0:
+        drawn["marks"] = [{"x": 100 * float(curve.coverage[at]), "label": f"unsure below {percent(threshold)}"}]
+    return drawn | {"legend": False}
+
+
+def precision_recall(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+    """One curve a class, the average precision in the legend, thinned to what a screen can show, for parts.curves."""
+    lines, spoken = [], []
+    for index, name in enumerate(CLASSES):
+        positive = truth == index
+        if not positive.any():
+            continue
+        precision, recall, threshold = metrics.precision_recall(positive, probabilities[:, index])
+        label = f"{name} {metrics.average_precision(positive, probabilities[:, index]):.2f}"
+        kept = _thinned(len(recall))
+        notes = [f"probability from {value:.2f}" for value in threshold[kept]]
+        line = _line(label, COLORS[name], dotted=index % 2 == 1, notes=notes)
+        lines.append((line, 100 * recall[kept], precision[kept]))
+        spoken.append(label)
+    title = "Precision (%) by recall (%), one curve a class; average precision beside the name"
+    return _chart(title, lines, f"Average precision: {', '.join(spoken)}.")
+
+
+def _chart(title: str, lines: list[tuple[dict[str, Any], np.ndarray, np.ndarray]], spoken: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "format": "percent",
+        "log": False,
+        "legend": True,
+        "height": _HEIGHT_PX,
+        "spoken": f"{title}. {spoken}",
+        "series": [style for style, _, _ in lines],
+        "tables": [[plain_numbers(x), plain_numbers(y)] for _, x, y in lines],
+        "marks": [],
+    }
+
+
+def _line(label: str, color: str, dotted: bool = False, **more: Any) -> dict[str, Any]:
+    return {"label": label, "color": color, "dotted": dotted, "faint": False, **more}
+
+
+def _thinned(count: int) -> np.ndarray:
+    return np.unique(np.linspace(0, count - 1, _MOST_POINTS).astype(int))

@@ -1,0 +1,95 @@
+"""Horizontal bars, a row for each class, whose parts may be pressed.
+
+Plain HTML: keys, fingers and screen readers reach each part, it fits any width, and plotly's 4.7 MB need not load.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+_FOLDER = Path(__file__).parent
+Part = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One of the bars' colours. pattern: "", "stripes" or "dots", to tell colours apart without seeing them."""
+
+    name: str
+    colour: str
+    pattern: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """A chart of R rows and S series.
+
+    title: states the unit. names: (R,), what stands before each row. values: (R, S), 0 or more, lengths of the parts.
+    spoken: R times S sentences for screen readers and the tooltip. ends: what stands behind a row's bars, S texts
+    each, or one where they are stacked. stacked: the parts of a row stand in one line, else below one another.
+    full: the value as long as the chart is wide; 0: that of the longest row.
+    Raises ValueError where these do not fit one another.
+    """
+
+    title: str
+    names: Sequence[str]
+    series: Sequence[Series]
+    values: np.ndarray
+    spoken: Sequence[Sequence[str]]
+    ends: Sequence[Sequence[str]]
+    stacked: bool = True
+    full: float = 0.0
+
+    def __post_init__(self) -> None:
+        rows, parts = len(self.names), len(self.series)
+        if self.values.shape != (rows, parts) or self.values.min() < 0:
+            raise ValueError(f"expected values >= 0 of shape {(rows, parts)}, got {self.values.shape}")
+        for name, texts, wanted in (("spoken", self.spoken, parts), ("ends", self.ends, 1 if self.stacked else parts)):
+            if len(texts) != rows or any(len(row) != wanted for row in texts):
+                raise ValueError(f"{name} must hold {wanted} texts for each of {rows} rows")
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "bars",
+        html='<figure class="bars"></figure>',
+        css=(_FOLDER / "bars.css").read_text(),
+        js=(_FOLDER / "bars.js").read_text(),
+    )
+
+
+def bars(chart: Bars, key: str, pressable: bool = False, selected: Part | None = None) -> None:
+    """Shows the bars; `pressed_part` tells in the next run which one was pressed."""
+    longest = chart.values.sum(axis=1).max() if chart.stacked else chart.values.max()
+    whole = chart.full or float(longest) or 1.0
+    _component()(
+        key=key,
+        data={
+            "title": chart.title,
+            "names": list(chart.names),
+            "series": [[one.name, one.colour, one.pattern] for one in chart.series],
+            "lengths": np.round(100 * chart.values / whole, 3).tolist(),
+            "spoken": [list(row) for row in chart.spoken],
+            "ends": [list(row) for row in chart.ends],
+            "stacked": chart.stacked,
+            "pressable": pressable,
+            "selected": selected,
+        },
+        on_part_change=_nothing,
+    )
+
+
+def pressed_part(key: str) -> Part | None:
+    """The (row, series) pressed since the last run; known before the bars are drawn, so they can show it."""
+    part = (st.session_state.get(key) or {}).get("part")
+    return None if part is None else (int(part[0]), int(part[1]))
+
+
+def _nothing() -> None:
+    """Streamlit reruns the fragment for a component's value only where a callback is given."""

@@ -1,0 +1,45 @@
+"""Live curves: charts whose points are added in place.
+
+Streamlit hashes a plotly figure into the chart's identity, so with every new point the browser builds the chart anew
+and zoom and hover are lost, whatever its key and `uirevision`. This component keeps its charts and hands them the new
+points; it draws plain SVG, so plotly's 4.8 MB need not load to watch a training.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+_FOLDER = Path(__file__).parent
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "curves",
+        html='<div class="curves"><button type="button" hidden>Show all</button><div class="list"></div></div>',
+        css=(_FOLDER / "curves.css").read_text(),
+        js=(_FOLDER / "curves.js").read_text(),
+    )
+
+
+def curves(
+    charts: Sequence[Mapping[str, Any]], x_title: str, key: str, x_range: tuple[float, float] | None = None
+) -> None:
+    """Shows charts side by side that share their horizontal axis, its zoom (drag; double click ends it) and the hover.
+
+    Each chart has a title (its identity), `format` "percent" or "number", `log`, `series` of {label, color, dotted,
+    faint}, `tables` of [x, y, y …] whose columns follow the series, one table for each run, `marks` of {x, label},
+    and may have a `hint`, a `legend`, a `height` in pixels, and `spoken`, a sentence for screen readers. A series may
+    have `dots`, the radius of each point in pixels, and `notes`, words for each point. x_range: the horizontal axis'
+    ends; None: those of the data.
+    """
+    _component()(key=key, data={"charts": list(charts), "x_title": x_title, "x_range": x_range})
+
+
+def plain_numbers(values: Iterable[float]) -> list[float | None]:
+    """Six digits, which a screen has no use for more of; None for what is not finite, as JSON knows no NaN."""
+    return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values]

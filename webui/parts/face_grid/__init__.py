@@ -1,0 +1,107 @@
+"""A grid of faces that can be pressed: one picture for all of them, cut up by the browser.
+
+One PNG of 60 faces is 0.1 MB and one message; 60 st.image calls are 60 requests and a second of waiting.
+"""
+
+import base64
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import streamlit as st
+
+_FOLDER = Path(__file__).parent
+_SPRITE_COLUMNS = 10
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "face_grid",
+        html='<div class="grid" role="group"></div>',
+        css=(_FOLDER / "face_grid.css").read_text(),
+        js=(_FOLDER / "face_grid.js").read_text(),
+    )
+
+
+def data_url(image: np.ndarray) -> str:
+    """A grey or BGR uint8 image as a PNG in a data URL."""
+    done, png = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    assert done, "OpenCV writes PNG"
+    return f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode()}"
+
+
+def sprite(images: np.ndarray, columns: int = _SPRITE_COLUMNS) -> np.ndarray:
+    """uint8 (N, S, S) → one uint8 picture, row by row, `columns` faces wide; the rest is black."""
+    n, side = len(images), images.shape[1]
+    rows = -(-n // columns)
+    padded = np.zeros((rows * columns, side, side), np.uint8)
+    padded[:n] = images
+    return padded.reshape(rows, columns, side, side).swapaxes(1, 2).reshape(rows * side, columns * side)
+
+
+def sheet(first: np.ndarray, faces: np.ndarray, columns: int = 5) -> str:
+    """HTML: one framed face uint8 (S, S) followed by others (N, S, S), as one picture."""
+    side = first.shape[0]
+    edged = np.pad(np.concatenate([first[None], faces]), ((0, 0), (1, 1), (1, 1)), constant_values=0)
+    edged[0, [0, -1], :], edged[0, :, [0, -1]] = 255, 255
+    picture = sprite(edged, columns)
+    words = f"the face and {len(faces)} augmented copies"
+    width = columns * (side + 2) * 2
+    return f'<img src="{data_url(picture)}" alt="{words}" style="width:100%;max-width:{width}px;border-radius:.6rem">'
+
+
+def face_grid(
+    images: np.ndarray,
+    rows: Sequence[int] | np.ndarray,
+    captions: Sequence[str],
+    spoken: Sequence[str],
+    label: str,
+    key: str,
+    size_px: int = 64,
+) -> int | None:
+    """Shows faces uint8 (N, 48, 48), N > 0; gives the row of the face pressed in this run, else None.
+
+    rows: what names each face. captions: a short line below each. spoken: a sentence for screen
+    readers and the tooltip. label: what the grid holds. size_px: the least width of a face on the page.
+    """
+    columns = min(_SPRITE_COLUMNS, len(images))
+    faces = [[int(row), caption, words] for row, caption, words in zip(rows, captions, spoken, strict=True)]
+    result = _component()(
+        key=key,
+        data={
+            "sprite": data_url(sprite(images, columns)),
+            "columns": columns,
+            "rows": -(-len(images) // columns),
+            "faces": faces,
+            "label": label,
+            "size_px": size_px,
+        },
+        on_face_change=_nothing,
+    )
+    return None if result.face is None else int(result.face)
+
+
+def _nothing() -> None:
+    """Streamlit reruns the fragment for a component's value only where a callback is given."""
+
+
+def pager(n: int, per_page: int, key: str) -> slice:
+    """Buttons for the pages of n things; gives the slice to show. The page is kept in the session under `key`."""
+    last = max(0, -(-n // per_page) - 1)
+    page = min(st.session_state.setdefault(key, 0), last)
+    if last == 0:
+        return slice(0, n)
+    start = page * per_page
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("‹", key=f"{key}-back", help="Earlier", disabled=page == 0, on_click=_turn, args=(key, page - 1))
+        st.markdown(f":small[{start + 1:,} to {min(n, start + per_page):,} of {n:,}]", width="content")
+        st.button("›", key=f"{key}-on", help="Further", disabled=page == last, on_click=_turn, args=(key, page + 1))
+    return slice(start, start + per_page)
+
+
+def _turn(key: str, page: int) -> None:
+    st.session_state[key] = page

@@ -1,0 +1,100 @@
+"""A map of all faces: WebGL points that can be zoomed, hidden by kind, pressed, and caught with a lasso.
+
+plotly's scattergl sends every caught point back through Streamlit, a megabyte for a wide lasso; here the lasso
+itself comes back, 200 corners at most, and numpy finds what lies inside.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+_FOLDER = Path(__file__).parent
+_MOST_KINDS = 8
+
+
+@dataclass(frozen=True)
+class Caught:
+    """What was done on the map in this run: a face pressed (its row), or a lasso drawn, or neither.
+
+    corners: the lasso's, int64 (K, 2) in map units. hidden: the kinds that were hidden.
+    """
+
+    face: int | None = None
+    corners: np.ndarray | None = None
+    hidden: tuple[int, ...] = ()
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "face_map",
+        html='<div class="map"></div>',
+        css=(_FOLDER / "face_map.css").read_text(),
+        js=(_FOLDER / "face_map.js").read_text(),
+    )
+
+
+def face_map(
+    x: np.ndarray,
+    y: np.ndarray,
+    kinds: np.ndarray,
+    rows: np.ndarray,
+    names: Sequence[str],
+    colours: Sequence[str],
+    title: str,
+    key: str,
+) -> Caught:
+    """Shows points at x, y: uint16 (N,), coloured by kinds: uint8 (N,), an index into names and colours (8 at most).
+
+    rows: int32 (N,), what names a point when it is pressed.
+    """
+    assert len(names) <= _MOST_KINDS, "the shader holds eight colours"
+    result = _component()(
+        key=key,
+        data={
+            "x": _packed(x, np.uint16),
+            "y": _packed(y, np.uint16),
+            "kinds": _packed(kinds, np.uint8),
+            "rows": _packed(rows, np.int32),
+            "names": list(names),
+            "colours": list(colours),
+            "title": title,
+        },
+        on_face_change=_nothing,
+        on_lasso_change=_nothing,
+    )
+    if result.face is not None:
+        return Caught(face=int(result.face))
+    if result.lasso is not None:
+        corners = np.array(result.lasso["corners"], dtype=np.int64).reshape(-1, 2)
+        return Caught(corners=corners, hidden=tuple(int(kind) for kind in result.lasso["hidden"]))
+    return Caught()
+
+
+def inside(corners: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Which points lie in a polygon, bool (N,), by the even-odd rule.
+
+    corners: (K, 2). A ray to the right crosses the outline an odd number of times from inside.
+    """
+    px, py = x.astype(np.float64), y.astype(np.float64)
+    found = np.zeros(len(px), dtype=bool)
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if y0 == y1:
+            continue
+        crosses = (y0 > py) != (y1 > py)
+        found ^= crosses & (px < (x1 - x0) * (py - y0) / (y1 - y0) + x0)
+    return found
+
+
+def _packed(values: np.ndarray, dtype: type) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode()
+
+
+def _nothing() -> None:
+    """Streamlit reruns the fragment for a component's value only where a callback is given."""

@@ -1,0 +1,64 @@
+"""The confusion matrix as a table whose cells can be pressed.
+
+Plotly's heatmaps send no selection events to Streamlit, and square markers do not scale with a phone's
+width; a table of buttons does, and works with keys and screen readers.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from fer.emotions import CLASSES
+
+_FOLDER = Path(__file__).parent
+Cell = tuple[int, int]
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "matrix",
+        html="<table></table>",
+        css=(_FOLDER / "matrix.css").read_text(),
+        js=(_FOLDER / "matrix.js").read_text(),
+    )
+
+
+def matrix(
+    shades: np.ndarray,
+    texts: list[list[str]],
+    spoken: list[list[str]],
+    title: str,
+    key: str,
+    selected: Cell | None = None,
+) -> None:
+    """Shows a 7×7 table, true class in the rows; `pressed_cell` tells in the next run which cell was pressed.
+
+    shades: float (7, 7) in -1..1, how strongly a cell is coloured: blue above zero, orange below.
+    texts: what stands in the cells. spoken: a sentence for each, for screen readers and the tooltip.
+    """
+    _component()(
+        key=key,
+        data={
+            "classes": list(CLASSES),
+            "shades": np.clip(np.round(shades, 4), -1, 1).tolist(),
+            "texts": texts,
+            "spoken": spoken,
+            "title": title,
+            "selected": selected,
+        },
+        on_cell_change=_nothing,
+    )
+
+
+def pressed_cell(key: str) -> Cell | None:
+    """The (row, column) pressed since the last run; known before the matrix is drawn, so that it can show it."""
+    cell = (st.session_state.get(key) or {}).get("cell")
+    return None if cell is None else (int(cell[0]), int(cell[1]))
+
+
+def _nothing() -> None:
+    """Streamlit reruns the fragment for a component's value only where a callback is given."""

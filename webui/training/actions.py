@@ -1,0 +1,68 @@
+"""What can be done with a run from its page: stop, resume, and use its weights in the app for this session."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from fer.runs import launch
+from fer.runs.run import Run, State, plain
+from webui.frame import resources
+from webui.frame.layout import refused
+
+
+def show_actions(run: Run, launcher: launch.Launcher | None) -> None:
+    """The buttons of a run, side by side where they stand. launcher: None where pages may not train."""
+    if launcher is not None and run.state is State.RUNNING:
+        _stop_button(run)
+    if launcher is not None and launch.why_not_resume(run) is None and not launcher.busy(run.name):
+        _resume_button(run, launcher)
+    onnx = run.folder / launch.ONNX_NAME
+    if onnx.is_file():
+        _weights_button(run, onnx)
+
+
+def _stop_button(run: Run) -> None:
+    with st.popover("Stop…", icon=":material/stop:", key=f"training_stop_{run.name}"):
+        st.markdown(
+            f"**Stop {plain(run.name)}?** The last whole epoch is kept, and the run can be resumed. "
+            "What is done of the present epoch is lost."
+        )
+        if st.button("Stop the training", type="primary", key=f"training_stop_now_{run.name}"):
+            try:
+                launch.stop(run)
+                st.toast(f"{run.name} is stopping.", icon="⏸️")
+            except launch.LaunchError as error:
+                st.error(str(error))
+
+
+def _resume_button(run: Run, launcher: launch.Launcher) -> None:
+    if st.button(
+        "Resume",
+        icon=":material/resume:",
+        key=f"training_resume_{run.name}",
+        help=f"Goes on from epoch {len(run.epochs)} of {run.total_epochs}.",
+    ):
+        try:
+            launcher.resume(run)
+            st.toast(f"{run.name} goes on.", icon="▶️")
+        except launch.LaunchError as error:
+            st.error(str(error))
+
+
+def _weights_button(run: Run, onnx: Path) -> None:
+    if resources.session_weights() == str(onnx):
+        st.badge("In use in this session", icon=":material/check:", color="green")  # the way back is above the page
+        return
+    if st.button(
+        "Use these weights in the app",
+        icon=":material/swap_horiz:",
+        key=f"training_use_{run.name}",
+        help="For this session only: photos and the camera are then read with this run's network. Where its card "
+        "does not say how to cut a face out, it is cut as for the shipped weights.",
+    ):
+        try:
+            resources.use_weights(str(onnx))
+        except resources.load_errors() as error:
+            refused("The app cannot use these weights", str(error))
+        else:
+            st.rerun()

@@ -1,0 +1,90 @@
+"""The form that starts a training: one widget for each field of TrainConfig, made from its type, limits and help."""
+
+import math
+import shlex
+from dataclasses import Field, fields
+from typing import Any
+
+import streamlit as st
+
+from fer.learn.config import PRESETS, ConfigError, TrainConfig
+from fer.runs import launch
+
+COMMAND = "training_command"
+A_ROW = 3
+_TYPES = {"int": int, "float": float, "bool": bool, "str": str}
+
+
+def training_form(launcher: launch.Launcher) -> str | None:
+    """Shows the form; the name of the run that was started by this press of its button, else None."""
+    presets = sorted(PRESETS)
+    preset = st.selectbox(
+        "Preset",
+        presets,
+        index=presets.index("smoke"),
+        key="training_preset",
+        help="Where every field starts from; 'smoke' only shows that everything works.",
+    )
+    with st.form("training_form", border=False):
+        default_name = free_name(launcher, preset)
+        name = st.text_input("Name of the run", placeholder=default_name, max_chars=64, key=f"training_name_{preset}")
+        with st.expander("Every choice of the run", icon=":material/tune:"):
+            values = _widgets(PRESETS[preset])
+        pressed = st.form_submit_button("Start training", type="primary", icon=":material/play_arrow:")
+    started = _start(launcher, name.strip() or default_name, values) if pressed else None
+    if command := st.session_state.get(COMMAND):
+        st.caption("Started last; the same on a command line:")
+        st.code(command, language="bash", wrap_lines=True)
+    return started
+
+
+def _start(launcher: launch.Launcher, name: str, values: dict[str, Any]) -> str | None:
+    try:
+        config = TrainConfig(**values)
+        launcher.start(config, name)
+    except (ConfigError, launch.LaunchError) as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+    st.session_state[COMMAND] = shlex.join(launch.arguments(config, name, launcher.data, launcher.runs))
+    return name
+
+
+def free_name(launcher: launch.Launcher, preset: str) -> str:
+    """PRESET-N with the first N that is free."""
+    number = 1
+    while (launcher.runs / f"{preset}-{number}").exists():
+        number += 1
+    return f"{preset}-{number}"
+
+
+def _widgets(preset: TrainConfig) -> dict[str, Any]:
+    values = preset.to_dict()
+    shown = [f for f in fields(TrainConfig) if f.name != "preset" and not f.metadata.get("takes_files")]
+    for start in range(0, len(shown), A_ROW):  # columns of their own for each row keep the order on a phone
+        for f, column in zip(shown[start : start + A_ROW], st.columns(A_ROW), strict=False):
+            with column:
+                values[f.name] = _widget(f, getattr(preset, f.name), f"training_{preset.preset}_{f.name}")
+    return values
+
+
+def _widget(f: Field, value: Any, key: str) -> Any:
+    label, text, kind = f.name.replace("_", " "), f.metadata["help"], _kind(f)
+    if "choices" in f.metadata:
+        choices = list(f.metadata["choices"])
+        return st.selectbox(label, choices, index=choices.index(value), help=text, key=key)
+    if kind is bool:
+        return st.checkbox(label, value=value, help=text, key=key)
+    low, high = f.metadata.get("low"), f.metadata.get("high")
+    if kind is int:
+        return st.number_input(label, low, high, value, step=1, help=text, key=key)
+    low, high = (None if limit is None else float(limit) for limit in (low, high))
+    return st.number_input(label, low, high, float(value), _step(value), format="%g", help=text, key=key)
+
+
+def _kind(f: Field) -> type:
+    return _TYPES[f.type] if isinstance(f.type, str) else f.type
+
+
+def _step(value: float) -> float:
+    """A tenth of the value's own size, so that 0.001 and 12 both step sensibly."""
+    return 10.0 ** (math.floor(math.log10(value)) - 1) if value > 0 else 0.01

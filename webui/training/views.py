@@ -1,0 +1,267 @@
+"""The parts of the training page: the table of runs, curves, confusion, faces, settings, actions. Layout and words."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from fer.emotions import CLASSES, EMOJI
+from fer.runs.run import Epoch, Run, Sheet, State, differences, duration_words, plain
+from webui.frame.layout import empty_state
+from webui.parts.charts import percent
+from webui.parts.curves import curves
+from webui.parts.face_grid import face_grid
+from webui.parts.matrix import matrix
+from webui.training import charts
+from webui.training.data import sheet_faces
+
+TABLE, CHOSEN, ORDER, EPOCH, FOLLOWED = (
+    "training_table",
+    "training_chosen",
+    "training_order",
+    "training_epoch",
+    "training_followed",
+)
+VIEWS = {
+    "Curves": ":material/show_chart:",
+    "Health": ":material/monitor_heart:",
+    "Confusion": ":material/grid_on:",
+    "Faces": ":material/face:",
+    "Settings": ":material/compare_arrows:",
+}
+
+
+def choose(names: list[str]) -> None:
+    """Chooses runs by name from the next drawing of the table on; names that come later are chosen when they do."""
+    st.session_state[CHOSEN] = names
+    st.session_state.pop(ORDER, None)
+
+
+def choose_runs(runs: list[Run]) -> list[Run]:
+    """The sortable table of all runs; gives the chosen ones, at most charts.MOST_RUNS.
+
+    The table knows rows only by number, so the choice is kept by name and put back when a new run moves the rows.
+    """
+    names = [run.name for run in runs]
+    _keep_choice(runs, names)
+    event = st.dataframe(
+        _table(runs),
+        key=TABLE,
+        on_select="rerun",
+        selection_mode="multi-row",
+        hide_index=True,
+        height=min(320, 38 + 35 * max(1, len(runs))),
+        column_config={
+            "Best accuracy": st.column_config.NumberColumn(
+                format="%.2f %%", help="on the validation faces (PublicTest)"
+            ),
+            "Progress": st.column_config.ProgressColumn(format="%.0f %%", min_value=0, max_value=100),
+            "Minutes": st.column_config.NumberColumn(format="%.1f", help="time in whole epochs, over all resumes"),
+            "Started": st.column_config.DatetimeColumn(format="MMM D, HH:mm"),
+        },
+    )
+    rows = [row for row in event.selection.rows if row < len(runs)]
+    if len(rows) > charts.MOST_RUNS:
+        st.caption(f"The first {charts.MOST_RUNS} chosen runs are shown.")
+    chosen = [runs[row] for row in rows[: charts.MOST_RUNS]]
+    waited_for = [name for name in st.session_state[CHOSEN] if name not in names]
+    st.session_state[CHOSEN] = [names[row] for row in rows] + waited_for
+    return chosen
+
+
+def _keep_choice(runs: list[Run], names: list[str]) -> None:
+    state = st.session_state
+    if CHOSEN not in state:
+        state[CHOSEN] = [run.name for run in runs if run.state is State.RUNNING][: charts.MOST_RUNS] or names[:1]
+    before = state.get(ORDER)
+    if before is not None and before != names and TABLE in state:  # the newest press still speaks of the old rows
+        pressed = [before[row] for row in state[TABLE]["selection"]["rows"] if row < len(before)]
+        state[CHOSEN] = pressed + [name for name in state[CHOSEN] if name not in before]
+    if before != names or TABLE not in state:
+        rows = [names.index(name) for name in state[CHOSEN] if name in names]
+        state[TABLE] = {"selection": {"rows": rows, "columns": [], "cells": []}}
+    state[ORDER] = names
+
+
+def _table(runs: list[Run]) -> pd.DataFrame:
+    rows = [
+        {
+            "Run": run.name,
+            "State": f"{run.state.mark} {run.state}",
+            "Best accuracy": 100 * run.best.valid_accuracy if run.best else None,
+            "Progress": 100 * run.progress,
+            "Epochs": f"{len(run.epochs)}/{run.total_epochs}",
+            "Preset": run.preset,
+            "Minutes": run.seconds / 60,
+            "Started": _local_time(run.at_s),
+        }
+        for run in runs
+    ]
+    return pd.DataFrame(rows)
+
+
+def _local_time(at_s: float) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(at_s)  # the server's own time zone: the app runs where its user is
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def colors(runs: Sequence[Run]) -> list[str]:
+    """A colour for each run that stays its own while others come and go."""
+    given: dict[str, str] = st.session_state.setdefault("training_colors", {})
+    names = [run.name for run in runs]
+    for name in [name for name in given if name not in names]:
+        del given[name]
+    for name in names:
+        if name not in given:
+            given[name] = next(color for color in charts.RUN_COLORS if color not in given.values())
+    return [given[name] for name in names]
+
+
+def progress_words(run: Run) -> str:
+    """'smoke-1: epoch 3 of 10 · 41 s left'."""
+    if not run.total_epochs:
+        return f"{plain(run.name)}: starting"
+    at = min(len(run.epochs) + 1, run.total_epochs)
+    left = "" if not run.epochs else f" · {duration_words(run.time_left_s)} left"
+    return f"{plain(run.name)}: epoch {at} of {run.total_epochs}{left}"
+
+
+def show_legend(runs: Sequence[Run], actions: Callable[[Run], None]) -> None:
+    """A line for each chosen run: its colour, state, best accuracy and time, and what can be done with it."""
+    with st.container(gap="small"):
+        for run, color in zip(runs, colors(runs), strict=True):
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+                st.html(_legend_line(run, color), width="content")
+                actions(run)
+
+
+def _legend_line(run: Run, color: str) -> str:
+    swatch = f'<span style="display:inline-block;width:.8em;height:.8em;border-radius:50%;background:{color}"></span>'
+    best = f" · best {run.best.valid_accuracy:.2%} in epoch {run.best.number}" if run.best else ""
+    words = f"{run.state.mark} {run.state}{best} · {duration_words(run.seconds)}"
+    return f'<div>{swatch} <b>{escape(run.name)}</b> <span class="quiet">{words}</span></div>'
+
+
+def show_curves(runs: Sequence[Run], shown: Sequence[charts.Curve], key: str) -> None:
+    """A chart for each figure in two columns, with the controls that all share."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        axis = st.segmented_control(
+            "Axis", ["Epochs", "Time"], default="Epochs", key=f"training_axis_{key}", required=True
+        )
+        smoothing = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key=f"training_smoothing_{key}", width=220)
+        log = st.toggle("Log scale", key=f"training_log_{key}")
+    wall_time = axis == "Time"
+    drawn = [charts.curve(chart, runs, colors(runs), wall_time, smoothing, log) for chart in shown]
+    curves(drawn, charts.x_title(wall_time), key=f"training_curves_{key}")
+    st.caption("Drag over a chart to zoom all of them, double click to see the whole again.")
+
+
+def pick_run(runs: Sequence[Run], key: str) -> Run:
+    """One of the chosen runs, for what can be shown of one only."""
+    if len(runs) == 1:
+        return runs[0]
+    names, choice = [run.name for run in runs], f"training_run_{key}"
+    _keep(choice, names, names[0])
+    name = st.segmented_control("Run", names, key=choice, required=True)
+    return next((run for run in runs if run.name == name), runs[0])
+
+
+def pick_epoch(run: Run) -> Epoch:
+    """The epoch under the slider, which follows the newest until it is moved back."""
+    numbers = [epoch.number for epoch in run.epochs]
+    if len(numbers) == 1:
+        return run.epochs[0]
+    state = st.session_state
+    if state.get(EPOCH) == state.get(FOLLOWED):
+        state[EPOCH] = numbers[-1]
+    _keep(EPOCH, numbers, numbers[-1])
+    state[FOLLOWED] = numbers[-1]
+    number = st.slider(
+        "Epoch", numbers[0], numbers[-1], key=EPOCH, help="Stays at the newest epoch until you move it back."
+    )
+    return min(run.epochs, key=lambda epoch: abs(epoch.number - number))
+
+
+def _keep(key: str, options: Sequence[Any], default: Any) -> None:
+    """Sets a widget to what it was at: with other options Streamlit takes it for a new one and would start it over."""
+    value = st.session_state.get(key)
+    st.session_state[key] = value if value in options else default
+
+
+def show_confusion(run: Run) -> None:
+    epoch = pick_epoch(run)
+    left, right = st.columns([6, 5], gap="large")
+    with left:
+        if epoch.confusion is None:
+            empty_state("🔢", "No confusion matrix", "This epoch's line in the log has none.")
+        else:
+            _show_matrix(epoch.confusion, f"Faces of PublicTest after epoch {epoch.number}")
+    with right:
+        curves([charts.recall(run)], charts.x_title(wall_time=False), key="training_recall")
+
+
+def _show_matrix(counts: np.ndarray, title: str) -> None:
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    texts = [[percent(float(share)) if share else "" for share in row] for row in shares]
+    spoken = [
+        [
+            f"{counts[true, named]} of {counts[true].sum()} {CLASSES[true]} faces were named {CLASSES[named]}"
+            for named in range(len(CLASSES))
+        ]
+        for true in range(len(CLASSES))
+    ]
+    matrix(shares, texts, spoken, title, key="training_matrix", selected=None)
+
+
+def show_faces(run: Run) -> None:
+    """The fixed validation faces with what the network said of them after an epoch."""
+    epoch = pick_epoch(run)
+    if epoch.sheet is None:
+        empty_state("🙂", "No predictions", "This epoch's line in the log has none.")
+        return
+    sheet = epoch.sheet
+    images, labels, note = sheet_faces(run, sheet)
+    if note:
+        st.caption(note)
+    named, sure = sheet.probabilities.argmax(axis=1), sheet.probabilities.max(axis=1)
+    if labels is not None:
+        st.caption(
+            f"{int((named == labels).sum())} of {len(labels)} right. The same faces in every run; never trained on."
+        )
+    captions, spoken = _face_words(sheet, named, sure, labels)
+    face_grid(
+        images, sheet.rows, captions, spoken, f"Validation faces after epoch {epoch.number}", "training_faces", 84
+    )
+
+
+def _face_words(
+    sheet: Sheet, named: np.ndarray, sure: np.ndarray, labels: np.ndarray | None
+) -> tuple[list[str], list[str]]:
+    captions, spoken = [], []
+    for index in range(len(sheet.rows)):
+        name, share = CLASSES[named[index]], percent(float(sure[index]))
+        truth = None if labels is None else CLASSES[labels[index]]
+        mark = "" if truth is None else "✓ " if truth == name else "✗ "
+        captions.append(f"{mark}{EMOJI[name]} {share}")
+        spoken.append(f"named {name} with {share}" + ("" if truth is None else f", labelled {truth}"))
+    return captions, spoken
+
+
+def show_settings(runs: Sequence[Run]) -> None:
+    """What differs between the chosen runs; for one run, all it was started with."""
+    if len(runs) == 1:
+        st.caption("Choose two or more runs in the table to see only what differs.")
+        st.table({name: str(value) for name, value in runs[0].config.items()}, border="horizontal")
+        return
+    rows = differences(list(runs))
+    if not rows:
+        empty_state("🟰", "No difference", "These runs were started with the same settings, data, code and hardware.")
+        return
+    st.caption("Only what differs: settings, data, code and hardware.")
+    st.table(pd.DataFrame.from_dict(rows, orient="index", columns=[run.name for run in runs]), border="horizontal")

@@ -1,0 +1,292 @@
+"""Between streamlit-webrtc and fer.see.live: frames in and out, seats for viewers, the way through the network.
+
+Nothing here draws on the page. `FrameProcessor` runs on streamlit-webrtc's threads, where st.* must not be called.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import streamlit as st
+from streamlit_webrtc import VideoProcessorBase
+
+from fer.see.live import LiveSession, LiveSettings
+from fer.see.timeline import to_csv
+from webui.frame import resources
+from webui.view.live_trouble import Stream
+
+if TYPE_CHECKING:
+    from fer.see.detect import Detector
+    from fer.see.faces import Face, Prediction
+    from fer.see.recognize import Recognizer
+    from fer.see.timeline import Recording
+
+SEATS_VARIABLE = "FER_MAX_LIVE_SESSIONS"
+MOST_SEATS = 8
+LOOK_PX = 480
+_GAVE_UP_S = 5.0
+_SILENT_S = 10.0
+_VIEWER_KEY = "live_viewer"
+
+
+class NoSeatError(Exception):
+    """All seats are taken."""
+
+
+class Seats:
+    """How many cameras the machine carries at once; one more would slow all of them down.
+
+    A reloaded or closed tab sends no frame any more, but is noticed only after half a minute. It keeps its seat no
+    longer than _SILENT_S where somebody else wants it.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._sessions: set[LiveSession] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def taken(self) -> int:
+        return len(self._sessions)
+
+    @property
+    def full(self) -> bool:
+        with self._lock:
+            return len(self._sessions) - len(self._silent()) >= self.limit
+
+    def take(self, session: LiveSession) -> None:
+        """A seat until `give`. Ends silent sessions where there is no other. Raises NoSeatError where all are taken."""
+        with self._lock:
+            gone = self._silent() if len(self._sessions) >= self.limit else set()
+            if len(self._sessions) - len(gone) >= self.limit:
+                raise NoSeatError(f"{self.taken} of {self.limit} seats are taken")
+            self._sessions = self._sessions - gone | {session}
+        for session in gone:
+            session.close(wait_s=0)
+
+    def give(self, session: LiveSession) -> None:
+        """Gives the session's seat back, once or more often."""
+        with self._lock:
+            self._sessions = self._sessions - {session}
+
+    def _silent(self) -> set[LiveSession]:
+        return {session for session in self._sessions if session.silent_s > _SILENT_S}
+
+
+def seat_limit(environment: Mapping[str, str] = os.environ, cores: int | None = None) -> int:
+    """FER_MAX_LIVE_SESSIONS, or three for each two cores and MOST_SEATS at most.
+
+    From the capacity table in benchmarks/live.md: on two cores that also ran the viewers' browsers three viewers
+    kept 14.7 of 15 frames a second, 0.15 s late; a fourth took two of the frames and made it 0.37 s. A server whose
+    viewers sit elsewhere carries more, for each costs it about a quarter of a core; but each also holds the
+    interpreter's lock for a tenth of the time, whatever the number of cores.
+
+    Raises ValueError where the variable is not a whole number above zero.
+    """
+    text = environment.get(SEATS_VARIABLE, "").strip()
+    if not text:
+        return min((cores or os.cpu_count() or 1) * 3 // 2, MOST_SEATS)
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{SEATS_VARIABLE} must be a whole number above zero, got {text!r}")
+    return int(text)
+
+
+@st.cache_resource(show_spinner=False)
+def seats() -> Seats:
+    """The seats of this server, shared by all viewers."""
+    return Seats(seat_limit())
+
+
+def model() -> "Recognizer":
+    """The session's network, shared by all viewers; one thread a call, so that viewers share the cores, not fight
+    for them.
+
+    Raises WeightsError or DetectorError where a file is refused.
+    """
+    return resources.recognizer(threads=1)
+
+
+def make_analyse(recognizer: "Recognizer") -> Callable[[np.ndarray, LiveSettings], "list[Prediction]"]:
+    """The analysis of one session: its own detectors, each with one thread, and the shared network."""
+    from fer.see.detect import Detector, make_detector
+
+    detectors: dict[str, Detector] = {}
+
+    def analyse(image: np.ndarray, settings: LiveSettings) -> "list[Prediction]":
+        if settings.detector not in detectors:
+            detectors[settings.detector] = make_detector(settings.detector, threads=1)
+        faces = find_faces(detectors[settings.detector], image)
+        return recognizer.classify_faces(image, faces, settings.unsure_below)
+
+    return analyse
+
+
+def find_faces(detector: "Detector", image: np.ndarray) -> "list[Face]":
+    """The faces in a camera's picture, RGB uint8 (H, W, 3), by one look at a copy LOOK_PX wide.
+
+    Faces from some 20 px in 640 are found, and the boxes are as good as a full look's (benchmarks/live.md).
+    """
+    from fer.see.detect import shrink
+    from fer.see.live import scaled_face
+
+    small = shrink(image, LOOK_PX)
+    scale = image.shape[1] / small.shape[1]
+    return [scaled_face(face, scale) for face in detector.detect(small, thorough=False)]
+
+
+@dataclass(slots=True)
+class Viewer:
+    """What one browser tab has: its settings, its running or last session, its last recording and snapshot.
+
+    Files are made here, not when they are fetched: what Streamlit makes at a click lives for two runs of any page,
+    and with a camera on that is half a second.
+    snapshot: PNG. recording_csv: of the recording.
+    attempt: part of the component's key; a new number gives a fresh component.
+    """
+
+    settings: LiveSettings = field(default_factory=LiveSettings)
+    session: LiveSession | None = None
+    recording: "Recording | None" = None
+    recording_csv: bytes = b""
+    snapshot: bytes | None = None
+    attempt: int = 0
+    _connecting_since_s: float | None = None
+    _failed: bool = False
+    _recognizer: "Recognizer | None" = None
+
+    @property
+    def running(self) -> bool:
+        return self.session is not None and not self.session.closed
+
+    def stream(self, playing: bool, signalling: bool) -> Stream:
+        """What is known of the stream now. playing, signalling: as streamlit-webrtc has them."""
+        now_s = time.monotonic()
+        if playing:
+            self._connecting_since_s, self._failed = None, False
+        elif signalling and self._connecting_since_s is None:
+            self._connecting_since_s, self._failed = now_s, False
+        elif not signalling and self._connecting_since_s is not None:
+            # A visitor who presses 'Stop' at once has not failed; ICE gives up after some 15 s.
+            self._failed = now_s - self._connecting_since_s > _GAVE_UP_S
+            self._connecting_since_s = None
+        connecting_s = now_s - self._connecting_since_s if self._connecting_since_s is not None else 0.0
+        if self.session is None:
+            return Stream(playing, connecting_s, self._failed)
+        stats = self.session.stats()
+        return Stream(
+            playing, connecting_s, self._failed, stats.frames, stats.silent_s, self.session.closed, stats.error
+        )
+
+    def start_recording(self) -> None:
+        if self.session is not None:
+            self.discard_recording()
+            self.session.start_recording()
+
+    def stop_recording(self) -> None:
+        """Takes the recording over from the session; the session may have ended by itself."""
+        if self.session is not None and self.session.recording is not None:
+            self.recording = self.session.stop_recording()
+            self.recording_csv = to_csv(self.recording.samples()) if self.recording is not None else b""
+
+    def discard_recording(self) -> None:
+        self.recording, self.recording_csv = None, b""
+
+    def take_snapshot(self) -> None:
+        """Keeps the picture as it is shown now; none where the camera has stopped meanwhile."""
+        picture = self.session.snapshot() if self.session is not None else None
+        self.snapshot = None if picture is None else _png(picture)
+
+    def discard_snapshot(self) -> None:
+        self.snapshot = None
+
+    def change(self, settings: LiveSettings) -> None:
+        self.settings = settings
+        if self.session is not None:
+            self.session.settings = settings
+
+    def use(self, recognizer: "Recognizer") -> None:
+        """Other weights, from the next frame on where the camera runs."""
+        if self.session is not None and self._recognizer not in (None, recognizer):
+            self.session.analyse = make_analyse(recognizer)
+        self._recognizer = recognizer
+
+    def open(self, recognizer: "Recognizer", seats: Seats) -> "FrameProcessor":
+        """Called by streamlit-webrtc when a stream starts. Raises NoSeatError where the machine is full."""
+        if self.session is not None:
+            self.session.close()
+        session = LiveSession(make_analyse(recognizer), self.settings, on_close=lambda: seats.give(session))
+        try:
+            seats.take(session)
+        except NoSeatError:
+            session.close()
+            raise
+        self._recognizer, self.session = recognizer, session
+        return FrameProcessor(session)
+
+
+def viewer() -> Viewer:
+    """This tab's viewer; every tab is a session of its own."""
+    if _VIEWER_KEY not in st.session_state:
+        st.session_state[_VIEWER_KEY] = Viewer()
+    return st.session_state[_VIEWER_KEY]
+
+
+def _png(picture: np.ndarray) -> bytes:
+    """picture: RGB uint8 (H, W, 3)."""
+    import cv2
+
+    return cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+class FrameProcessor(VideoProcessorBase):
+    """Frames of one stream through its session. Runs on the event loop that all viewers share: nothing may wait."""
+
+    def __init__(self, session: LiveSession) -> None:
+        self.session = session
+
+    def recv(self, frame: av.VideoFrame) -> av.VideoFrame:
+        if frame.width % 2 or frame.height % 2:  # 4:2:0 has a colour for every two pixels
+            frame = frame.reformat(width=frame.width // 2 * 2, height=frame.height // 2 * 2)
+        drawn = self.session.show(frame.to_ndarray(format="yuv420p"), float(frame.time or 0.0))
+        return av.VideoFrame.from_ndarray(drawn, format="yuv420p")
+
+    def on_ended(self) -> None:
+        self.session.close(wait_s=0)
+
+
+def secrets() -> Mapping[str, Any]:
+    """.streamlit/secrets.toml; empty where there is none."""
+    try:
+        return st.secrets.to_dict()
+    except FileNotFoundError:
+        return {}
+
+
+def ice_servers(environment: Mapping[str, str], secrets: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The servers that help a picture through firewalls; [] needs none: one machine or a LAN.
+
+    FER_STUN_URL; FER_TURN_URL with FER_TURN_USERNAME and FER_TURN_CREDENTIAL: from the environment, else
+    from .streamlit/secrets.toml. Raises ValueError where a TURN server lacks its name or its credential.
+    """
+
+    def value(name: str) -> str:
+        return str(environment.get(name) or secrets.get(name) or "").strip()
+
+    servers = [{"urls": value("FER_STUN_URL")}] if value("FER_STUN_URL") else []
+    if turn := value("FER_TURN_URL"):
+        name, credential = value("FER_TURN_USERNAME"), value("FER_TURN_CREDENTIAL")
+        if not (name and credential):
+            raise ValueError("FER_TURN_URL is set, so FER_TURN_USERNAME and FER_TURN_CREDENTIAL must be too")
+        servers.append({"urls": turn, "username": name, "credential": credential})
+    return servers
+
+
+def constraints(width: int, height: int, frames_per_s: int) -> dict[str, Any]:
+    """What to ask of the camera; never sound."""
+    video = {"width": {"ideal": width}, "height": {"ideal": height}}
+    return {"audio": False, "video": video | {"frameRate": {"ideal": frames_per_s, "max": frames_per_s}}}

@@ -1,0 +1,173 @@
+"""When the live camera does not work: what the browser and the stream say, and the words that tell what to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+START, STOP = "Start camera", "Stop"
+# Words inside the stream's component.
+TRANSLATIONS = {
+    "start": START,
+    "stop": STOP,
+    "select_device": "Select device",
+    "media_api_not_available": "This browser gives the page no camera: it needs https, or localhost.",
+    "device_ask_permission": "The browser asks whether this page may use the camera. Please allow it.",
+    "device_not_available": "No camera was found. Plug one in or switch it on.",
+    "device_access_denied": "The camera was refused. Allow it beside the address, then try again.",
+}
+_SLOW_S = 8.0  # a connection on a LAN takes about one second, through TURN two or three
+_SILENT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """What the visitor's browser says of its camera.
+
+    secure: pages from this address may have a camera at all. permission: 'granted', 'denied', 'prompt' or
+    'unknown'. cameras: how many there are, -1 where the browser does not tell. started: the stream's
+    button was pressed. error: what the camera's start raised in the browser, '' where nothing.
+    """
+
+    secure: bool = True
+    permission: str = "unknown"
+    cameras: int = -1
+    started: bool = False
+    error: str = ""
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any] | None) -> "Browser":
+        """From the component's message, which a visitor could forge: anything odd is read as unknown."""
+        if not isinstance(state, Mapping):
+            return cls()
+        cameras = state.get("cameras")
+        return cls(
+            secure=state.get("secure") is not False,
+            permission=str(state.get("permission", "unknown"))[:20],
+            cameras=cameras if isinstance(cameras, int) else -1,
+            started=state.get("started") is True,
+            error=str(state.get("error", ""))[:300],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What this side knows of the stream.
+
+    connecting_s: for how long it has been trying, 0 where it is not. failed: it tried and gave up.
+    frames: how many came. silent_s: since the last one. ended: the session ended for want of frames.
+    analysis_error: what the last analysis raised.
+    """
+
+    playing: bool = False
+    connecting_s: float = 0.0
+    failed: bool = False
+    frames: int = 0
+    silent_s: float = 0.0
+    ended: bool = False
+    analysis_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """kind: how grave. text: Markdown: what is wrong and what to do."""
+
+    kind: Literal["info", "warning", "error"]
+    text: str
+
+
+INSECURE = Notice(
+    "error",
+    "**The browser gives this page no camera,** because it came over plain http from another machine. "
+    "Open it as `http://localhost:8501` on the machine that runs the app, or serve it over https: "
+    "`streamlit run streamlit_app.py --server.sslCertFile cert.pem --server.sslKeyFile key.pem`, "
+    "or a reverse proxy with a certificate in front.",
+)
+DENIED = Notice(
+    "error",
+    "**The browser refuses this page the camera.** Press the camera or padlock sign beside the address, "
+    f"allow the camera for this site, then press {START} again.",
+)
+ASKING = Notice("info", "**The browser asks whether this page may use the camera.** Answer it: *Allow*.")
+NO_CAMERA = Notice(
+    "error",
+    f"**No camera was found.** Plug one in, or switch it on (some laptops have a key or a shutter for it), "
+    f"then press {START}. No camera at hand? The Photo page takes pictures.",
+)
+BUSY = Notice(
+    "error",
+    "**The camera gives no picture.** Another program or another tab may hold it: close that one, "
+    f"then press {START} again, or choose another camera with *Select device*.",
+)
+NO_WAY = Notice(
+    "error",
+    "**The picture finds no way through the network.** The page came through, the video did not: a firewall "
+    "stands between. Try the same network as the app's machine, without VPN. Who runs the app can name a "
+    "TURN server in `FER_TURN_URL`, `FER_TURN_USERNAME` and `FER_TURN_CREDENTIAL` (environment or "
+    "`.streamlit/secrets.toml`).",
+)
+UNPLUGGED = Notice(
+    "warning",
+    "**No picture has come for some seconds.** The camera was unplugged, the lid closed, or the line broke. "
+    f"Put it right, then press {STOP} and {START}.",
+)
+ENDED = Notice(
+    "warning", f"**The session ended, since no picture came for half a minute.** Press {STOP}, then {START}."
+)
+
+
+def seats_full(taken: int, limit: int) -> Notice:
+    return Notice(
+        "warning",
+        f"**All places are taken:** {taken} of {limit} cameras are running, and one more would make all of them "
+        "slow. Try again when somebody has stopped; the Photo page works meanwhile. "
+        "(Who runs the app can change the limit with `FER_MAX_LIVE_SESSIONS`.)",
+    )
+
+
+def diagnose(browser: Browser, stream: Stream) -> Notice | None:
+    """The one notice that matters most now; None where all is well."""
+    if not browser.secure:
+        return INSECURE
+    if stream.playing:
+        return _diagnose_playing(stream)
+    if browser.permission == "denied" or "NotAllowedError" in browser.error:
+        return DENIED
+    if browser.cameras == 0 or "NotFoundError" in browser.error or "OverconstrainedError" in browser.error:
+        return NO_CAMERA
+    if browser.error:
+        return BUSY
+    if stream.failed or stream.connecting_s > _SLOW_S:
+        return NO_WAY
+    if browser.started and browser.permission == "prompt" and not stream.connecting_s:
+        return ASKING
+    return None
+
+
+def _diagnose_playing(stream: Stream) -> Notice | None:
+    if stream.ended:
+        return ENDED
+    if stream.silent_s > _SILENT_S:
+        return UNPLUGGED if stream.frames else NO_WAY
+    if stream.analysis_error:
+        return Notice("error", f"**Faces cannot be read just now:** {stream.analysis_error}")
+    return None
+
+
+@cache
+def _component() -> Any:
+    script = Path(__file__).with_name("camera_state.js")
+    return st.components.v2.component("camera_state", html="<span hidden></span>", js=script.read_text())
+
+
+def ask_browser(key: str) -> Browser:
+    """What the browser says now. When it says something new, the fragment that this stands in runs again."""
+    result = _component()(key=key, data={"stop": STOP}, on_state_change=lambda: None)
+    return Browser.of(result.state)
+
+
+def show(notice: Notice) -> None:
+    {"info": st.info, "warning": st.warning, "error": st.error}[notice.kind](notice.text)

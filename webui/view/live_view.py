@@ -1,0 +1,98 @@
+"""The live page's panel as plain HTML: rows, timeline, figures. Cheap to make and to show twice a second."""
+
+from collections.abc import Sequence
+from html import escape
+
+from fer.emotions import COLORS, EMOJI, UNSURE
+from fer.see.live import LiveStats
+from fer.see.overlay import identity_color
+from fer.see.timeline import Recording, Sample, label_seconds, label_spans
+from fer.see.track import Track
+from webui.parts.charts import clock, percent, probability_bars
+
+UNSURE_COLOR = "#8884"
+MOST_ROWS = 6
+
+
+def face_rows(tracks: Sequence[Track]) -> str:
+    """A card for each face: colour, number, label, seven bars. The widest MOST_ROWS, in order of identity."""
+    if not tracks:
+        return '<div class="empty live-empty"><p>No face in the picture now.</p></div>'
+    widest = sorted(tracks, key=lambda track: -track.prediction.face.width)[:MOST_ROWS]
+    rows = "".join(_row(track) for track in sorted(widest, key=lambda track: track.identity))
+    more = f'<p class="quiet">and {len(tracks) - MOST_ROWS} more</p>' if len(tracks) > MOST_ROWS else ""
+    return f'<ul class="live-faces">{rows}</ul>{more}'
+
+
+def _row(track: Track) -> str:
+    emoji = EMOJI.get(track.label, "❔")
+    return (
+        f'<li style="border-left-color:{identity_color(track.identity)}"><div class="live-verdict">'
+        f"<b>{track.identity}</b><span>{emoji} {escape(track.label)}</span>"
+        f'<span class="confidence">{percent(track.prediction.confidence)}</span></div>'
+        f"{probability_bars(track.prediction.probabilities)}</li>"
+    )
+
+
+def timeline(samples: Sequence[Sample], span_s: float | None = 60.0) -> str:
+    """A strip for each face, coloured by its label, the newest at the right.
+
+    span_s: seconds up to now that the width stands for; None takes the samples for a recording and shows all of it.
+    """
+    if not samples:
+        return ""
+    end_s = samples[-1].time_s
+    whole, span_s = span_s is None, span_s or max(end_s - samples[0].time_s, 1.0)
+    newest_first = sorted(label_spans(samples).items(), key=lambda item: -item[1][-1][1])[:MOST_ROWS]
+    strips = "".join(_strip(identity, spans, end_s - span_s, span_s) for identity, spans in sorted(newest_first))
+    return (
+        f'<div class="live-timeline" role="img" aria-label="Labels over {span_s:.0f} seconds">{strips}'
+        f'<div class="live-axis"><span>{clock(0) if whole else f"{span_s:.0f} s ago"}</span>'
+        f"<span>{clock(span_s) if whole else 'now'}</span></div></div>"
+    )
+
+
+def _strip(identity: int, spans: Sequence[tuple[float, float, str]], start_s: float, span_s: float) -> str:
+    pieces = []
+    for begin_s, end_s, label in spans:
+        left, right = (max(0.0, (t - start_s) / span_s * 100) for t in (begin_s, end_s))
+        color = COLORS.get(label, UNSURE_COLOR)
+        style = f"left:{left:.2f}%;width:{right - left:.2f}%;background:{color}"
+        pieces.append(f'<i style="{style}" title="{escape(label)}"></i>')
+    mark = f'<b style="color:{identity_color(identity)}">{identity}</b>'
+    return f'<div class="live-strip">{mark}<div>{"".join(pieces)}</div></div>'
+
+
+def figures(stats: LiveStats) -> str:
+    """One line: frames a second in and analysed, the analysis' delay, the picture's size."""
+    delay = "–" if stats.analysis_ms is None else f"{stats.analysis_ms:.0f} ms"
+    size = "–" if stats.size is None else f"{stats.size[0]} × {stats.size[1]}"
+    items = (
+        ("in", f"{stats.frames_per_s:.0f}/s", "Frames that reached this app"),
+        ("analysed", f"{stats.analysed_per_s:.0f}/s", "Frames in which faces were looked for; the rest were dropped"),
+        ("delay", delay, "From a frame's arrival to its faces being known; the picture itself does not wait"),
+        ("size", size, "Width and height of the picture in pixels"),
+    )
+    cells = "".join(f'<div title="{hint}"><dt>{name}</dt><dd>{value}</dd></div>' for name, value, hint in items)
+    return f'<dl class="live-figures">{cells}</dl>'
+
+
+def legend() -> str:
+    """The colours of the timeline."""
+    names = "".join(f'<li><i style="background:{color}"></i>{name}</li>' for name, color in COLORS.items())
+    return f'<ul class="live-legend">{names}<li><i style="background:{UNSURE_COLOR}"></i>{UNSURE}</li></ul>'
+
+
+def recording_sign(recording: Recording) -> str:
+    """Says that a recording is on; shown as long as it is."""
+    return f'<p class="live-record" role="status">Recording, {recording.duration_s:.0f} s</p>'
+
+
+def share_rows(samples: Sequence[Sample]) -> list[dict[str, str | int | float]]:
+    """For each face of a recording: seconds seen, and the share of that time under each label."""
+    rows: list[dict[str, str | int | float]] = []
+    for identity, seconds in sorted(label_seconds(samples).items()):
+        total_s = sum(seconds.values())
+        shares = {name: percent(seconds.get(name, 0.0) / total_s) if total_s else "–" for name in (*COLORS, UNSURE)}
+        rows.append({"face": identity, "seen": f"{total_s:.1f} s", **shares})
+    return rows

@@ -1,0 +1,141 @@
+"""Videos on the video page: what was read of one, as cards and words. Knows nothing of streamlit.
+
+Imports of the seeing wing stand inside the functions, so a page's first paint does not wait for them.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from html import escape
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fer.emotions import COLORS, EMOJI
+from webui.parts.charts import clock, probability_bars
+
+if TYPE_CHECKING:
+    from fer.see.timeline import Sample
+    from fer.see.video import VideoReading
+
+MOST_CARDS = 8
+_PREVIEW_PX = 640
+_SAMPLE_S, _SAMPLE_RATE, _SAMPLE_PX = 6, 12, 480
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A video that this session has open.
+
+    chosen: (id, name, content) of the file. settings: how it is read; others need another reading.
+    """
+
+    chosen: tuple[str, str, bytes]
+    settings: tuple[object, ...]
+    reading: "VideoReading"
+
+    @property
+    def name(self) -> str:
+        return self.chosen[1]
+
+
+def about(reading: "VideoReading") -> str:
+    """Size, length and how many faces, in one line."""
+    file, faces = reading.file, len(reading.portraits)
+    parts = [f"{file.width_px} × {file.height_px} px", f"{clock(reading.reached_s)} min"]
+    if reading.done:
+        parts.append(f"{faces} face{'' if faces == 1 else 's'}")
+    return " · ".join(parts)
+
+
+def progress_words(reading: "VideoReading", share: float, took_s: float, share_before: float) -> str:
+    """Where the reading is and how long it will still take. took_s: since the share was `share_before`."""
+    length_s = reading.file.duration_s
+    words = f"Read up to {clock(reading.reached_s)}" + (f" of {clock(length_s)}" if length_s else "")
+    if took_s > 2 and share - share_before > 0.02:
+        left_s = took_s * (1 - share) / (share - share_before)
+        words += f" · about {max(left_s, 1):.0f} s left" if left_s < 90 else f" · about {left_s / 60:.0f} min left"
+    return words
+
+
+def preview(picture: np.ndarray) -> str:
+    """HTML of a picture, RGB uint8 (H, W, 3), small enough to send twice a second."""
+    return f'<img class="preview" alt="The newest frame" src="{_data_uri(picture, _PREVIEW_PX)}">'
+
+
+def mean_probabilities(samples: "Sequence[Sample]", identity: int) -> np.ndarray:
+    """What a face showed on average, float (7,), over the looks that saw it."""
+    seen = [t.prediction.probabilities for s in samples for t in s.tracks if t.identity == identity]
+    return np.mean(seen, axis=0)
+
+
+def person_cards(reading: "VideoReading") -> str:
+    """HTML: a card for each face with its best picture, its most frequent label and its mean probabilities.
+
+    The MOST_CARDS seen longest, in order of identity.
+    """
+    from fer.see.timeline import label_seconds
+
+    seconds = label_seconds(reading.samples)
+    longest = sorted(seconds, key=lambda identity: -sum(seconds[identity].values()))[:MOST_CARDS]
+    cards = "".join(_card(reading, identity, seconds[identity]) for identity in sorted(longest))
+    left_out = len(seconds) - len(longest)
+    more = f'<p class="quiet">and {left_out} more, seen for less time</p>' if left_out else ""
+    return f'<ul class="faces">{cards}</ul>{more}'
+
+
+def _card(reading: "VideoReading", identity: int, seconds: dict[str, float]) -> str:
+    label = max(seconds, key=lambda name: seconds[name])
+    means = mean_probabilities(reading.samples, identity)
+    return (
+        f'<li class="face" style="--class-color:{COLORS.get(label, "#808080")}">'
+        f'<figure><img src="{_data_uri(reading.portraits[identity], 192)}" alt="Face {identity}">'
+        f"<figcaption>{identity}</figcaption></figure>"
+        f'<div><div class="verdict"><span><span aria-hidden="true">{EMOJI.get(label, "🤔")}</span> '
+        f"{'mostly ' if len(seconds) > 1 else ''}{escape(label)}</span>"
+        f'<span class="confidence">{sum(seconds.values()):.0f} s</span></div>'
+        f"{probability_bars(means)}</div></li>"
+    )
+
+
+def file_name(name: str, ending: str) -> str:
+    """A name for a download, from the video's own."""
+    return f"{PurePath(name.replace(chr(92), '/')).stem or 'video'}_{ending}"
+
+
+def sample_clip(photo: bytes) -> bytes:
+    """Six seconds that move in on the middle of a photo's upper half, as an MP4 file."""
+    import av
+    import cv2
+
+    from fer.see.images import open_image
+
+    image = open_image(photo)
+    file, side = io.BytesIO(), min(image.shape[:2])
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", Fraction(_SAMPLE_RATE), options={"preset": "veryfast"})
+        stream.width = stream.height = _SAMPLE_PX
+        stream.pix_fmt = "yuv420p"
+        frames = _SAMPLE_S * _SAMPLE_RATE
+        for step in range(frames):
+            near = (1 - np.cos(2 * np.pi * step / frames)) / 2  # in and out again
+            seen = side * (1 - 0.5 * near)
+            scale = _SAMPLE_PX / seen
+            x, y = (image.shape[1] - seen) / 2 - 0.06 * side * near, 0.0
+            move = np.array([[scale, 0, -x * scale], [0, scale, -y * scale]])
+            frame = cv2.warpAffine(image, move, (_SAMPLE_PX, _SAMPLE_PX)).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def _data_uri(picture: np.ndarray, longest_px: int) -> str:
+    import cv2
+
+    scale = min(1.0, longest_px / max(picture.shape[:2]))
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else picture
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()
