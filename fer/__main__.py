@@ -1,4 +1,4 @@
-"""python -m fer PHOTO...: see fer.cli."""
+"""python -m fer COMMAND …: see fer.cli."""
 
 from fer.cli import main
 

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fer.emotions import CLASSES
 from fer.data.faceset import SPLITS
+from fer.emotions import CLASSES
 
 AUDIT_PATH = Path(__file__).with_name("fer2013_audit.parquet")
 ABOUT_KEY = b"fer.audit"

@@ -11,7 +11,6 @@ from typing import BinaryIO
 
 import numpy as np
 
-from fer.emotions import CLASSES
 from fer.data.faceset import (
     MAX_FACES,
     ORIGINAL_ROWS,
@@ -24,6 +23,7 @@ from fer.data.faceset import (
     Progress,
     RowError,
 )
+from fer.emotions import CLASSES
 
 PIXELS = SIDE_PX * SIDE_PX
 _COLUMNS = ("emotion", "pixels", "usage")

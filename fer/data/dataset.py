@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fer.emotions import CLASSES
 from fer.data.faceset import (
     ORIGINAL_ROWS,
     SIDE_PX,
@@ -21,6 +20,7 @@ from fer.data.faceset import (
     Progress,
 )
 from fer.data.summary import MAJORITIES, Summary, majorities, summary
+from fer.emotions import CLASSES
 
 __all__ = [
     "CACHE_NAME",

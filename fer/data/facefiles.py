@@ -14,7 +14,6 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from fer.emotions import CLASSES
 from fer.data.faceset import (
     MAX_FACES,
     SIDE_PX,
@@ -27,6 +26,7 @@ from fer.data.faceset import (
     RowError,
     stacked,
 )
+from fer.emotions import CLASSES
 
 # What zipfile raises for a torn member, a password, a compression that it has not
 UNPACK_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError)

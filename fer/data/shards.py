@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer.emotions import CLASSES
 from fer.data.facefiles import decode_face
 from fer.data.faceset import MAX_FACES, UNKNOWN_ROW, BadRow, DatasetError, FaceSet, Progress, RowError, stacked
+from fer.emotions import CLASSES
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fer.emotions import CLASSES
 from fer.data.faceset import SIDE_PX, SPLITS, VOTE_COLUMNS, DatasetError, FaceSet
+from fer.emotions import CLASSES
 
 SUMMARY_PATH = Path(__file__).with_name("fer2013_summary.json")
 MAJORITIES = (*VOTE_COLUMNS, "tie")

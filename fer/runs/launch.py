@@ -14,11 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from fer.installed import app_folder
 from fer.learn.config import PRESETS, TrainConfig
 from fer.runs.heartbeat import HEARTBEAT_NAME, machine_id, process_start, read_heartbeat
 from fer.runs.run import Run, State
 
-ROOT = Path(__file__).parents[2]
+ROOT = app_folder()
 SCRIPT = ROOT / "scripts" / "train.py"
 STATE_NAME = "state.safetensors"  # fer.learn.checkpoint's; importing that would import torch
 ONNX_NAME = "resnet9.onnx"
@@ -114,7 +115,6 @@ class Launcher:
         with open(output, "ab") as file:
             process = self._spawn(
                 command,
-                cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,

@@ -13,7 +13,8 @@ import pytest
 import tiny
 from PIL import Image
 
-from fer.cli import main
+from fer import installed
+from fer.cli import COMMANDS, main
 from fer.see import report
 
 SAMPLE = Path(__file__).parents[2] / "fer" / "weights" / "sample.jpg"
@@ -98,7 +99,7 @@ def test_unsure_below(capsys, weights, photo):
 @pytest.mark.parametrize(
     "arguments",
     [
-        *((), ("--json",), ("a.jpg", "--json", "--csv"), ("a.jpg", "--detector", "mtcnn"), ("a.jpg", "--nonsense")),
+        *(("--json",), ("a.jpg", "--json", "--csv"), ("a.jpg", "--detector", "mtcnn"), ("a.jpg", "--nonsense")),
         *(("a.jpg", "--unsure-below", value) for value in ("2", "-0.1", "nan", "half")),
     ],
 )
@@ -106,7 +107,32 @@ def test_bad_options_are_refused(capsys, arguments):
     with pytest.raises(SystemExit) as left:
         main(arguments)
     assert left.value.code == 2
-    assert "usage: python -m fer" in capsys.readouterr().err
+    assert "usage: fer photo" in capsys.readouterr().err
+
+
+def test_without_arguments_it_names_its_commands(capsys):
+    assert main([]) == 2
+    assert all(f"  {name} " in capsys.readouterr().err for name in ["photo"])
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert [name for name in COMMANDS if f"\n  {name} " not in out] == []
+
+
+def test_photos_need_no_command(capsys, weights, photo):
+    assert run(capsys, "photo", weights, photo) == run(capsys, weights, photo)
+
+
+@pytest.mark.parametrize("name", ["prepare", "train", "evaluate"])
+def test_a_script_runs_as_a_command(capsys, name):
+    assert main([name, "--no-such-flag"]) == 2
+    assert f"usage: {name}.py" in capsys.readouterr().err
+
+
+def test_another_package_of_the_same_name_is_told(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(installed, "_IN_WHEEL", tmp_path)
+    monkeypatch.setattr(installed, "packages_distributions", lambda: {"fer": ["fer-app", "fer"]})
+    assert main(["photo", "a.jpg"]) == 2
+    assert "pip uninstall fer fer-app" in capsys.readouterr().err
 
 
 def test_bad_weights_are_a_line(capsys, photo, tmp_path):
@@ -181,7 +207,7 @@ def test_a_name_that_is_no_text(weights, photo, tmp_path):
 def test_help_loads_nothing_heavy():
     code = (
         "import sys\nfrom fer.cli import main\n"
-        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "try: main(['photo', '--help'])\nexcept SystemExit: pass\n"
         "assert not {'numpy', 'cv2', 'onnxruntime', 'PIL'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=SAMPLE.parents[2])

@@ -9,8 +9,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from fer.data import audit, duplicates, embedding
-from fer.judge import metrics
 from fer.data.audit import NEIGHBOURS, Audit, AuditError
+from fer.judge import metrics
 
 
 def picture(rng: np.random.Generator) -> np.ndarray:

@@ -2,11 +2,11 @@ import io
 
 import numpy as np
 import pytest
+from forms import CSV_HEADER, ICML_HEADER, csv_row, pixels_of
 
 from fer.data import csvfile
 from fer.data.csvfile import parse_carefully, parse_pixels, read_csv
 from fer.data.faceset import DatasetError, RowError
-from forms import CSV_HEADER, ICML_HEADER, csv_row, pixels_of
 
 
 @pytest.fixture

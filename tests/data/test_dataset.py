@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forms import CSV_HEADER, FACE_FILES, csv_row, packed, unpacked
 
 from fer.data import dataset
 from fer.data.dataset import CACHE_NAME, SPLITS, VOTE_COLUMNS, DatasetError, FaceSet
-from forms import CSV_HEADER, FACE_FILES, csv_row, packed, unpacked
 from tests.data.test_shards import three_shards
 
 VOTES_HEADER = ",".join(["Usage", "Image name", *VOTE_COLUMNS]) + "\n"

@@ -3,12 +3,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from forms import FACE_FILES, FACE_NAMES, packed, picture, unpacked
 
 from fer.data import facefiles
 from fer.data.dataset import DatasetError, read
 from fer.data.facefiles import decode_face, parse_path
 from fer.data.faceset import RowError
-from forms import FACE_FILES, FACE_NAMES, packed, picture, unpacked
 
 IN_ORDER = [
     "train/angry/Training_3.jpg",

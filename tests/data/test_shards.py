@@ -5,10 +5,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from forms import picture
 
 from fer.data import shards
 from fer.data.dataset import DatasetError, read
-from forms import picture
 
 
 def shard(path: Path, rows: list[dict], names: list[str] | None = None) -> Path:

@@ -17,9 +17,9 @@ from written_runs import follow, write_run
 
 from fer.learn import config as config_module
 from fer.learn.config import PRESETS, TrainConfig
+from fer.runs import launch
 from fer.runs.heartbeat import HEARTBEAT_NAME
 from fer.runs.log import RunLog
-from fer.runs import launch
 from fer.runs.run import Run, State
 
 
@@ -180,7 +180,7 @@ SERVER = """
 import sys, time
 from pathlib import Path
 from fer.learn.config import PRESETS
-from webui import training_launch as launch
+from fer.runs import launch
 launch.SCRIPT = Path(sys.argv[1])
 launched = launch.Launcher(Path(sys.argv[2]), Path("data")).start(PRESETS["smoke"], "a")
 print(launched.process.pid, flush=True)

@@ -1,16 +1,13 @@
-"""The command line: photos in, the expression of every face out.
-
-Exit status: 0; 2 where an input or an option is bad, with one line for each on standard error, the other
-files still done.
-"""
+"""fer photo: photos in, the expression of every face out."""
 
 import argparse
-import io
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from fer.cli import complain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,29 +15,16 @@ if TYPE_CHECKING:
     from fer.see.recognize import Recognizer
     from fer.see.report import Row
 
-BAD_INPUT = 2
 _SUFFIX = ".expressions.png"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; gives the exit status. arguments: None is those of the process."""
-    options = _parser().parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
-    try:
-        return _run(options)
-    except BrokenPipeError:  # the reader has seen enough, as in `python -m fer … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
-        return 130
+def main(arguments: Sequence[str]) -> int:
+    """Reads the photos that the arguments name; gives the exit status of fer.cli."""
+    return _run(_parser().parse_args(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m fer", description="Says what expression each face in a photo shows."
-    )
+    parser = argparse.ArgumentParser(prog="fer photo", description="Says what expression each face in a photo shows.")
     parser.add_argument("photos", metavar="PHOTO", nargs="+", type=Path, help="JPEG, PNG, WebP, AVIF, HEIC, …")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON array, an object for each face")
@@ -76,14 +60,14 @@ def _run(options: argparse.Namespace) -> int:
         recognizer = Recognizer(options.weights, options.detector)
         targets = _targets(options.photos, options.annotate) if options.annotate else [None] * len(options.photos)
     except (WeightsError, DetectorError, OSError) as error:
-        return _complain(str(error))
+        return complain(str(error))
     table: list[Row] = []
     status = 0
     for photo, target in zip(options.photos, targets, strict=True):
         try:
             found = _recognize(recognizer, photo, options.unsure_below, target)
         except (ImageError, OSError) as error:
-            status = _complain(str(error))
+            status = complain(str(error))
             continue
         table += found
         if not (options.json or options.csv):
@@ -145,8 +129,3 @@ def _write_png(image: "np.ndarray", target: Path) -> None:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _complain(message: str) -> int:
-    print("fer: " + " ".join(message.split()), file=sys.stderr)
-    return BAD_INPUT

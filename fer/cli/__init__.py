@@ -1,0 +1,60 @@
+"""The command line: `fer COMMAND …`, the same as `python -m fer COMMAND …`; a module a command.
+
+Photos without a command are read as by `fer photo`. A command's module has `main(arguments) -> int`, the exit status:
+0; 1 where the reader of a pipe went away; 2 where an input or an option is bad, with one line for each on standard
+error, the others still done; 130 after Ctrl-C.
+"""
+
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from fer.installed import InstallationError, check_name
+
+BAD_INPUT = 2
+
+# Command → its module and what it is for. Nothing is imported before it is asked for.
+COMMANDS = {
+    "photo": ("fer.cli.photo", "say what expression each face in photos shows"),
+    "app": ("fer.cli.app", "start the pages in the browser"),
+    "prepare": ("fer.cli.script", "read FER2013 in any of its forms and write the cache"),
+    "train": ("fer.cli.script", "train the network"),
+    "evaluate": ("fer.cli.script", "calibrate and measure a trained run, and write the app's weights"),
+}
+
+USAGE = "usage: fer COMMAND …   (fer COMMAND --help tells more)\n\n" + "\n".join(
+    f"  {name:<12}{words}" for name, (_, words) in COMMANDS.items()
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; gives the exit status. arguments: None is those of the process."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
+    if not given or given[0] in ("-h", "--help"):
+        print(USAGE, file=sys.stdout if given else sys.stderr)
+        return 0 if given else BAD_INPUT
+    name = given[0] if given[0] in COMMANDS else "photo"
+    rest = given[1:] if given[0] in COMMANDS else given
+    try:
+        check_name()
+        command = importlib.import_module(COMMANDS[name][0])
+        status: int = command.main([name, *rest] if command.__name__ == "fer.cli.script" else rest)
+        return status
+    except InstallationError as error:
+        return complain(str(error))
+    except BrokenPipeError:  # the reader has seen enough, as in `fer photo … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def complain(message: str) -> int:
+    """Says on one line what is wrong; gives the exit status of bad input."""
+    print("fer: " + " ".join(message.split()), file=sys.stderr)
+    return BAD_INPUT

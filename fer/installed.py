@@ -1,0 +1,37 @@
+"""Where the app's pages and the commands' scripts lie: beside the package in a checkout, inside it in a wheel.
+
+Standard library only.
+"""
+
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+DISTRIBUTION = "fer-app"
+_PACKAGE = Path(__file__).parent
+_IN_WHEEL = _PACKAGE / "_app"
+
+
+class InstallationError(Exception):
+    """The installation cannot work as it is; the message says what to do."""
+
+
+def app_folder() -> Path:
+    """The folder that holds streamlit_app.py, pages/, webui/ and scripts/."""
+    return _IN_WHEEL if _IN_WHEEL.is_dir() else _PACKAGE.parent
+
+
+def check_name() -> None:
+    """Raises InstallationError where another package has been installed over this one.
+
+    The import name `fer` is also that of the package `fer` on PyPI; pip writes the files of one over those of the
+    other and says nothing.
+    """
+    if not _IN_WHEEL.is_dir():
+        return  # a checkout: nobody writes into it
+    others = sorted(set(packages_distributions().get("fer", [])) - {DISTRIBUTION})
+    if others:
+        raise InstallationError(
+            f"the package {', '.join(others)} is installed here as well and has the same import name, so their files "
+            f"overwrite each other. Repair it: pip uninstall {' '.join(others)} {DISTRIBUTION}, then install "
+            f"{DISTRIBUTION} again, or give each an environment of its own."
+        )
