@@ -10,6 +10,20 @@ ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "fer" / "weights" / "sample.jpg"
 
 
+# What needs neither a page, torch, a process of its own nor a browser: the tier for the minute between two edits.
+FAST_ROOMS = ("cli", "data", "judge", "runs", "see", "webui")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each test belongs to one tier: browser, fast or app. Its folder decides, or the mark `app` on a slow one."""
+    for item in items:
+        room = item.path.relative_to(ROOT / "tests").parts[0]
+        if room in FAST_ROOMS and not any(item.get_closest_marker(tier) for tier in ("app", "browser", "data")):
+            item.add_marker(pytest.mark.fast)
+        elif not any(item.get_closest_marker(tier) for tier in ("app", "browser")):
+            item.add_marker(pytest.mark.app)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI a test that skipped is a test that did not run: the whole run fails."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")

@@ -306,6 +306,7 @@ with RunLog(sys.argv[1]) as log:
 """
 
 
+@pytest.mark.app
 def test_a_hundred_kills_lose_at_most_the_line_being_written(tmp_path: Path) -> None:
     """One log, killed and resumed a hundred times at random points while a reader follows it all along."""
     generator, tail, seen = random.Random(7), Tail(tmp_path / LOG_NAME), []

@@ -242,6 +242,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch):
         open_image(bomb(2000, 600))
 
 
+@pytest.mark.app
 def test_a_photo_of_100_megapixels_opens():
     found = open_image(bomb(10_000, 10_000))
     assert found.shape == (10_000, 10_000, 3)
