@@ -1,11 +1,13 @@
 """Face detectors behind one protocol: YuNet (the default) and Haar (the article's).
 
 Both look at a shrunk copy first, which costs the same for a webcam frame and for a 100-megapixel photo.
-Where that shows no face, or only faces so small that there may be smaller ones, a second, larger look
-follows. Sizes and thresholds: benchmarks/detection.md.
+A photo gets a second, larger look unless the first was large enough for faces 24 px wide and shows no sign
+of smaller ones; whatever else it shows, faces 24 px wide are looked for in photos of up to 24 megapixels.
+Sizes, thresholds and cost: benchmarks/detection.md.
 """
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -20,10 +22,20 @@ __all__ = ["DETECTORS", "Detector", "DetectorError", "Haar", "YuNet", "make_dete
 DETECTORS = ("yunet", "haar")
 
 FIRST_LOOK_PX = 640  # longer side; YuNet finds faces from 12 px on, so 1/50 of the photo's side
-SECOND_LOOK = 2.5  # times as large as the first
+SECOND_LOOK = 2.5  # times as large as the first, where that shows no face or signs of small ones
 SMALL_FACE_PX = 40  # height in the first look from which on a face is no sign of smaller ones
+KNOWN_FACE_PX = 64  # height in the first look from which on it has every face: larger ones in the second are none
+HINT_SCORE = 0.2  # of a small thing in the first look that may be a face: worth a second look, not a box
+ENOUGH_SCALE = 0.5  # of a photo's size, in the first look: a face 24 px wide is 15 px high in it
+FINE_SCALE = 0.6  # of a photo's size, in the second look: a face 24 px high is 14 px high in it
+FINE_PIXELS = 8_640_000  # the most for FINE_SCALE: 24 megapixels at that scale
+TILE_PX = 1600  # the network sees the second look in pieces of at most this side, for 130 MB of memory and not 500
+TILE_OVERLAP_PX = 192  # the first look has every face that is larger than this in the second
 OVERLAP = 0.3  # intersection over union beyond which two boxes are one face
 CLEARLY_BETTER = 1.15  # times the evidence for faces that a turned photo must show; see suggest_turn
+
+
+Tile = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 class Detector(Protocol):
@@ -58,18 +70,32 @@ class YuNet:
         self._graph = YuNetGraph(threads)
 
     def detect(self, image: np.ndarray, thorough: bool = True) -> list[Face]:
-        rows = self._look(image, FIRST_LOOK_PX)
-        first_px = min(FIRST_LOOK_PX, max(image.shape[:2]))
-        if thorough and _may_hide_small_faces(rows[:, 3] * first_px / max(image.shape[:2])):
-            rows = np.concatenate([rows, self._look(image, round(first_px * SECOND_LOOK), enlarge=True)])
-            rows = best_of_overlapping(rows, OVERLAP)
+        rows = self._look(image, FIRST_LOOK_PX, min(HINT_SCORE, self.min_score))
+        found = rows[:, 14] >= self.min_score
+        second_px = second_look_px(image, rows[:, 3], found) if thorough else 0
+        rows = rows[found]
+        if second_px:
+            more = self._look(image, second_px, self.min_score, enlarge=True)
+            more = more[more[:, 3] * min(1, FIRST_LOOK_PX / max(image.shape[:2])) < KNOWN_FACE_PX]
+            rows = best_of_overlapping(np.concatenate([rows, more]), OVERLAP)
         return [_yunet_face(row) for row in rows.tolist()]
 
-    def _look(self, image: np.ndarray, longest_px: int, enlarge: bool = False) -> np.ndarray:
+    def _look(self, image: np.ndarray, longest_px: int, min_score: float, enlarge: bool = False) -> np.ndarray:
         small = shrink(image, longest_px, enlarge)
-        rows = self._graph.detect(small, self.min_score, OVERLAP)
+        found = [self._look_at_tile(small, tile, min_score) for tile in tiles(small.shape[1], small.shape[0])]
+        rows = np.concatenate(found)
         rows[:, :14] *= np.tile([image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]], 7)
         return rows
+
+    def _look_at_tile(self, image: np.ndarray, tile: Tile, min_score: float) -> np.ndarray:
+        """Rows in pixels of the image, without boxes at a seam: the next tile or the first look has the whole face."""
+        left, top, right, bottom = tile
+        rows = self._graph.detect(image[top:bottom, left:right], min_score, OVERLAP)
+        rows[:, :14] += [left, top, 0, 0, *(left, top) * 5]
+        low, high = rows[:, :2], rows[:, :2] + rows[:, 2:4]
+        cut = (low < (left, top)) & (np.array((left, top)) > 0)
+        cut |= (high > (right, bottom)) & (np.array((right, bottom)) < image.shape[1::-1])
+        return rows[~cut.any(axis=1)]
 
 
 class Haar:
@@ -90,8 +116,9 @@ class Haar:
     def detect(self, image: np.ndarray, thorough: bool = True) -> list[Face]:
         first_px = min(FIRST_LOOK_PX, max(image.shape[:2]))
         faces = self._look(image, first_px)
-        small_px = np.array([face.height for face in faces]) * first_px / max(image.shape[:2])
-        if thorough and _may_hide_small_faces(small_px):
+        heights_px = np.array([face.height for face in faces])
+        if thorough and second_look_px(image, heights_px, heights_px > 0):
+            # Not larger: it takes ten times YuNet's time, and its window is 24 px whatever the photo.
             faces = self._look(image, round(first_px * SECOND_LOOK)) or faces
         return faces
 
@@ -143,8 +170,36 @@ def shrink(image: np.ndarray, longest_px: int, enlarge: bool = False) -> np.ndar
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def _may_hide_small_faces(heights_px: np.ndarray) -> bool:
-    return len(heights_px) == 0 or bool(heights_px.min() < SMALL_FACE_PX)
+def second_look_px(image: np.ndarray, heights_px: np.ndarray, found: np.ndarray) -> int:
+    """The longer side of a photo's second look in pixels; 0 where the first look was enough.
+
+    heights_px, found: of what the first look shows, the height in pixels of the image, and whether it is a face
+    or only a hint of one.
+    """
+    height, width = image.shape[:2]
+    longest_px = max(height, width)
+    first_px = min(FIRST_LOOK_PX, longest_px)
+    fine_px = int(longest_px * min(FINE_SCALE, (FINE_PIXELS / (width * height)) ** 0.5))
+    small = heights_px * first_px / longest_px < SMALL_FACE_PX
+    if not found.any() or small.any():
+        return max(fine_px, round(first_px * SECOND_LOOK))
+    return fine_px if first_px < longest_px * ENOUGH_SCALE else 0
+
+
+def tiles(width: int, height: int) -> Iterator[Tile]:
+    """Pieces of a picture of that size: sides of at most TILE_PX, neighbours share at least TILE_OVERLAP_PX."""
+    for top, bottom in _spans(height):
+        for left, right in _spans(width):
+            yield left, top, right, bottom
+
+
+def _spans(length_px: int) -> list[tuple[int, int]]:
+    if length_px <= TILE_PX:
+        return [(0, length_px)]
+    count = -(-(length_px - TILE_OVERLAP_PX) // (TILE_PX - TILE_OVERLAP_PX))
+    side = -(-(length_px + (count - 1) * TILE_OVERLAP_PX) // count)
+    starts = [round(i * (length_px - side) / (count - 1)) for i in range(count)]
+    return [(start, start + side) for start in starts]
 
 
 def _yunet_face(row: list[float]) -> Face:
