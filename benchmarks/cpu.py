@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from table import Section, machine, report, versions
+from benchmarks.table import Section, machine, report, versions
 
 TABLE = ROOT / "benchmarks" / "cpu.md"
 PARTS = ("network", "photo", "start", "app", "disk")
@@ -55,11 +55,11 @@ def absolute(path: str) -> str:
 
 def parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Section]]]:
     """What makes each part's sections. Imported as they are run: the photo needs no torch, the network no browser."""
-    from photo import photo_sections
-    from start import app_section, disk_section, process_section
+    from benchmarks.photo import photo_sections
+    from benchmarks.start import app_section, disk_section, process_section
 
     def network() -> list[Section]:
-        from network import network_section
+        from benchmarks.network import network_section
 
         return [network_section(options.rounds)]
 

@@ -21,8 +21,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from table import machine, versions
-
+from benchmarks.table import machine, versions
 from fer.see import detect
 from fer.see.detect import FIRST_LOOK_PX, OVERLAP, Haar, YuNet, suggest_turn
 from fer.see.images import open_image

@@ -17,15 +17,14 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from learn_framing import ENLARGE, PADDING, find, median_framing, pad
-from table import versions
-
+from benchmarks.table import versions
 from fer.card import Framing
 from fer.data.dataset import FaceSet, open_faces
 from fer.judge.metrics import wilson
 from fer.see.detect import DETECTORS, make_detector
 from fer.see.faces import Box, Face
 from fer.see.recognize import Recognizer, cut_square
+from scripts.learn_framing import ENLARGE, PADDING, find, median_framing, pad
 
 PADDINGS = {"grey": cv2.BORDER_CONSTANT, "edge repeated": cv2.BORDER_REPLICATE, "mirrored": cv2.BORDER_REFLECT}
 

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+sys.path.insert(0, str(ROOT))
 
-import live_lab as lab
-import live_offline as offline
 from playwright.sync_api import sync_playwright
 
+from benchmarks import live_lab as lab
+from benchmarks import live_offline as offline
 from fer import Recognizer
 from fer.see.detect import make_detector
 from webui.view.live_stream import find_faces

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "fakes")]
+sys.path.insert(0, str(ROOT))
 
-from camera_clip import SIZE, scene, write_y4m
-from conftest import CHROMIUM_FLAGS, chromium_path
 from playwright.sync_api import Browser, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from fer.see.overlay import identity_color
+from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path
+from tests.fakes.camera_clip import SIZE, scene, write_y4m
 
 PERIOD = 75  # frames until the film begins again: five seconds at 15 a second
 FPS = 15

@@ -16,9 +16,7 @@ from aiortc.codecs.vpx import Vp8Decoder, Vp8Encoder
 from aiortc.jitterbuffer import JitterFrame
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "fakes")]
-
-from camera_clip import scene
+sys.path.insert(0, str(ROOT))
 
 from fer import Recognizer
 from fer.emotions import CLASSES
@@ -28,6 +26,7 @@ from fer.see.faces import Face, Prediction
 from fer.see.live import LiveSession, LiveSettings
 from fer.see.overlay import draw_tracks
 from fer.see.track import Track, Tracker, TrackSettings
+from tests.fakes.camera_clip import scene
 from webui.view.live_stream import find_faces
 
 FPS = 15

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+sys.path.insert(0, str(ROOT))
 
-import live_lab as lab
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks import live_lab as lab
 
 REPORT = ROOT / "benchmarks" / "live_soak.md"
 WARM_UP = 12

@@ -14,9 +14,9 @@ import onnx
 import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from table import Goal, Section, in_turns, median_ms
 from torch import nn
 
+from benchmarks.table import Goal, Section, in_turns, median_ms
 from fer.card import ModelCard
 from fer.learn.export import write_onnx
 from fer.learn.model import ResNet9, build, flops

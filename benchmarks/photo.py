@@ -11,8 +11,8 @@ from types import TracebackType
 
 import cv2
 import numpy as np
-from table import Goal, Section, in_turns, spread
 
+from benchmarks.table import Goal, Section, in_turns, spread
 from fer.see.images import open_image
 
 WORKER = Path(__file__).with_name("worker.py")

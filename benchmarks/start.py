@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from photo import PEER, PLAIN, SAMPLE, make_photos
-from table import GB, MB, Goal, Section, in_turns, spread
-
+from benchmarks.photo import PEER, PLAIN, SAMPLE, make_photos
+from benchmarks.table import GB, MB, Goal, Section, in_turns, spread
 from tests.browser.conftest import CHROMIUM_FLAGS
 
 ROOT = Path(__file__).parents[1]

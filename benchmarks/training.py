@@ -19,11 +19,11 @@ from statistics import median
 
 import numpy as np
 import torch
-from table import Section, in_turns, machine, report, versions
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.table import Section, in_turns, machine, report, versions
 from fer.data.dataset import FaceSet
 from fer.emotions import CLASSES
 from fer.learn import devices, model, train

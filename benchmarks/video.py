@@ -16,11 +16,11 @@ from statistics import median
 import av
 import cv2
 import numpy as np
-from table import Section, in_turns, machine, report, spread, versions
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.table import Section, in_turns, machine, report, spread, versions
 from fer import Recognizer
 from fer.see.images import open_image
 from fer.see.video import LOOKS_PER_S, VideoReading

@@ -17,11 +17,11 @@ sys.path[:0] = [
     str(HERE.parents[1] / "tests" / "fakes"),
 ]
 
-from camera_clip import SIZE, write_y4m
 from take import save
 
 from fer.see.images import open_image
 from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app
+from tests.fakes.camera_clip import SIZE, write_y4m
 
 SIZES = {"wide": (1440, 900), "phone": (390, 1160)}
 FPS, FILM_S, RUN_S = 15, 8, 25

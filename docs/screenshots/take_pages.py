@@ -13,13 +13,13 @@ from playwright.sync_api import sync_playwright
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
 
-from cartoons import draw_face
 from take import save, settle
 
 from fer.data.audit import Audit
 from fer.data.dataset import CACHE_NAME, FaceSet, write_cache
 from fer.emotions import CLASSES
 from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app
+from tests.fakes.cartoons import draw_face
 
 DRAWN_PER_CLASS = 60
 WIDE, PHONE = (1440, 1180), (390, 1500)  # tall enough for the matrix and the map

@@ -15,11 +15,11 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(HERE)]
 
-from cartoons import cartoon_faces
 from take import PHONE, WIDE, save, settle
 
 from fer.data.dataset import CACHE_NAME, write_cache
 from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app
+from tests.fakes.cartoons import cartoon_faces
 
 RUNS = {"steady": ["--lr-peak=0.02"], "bold": ["--lr-peak=0.2", "--clip-value=0"]}
 VIEWS = ("Curves", "Health", "Confusion", "Faces", "Settings", "Start")

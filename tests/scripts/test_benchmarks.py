@@ -1,8 +1,9 @@
 """What benchmarks/cpu.py writes: tables, goals, turns. No timing is judged here."""
 
-import cpu as benchmark
 import pytest
-from table import Goal, Section, in_turns, markdown_table, report, spread
+
+from benchmarks import cpu as benchmark
+from benchmarks.table import Goal, Section, in_turns, markdown_table, report, spread
 
 
 def test_a_bar_in_a_cell_does_not_break_the_table():
@@ -62,8 +63,8 @@ def test_work_of_the_network_is_counted_from_its_layers():
 
 def test_torch_computes_what_the_shipped_file_does():
     import numpy as np
-    from network import shipped, torch_run
 
+    from benchmarks.network import shipped, torch_run
     from fer.see.classify import Classifier
 
     network = shipped()
@@ -73,8 +74,7 @@ def test_torch_computes_what_the_shipped_file_does():
 
 
 def test_the_training_table_stands_each_preset_beside_the_limit(monkeypatch, tmp_path):
-    import training as benchmark_training
-
+    from benchmarks import training as benchmark_training
     from fer.learn.config import TrainConfig
 
     rates = {"bf16 product": 2e12, "fp32 product": 1e12, "toy": 100.0, "toy loader": 2000.0}
@@ -92,8 +92,7 @@ def test_the_training_table_stands_each_preset_beside_the_limit(monkeypatch, tmp
 
 
 def test_a_preset_is_timed_by_a_real_training():
-    import training as benchmark_training
-
+    from benchmarks import training as benchmark_training
     from fer.learn import devices
     from fer.learn.config import TrainConfig
 
