@@ -5,6 +5,7 @@ import streamlit as st
 from webui.frame.layout import ABOUT, FAVICON, LOGO, apply_style
 from webui.frame.navigation import PAGES, START
 from webui.frame.privacy import keep_uploads_in_memory
+from webui.frame.session import session
 from webui.frame.weights_note import show_weights_note
 
 keep_uploads_in_memory()
@@ -15,5 +16,6 @@ apply_style()
 page = st.navigation(
     [st.Page(entry.file, title=entry.title, icon=entry.icon, default=entry is START) for entry in PAGES]
 )
+session().enter(page.url_path)
 show_weights_note()
 page.run()

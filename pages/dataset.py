@@ -21,6 +21,7 @@ from webui.dataset.face_details import faces_with_details, open_face
 from webui.dataset.filters import MAJORITIES, ORDERS, Filter
 from webui.frame.layout import empty_state, page_head
 from webui.frame.memory import spare_the_collector
+from webui.frame.session import KEPT, session
 from webui.parts.bars import bars
 from webui.parts.charts import percent
 from webui.parts.face_grid import sheet
@@ -55,12 +56,12 @@ def overview() -> None:
     st.html(dataset_charts.mean_faces(summary.mean_faces, counts))
     left, right = st.columns(2, gap="large")
     with left:
-        bars(dataset_charts.counts(counts), "counts")
+        bars(dataset_charts.counts(counts), "dataset_counts")
     with right:
-        bars(dataset_charts.balance(counts), "balance")
+        bars(dataset_charts.balance(counts), "dataset_balance")
     left, right = st.columns(2, gap="large")
     with left:
-        bars(dataset_charts.agreement(summary.ferplus), "agreement")
+        bars(dataset_charts.agreement(summary.ferplus), "dataset_ferplus")
     with right:
         st.markdown("**What ten FER+ taggers mostly called the faces of each class** (% of the class)")
         st.markdown("\n".join(f"* {line}" for line in dataset_charts.taggers(summary.ferplus)))
@@ -76,8 +77,7 @@ def faces(found: FaceSet) -> None:
     wanted, order, seed = choices(found)
     at = dataset_filters.ordered(dataset_filters.select(found, brightness, wanted), order, seed)
     state = (wanted, order, seed)
-    if st.session_state.get("faces-state") != state:  # a new choice starts at the first page
-        st.session_state["faces-state"], st.session_state["faces-page"] = state, 0
+    from_the_first("dataset_faces", state)
     count, export = st.columns([3, 1], vertical_alignment="bottom")
     count.subheader(f"{len(at):,} faces", anchor=False)
     export.download_button(
@@ -98,21 +98,31 @@ def faces(found: FaceSet) -> None:
         rows = zip(found.rows[some], names, found.splits[some], strict=True)
         return names, [f"row {row}: {name}, {SPLITS[split]}" for row, name, split in rows]
 
-    faces_with_details(found, at, words, "faces of the set", "faces", per_page=84)
+    faces_with_details(found, at, words, "faces of the set", "dataset_faces", per_page=84)
+
+
+def from_the_first(key: str, state: object) -> None:
+    """A new choice of faces starts at its first page."""
+    mine = session()
+    if mine.dataset.listed.get(key) != state:
+        mine.dataset.listed[key], mine.pages[key] = state, 0
 
 
 def choices(found: FaceSet) -> tuple[Filter, str, int]:
     """The filters' controls."""
     with st.container(horizontal=True, gap="medium"):
-        splits = st.pills("Split", SPLITS, selection_mode="multi", key="f-splits", wrap=True)
-        classes = st.pills("Class", CLASSES, selection_mode="multi", key="f-classes", wrap=True)
+        splits = st.pills("Split", SPLITS, selection_mode="multi", key="dataset_splits", persist_state=KEPT, wrap=True)
+        classes = st.pills(
+            "Class", CLASSES, selection_mode="multi", key="dataset_classes", persist_state=KEPT, wrap=True
+        )
     majority, agreement = "any", (0, 100)
     first, second, third, fourth = st.columns(4)
     if found.votes is not None:
         majority = first.selectbox(
             "FER+ majority",
             MAJORITIES,
-            key="f-majority",
+            key="dataset_majority",
+            persist_state=KEPT,
             help="The class that more than half of the FER+ taggers named.",
         )
         agreement = second.slider(
@@ -121,15 +131,20 @@ def choices(found: FaceSet) -> tuple[Filter, str, int]:
             100,
             (0, 100),
             10,
-            key="f-agreement",
+            key="dataset_agreement",
+            persist_state=KEPT,
             help="How many of the taggers agree on the most named expression.",
         )
-    bright = third.slider("Brightness (mean grey level)", 0, 255, (0, 255), key="f-brightness")
+    bright = third.slider(
+        "Brightness (mean grey level)", 0, 255, (0, 255), key="dataset_brightness", persist_state=KEPT
+    )
     with fourth:
-        order = st.segmented_control("Order", ORDERS, default=ORDERS[0], required=True, key="f-order")
+        order = st.segmented_control(
+            "Order", ORDERS, default=ORDERS[0], required=True, key="dataset_order", persist_state=KEPT
+        )
         seed = 0
         if order == ORDERS[0]:
-            seed = st.number_input("Seed of the shuffle", 0, 2**31 - 1, 0, key="f-seed")
+            seed = st.number_input("Seed of the shuffle", 0, 2**31 - 1, 0, key="dataset_seed", persist_state=KEPT)
     low, high = agreement
     return Filter(tuple(splits), tuple(classes), majority, (low / 100, high / 100), bright), order, int(seed)
 
@@ -138,10 +153,12 @@ def choices(found: FaceSet) -> tuple[Filter, str, int]:
 def augmentation(found: FaceSet) -> None:
     controls, shown = st.columns([1, 1.6], gap="large")
     with controls:
-        preset = st.selectbox("Start from the preset", list(PRESETS), key="aug-preset")
+        preset = st.selectbox("Start from the preset", list(PRESETS), key="dataset_augment_preset", persist_state=KEPT)
         values = {name: slider(preset, name) for name in AUGMENTATIONS}
-        at = st.number_input("Face (row of the set)", 0, len(found) - 1, 0, key="aug-face")
-        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="aug-seed")
+        at = st.number_input(
+            "Face (row of the set)", 0, len(found) - 1, 0, key="dataset_augment_face", persist_state=KEPT
+        )
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="dataset_augment_seed", persist_state=KEPT)
     with shown:
         st.markdown("**The face, and what the training may see of it** (24 draws)")
         try:
@@ -160,16 +177,32 @@ def slider(preset: str, name: str) -> float | int:
     label, high, step = AUGMENTATIONS[name]
     words = TrainConfig.__dataclass_fields__[name].metadata["help"]
     kind = type(start)
-    return st.slider(label, kind(0), kind(high), start, kind(step), key=f"aug-{preset}-{name}", help=words)
+    return st.slider(
+        label,
+        kind(0),
+        kind(high),
+        start,
+        kind(step),
+        key=f"dataset_augment_{preset}_{name}",
+        persist_state=KEPT,
+        help=words,
+    )
 
 
 @st.fragment
 def audit_part(table: Audit, found: FaceSet | None) -> None:
-    name = st.pills("Finding", list(FINDINGS), default="Likely wrong labels", required=True, key="finding")
+    name = st.pills(
+        "Finding",
+        list(FINDINGS),
+        default="Likely wrong labels",
+        required=True,
+        key="dataset_finding",
+        persist_state=KEPT,
+    )
     st.caption(FINDINGS[name])
     split, label, export = st.columns([1, 1, 1], vertical_alignment="bottom")
-    one_split = split.selectbox("Split", [ALL, *SPLITS], key="a-split")
-    one_class = label.selectbox("Class", [ALL, *CLASSES], key="a-class")
+    one_split = split.selectbox("Split", [ALL, *SPLITS], key="dataset_audit_split", persist_state=KEPT)
+    one_class = label.selectbox("Class", [ALL, *CLASSES], key="dataset_audit_class", persist_state=KEPT)
     chosen = audit_data.finding(
         table, name, None if one_split == ALL else one_split, None if one_class == ALL else one_class
     )
@@ -194,8 +227,7 @@ def audit_part(table: Audit, found: FaceSet | None) -> None:
         )
         st.caption("Who judged: " + "; ".join(f"{k} {v}" for k, v in audit_data.judges(table).items()) + ".")
     state = (name, one_split, one_class)
-    if st.session_state.get("audit-state") != state:
-        st.session_state["audit-state"], st.session_state["audit-page"] = state, 0
+    from_the_first("dataset_audit", state)
     listed(table, found, chosen)
     with st.expander("Where these scores come from"):
         st.markdown("\n".join(f"* **{column}**: {words}" for column, words in table.about.items()))
@@ -215,7 +247,7 @@ def listed(table: Audit, found: FaceSet | None, chosen: audit_data.Finding) -> N
         rows = zip(table.rows[chosen.at[part]], captions, strict=True)
         return captions, [f"row {row}: {caption}".replace("\n", " ") for row, caption in rows]
 
-    faces_with_details(found, at, words, chosen.name, "audit", per_page=60)
+    faces_with_details(found, at, words, chosen.name, "dataset_audit", per_page=60)
 
 
 COLOURINGS = ("Class", "Split", "Likely wrong")
@@ -223,7 +255,9 @@ COLOURINGS = ("Class", "Split", "Likely wrong")
 
 @st.fragment
 def map_part(table: Audit, found: FaceSet | None) -> None:
-    by = st.segmented_control("Colour by", COLOURINGS, default="Class", required=True, key="m-by")
+    by = st.segmented_control(
+        "Colour by", COLOURINGS, default="Class", required=True, key="dataset_colour_by", persist_state=KEPT
+    )
     kinds, names, colours = colouring(table, by)
     caught = face_map(
         table.x,
@@ -233,7 +267,7 @@ def map_part(table: Audit, found: FaceSet | None) -> None:
         names,
         colours,
         f"{len(table):,} faces as the network sees them (no unit: near means alike)",
-        f"map-{by}",
+        f"dataset_map_{by}",
     )
     st.caption(
         "Press a point to open its face; draw a lasso to list many. Two fingers zoom, and the wheel once the map was "
@@ -245,8 +279,8 @@ def map_part(table: Audit, found: FaceSet | None) -> None:
             open_face(place)
     if caught.corners is not None:
         within = inside(caught.corners, table.x, table.y) & ~np.isin(kinds, caught.hidden)
-        st.session_state["lasso"], st.session_state["lasso-page"] = np.flatnonzero(within), 0
-    at = st.session_state.get("lasso")
+        session().dataset.lasso, session().pages["dataset_lasso"] = np.flatnonzero(within), 0
+    at = session().dataset.lasso
     if at is None:
         return
     st.subheader(f"{len(at):,} faces in the lasso", anchor=False)
@@ -260,7 +294,7 @@ def map_part(table: Audit, found: FaceSet | None) -> None:
         return names, [f"row {row}: {name}" for row, name in zip(table.rows[at[part]], names, strict=True)]
 
     if len(at) and (places >= 0).all():
-        faces_with_details(found, places, words, "faces in the lasso", "lasso", per_page=60)
+        faces_with_details(found, places, words, "faces in the lasso", "dataset_lasso", per_page=60)
 
 
 def colouring(table: Audit, by: str) -> tuple[np.ndarray, list[str], list[str]]:
@@ -279,7 +313,9 @@ def main() -> None:
     table = audit_data.audit()
     if found is None:
         dataset_fetch.offer()
-    tabs = dict(zip(PARTS, st.tabs(list(PARTS), key="part", on_change="rerun", bind="query-params"), strict=True))
+    tabs = dict(
+        zip(PARTS, st.tabs(list(PARTS), key="dataset_part", on_change="rerun", bind="query-params"), strict=True)
+    )
     with tabs["Overview"]:
         if tabs["Overview"].open:
             overview()

@@ -2,12 +2,10 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from fer.card import WeightsError
 from fer.emotions import CLASSES
 from fer.judge import metrics
 from fer.judge.evaluation import EvaluationError
@@ -17,10 +15,13 @@ from webui.evaluation import card_text
 from webui.evaluation import charts as evaluation_charts
 from webui.evaluation import data as evaluation_data
 from webui.evaluation import words as evaluation_words
-from webui.evaluation.choices import choose_part, choose_table
+from webui.evaluation.choices import choose_part, choose_table, follow
 from webui.evaluation.data import VIEWS, Judged
+from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, no_dataset, page_head
 from webui.frame.memory import spare_the_collector
+from webui.frame.session import KEPT, session
+from webui.frame.weights import Weights
 from webui.parts.bars import bars, pressed_part
 from webui.parts.charts import percent
 from webui.parts.curves import curves
@@ -45,7 +46,7 @@ def headline(judged: Judged) -> None:
 
 
 @st.fragment
-def mistakes(judged: Judged) -> None:
+def mistakes(judged: Judged, asked: Weights) -> None:
     counts = judged.matrix
     left, right = st.columns([1, 1], gap="large")
     with left:
@@ -54,24 +55,26 @@ def mistakes(judged: Judged) -> None:
             ["Share of the row", "Faces"],
             default="Share of the row",
             required=True,
-            key="unit",
+            key="evaluation_unit",
+            persist_state=KEPT,
             label_visibility="collapsed",
         )
-        if (cell := pressed_cell("confusion")) is not None:
-            st.session_state["cell"], st.session_state["cell-faces-page"] = cell, 0
-        selected = st.session_state.setdefault("cell", evaluation_words.worst_cell(counts))
+        mine = session()
+        if (cell := pressed_cell("evaluation_confusion")) is not None:
+            mine.evaluation.cell, mine.pages["evaluation_cell_faces"] = cell, 0
+        selected = mine.evaluation.cell or evaluation_words.worst_cell(counts)
         texts, spoken = evaluation_words.matrix_cells(counts, unit != "Faces")
         title = f"Confusion matrix ({'number of faces' if unit == 'Faces' else '% of the true class'})"
-        matrix(metrics.row_shares(counts), texts, spoken, title, "confusion", selected)
+        matrix(metrics.row_shares(counts), texts, spoken, title, "evaluation_confusion", selected)
         st.caption("Press a cell to see its faces.")
     with right:
         true, named = selected
         picked = judged.of((judged.truth == true) & (judged.predicted == named))
         verdict = "and named so" if true == named else f"named {CLASSES[named]}"
-        show_faces(judged, picked, f"{len(picked):,} faces: {CLASSES[true]}, {verdict}", "cell-faces")
+        show_faces(judged, picked, f"{len(picked):,} faces: {CLASSES[true]}, {verdict}", "evaluation_cell_faces", asked)
 
 
-def show_faces(judged: Judged, picked: np.ndarray, title: str, key: str) -> None:
+def show_faces(judged: Judged, picked: np.ndarray, title: str, key: str, asked: Weights) -> None:
     """The faces at these positions, in this order: the pictures where the dataset is there, else their rows."""
     st.subheader(title, anchor=False)
     if not len(picked):
@@ -94,86 +97,95 @@ def show_faces(judged: Judged, picked: np.ndarray, title: str, key: str) -> None
         named_so = zip(rows[part], truth[part], named[part], shares, strict=True)
         return shares, [f"row {row}: {CLASSES[t]}, named {CLASSES[n]} with {share}" for row, t, n, share in named_so]
 
-    faces_with_details(found, at, words, title, key)
+    faces_with_details(found, at, words, title, key, asked=asked)
 
 
 @st.fragment
-def classes(judged: Judged) -> None:
+def classes(judged: Judged, asked: Weights) -> None:
     st.markdown("**Figures of each class (%), and its number of faces**")
     st.html(evaluation_words.class_figures(judged))
     left, right = st.columns([1, 1], gap="large")
     with left:
-        if (part := pressed_part("class-bars")) is not None:  # a second press closes it again
-            st.session_state["class-part"] = None if part == st.session_state.get("class-part") else part
-            st.session_state["class-faces-page"] = 0
-        selected = st.session_state.get("class-part")
-        bars(evaluation_charts.class_bars(judged.matrix), "class-bars", pressable=True, selected=selected)
+        mine = session()
+        if (part := pressed_part("evaluation_class_bars")) is not None:  # a second press closes it again
+            mine.evaluation.bar = None if part == mine.evaluation.bar else part
+            mine.pages["evaluation_class_faces"] = 0
+        selected = mine.evaluation.bar
+        bars(evaluation_charts.class_bars(judged.matrix), "evaluation_class_bars", pressable=True, selected=selected)
         st.caption("Press a bar to see its faces, again to see the curves.")
     with right:
         if selected is None:
             curve = evaluation_charts.precision_recall(judged.truth, judged.probabilities)
-            curves([curve], "recall (%)", "precision-recall", SHARE)
+            curves([curve], "recall (%)", "evaluation_precision_recall", SHARE)
         else:
             index, is_right = selected[0], selected[1] == evaluation_charts.RIGHT
             picked = judged.of((judged.truth == index) & (judged.right == is_right))
             title = f"{len(picked):,} faces: {CLASSES[index]}, named {'right' if is_right else 'wrong'}"
-            show_faces(judged, picked, title, "class-faces")
+            show_faces(judged, picked, title, "evaluation_class_faces", asked)
 
 
-def confidence(judged: Judged, unsure_below: float) -> None:
+def confidence(judged: Judged, asked: Weights) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
         result = metrics.reliability(judged.truth, judged.probabilities)
-        curves([evaluation_charts.reliability(result)], "confidence (%)", "reliability", SHARE)
+        curves([evaluation_charts.reliability(result)], "confidence (%)", "evaluation_reliability", SHARE)
         st.caption(
             "Points on the dotted line mean that a confidence of 80 % is right in 80 % of cases. Larger points "
             "stand for more faces."
         )
     with right:
-        coverage(judged, unsure_below)
+        coverage(judged, asked)
 
 
 @st.fragment
-def coverage(judged: Judged, unsure_below: float) -> None:
-    threshold = st.slider("Say 'unsure' below this confidence (%)", 0, 95, round(100 * unsure_below), key="unsure")
+def coverage(judged: Judged, asked: Weights) -> None:
+    threshold = st.slider(
+        "Say 'unsure' below this confidence (%)",
+        0,
+        95,
+        round(100 * unsure_below(asked)),
+        key=f"evaluation_unsure_{asked.digest[:8]}",  # each network has its own
+        persist_state=KEPT,
+    )
     answered = judged.confidence >= threshold / 100
     right_share = judged.right[answered].mean() if answered.any() else 0.0
     st.markdown(f"Answers **{answered.mean():.1%}** of the faces; **{right_share:.1%}** of those answers are right.")
     curve = metrics.coverage(judged.truth, judged.probabilities)
-    curves([evaluation_charts.coverage(curve, threshold / 100)], "faces answered (%)", "coverage", SHARE)
+    curves([evaluation_charts.coverage(curve, threshold / 100)], "faces answered (%)", "evaluation_coverage", SHARE)
 
 
-def compare(known: dict[str, Path], split: str, labels: str) -> None:
+def compare(known: dict[str, Weights], split: str, labels: str) -> None:
     sides = []
     for column, name, start in zip(st.columns(2), ("First", "Second"), (0, 1), strict=True):
         with column:
-            table = choose_table(name, f"compare-{name}", known, start)
+            chosen = choose_table(name, f"evaluation_compare_{name.lower()}", known, start)
             view = st.segmented_control(
                 "View",
                 VIEWS,
                 default=VIEWS[start if len(known) == 1 else 0],
                 required=True,
-                key=f"compare-view-{name}",
+                key=f"evaluation_compare_view_{name.lower()}",
+                persist_state=KEPT,
                 label_visibility="collapsed",
             )
-        if table is not None:
-            sides.append((table, view))
+        if chosen is not None:
+            sides.append((chosen, view))
     if len(sides) < 2:
         st.info("Choose two.")
         return
     try:
-        first, second = evaluation_data.common(*(evaluation_data.judge(t, split, labels, v) for t, v in sides))
+        first, second = evaluation_data.common(*(evaluation_data.judge(c.table, split, labels, v) for c, v in sides))
     except EvaluationError as error:
         st.error(str(error), icon=":material/error:")
         return
     if not len(first.truth):
         st.warning("The two tables have no face of this split in common.")
         return
-    comparison(first, second)
+    comparison(first, second, sides[0][0].weights, sides[1][0].weights)
 
 
 @st.fragment
-def comparison(first: Judged, second: Judged) -> None:
+def comparison(first: Judged, second: Judged, first_asked: Weights, second_asked: Weights) -> None:
     test = metrics.mcnemar(first.right, second.right)
     gain = 100 * (second.right.mean() - first.right.mean())
     figures(
@@ -186,22 +198,29 @@ def comparison(first: Judged, second: Judged) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
         shades, texts, spoken = evaluation_words.difference_cells(first.matrix, second.matrix)
-        matrix(shades, texts, spoken, "Second minus first (percentage points of the true class)", "difference")
+        matrix(
+            shades, texts, spoken, "Second minus first (percentage points of the true class)", "evaluation_difference"
+        )
         st.caption("Blue: the second says so more often. Orange: less often. The diagonal should be blue.")
     with right:
-        options = {
-            f"Only the first is right ({test.only_first:,})": first.right & ~second.right,
-            f"Only the second is right ({test.only_second:,})": second.right & ~first.right,
+        titles = {
+            "first": f"Only the first is right ({test.only_first:,})",
+            "second": f"Only the second is right ({test.only_second:,})",
         }
-        choice = st.selectbox("Faces", list(options), key="only")
-        wrong = second if choice.startswith("Only the first") else first
-        show_faces(wrong, wrong.of(options[choice]), choice, f"only-{choice.split()[2]}")
+        choice = st.selectbox(
+            "Faces", list(titles), format_func=titles.__getitem__, key="evaluation_only", persist_state=KEPT
+        )
+        only_first = choice == "first"
+        picked = first.right & ~second.right if only_first else second.right & ~first.right
+        wrong, asked = (second, second_asked) if only_first else (first, first_asked)
+        key = "evaluation_only_first" if only_first else "evaluation_only_second"
+        show_faces(wrong, wrong.of(picked), titles[choice], key, asked)
 
 
-def show_card() -> None:
+def show_card(asked: Weights) -> None:
     try:
-        card = dataset_data.classifier().card
-    except WeightsError as error:
+        card = asked.card
+    except weights.load_errors() as error:
         st.error(str(error), icon=":material/error:")
         return
     text = card_text.card_markdown(card)
@@ -210,38 +229,40 @@ def show_card() -> None:
     other.download_button(
         "Download as JSON", json.dumps(asdict(card), indent=2), "model-card.json", "application/json", on_click="ignore"
     )
-    st.container(key="model-card").markdown(text)
+    st.container(key="evaluation_card").markdown(text)
 
 
-def unsure_below() -> float:
+def unsure_below(asked: Weights) -> float:
+    """What the card advises; 0 where only the table is here."""
     try:
-        return dataset_data.classifier().card.unsure_below
-    except WeightsError:
+        return asked.card.unsure_below
+    except weights.load_errors():
         return 0.0
 
 
 def main() -> None:
     page_head("Evaluation", "How often the model is right, what it takes for what, and the faces behind every number.")
-    known = evaluation_data.known_weights()
+    known = weights.known()
     if not known:
         empty_state("📏", "No evaluation table yet", "Write one with python scripts/evaluate.py, or give a file.")
-    table = choose_table("Weights", "weights", known)
-    if table is None:
+    follow("evaluation_weights", known)
+    chosen = choose_table("Weights", "evaluation_weights", known)
+    if chosen is None:
         return
-    split, labels, view = choose_part(table)
+    split, labels, view = choose_part(chosen.table)
     try:
-        judged = evaluation_data.judge(table, split, labels, view)
+        judged = evaluation_data.judge(chosen.table, split, labels, view)
     except EvaluationError as error:
         st.error(str(error), icon=":material/error:")
         return
     headline(judged)
-    tabs = st.tabs(list(PARTS), key="part", on_change="rerun", bind="query-params")
+    tabs = st.tabs(list(PARTS), key="evaluation_part", on_change="rerun", bind="query-params")
     drawers = (
-        lambda: mistakes(judged),
-        lambda: classes(judged),
-        lambda: confidence(judged, unsure_below()),
+        lambda: mistakes(judged, chosen.weights),
+        lambda: classes(judged, chosen.weights),
+        lambda: confidence(judged, chosen.weights),
         lambda: compare(known, split, labels),
-        show_card,
+        lambda: show_card(chosen.weights),
     )
     for tab, draw in zip(tabs, drawers, strict=True):
         if tab.open:

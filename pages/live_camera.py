@@ -12,7 +12,8 @@ from fer.see.live import LiveSettings
 from fer.see.timeline import Sample
 from webui.frame.layout import LIMITS, empty_state, page_head, refused
 from webui.frame.memory import return_freed_memory, spare_the_collector
-from webui.frame.resources import load_errors
+from webui.frame.session import KEPT
+from webui.frame.weights import load_errors
 from webui.view import live_charts, live_stream, live_trouble, live_view
 from webui.view.live_stream import NoSeatError, Seats, Viewer
 
@@ -31,19 +32,34 @@ PRIVATE = (
 def choose_settings(unsure_below: float) -> tuple[LiveSettings, dict]:
     """The sidebar: what changes at once, and what to ask of the camera. unsure_below: the model card's."""
     with st.sidebar:
-        mirror = st.toggle("Mirror", True, help="Show the picture as a mirror would.")
-        landmarks = st.toggle("Show landmarks", False, help="Eyes, nose and mouth corners, where YuNet sees them.")
-        threshold = st.slider("Say 'unsure' below", 0, 100, round(100 * unsure_below), format="%d %%")
+        mirror = st.toggle(
+            "Mirror", True, key="live_mirror", persist_state=KEPT, help="Show the picture as a mirror would."
+        )
+        landmarks = st.toggle(
+            "Show landmarks", False, key="live_landmarks", persist_state=KEPT,
+            help="Eyes, nose and mouth corners, where YuNet sees them.",
+        )  # fmt: skip
+        threshold = st.slider(
+            "Say 'unsure' below", 0, 100, round(100 * unsure_below), format="%d %%",
+            key="live_threshold", persist_state=KEPT,
+        )  # fmt: skip
         smoothing = st.slider(
-            "Smoothing", 0.0, 1.0, 0.2, 0.05, format="%.2f s",
+            "Smoothing", 0.0, 1.0, 0.2, 0.05, format="%.2f s", key="live_smoothing", persist_state=KEPT,
             help="Over how long expressions are averaged. At 0 every frame speaks for itself and labels flicker.",
         )  # fmt: skip
         detector = st.segmented_control(
-            "Face detector", list(DETECTORS), default="yunet", required=True, format_func=DETECTORS.__getitem__
-        )
+            "Face detector", list(DETECTORS), default="yunet", required=True, format_func=DETECTORS.__getitem__,
+            key="live_detector", persist_state=KEPT,
+        )  # fmt: skip
         st.caption("For the next start of the camera:")
-        size = st.selectbox("Resolution", list(SIZES), index=1, help="Larger pictures find faces further away, slower.")
-        rate = st.select_slider("Frames a second, at most", RATES, 15, help="More than 15 may shrink the picture.")
+        size = st.selectbox(
+            "Resolution", list(SIZES), index=1, key="live_size", persist_state=KEPT,
+            help="Larger pictures find faces further away, slower.",
+        )  # fmt: skip
+        rate = st.select_slider(
+            "Frames a second, at most", RATES, 15, key="live_rate", persist_state=KEPT,
+            help="More than 15 may shrink the picture.",
+        )  # fmt: skip
     settings = LiveSettings(detector or "yunet", mirror, landmarks, threshold / 100, smoothing)
     return settings, live_stream.constraints(*SIZES[size], rate)
 
@@ -55,7 +71,7 @@ def open_camera(viewer: Viewer, seats: Seats, constraints: dict) -> WebRtcStream
         return None
     try:
         return webrtc_streamer(
-            key=f"live-{viewer.attempt}",
+            key=f"live_stream_{viewer.attempt}",
             mode=WebRtcMode.SENDRECV,
             rtc_configuration=servers,
             media_stream_constraints=constraints,
@@ -74,7 +90,7 @@ def open_camera(viewer: Viewer, seats: Seats, constraints: dict) -> WebRtcStream
 
 def show_status(viewer: Viewer, context: WebRtcStreamerContext) -> None:
     """One notice where something is wrong."""
-    browser = live_trouble.ask_browser("camera-state")
+    browser = live_trouble.ask_browser("live_browser")
     notice = live_trouble.diagnose(browser, viewer.stream(context.state.playing, context.state.signalling))
     if notice is not None:
         live_trouble.show(notice)
@@ -115,7 +131,7 @@ def show_snapshot(viewer: Viewer) -> None:
     with st.container(horizontal=True):
         st.download_button("Save the snapshot", viewer.snapshot, "snapshot.png", "image/png",
                            icon=":material/download:", on_click="ignore")  # fmt: skip
-        st.button("Discard", icon=":material/delete:", on_click=viewer.discard_snapshot, key="discard_snapshot")
+        st.button("Discard", icon=":material/delete:", on_click=viewer.discard_snapshot, key="live_discard_snapshot")
 
 
 def show_recording(viewer: Viewer) -> None:
@@ -140,7 +156,7 @@ def show_recording(viewer: Viewer) -> None:
 def show_probabilities(samples: Sequence[Sample]) -> None:
     """One face's seven probabilities over the recording, to zoom into."""
     faces = live_charts.identities(samples)
-    chosen = st.selectbox("Face", faces, key="live_recorded_face") if len(faces) > 1 else faces[0]
+    chosen = st.selectbox("Face", faces, key="live_recorded_face", persist_state=KEPT) if len(faces) > 1 else faces[0]
     st.plotly_chart(live_charts.probabilities(samples, chosen), config=live_charts.CONFIG)
 
 

@@ -4,8 +4,9 @@ import time
 
 import streamlit as st
 
-from webui.frame import resources
+from webui.frame import resources, weights
 from webui.frame.layout import LIMITS, PRIVATE, empty_state, page_head, plain, refused
+from webui.frame.session import KEPT, session, set_widget, widget
 from webui.parts.charts import percent
 from webui.view import photos
 from webui.view.photos import Photo, Reading
@@ -27,7 +28,7 @@ def choose_photos() -> list[Photo]:
         type=TYPES,
         accept_multiple_files=True,
         max_upload_size=MAX_PHOTO_MB,
-        key="uploads",
+        key="photo_uploads",
         on_change=leave_sample,
         help=f"JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF; up to {MAX_PHOTOS} photos of {MAX_PHOTO_MB} MB.",
     )
@@ -37,13 +38,16 @@ def choose_photos() -> list[Photo]:
         selection_mode="multi",
         format_func=SOURCES.__getitem__,
         default=[source for source in SOURCES if source == st.query_params.get("from")],
-        key="sources",
+        key="photo_sources",
+        persist_state=KEPT,
     )
-    chosen = [Photo(file.name, file.getvalue()) for file in files[:MAX_PHOTOS]]
-    if len(files) > MAX_PHOTOS:
-        st.warning(f"{len(files)} photos are more than {MAX_PHOTOS}: only the first {MAX_PHOTOS} are read.")
-    if "camera" in sources and (shot := st.camera_input("Take a photo", key="shot")):
-        chosen.append(Photo("camera.jpg", shot.getvalue()))
+    given = [Photo(file.name, file.getvalue()) for file in files]
+    if "camera" in sources and (shot := st.camera_input("Take a photo", key="photo_shot")):
+        given.append(Photo("camera.jpg", shot.getvalue()))
+    chosen = [*kept_photos(given), *given]
+    if len(chosen) > MAX_PHOTOS:
+        st.warning(f"{len(chosen)} photos are more than {MAX_PHOTOS}: only the first {MAX_PHOTOS} are read.")
+        chosen = chosen[:MAX_PHOTOS]
     if "sample" in sources:
         chosen.append(Photo(resources.SAMPLE.name, resources.sample_bytes()))
     return chosen
@@ -51,7 +55,24 @@ def choose_photos() -> list[Photo]:
 
 def leave_sample() -> None:
     """Own photos take the sample's place."""
-    st.session_state.sources = [source for source in st.session_state.sources if source != "sample"]
+    set_widget("photo_sources", [source for source in widget("photo_sources") or [] if source != "sample"])
+
+
+def kept_photos(given: list[Photo]) -> list[Photo]:
+    """Photos of earlier visits to this page, with a way to let go of them. given: those of the widgets now.
+
+    Streamlit empties the drop zone and the camera while another page is shown.
+    """
+    mine = session().photo
+    if mine.visit != session().visit:
+        mine.visit, mine.earlier = session().visit, [*mine.earlier, *mine.given][:MAX_PHOTOS]
+    mine.given = given
+    if mine.earlier:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            names = ", ".join(plain(photo.name) for photo in mine.earlier)
+            st.markdown(f"Still here from before: {names}", width="content")
+            st.button("Remove", icon=":material/close:", key="photo_forget", on_click=mine.earlier.clear)
+    return mine.earlier
 
 
 def choose_settings(unsure_below: float) -> tuple[str, float]:
@@ -63,6 +84,8 @@ def choose_settings(unsure_below: float) -> tuple[str, float]:
             100,
             round(100 * unsure_below),
             format="%d %%",
+            key="photo_threshold",
+            persist_state=KEPT,
             help="A label is shown only where the model is at least this confident. "
             f"The model card advises {percent(unsure_below)}.",
         )
@@ -72,6 +95,8 @@ def choose_settings(unsure_below: float) -> tuple[str, float]:
             default="yunet",
             required=True,
             format_func=DETECTORS.__getitem__,
+            key="photo_detector",
+            persist_state=KEPT,
             help="YuNet finds small, turned and half-hidden faces. Haar (2001) is what most older programs use.",
         )
     return detector or "yunet", threshold / 100
@@ -95,11 +120,11 @@ def read_all(chosen: list[Photo], detector: str) -> list[tuple[Photo, Reading]]:
 
 def turn_of(photo: Photo) -> int:
     """How far the visitor turned this photo, degrees counter-clockwise."""
-    return st.session_state.get(f"turn-{photo.digest}", 0)
+    return session().photo.turns_deg.get(photo.digest, 0)
 
 
 def turn(photo: Photo, further_deg: int) -> None:
-    st.session_state[f"turn-{photo.digest}"] = (turn_of(photo) + further_deg) % 360
+    session().photo.turns_deg[photo.digest] = (turn_of(photo) + further_deg) % 360
 
 
 def show_summary(readings: list[tuple[Photo, Reading]], threshold: float) -> None:
@@ -135,7 +160,7 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
     st.caption(f"{reading.width_px} × {reading.height_px} px · {count} face{'' if count == 1 else 's'}{turned}")
     # One or two faces fit beside the photo; more go below it in a grid.
     picture, beside = st.columns([11, 9], gap="medium") if count <= 2 else (st.container(), st.container())
-    picture.container(key=f"shown-{key}").image(
+    picture.container(key=f"photo_shown_{key}").image(
         photos.annotated_preview(reading, threshold),
         output_format="JPEG",
         alt=f"{photo.name}: {photos.label_counts(reading.judged(threshold)) or 'no face found'}",
@@ -155,7 +180,7 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
             st.button(
                 "Turn",
                 icon=":material/rotate_left:",
-                key=f"turn-left-{key}",
+                key=f"photo_turn_left_{key}",
                 on_click=turn,
                 args=(photo, 90),
                 help="By 90° to the left. The photo is read anew.",
@@ -170,7 +195,7 @@ def show_png_download(photo: Photo, reading: Reading, threshold: float, key: str
         photos.png_name(photo),
         "image/png",
         icon=":material/image:",
-        key=f"png-{key}",
+        key=f"photo_png_{key}",
         on_click="ignore",
         help="The photo in full size with its boxes and labels.",
     )
@@ -183,7 +208,7 @@ def offer_turn(photo: Photo, reading: Reading, key: str) -> None:
         f"Turn by {TURNS[reading.suggested_deg]}",
         icon=":material/rotate_left:",
         type="primary",
-        key=f"turn-advised-{key}",
+        key=f"photo_turn_advised_{key}",
         on_click=turn,
         args=(photo, reading.suggested_deg),
     )
@@ -204,7 +229,7 @@ def show_readings(readings: list[tuple[Photo, Reading]], threshold: float) -> No
     first = 0
     if len(readings) > PHOTOS_A_SCREEN:
         screens = -(-len(readings) // PHOTOS_A_SCREEN)
-        first = (st.pagination(screens, key="screen") - 1) * PHOTOS_A_SCREEN
+        first = (st.pagination(screens, key="photo_screen", persist_state=KEPT) - 1) * PHOTOS_A_SCREEN
     for number, (photo, reading) in enumerate(readings[first : first + PHOTOS_A_SCREEN], first):
         show_photo(photo, reading, threshold, f"{number}-{photo.digest}", alone=len(readings) == 1)
     if readings:
@@ -216,8 +241,8 @@ chosen = choose_photos()
 st.caption(f":material/lock: {PRIVATE}")
 # The controls above are on the screen by now; from here on the model is needed.
 try:
-    card = resources.recognizer().card
-except resources.load_errors() as error:
+    card = weights.in_use().card
+except weights.load_errors() as error:
     refused("The model cannot be loaded", str(error))
 else:
     detector, threshold = choose_settings(card.unsure_below)

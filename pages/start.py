@@ -6,7 +6,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from fer.card import ModelCard
 from webui.evaluation.card_words import card_facts, card_tiles, class_recall
-from webui.frame import resources
+from webui.frame import resources, weights
 from webui.frame.layout import PRIVATE, class_chips, facts, page_head, refused, tiles
 from webui.frame.navigation import PAGES, START
 from webui.parts.charts import class_bars
@@ -48,7 +48,7 @@ def show_hero() -> DeltaGenerator:
             "each one shows, how sure it is, and what else it might be.",
         )
         class_chips()
-        with st.container(key="begin", horizontal=True):
+        with st.container(key="start_begin", horizontal=True):
             st.page_link("pages/photo.py", label="Try a photo", icon=":material/add_a_photo:")
             st.page_link("pages/photo.py", label="Use the sample", query_params={"from": "sample"})
         st.caption(f":material/lock: {PRIVATE}")
@@ -63,7 +63,7 @@ def show_sample(place: DeltaGenerator, picture: bytes | np.ndarray) -> None:
 
 def show_pages() -> None:
     st.subheader("What is here", anchor=False)
-    with st.container(key="rooms"):
+    with st.container(key="start_pages"):
         for entry in PAGES:
             if entry is START:
                 continue
@@ -100,10 +100,10 @@ show_pages()
 show_limits()
 # From here on the model is needed; everything above is on the screen by now.
 try:
-    recognizer = resources.recognizer()
-except resources.load_errors() as error:
+    card = weights.in_use().card
+except weights.load_errors() as error:
     refused("The model cannot be loaded", str(error))
 else:
-    show_model(recognizer.card)
+    show_model(card)
     reading = resources.reading(SAMPLE)
-    show_sample(sample_place, photos.annotated_preview(reading, recognizer.card.unsure_below))
+    show_sample(sample_place, photos.annotated_preview(reading, card.unsure_below))

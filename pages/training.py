@@ -10,12 +10,12 @@ from fer.runs.folder import Shelf, runs_folder
 from fer.runs.run import Run, State, alarms, plain
 from webui.frame.layout import empty_state, page_head
 from webui.frame.memory import spare_the_collector
+from webui.frame.session import KEPT, session
 from webui.training import charts, views
 from webui.training.actions import show_actions
 from webui.training.form import training_form
 
 LOOK_EVERY_S = 1.0
-WHOLE = "training_drawn"  # in the session's state: whether the page stands from top to bottom
 
 
 @st.cache_resource(show_spinner=False)
@@ -35,7 +35,7 @@ def main() -> None:
         "Watch a network learn: curves that grow while it trains, what it confuses, and what "
         "changed from one run to the next.",
     )
-    st.session_state[WHOLE] = False
+    session().training.drawn = False
     launcher_ = starter() if launch.allowed() else None
     runs, news = look(launcher_)
     if launcher_:
@@ -54,7 +54,7 @@ def main() -> None:
         st.caption(
             "Training from this page is switched off. Whoever runs the app allows it with `FER_ALLOW_TRAINING=1`."
         )
-    st.session_state[WHOLE] = True
+    session().training.drawn = True
     spare_the_collector("training")
 
 
@@ -93,7 +93,7 @@ def watch(news: tuple, chosen: list[str]) -> None:
             st.progress(run.progress, text=views.progress_words(run))
     for name in launcher_.without_log({run.name for run in runs}) if launcher_ else ():
         st.progress(0.0, text=f"{name}: starting")
-    if newest != news and st.session_state[WHOLE]:  # news amid a drawing wait for the next look
+    if newest != news and session().training.drawn:  # news amid a drawing wait for the next look
         st.rerun()
 
 
@@ -113,6 +113,7 @@ def show_chosen(runs: list[Run], launcher_: launch.Launcher | None) -> None:
         list(views.VIEWS),
         default="Curves",
         key="training_view",
+        persist_state=KEPT,
         required=True,
         format_func=lambda name: f"{views.VIEWS[name]} {name}",
         label_visibility="collapsed",

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from webui.frame import resources
+from webui.frame import resources, weights
 from webui.frame.layout import LIMITS, empty_state, page_head, plain, refused
+from webui.frame.session import KEPT, session
 from webui.parts.charts import percent
 from webui.view import videos
 from webui.view.videos import Watched
@@ -39,6 +40,7 @@ def choose_video() -> tuple[str, str, bytes] | None:
         format_func=lambda _: ":material/movie: Use the sample",
         default="sample" if st.query_params.get("from") == "sample" else None,
         key="video_sample",
+        persist_state=KEPT,
         on_change=forget,
     )
     return (SAMPLE_NAME, SAMPLE_NAME, sample_clip()) if sample else None
@@ -53,16 +55,17 @@ def choose_settings(unsure_below: float) -> tuple[str, float, float]:
     """Detector, threshold 0..1 and smoothing in seconds from the sidebar. unsure_below: the model card's threshold."""
     with st.sidebar:
         threshold = st.slider(
-            "Say 'unsure' below", 0, 100, round(100 * unsure_below), format="%d %%", key="video_threshold",
+            "Say 'unsure' below", 0, 100, round(100 * unsure_below), format="%d %%",
+            key="video_threshold", persist_state=KEPT,
             help=f"The model card advises {percent(unsure_below)}.",
         )  # fmt: skip
         smoothing = st.slider(
-            "Smoothing", 0.0, 1.0, 0.2, 0.05, format="%.2f s", key="video_smoothing",
+            "Smoothing", 0.0, 1.0, 0.2, 0.05, format="%.2f s", key="video_smoothing", persist_state=KEPT,
             help="Over how long expressions are averaged. At 0 every look speaks for itself and labels flicker.",
         )  # fmt: skip
         detector = st.segmented_control(
             "Face detector", list(DETECTORS), default="yunet", required=True, format_func=DETECTORS.__getitem__,
-            key="video_detector",
+            key="video_detector", persist_state=KEPT,
         )  # fmt: skip
         st.caption("Another choice reads the video anew.")
     return detector or "yunet", threshold / 100, smoothing
@@ -70,13 +73,14 @@ def choose_settings(unsure_below: float) -> tuple[str, float, float]:
 
 def watched() -> Watched | None:
     """The video that this session has open; it stays open while the visitor looks at other pages."""
-    return st.session_state.get("watched_video")
+    return session().watched
 
 
 def forget() -> None:
     """Lets go of the open video: another was chosen, or none."""
-    if old := st.session_state.pop("watched_video", None):
+    if old := session().watched:
         old.reading.stop()
+    session().watched = None
 
 
 def open_video(chosen: tuple[str, str, bytes], detector: str, threshold: float, smoothing_s: float) -> Watched:
@@ -84,15 +88,15 @@ def open_video(chosen: tuple[str, str, bytes], detector: str, threshold: float, 
     from fer.see.track import TrackSettings
     from fer.see.video import VideoReading
 
-    settings = detector, threshold, smoothing_s, resources.session_weights()
+    settings = detector, threshold, smoothing_s, weights.in_use().digest
     old = watched()
     if old and old.chosen[0] == chosen[0] and old.settings == settings:
         return old
     forget()
-    analyse = partial(resources.recognizer(detector).predict, unsure_below=threshold, thorough=False)
+    analyse = partial(weights.in_use().recognizer(detector).predict, unsure_below=threshold, thorough=False)
     track = TrackSettings(smoothing_s, hysteresis=0.1 if smoothing_s else 0.0)
     opened = Watched(chosen, settings, VideoReading(chosen[2], analyse, track))
-    st.session_state["watched_video"] = opened
+    session().watched = opened
     return opened
 
 
@@ -154,7 +158,7 @@ def show_probabilities(samples: list) -> None:
     from webui.view import live_charts
 
     faces = live_charts.identities(samples)
-    chosen = st.selectbox("Face", faces, key="video_face") if len(faces) > 1 else faces[0]
+    chosen = st.selectbox("Face", faces, key="video_face", persist_state=KEPT) if len(faces) > 1 else faces[0]
     st.plotly_chart(live_charts.probabilities(samples, chosen), config=live_charts.CONFIG)
 
 
@@ -164,8 +168,8 @@ chosen = choose_video()
 st.caption(f":material/lock: {PRIVATE}")
 # The controls above are on the screen by now; from here on the model is needed.
 try:
-    card = resources.recognizer().card
-except resources.load_errors() as error:
+    card = weights.in_use().card
+except weights.load_errors() as error:
     refused("The model cannot be loaded", str(error))
     st.stop()
 detector, threshold, smoothing_s = choose_settings(card.unsure_below)

@@ -26,7 +26,7 @@ WIDE, PHONE = (1440, 1180), (390, 1500)  # tall enough for the matrix and the ma
 # name, address, what must be on the screen
 PICTURES = (
     ("evaluation", "/evaluation", "[role=group] button"),
-    ("dataset", "/dataset?part=Map", "[data-drawn]"),
+    ("dataset", "/dataset?dataset_part=Map", "[data-drawn]"),
 )
 
 

@@ -31,7 +31,7 @@ def drawn_server(
 @pytest.fixture
 def faces(page: Page, drawn_server: str) -> Page:
     page.goto(f"{drawn_server}/")
-    page.goto(f"{drawn_server}/dataset?part=Faces")
+    page.goto(f"{drawn_server}/dataset?dataset_part=Faces")
     expect(page.get_by_role("heading", name="224 faces")).to_be_visible()
     return page
 
@@ -113,7 +113,7 @@ def test_the_audit_lists_and_exports_without_the_set(
     table = Audit.from_parquet()
     with start_app(tmp_path, FER_DATA=str(tmp_path / "none")) as url:
         other = page.context.new_page()
-        other.goto(f"{url}/dataset?part=Audit")
+        other.goto(f"{url}/dataset?dataset_part=Audit")
         expect(other.get_by_role("heading", name=f"{len(table.suspects()):,} faces")).to_be_visible()
         other.get_by_role("radio", name="Leaks").click()
         expect(other.get_by_role("heading", name=f"{int(table.leaks.sum()):,} faces")).to_be_visible()

@@ -172,7 +172,7 @@ def test_a_weights_file_without_the_set_says_what_to_do(
     with start_app(tmp_path, FER_DATA=str(tmp_path / "none"), FER_RUNS=str(tmp_path / "none")) as url:
         other = page.context.new_page()
         other.set_default_timeout(60_000)
-        other.goto(f"{url}/evaluation?part=Compare")
+        other.goto(f"{url}/evaluation?evaluation_part=Compare")
         choose(other, "Second", "A file …")
         other.locator("input[type=file]").set_input_files(write_tiny(tmp_path / "tiny.onnx"))
         expect(other.get_by_text("scripts/prepare.py")).to_be_visible()

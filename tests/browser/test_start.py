@@ -31,7 +31,7 @@ def test_every_page_has_a_card_and_a_menu_entry(page: Page) -> None:
     page.goto("/")
     for entry in PAGES:
         expect(page.get_by_test_id("stSidebarNav").get_by_role("link", name=entry.title)).to_have_count(1)
-    cards = page.locator(".st-key-rooms")
+    cards = page.locator(".st-key-start_pages")
     for entry in PAGES[1:]:
         expect(cards.get_by_role("link", name=entry.title)).to_have_count(1)
 

@@ -52,7 +52,7 @@ def page(faces_, folder, tmp_path, monkeypatch) -> AppTest:
 
 
 def open_part(page: AppTest, name: str) -> AppTest:
-    page.session_state["part"] = name
+    page.session_state["dataset_part"] = name
     return page.run()
 
 
@@ -326,10 +326,11 @@ def test_fetching_that_fails_shows_its_last_lines(fetching):
 def large_face() -> None:
     from webui.dataset import data as dataset_data
     from webui.dataset import face_details
+    from webui.frame import weights
 
     found = dataset_data.faces()
     assert found is not None
-    face_details.face_page(found, 40)
+    face_details.face_page(found, 40, weights.in_use())
 
 
 def test_a_face_opens_with_all_that_is_known_of_it(page, faces_):

@@ -18,11 +18,13 @@ from fer.data.dataset import CACHE_NAME, open_cache
 from fer.emotions import CLASSES
 from fer.judge import metrics
 from fer.judge.evaluation import EvaluationTable
+from fer.runs import launch
 from webui.evaluation import card_text
 from webui.evaluation import charts as evaluation_charts
 from webui.evaluation import data as evaluation_data
 from webui.evaluation import words as evaluation_words
 from webui.evaluation.data import Judged
+from webui.frame import weights
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120  # a loaded machine; never part of a verdict
@@ -38,12 +40,19 @@ def judged(table) -> Judged:
     return evaluation_data.judge(table, "PrivateTest", "FER2013", "One view")
 
 
+def shipped_beside(folder: Path) -> Path:
+    """The folder with the shipped network in it, whose table may be another."""
+    for name in (launch.ONNX_NAME, "framing.json"):
+        (folder / name).symlink_to(weights.FOLDER / name)
+    return folder
+
+
 @pytest.fixture
 def page(table, tmp_path, monkeypatch) -> AppTest:
     """The page with the imagined table as the shipped one, without a dataset."""
     st.cache_resource.clear()
     table.to_parquet(tmp_path / "weights" / "evaluation.parquet")
-    monkeypatch.setattr(evaluation_data, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(weights, "FOLDER", shipped_beside(tmp_path / "weights"))
     monkeypatch.setenv("FER_DATA", str(tmp_path / "no-data"))
     monkeypatch.setenv("FER_RUNS", str(tmp_path / "no-runs"))
     monkeypatch.chdir(ROOT)
@@ -56,7 +65,7 @@ def words_of(page: AppTest) -> str:
 
 
 def open_part(page: AppTest, name: str) -> AppTest:
-    page.session_state["part"] = name
+    page.session_state["evaluation_part"] = name
     return page.run()
 
 
@@ -106,15 +115,15 @@ def test_evaluate_asks_the_network_for_both_views(tmp_path):
     assert shares[-1] == 1.0
 
 
-def test_known_weights_are_the_shipped_table_and_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation_data, "WEIGHTS", tmp_path / "weights")
+def test_known_weights_are_the_shipped_ones_and_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "FOLDER", tmp_path / "weights")
     monkeypatch.setenv("FER_RUNS", str(tmp_path / "runs"))
-    assert evaluation_data.known_weights() == {}
+    assert weights.known() == {}
     for file in ("weights/evaluation.parquet", "runs/a/resnet9.onnx", "runs/b/log.jsonl", "runs/c/evaluation.parquet"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
-    found = evaluation_data.known_weights()
-    assert {name: path.relative_to(tmp_path).as_posix() for name, path in found.items()} == {
+    found = {name: one.table or one.file for name, one in weights.known().items()}
+    assert {name: path.relative_to(tmp_path).as_posix() for name, path in found.items() if path} == {
         "Shipped weights": "weights/evaluation.parquet",
         "Run c": "runs/c/evaluation.parquet",
         "Run a": "runs/a/resnet9.onnx",
@@ -225,7 +234,7 @@ def test_comparing_one_view_with_two_gives_the_exact_p_value(page):
     page.run()
     open_part(page, "Compare")
     assert "0.062" in words_of(page)  # 2 · 0.5⁵ for five faces that only the second gets right
-    assert "Only the first is right (0)" in page.selectbox(key="only").options
+    assert "Only the first is right (0)" in page.selectbox(key="evaluation_only").options
 
 
 @pytest.fixture
@@ -242,8 +251,8 @@ def with_tiny(page, tmp_path, monkeypatch) -> AppTest:
 
 def test_a_weights_file_is_compared_by_reading_the_set(with_tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("FER_DATA", str(tmp_path / "set"))
-    assert with_tiny.selectbox(key="compare-Second").value == "Run tiny"  # not the shipped table with itself
-    with_tiny.selectbox(key="compare-First").set_value("Run angry").run()
+    assert with_tiny.selectbox(key="evaluation_compare_second").value == "Run tiny"  # not the shipped table with itself
+    with_tiny.selectbox(key="evaluation_compare_first").set_value("Run angry").run()
     assert not with_tiny.exception
     assert not with_tiny.error
     faces = open_cache(tmp_path / "set" / CACHE_NAME)
@@ -253,7 +262,7 @@ def test_a_weights_file_is_compared_by_reading_the_set(with_tiny, tmp_path, monk
     only_first = int((judged.right & (said != tested.labels)).sum())
     only_second = int((~judged.right & (said == tested.labels)).sum())
     assert min(only_first, only_second) > 0
-    assert with_tiny.selectbox(key="only").options == [
+    assert with_tiny.selectbox(key="evaluation_only").options == [
         f"Only the first is right ({only_first:,})",
         f"Only the second is right ({only_second:,})",
     ]

@@ -9,6 +9,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from webui.frame import weights
 from webui.frame.navigation import PAGES
 from webui.frame.resources import SAMPLE
 
@@ -31,7 +32,7 @@ def photo_page(app: AppTest) -> AppTest:
 
 
 def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
-    page.file_uploader(key="uploads").set_value([(name, content, "image/jpeg") for name, content in files])
+    page.file_uploader(key="photo_uploads").set_value([(name, content, "image/jpeg") for name, content in files])
     return page.run()
 
 
@@ -54,15 +55,13 @@ def test_start_page_shows_limits_and_card(app: AppTest) -> None:
 
 
 def test_start_page_stands_without_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from fer.see import classify
-
     st.cache_resource.clear()
-    monkeypatch.setattr(classify, "WEIGHTS", tmp_path / "gone.onnx")
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
     again = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=TIMEOUT_S).run()
     assert not again.exception
     [error] = again.error
     assert error.value.startswith("**The model cannot be loaded.**")
-    assert "gone.onnx" in error.value
+    assert "resnet9.onnx" in error.value
     assert "What it cannot do" in [heading.value for heading in again.subheader]
 
 
@@ -141,7 +140,7 @@ def test_turning_reads_anew(photo_page: AppTest) -> None:
 
 
 def test_own_photos_take_the_samples_place(photo_page: AppTest) -> None:
-    photo_page.pills(key="sources").set_value(["sample"]).run()
+    photo_page.pills(key="photo_sources").set_value(["sample"]).run()
     assert [heading.value for heading in photo_page.subheader] == ["sample.jpg"]
     upload(photo_page, ("wall.png", picture()))
     assert [heading.value for heading in photo_page.subheader] == ["wall.png"]

@@ -23,6 +23,7 @@ from fer.runs.heartbeat import HEARTBEAT_NAME
 from fer.runs.log import LOG_NAME, RunEvent, RunLog, encode
 from fer.runs.run import Epoch, Run, Sheet, State, alarms, differences, duration_words, read_epoch
 from webui.dataset import data as dataset_data
+from webui.frame.session import STORE
 from webui.training import charts
 from webui.training.data import sheet_faces
 from webui.training.views import progress_words
@@ -349,7 +350,7 @@ def test_the_choice_stays_with_the_run_when_rows_move(runs: Path) -> None:
     write_run(runs / "b")
     page.run()
     assert page.session_state["training_table"]["selection"]["rows"] == [1]
-    assert page.session_state["training_chosen"] == ["a"]
+    assert page.session_state[STORE].training.chosen == ["a"]
 
 
 def test_a_broken_run_is_shown_as_broken(runs: Path) -> None:
@@ -415,7 +416,7 @@ def test_weights_without_framing_are_taken_into_use(runs: Path) -> None:
     page.button(key="training_use_a").click().run()
     assert not page.exception
     assert not page.error
-    assert page.session_state["weights"] == str(path)
+    assert page.session_state[STORE].weights == str(path)
     assert "In use in this session" in texts(page)
 
 
@@ -441,4 +442,4 @@ def test_weights_that_cannot_be_used_are_refused_where_they_are_chosen(
     page.button(key="training_use_a").click().run()
     assert not page.exception
     assert message in page.error[0].value
-    assert "weights" not in page.session_state
+    assert page.session_state[STORE].weights is None

@@ -7,6 +7,9 @@ import streamlit as st
 from clips import clip, greys
 from streamlit.testing.v1 import AppTest
 
+from webui.frame import weights
+from webui.frame.session import STORE
+
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120  # a loaded machine; never part of a verdict
 
@@ -70,9 +73,9 @@ def test_a_cut_file_is_read_as_far_as_it_goes(video_page: AppTest) -> None:
 
 def test_another_file_takes_the_place_of_the_first(video_page: AppTest) -> None:
     upload(video_page, "one.mp4", clip(greys(10)))
-    first = video_page.session_state["watched_video"]
+    first = video_page.session_state[STORE].watched
     upload(video_page, "two.mp4", clip(greys(5)))
-    second = video_page.session_state["watched_video"]
+    second = video_page.session_state[STORE].watched
     assert (first.name, second.name) == ("one.mp4", "two.mp4")
     assert first.reading.done
     assert len(second.reading.samples) == 5
@@ -80,18 +83,16 @@ def test_another_file_takes_the_place_of_the_first(video_page: AppTest) -> None:
 
 def test_a_setting_reads_anew_and_a_press_elsewhere_does_not(video_page: AppTest) -> None:
     upload(video_page, "one.mp4", clip(greys(10)))
-    first = video_page.session_state["watched_video"]
-    assert video_page.run().session_state["watched_video"] is first
+    first = video_page.session_state[STORE].watched
+    assert video_page.run().session_state[STORE].watched is first
     video_page.slider(key="video_threshold").set_value(99).run()
-    assert video_page.session_state["watched_video"] is not first
+    assert video_page.session_state[STORE].watched is not first
 
 
 def test_the_page_stands_without_weights(video_page: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from fer.see import classify
-
     st.cache_resource.clear()
-    monkeypatch.setattr(classify, "WEIGHTS", tmp_path / "gone.onnx")
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
     video_page.run()
     assert not video_page.exception
     [error] = video_page.error
-    assert "gone.onnx" in error.value
+    assert "resnet9.onnx" in error.value

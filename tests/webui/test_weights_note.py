@@ -10,12 +10,13 @@ from streamlit.testing.v1 import AppTest
 from tiny import CARD, write_tiny
 from written_runs import write_run
 
-from webui.frame import resources
+from webui.frame import weights as weights_in_use
 from webui.frame.navigation import PAGES
+from webui.frame.session import STORE
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120  # a loaded machine; never part of a verdict
-NOTE = "weights of run **my\\_run**"
+NOTE = "weights of **Run my\\_run**"
 
 
 @pytest.fixture
@@ -55,8 +56,8 @@ def confidence(page: AppTest) -> str:
 def test_photos_are_read_with_a_runs_weights_until_the_way_back_is_taken(app: AppTest, weights: Path) -> None:
     def read_sample() -> str:
         page = app.switch_page("pages/photo.py").run()
-        if not page.pills(key="sources").value:
-            page.pills(key="sources").set_value(["sample"]).run()
+        if not page.pills(key="photo_sources").value:
+            page.pills(key="photo_sources").set_value(["sample"]).run()
         assert not page.exception
         assert not page.error
         return confidence(page)
@@ -68,27 +69,27 @@ def test_photos_are_read_with_a_runs_weights_until_the_way_back_is_taken(app: Ap
     chosen = read_sample()
     assert NOTE in words(app)
     assert chosen != shipped
-    app.button(key="weights-back").click().run()
+    app.button(key="frame_weights_back").click().run()
     assert NOTE not in words(app)
     assert read_sample() == shipped
 
 
 @pytest.mark.parametrize("entry", PAGES, ids=lambda entry: entry.title)
 def test_every_page_says_so(app: AppTest, weights: Path, entry) -> None:
-    app.session_state["weights"] = str(weights)
+    app.session_state[STORE].weights = str(weights)
     app.switch_page(entry.file).run()
     assert not app.exception
     assert NOTE in words(app)
 
 
 def test_weights_that_vanish_are_named_and_the_way_back_stays(app: AppTest, weights: Path) -> None:
-    app.session_state["weights"] = str(weights)
+    app.session_state[STORE].weights = str(weights)
     weights.unlink()
     app.switch_page("pages/photo.py").run()
     assert "my" in app.error[0].value
-    app.button(key="weights-back").click().run()
+    app.button(key="frame_weights_back").click().run()
     assert not app.error
 
 
 def test_the_shipped_framing_is_that_of_the_shipped_weights() -> None:
-    assert resources.recognizer().card.framing == resources.shipped_framing() != {}
+    assert weights_in_use.shipped().card.framing == weights_in_use.shipped_framing() != {}

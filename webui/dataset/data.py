@@ -1,15 +1,11 @@
 """The dataset as pages see it: opened once for all sessions, or None where it is not on this computer."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from fer.data.dataset import CACHE_NAME, DatasetError, FaceSet, data_folder, open_cache
-
-if TYPE_CHECKING:
-    from fer.see.classify import Classifier
 
 
 def faces() -> FaceSet | None:
@@ -42,17 +38,6 @@ def positions(found: FaceSet, rows: np.ndarray) -> np.ndarray:
     at = np.searchsorted(found.rows, rows, sorter=order)
     place = order[np.minimum(at, len(order) - 1)]
     return np.where(found.rows[place] == rows, place, -1)
-
-
-@st.cache_resource(show_spinner=False, max_entries=3)
-def classifier(weights: str | None = None, changed_ns: int = 0) -> "Classifier":
-    """The network of a weights file (None: the shipped one), for all sessions.
-
-    changed_ns: the file's time of change; a new one loads it anew. Raises WeightsError.
-    """
-    from fer.see.classify import Classifier
-
-    return Classifier(weights)
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)

@@ -6,18 +6,24 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from fer.card import WeightsError
 from fer.data.dataset import SPLITS, UNKNOWN_ROW, VOTE_COLUMNS, FaceSet
 from fer.emotions import CLASSES
 from fer.judge import metrics
 from webui.dataset import audit as audit_data
 from webui.dataset import data as dataset_data
+from webui.frame import weights
+from webui.frame.layout import plain
+from webui.frame.session import session
+from webui.frame.weights import Weights
 from webui.parts.charts import probability_bars
 from webui.parts.face_grid import data_url, face_grid, pager
 
 
-def face_page(found: FaceSet, at: int) -> int | None:
-    """Shows the face at this position of the set; gives the position of the neighbour pressed, else None."""
+def face_page(found: FaceSet, at: int, asked: Weights) -> int | None:
+    """Shows the face at this position of the set, and what these weights say of it.
+
+    Gives the position of the neighbour pressed, else None.
+    """
     row = int(found.rows[at])
     picture, words = st.columns([1, 1.4], gap="medium")
     with picture:
@@ -25,8 +31,8 @@ def face_page(found: FaceSet, at: int) -> int | None:
         name = f"Row **{row}** of fer2013.csv" if row != UNKNOWN_ROW else f"Face **{at}** of the set on this computer"
         st.markdown(f"{name}  \nSplit **{SPLITS[found.splits[at]]}**  \nLabel **{CLASSES[found.labels[at]]}**")
     with words:
-        st.markdown("**The model** (probability)")
-        _model(found.images[at])
+        st.markdown(f"**The model**: {plain(asked.name)} (probability)")
+        _model(found.images[at], asked)
         st.markdown("**FER+ taggers** (votes of ten)")
         _votes(found, at)
     return _neighbours(found, at)
@@ -39,11 +45,11 @@ def _picture(image: np.ndarray) -> str:
     )
 
 
-def _model(image: np.ndarray) -> None:
+def _model(image: np.ndarray, asked: Weights) -> None:
     try:
-        probabilities = dataset_data.classifier().probabilities(np.ascontiguousarray(image[None]))[0]
-    except WeightsError as error:
-        st.caption(f"No weights to ask: {error}")
+        probabilities = asked.probabilities(np.ascontiguousarray(image[None]))[0]
+    except weights.load_errors() as error:
+        st.caption(plain(str(error)))
         return
     st.html(probability_bars(probabilities))
 
@@ -79,37 +85,45 @@ def _neighbours(found: FaceSet, at: int) -> int | None:
     st.markdown("**Most alike to the network** (nearest first)")
     names = [CLASSES[label] for label in found.labels[near]]
     spoken = [f"{name}, {SPLITS[split]}" for name, split in zip(names, found.splits[near], strict=True)]
-    return face_grid(found.images[near], near, names, spoken, "nearest faces", key=f"near-{at}", size_px=56)
+    return face_grid(found.images[near], near, names, spoken, "nearest faces", key=f"face_near_{at}", size_px=56)
 
 
 Words = Callable[[slice], tuple[list[str], list[str]]]
 
 
 @st.fragment
-def faces_with_details(found: FaceSet, at: np.ndarray, words: Words, label: str, key: str, per_page: int = 48) -> None:
+def faces_with_details(
+    found: FaceSet,
+    at: np.ndarray,
+    words: Words,
+    label: str,
+    key: str,
+    per_page: int = 48,
+    asked: Weights | None = None,
+) -> None:
     """A paged grid of the faces at these positions; pressing one opens it large, and nothing else is drawn anew.
 
     words: a part of the positions → a caption and a spoken sentence for each. Asked for one page only: words for
-    35,887 faces take a tenth of a second.
+    35,887 faces take a tenth of a second. asked: whose probabilities a face is shown with; None: the weights in use.
     """
-    shown = pager(len(at), per_page, f"{key}-page")
+    shown = pager(len(at), per_page, key)
     pressed = face_grid(found.images[at[shown]], at[shown], *words(shown), label, key)
     if pressed is not None:
-        open_face(pressed)
+        open_face(pressed, asked)
 
 
-def open_face(at: int) -> None:
-    """Opens the face at this position over the page."""
-    st.session_state["face-at"] = at
-    _dialog()
+def open_face(at: int, asked: Weights | None = None) -> None:
+    """Opens the face at this position over the page. asked: as for `faces_with_details`."""
+    session().face = at
+    _dialog(asked or weights.in_use())
 
 
 @st.dialog("Face", width="large")
-def _dialog() -> None:
+def _dialog(asked: Weights) -> None:
     found = dataset_data.faces_or_message()
     if found is None:
         return
-    pressed = face_page(found, st.session_state["face-at"])
+    pressed = face_page(found, session().face, asked)
     if pressed is not None:
-        st.session_state["face-at"] = pressed
+        session().face = pressed
         st.rerun(scope="fragment")

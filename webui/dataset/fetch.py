@@ -28,7 +28,7 @@ def offer() -> None:
         st.code("python scripts/prepare.py --download", language="bash")
         return
     have, fetch = st.columns(2, gap="large")
-    with have, st.form("have", border=True):
+    with have, st.form("dataset_have", border=True):
         st.markdown("**I have it**")
         source = st.text_input(
             "File or folder",

@@ -1,6 +1,7 @@
 """What the evaluation page lets one choose: weights or a table, the split, whose labels, which view."""
 
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -8,35 +9,77 @@ import streamlit as st
 from fer.card import WeightsError
 from fer.data.dataset import DatasetError
 from fer.judge.evaluation import TEST_SPLITS, EvaluationError, EvaluationTable
+from webui.dataset import data as dataset_data
 from webui.evaluation import data as evaluation_data
 from webui.evaluation.data import LABELS, VIEWS
+from webui.frame import weights
+from webui.frame.session import KEPT, Upload, session, set_widget, widget
+from webui.frame.weights import Weights
 from webui.parts.charts import percent
 
 FILE = "A file …"
 _MAX_MB = 64
 
 
-def choose_table(label: str, key: str, known: dict[str, Path], start: int = 0) -> EvaluationTable | None:
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What is judged: an evaluation table, and the weights that it is of."""
+
+    weights: Weights
+    table: EvaluationTable
+
+
+def follow(key: str, known: Mapping[str, Weights]) -> None:
+    """Weights that were taken into use since are the chosen ones, if they can be judged here."""
+    mine, used = session().evaluation, weights.in_use()
+    if mine.followed == used.name:
+        return
+    mine.followed = used.name
+    if used.name in known and (used.table is not None or dataset_data.faces_or_message() is not None):
+        set_widget(key, used.name)
+
+
+def choose_table(label: str, key: str, known: Mapping[str, Weights], start: int = 0) -> Chosen | None:
     """A choice among the known weights and a file of the user's; None until there is one.
 
     start: which of the known weights is chosen at first, the last where there are fewer.
     """
     first = min(start, max(0, len(known) - 1))
-    name = st.selectbox(label, [*known, FILE], first, key=key, persist_state="session")
+    name = st.selectbox(label, [*known, FILE], first, key=key, persist_state=KEPT)
+    file = _choose_file(f"{key}_file") if name == FILE else None
+    if name == FILE and file is None:
+        return None
+    from fer.see.detect import DetectorError
+
     bar = st.empty()
     try:
-        if name != FILE:
-            return evaluation_data.load(known[name], lambda share: _progress(bar, share))
-        words = "Evaluation table (.parquet) or weights (.onnx)"
-        file = st.file_uploader(words, type=["parquet", "onnx"], key=f"{key}-file", max_upload_size=_MAX_MB)
         if file is None:
-            return None
-        return evaluation_data.uploaded(file.getvalue(), file.name, lambda share: _progress(bar, share))
-    except (EvaluationError, WeightsError, DatasetError) as error:
+            return Chosen(known[name], evaluation_data.load(known[name], lambda share: _progress(bar, share)))
+        table = evaluation_data.uploaded(file, lambda share: _progress(bar, share))
+        return Chosen(Weights(file.name, None, None), table)
+    except (EvaluationError, DatasetError, WeightsError, DetectorError) as error:
         st.error(str(error), icon=":material/error:")
         return None
     finally:
         bar.empty()
+
+
+def _choose_file(key: str) -> Upload | None:
+    """The file of the user's, also after another page was looked at."""
+    files = session().evaluation.files
+
+    def note() -> None:
+        file = widget(key)
+        if file is None:
+            files.pop(key, None)
+        else:
+            files[key] = Upload(file.name, file.getvalue())
+
+    words = "Evaluation table (.parquet) or weights (.onnx)"
+    given = st.file_uploader(words, type=["parquet", "onnx"], key=key, max_upload_size=_MAX_MB, on_change=note)
+    if given is None and key in files:
+        st.caption(f"Still chosen: {files[key].name}")
+    return files.get(key)
 
 
 def _progress(bar: Any, share: float) -> None:
@@ -51,7 +94,8 @@ def choose_part(table: EvaluationTable) -> tuple[str, str, str]:
             TEST_SPLITS[::-1],
             default="PrivateTest",
             required=True,
-            key="split",
+            key="evaluation_split",
+            persist_state=KEPT,
             bind="query-params",
             help="Everything was chosen on PublicTest; PrivateTest was read once, at the end.",
         )
@@ -60,7 +104,8 @@ def choose_part(table: EvaluationTable) -> tuple[str, str, str]:
             LABELS if table.votes is not None else LABELS[:1],
             default=LABELS[0],
             required=True,
-            key="labels",
+            key="evaluation_labels",
+            persist_state=KEPT,
             help="FER2013's own label, or what more than half of ten FER+ taggers said. Faces without such a "
             "majority among the seven classes are left out.",
         )
@@ -69,7 +114,8 @@ def choose_part(table: EvaluationTable) -> tuple[str, str, str]:
             VIEWS,
             default=VIEWS[0],
             required=True,
-            key="view",
+            key="evaluation_view",
+            persist_state=KEPT,
             help="Probabilities of the face as it is, or their mean with those of its mirror image.",
         )
     return split, labels, view

@@ -11,12 +11,11 @@ import streamlit as st
 
 from fer.data.dataset import SPLITS, FaceSet, open_faces
 from fer.judge import metrics
-from fer.judge.evaluation import TABLE_NAME, TEST_SPLITS, EvaluationTable
-from fer.runs.folder import runs_folder
+from fer.judge.evaluation import TEST_SPLITS, EvaluationTable
 from webui.dataset import data as dataset_data
+from webui.frame.session import Upload
+from webui.frame.weights import Weights
 
-WEIGHTS = Path(__file__).parents[2] / "fer" / "weights"
-SHIPPED = "Shipped weights"
 LABELS = ("FER2013", "FER+ majority")
 VIEWS = ("One view", "Flip-averaged")
 _CHUNK = 256
@@ -73,41 +72,35 @@ def common(first: Judged, second: Judged) -> tuple[Judged, Judged]:
     )  # type: ignore[return-value]
 
 
-def known_weights() -> dict[str, Path]:
-    """Name → file of everything that can be evaluated: a table where one is there, else a weights file."""
-    found = {}
-    runs = runs_folder()
-    if (WEIGHTS / TABLE_NAME).is_file():
-        found[SHIPPED] = WEIGHTS / TABLE_NAME
-    for run in sorted(runs.iterdir(), reverse=True) if runs.is_dir() else []:
-        files = [run / TABLE_NAME, *sorted(run.glob("*.onnx"))]
-        if existing := [file for file in files if file.is_file()]:
-            found[f"Run {run.name}"] = existing[0]
-    return found
+def load(weights: Weights, progress: Progress | None = None) -> EvaluationTable:
+    """The weights' table, or where there is none what they say of the dataset's test faces.
 
-
-def load(path: Path, progress: Progress | None = None) -> EvaluationTable:
-    """The table in a Parquet file, or the one that a weights file gives on the dataset.
-
-    Raises EvaluationError or WeightsError where the file is refused, DatasetError where weights are
-    given and the dataset is not there or damaged.
+    Raises EvaluationError or WeightsError where a file is refused, DetectorError where the detector's is, DatasetError
+    where the dataset is needed and not there or damaged.
     """
-    changed_ns = path.stat().st_mtime_ns if path.exists() else 0
-    if path.suffix != ".onnx":
-        return _read(str(path), changed_ns)
-    return _remembered((str(path), changed_ns), lambda: _evaluated(path, progress))
+    if weights.table is not None:
+        return _read(str(weights.table), weights.table.stat().st_mtime_ns)
+    return _remembered(weights.digest, lambda: evaluate(weights.probabilities, _dataset(), progress))
 
 
-def uploaded(content: bytes, name: str, progress: Progress | None = None) -> EvaluationTable:
+def uploaded(file: Upload, progress: Progress | None = None) -> EvaluationTable:
     """As `load`, for an uploaded file; it lies in a temporary folder only while it is read."""
 
     def read() -> EvaluationTable:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"upload{Path(name).suffix}"
-            path.write_bytes(content)
-            return _evaluated(path, progress) if path.suffix == ".onnx" else EvaluationTable.from_parquet(path)
+        from fer.see.classify import Classifier
 
-    return _remembered((hashlib.sha256(content).hexdigest(), 0), read)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"upload{Path(file.name).suffix}"
+            path.write_bytes(file.content)
+            if path.suffix != ".onnx":
+                return EvaluationTable.from_parquet(path)
+            return evaluate(Classifier(path).probabilities, _dataset(), progress)
+
+    return _remembered(hashlib.sha256(file.content).hexdigest(), read)
+
+
+def _dataset() -> FaceSet:
+    return dataset_data.faces() or open_faces()  # the latter's error says what to do
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -116,11 +109,11 @@ def _read(path: str, changed_ns: int) -> EvaluationTable:
 
 
 @st.cache_resource(show_spinner=False)
-def _memory() -> dict[tuple[str, int], EvaluationTable]:
+def _memory() -> dict[str, EvaluationTable]:
     return {}
 
 
-def _remembered(key: tuple[str, int], make: Callable[[], EvaluationTable]) -> EvaluationTable:
+def _remembered(key: str, make: Callable[[], EvaluationTable]) -> EvaluationTable:
     # Streamlit's own caches forbid moving a progress bar from inside, and this takes half a minute.
     memory = _memory()
     if key not in memory:
@@ -129,13 +122,6 @@ def _remembered(key: tuple[str, int], make: Callable[[], EvaluationTable]) -> Ev
             memory.pop(next(iter(memory)))
         memory[key] = table
     return memory[key]
-
-
-def _evaluated(path: Path, progress: Progress | None) -> EvaluationTable:
-    from fer.see.classify import Classifier
-
-    probabilities = Classifier(path).probabilities
-    return evaluate(probabilities, dataset_data.faces() or open_faces(), progress)  # the latter says what to do
 
 
 def evaluate(

@@ -1,38 +1,35 @@
 """Says on every page that this session uses other weights than the shipped ones, with the way back beside it."""
 
-from pathlib import Path
-
 import streamlit as st
 
-from webui.frame import resources
+from webui.frame import weights
 from webui.frame.layout import plain
 
 
 def show_weights_note() -> None:
     """A line above the page, also on a phone, where the sidebar is closed; nothing with the shipped weights."""
     place = st.container()  # always there: were what stands below to move, a running camera would start anew
-    weights = resources.session_weights()
-    if weights is None:
+    mine = weights.in_use()
+    if mine == weights.shipped():
         return
     with (
         place,
         st.container(
-            key="weights-note",
+            key="frame_weights_note",
             border=True,
             horizontal=True,
             horizontal_alignment="distribute",
             vertical_alignment="center",
         ),
     ):
-        run = plain(Path(weights).parent.name)
         st.markdown(
-            f":material/swap_horiz: Photos and the camera use the weights of run **{run}**, in this session only.",
+            f":material/swap_horiz: Every page uses the weights of **{plain(mine.name)}**, in this session only.",
             width="content",
         )
         st.button(
             "Back to the shipped weights",
             icon=":material/undo:",
-            key="weights-back",
-            on_click=resources.use_weights,
+            key="frame_weights_back",
+            on_click=weights.use,
             args=[None],
         )

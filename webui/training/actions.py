@@ -6,7 +6,7 @@ import streamlit as st
 
 from fer.runs import launch
 from fer.runs.run import Run, State, plain
-from webui.frame import resources
+from webui.frame import weights
 from webui.frame.layout import refused
 
 
@@ -50,7 +50,7 @@ def _resume_button(run: Run, launcher: launch.Launcher) -> None:
 
 
 def _weights_button(run: Run, onnx: Path) -> None:
-    if resources.session_weights() == str(onnx):
+    if weights.in_use().file == onnx:
         st.badge("In use in this session", icon=":material/check:", color="green")  # the way back is above the page
         return
     if st.button(
@@ -61,8 +61,8 @@ def _weights_button(run: Run, onnx: Path) -> None:
         "does not say how to cut a face out, it is cut as for the shipped weights.",
     ):
         try:
-            resources.use_weights(str(onnx))
-        except resources.load_errors() as error:
+            weights.use(str(onnx))
+        except weights.load_errors() as error:
             refused("The app cannot use these weights", str(error))
         else:
             st.rerun()

@@ -9,8 +9,8 @@ import streamlit as st
 
 from fer.learn.config import PRESETS, ConfigError, TrainConfig
 from fer.runs import launch
+from webui.frame.session import KEPT, session
 
-COMMAND = "training_command"
 A_ROW = 3
 _TYPES = {"int": int, "float": float, "bool": bool, "str": str}
 
@@ -23,16 +23,19 @@ def training_form(launcher: launch.Launcher) -> str | None:
         presets,
         index=presets.index("smoke"),
         key="training_preset",
+        persist_state=KEPT,
         help="Where every field starts from; 'smoke' only shows that everything works.",
     )
     with st.form("training_form", border=False):
         default_name = free_name(launcher, preset)
-        name = st.text_input("Name of the run", placeholder=default_name, max_chars=64, key=f"training_name_{preset}")
+        name = st.text_input(
+            "Name of the run", placeholder=default_name, max_chars=64, key=f"training_name_{preset}", persist_state=KEPT
+        )
         with st.expander("Every choice of the run", icon=":material/tune:"):
             values = _widgets(PRESETS[preset])
         pressed = st.form_submit_button("Start training", type="primary", icon=":material/play_arrow:")
     started = _start(launcher, name.strip() or default_name, values) if pressed else None
-    if command := st.session_state.get(COMMAND):
+    if command := session().training.command:
         st.caption("Started last; the same on a command line:")
         st.code(command, language="bash", wrap_lines=True)
     return started
@@ -45,7 +48,7 @@ def _start(launcher: launch.Launcher, name: str, values: dict[str, Any]) -> str 
     except (ConfigError, launch.LaunchError) as error:
         st.error(str(error), icon=":material/error:")
         return None
-    st.session_state[COMMAND] = shlex.join(launch.arguments(config, name, launcher.data, launcher.runs))
+    session().training.command = shlex.join(launch.arguments(config, name, launcher.data, launcher.runs))
     return name
 
 
@@ -71,14 +74,16 @@ def _widget(f: Field, value: Any, key: str) -> Any:
     label, text, kind = f.name.replace("_", " "), f.metadata["help"], _kind(f)
     if "choices" in f.metadata:
         choices = list(f.metadata["choices"])
-        return st.selectbox(label, choices, index=choices.index(value), help=text, key=key)
+        return st.selectbox(label, choices, index=choices.index(value), help=text, key=key, persist_state=KEPT)
     if kind is bool:
-        return st.checkbox(label, value=value, help=text, key=key)
+        return st.checkbox(label, value=value, help=text, key=key, persist_state=KEPT)
     low, high = f.metadata.get("low"), f.metadata.get("high")
     if kind is int:
-        return st.number_input(label, low, high, value, step=1, help=text, key=key)
+        return st.number_input(label, low, high, value, step=1, help=text, key=key, persist_state=KEPT)
     low, high = (None if limit is None else float(limit) for limit in (low, high))
-    return st.number_input(label, low, high, float(value), _step(value), format="%g", help=text, key=key)
+    return st.number_input(
+        label, low, high, float(value), _step(value), format="%g", help=text, key=key, persist_state=KEPT
+    )
 
 
 def _kind(f: Field) -> type:

@@ -12,6 +12,7 @@ import streamlit as st
 from fer.emotions import CLASSES, EMOJI
 from fer.runs.run import Epoch, Run, Sheet, State, differences, duration_words, plain
 from webui.frame.layout import empty_state
+from webui.frame.session import KEPT, session, set_widget, widget
 from webui.parts.charts import percent
 from webui.parts.curves import curves
 from webui.parts.face_grid import face_grid
@@ -19,13 +20,7 @@ from webui.parts.matrix import matrix
 from webui.training import charts
 from webui.training.data import sheet_faces
 
-TABLE, CHOSEN, ORDER, EPOCH, FOLLOWED = (
-    "training_table",
-    "training_chosen",
-    "training_order",
-    "training_epoch",
-    "training_followed",
-)
+TABLE, EPOCH = "training_table", "training_epoch"
 VIEWS = {
     "Curves": ":material/show_chart:",
     "Health": ":material/monitor_heart:",
@@ -37,8 +32,7 @@ VIEWS = {
 
 def choose(names: list[str]) -> None:
     """Chooses runs by name from the next drawing of the table on; names that come later are chosen when they do."""
-    st.session_state[CHOSEN] = names
-    st.session_state.pop(ORDER, None)
+    session().training.chosen, session().training.order = names, None
 
 
 def choose_runs(runs: list[Run]) -> list[Run]:
@@ -68,23 +62,23 @@ def choose_runs(runs: list[Run]) -> list[Run]:
     if len(rows) > charts.MOST_RUNS:
         st.caption(f"The first {charts.MOST_RUNS} chosen runs are shown.")
     chosen = [runs[row] for row in rows[: charts.MOST_RUNS]]
-    waited_for = [name for name in st.session_state[CHOSEN] if name not in names]
-    st.session_state[CHOSEN] = [names[row] for row in rows] + waited_for
+    waited_for = [name for name in session().training.chosen or [] if name not in names]
+    session().training.chosen = [names[row] for row in rows] + waited_for
     return chosen
 
 
 def _keep_choice(runs: list[Run], names: list[str]) -> None:
-    state = st.session_state
-    if CHOSEN not in state:
-        state[CHOSEN] = [run.name for run in runs if run.state is State.RUNNING][: charts.MOST_RUNS] or names[:1]
-    before = state.get(ORDER)
-    if before is not None and before != names and TABLE in state:  # the newest press still speaks of the old rows
-        pressed = [before[row] for row in state[TABLE]["selection"]["rows"] if row < len(before)]
-        state[CHOSEN] = pressed + [name for name in state[CHOSEN] if name not in before]
-    if before != names or TABLE not in state:
-        rows = [names.index(name) for name in state[CHOSEN] if name in names]
-        state[TABLE] = {"selection": {"rows": rows, "columns": [], "cells": []}}
-    state[ORDER] = names
+    mine, table = session().training, widget(TABLE)
+    if mine.chosen is None:
+        mine.chosen = [run.name for run in runs if run.state is State.RUNNING][: charts.MOST_RUNS] or names[:1]
+    before = mine.order
+    if before is not None and before != names and table:  # the newest press still speaks of the old rows
+        pressed = [before[row] for row in table["selection"]["rows"] if row < len(before)]
+        mine.chosen = pressed + [name for name in mine.chosen if name not in before]
+    if before != names or not table:
+        rows = [names.index(name) for name in mine.chosen if name in names]
+        set_widget(TABLE, {"selection": {"rows": rows, "columns": [], "cells": []}})
+    mine.order = names
 
 
 def _table(runs: list[Run]) -> pd.DataFrame:
@@ -113,7 +107,7 @@ def _local_time(at_s: float) -> datetime | None:
 
 def colors(runs: Sequence[Run]) -> list[str]:
     """A colour for each run that stays its own while others come and go."""
-    given: dict[str, str] = st.session_state.setdefault("training_colors", {})
+    given = session().training.colors
     names = [run.name for run in runs]
     for name in [name for name in given if name not in names]:
         del given[name]
@@ -152,10 +146,12 @@ def show_curves(runs: Sequence[Run], shown: Sequence[charts.Curve], key: str) ->
     """A chart for each figure in two columns, with the controls that all share."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         axis = st.segmented_control(
-            "Axis", ["Epochs", "Time"], default="Epochs", key=f"training_axis_{key}", required=True
+            "Axis", ["Epochs", "Time"], default="Epochs", key=f"training_axis_{key}", persist_state=KEPT, required=True
         )
-        smoothing = st.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key=f"training_smoothing_{key}", width=220)
-        log = st.toggle("Log scale", key=f"training_log_{key}")
+        smoothing = st.slider(
+            "Smoothing", 0.0, 0.99, 0.0, 0.01, key=f"training_smoothing_{key}", persist_state=KEPT, width=220
+        )
+        log = st.toggle("Log scale", key=f"training_log_{key}", persist_state=KEPT)
     wall_time = axis == "Time"
     drawn = [charts.curve(chart, runs, colors(runs), wall_time, smoothing, log) for chart in shown]
     curves(drawn, charts.x_title(wall_time), key=f"training_curves_{key}")
@@ -168,7 +164,7 @@ def pick_run(runs: Sequence[Run], key: str) -> Run:
         return runs[0]
     names, choice = [run.name for run in runs], f"training_run_{key}"
     _keep(choice, names, names[0])
-    name = st.segmented_control("Run", names, key=choice, required=True)
+    name = st.segmented_control("Run", names, key=choice, persist_state=KEPT, required=True)
     return next((run for run in runs if run.name == name), runs[0])
 
 
@@ -177,21 +173,26 @@ def pick_epoch(run: Run) -> Epoch:
     numbers = [epoch.number for epoch in run.epochs]
     if len(numbers) == 1:
         return run.epochs[0]
-    state = st.session_state
-    if state.get(EPOCH) == state.get(FOLLOWED):
-        state[EPOCH] = numbers[-1]
+    mine = session().training
+    if widget(EPOCH) == mine.followed:
+        set_widget(EPOCH, numbers[-1])
     _keep(EPOCH, numbers, numbers[-1])
-    state[FOLLOWED] = numbers[-1]
+    mine.followed = numbers[-1]
     number = st.slider(
-        "Epoch", numbers[0], numbers[-1], key=EPOCH, help="Stays at the newest epoch until you move it back."
+        "Epoch",
+        numbers[0],
+        numbers[-1],
+        key=EPOCH,
+        persist_state=KEPT,
+        help="Stays at the newest epoch until you move it back.",
     )
     return min(run.epochs, key=lambda epoch: abs(epoch.number - number))
 
 
 def _keep(key: str, options: Sequence[Any], default: Any) -> None:
     """Sets a widget to what it was at: with other options Streamlit takes it for a new one and would start it over."""
-    value = st.session_state.get(key)
-    st.session_state[key] = value if value in options else default
+    value = widget(key)
+    set_widget(key, value if value in options else default)
 
 
 def show_confusion(run: Run) -> None:

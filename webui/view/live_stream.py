@@ -17,7 +17,8 @@ from streamlit_webrtc import VideoProcessorBase
 
 from fer.see.live import LiveSession, LiveSettings
 from fer.see.timeline import to_csv
-from webui.frame import resources
+from webui.frame import weights
+from webui.frame.session import session
 from webui.view.live_trouble import Stream
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ MOST_SEATS = 8
 LOOK_PX = 480
 _GAVE_UP_S = 5.0
 _SILENT_S = 10.0
-_VIEWER_KEY = "live_viewer"
 
 
 class NoSeatError(Exception):
@@ -108,7 +108,7 @@ def model() -> "Recognizer":
 
     Raises WeightsError or DetectorError where a file is refused.
     """
-    return resources.recognizer(threads=1)
+    return weights.in_use().recognizer(threads=1)
 
 
 def make_analyse(recognizer: "Recognizer") -> Callable[[np.ndarray, LiveSettings], "list[Prediction]"]:
@@ -219,21 +219,22 @@ class Viewer:
         """Called by streamlit-webrtc when a stream starts. Raises NoSeatError where the machine is full."""
         if self.session is not None:
             self.session.close()
-        session = LiveSession(make_analyse(recognizer), self.settings, on_close=lambda: seats.give(session))
+        opened = LiveSession(make_analyse(recognizer), self.settings, on_close=lambda: seats.give(opened))
         try:
-            seats.take(session)
+            seats.take(opened)
         except NoSeatError:
-            session.close()
+            opened.close()
             raise
-        self._recognizer, self.session = recognizer, session
-        return FrameProcessor(session)
+        self._recognizer, self.session = recognizer, opened
+        return FrameProcessor(opened)
 
 
 def viewer() -> Viewer:
     """This tab's viewer; every tab is a session of its own."""
-    if _VIEWER_KEY not in st.session_state:
-        st.session_state[_VIEWER_KEY] = Viewer()
-    return st.session_state[_VIEWER_KEY]
+    mine = session()
+    if mine.viewer is None:
+        mine.viewer = Viewer()
+    return mine.viewer
 
 
 def _png(picture: np.ndarray) -> bytes:

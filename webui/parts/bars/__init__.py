@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from webui.frame.session import widget
+
 _FOLDER = Path(__file__).parent
 Part = tuple[int, int]
 
@@ -87,7 +89,7 @@ def bars(chart: Bars, key: str, pressable: bool = False, selected: Part | None =
 
 def pressed_part(key: str) -> Part | None:
     """The (row, series) pressed since the last run; known before the bars are drawn, so they can show it."""
-    part = (st.session_state.get(key) or {}).get("part")
+    part = (widget(key) or {}).get("part")
     return None if part is None else (int(part[0]), int(part[1]))
 
 

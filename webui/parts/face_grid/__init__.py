@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import streamlit as st
 
+from webui.frame.session import session
+
 _FOLDER = Path(__file__).parent
 _SPRITE_COLUMNS = 10
 
@@ -92,16 +94,16 @@ def _nothing() -> None:
 def pager(n: int, per_page: int, key: str) -> slice:
     """Buttons for the pages of n things; gives the slice to show. The page is kept in the session under `key`."""
     last = max(0, -(-n // per_page) - 1)
-    page = min(st.session_state.setdefault(key, 0), last)
+    page = min(session().pages.get(key, 0), last)
     if last == 0:
         return slice(0, n)
     start = page * per_page
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("‹", key=f"{key}-back", help="Earlier", disabled=page == 0, on_click=_turn, args=(key, page - 1))
+        st.button("‹", key=f"{key}_back", help="Earlier", disabled=page == 0, on_click=_turn, args=(key, page - 1))
         st.markdown(f":small[{start + 1:,} to {min(n, start + per_page):,} of {n:,}]", width="content")
-        st.button("›", key=f"{key}-on", help="Further", disabled=page == last, on_click=_turn, args=(key, page + 1))
+        st.button("›", key=f"{key}_on", help="Further", disabled=page == last, on_click=_turn, args=(key, page + 1))
     return slice(start, start + per_page)
 
 
 def _turn(key: str, page: int) -> None:
-    st.session_state[key] = page
+    session().pages[key] = page

@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 from fer.emotions import CLASSES
+from webui.frame.session import widget
 
 _FOLDER = Path(__file__).parent
 Cell = tuple[int, int]
@@ -56,7 +57,7 @@ def matrix(
 
 def pressed_cell(key: str) -> Cell | None:
     """The (row, column) pressed since the last run; known before the matrix is drawn, so that it can show it."""
-    cell = (st.session_state.get(key) or {}).get("cell")
+    cell = (widget(key) or {}).get("cell")
     return None if cell is None else (int(cell[0]), int(cell[1]))
 
 
