@@ -24,7 +24,8 @@ from benchmarks.table import Section, in_turns, machine, report, spread, version
 from fer import Recognizer
 from fer.see.images import open_image
 from fer.see.video import LOOKS_PER_S, VideoReading
-from fer.see.videofile import Copy, Frame, VideoFile
+from fer.see.videocopy import Copy
+from fer.see.videofile import VideoFile
 
 REPORT = ROOT / "benchmarks" / "video.md"
 SAMPLE = ROOT / "fer" / "weights" / "sample.jpg"
@@ -91,9 +92,8 @@ def decode(content: bytes) -> None:
 def transcode(content: bytes) -> None:
     file = VideoFile(content)
     copy = Copy(file)
-    for part in file.read():
-        if isinstance(part, Frame):
-            copy.add(part)
+    for frame in file.read():
+        copy.add(frame.planes(), frame.time_s)
     copy.close()
 
 

@@ -15,7 +15,6 @@ from webui.view.videos import Watched
 
 STYLE = Path(videos.__file__).with_name("live.css")
 MAX_VIDEO_MB = 200
-TYPES = ("mp4", "m4v", "mov", "webm", "mkv", "avi", "mpg", "mpeg", "ts", "3gp")
 DETECTORS = {"yunet": "YuNet", "haar": "Haar"}
 SAMPLE_NAME = "sample.mp4"
 SHOW_EVERY_S = 0.5
@@ -26,11 +25,10 @@ def choose_video() -> tuple[str, str, bytes] | None:
     """The drop zone and the sample: (id, name, content) of what the visitor chose."""
     file = st.file_uploader(
         "Drop a video here, or choose one",
-        type=TYPES,
         max_upload_size=MAX_VIDEO_MB,
         key="video_upload",
         on_change=forget,
-        help=f"MP4, MOV, WebM, MKV, AVI or MPEG; up to {MAX_VIDEO_MB} MB, 4K and ten minutes.",
+        help=f"MP4, MOV, WebM, MKV, AVI, MPEG, FLV, WMV; up to {MAX_VIDEO_MB} MB, 4K and ten minutes.",
     )
     if file is not None:
         return file.file_id, file.name, file.getvalue()

@@ -7,9 +7,9 @@ will be. A video can wait for the next look, so nothing is guessed ahead as for 
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import av
-import av.error
 import cv2
 import numpy as np
 
@@ -17,7 +17,8 @@ from fer.see.faces import Face, Prediction
 from fer.see.overlay import draw_tracks
 from fer.see.timeline import Sample
 from fer.see.track import Track, Tracker, TrackSettings
-from fer.see.videofile import Copy, Frame, VideoFile
+from fer.see.videocopy import Copy
+from fer.see.videofile import Frame, VideoFile
 
 MAX_DURATION_S = 600.0
 LOOKS_PER_S = 10.0
@@ -29,7 +30,7 @@ _BETTER = 1.2  # a portrait is taken anew where it is better by so much
 class VideoReading:
     """A video read step by step: what was found so far is whole, and a stop keeps it.
 
-    content: the file's bytes. analyse: RGB uint8 (H, W, 3) → the faces in it.
+    content: the file's bytes, or its path. analyse: RGB uint8 (H, W, 3) → the faces in it.
     looks_per_s: how often faces are looked for.
 
     samples: the faces of each look, boxes in pixels of the copy. portraits: identity → its best picture, RGB uint8
@@ -40,7 +41,7 @@ class VideoReading:
 
     def __init__(
         self,
-        content: bytes,
+        content: bytes | Path,
         analyse: Callable[[np.ndarray], list[Prediction]],
         settings: TrackSettings | None = None,
         looks_per_s: float = LOOKS_PER_S,
@@ -54,7 +55,8 @@ class VideoReading:
         self._every_s = 1 / looks_per_s
         self._tracker = Tracker(settings)
         self._worth: dict[int, float] = {}
-        self._latest: Frame | None = None
+        self._latest: np.ndarray | None = None
+        self._trouble: list[str] = []
         self._lock = threading.Lock()  # held by whoever reads on or stops
         self._steps = self._read()
 
@@ -81,27 +83,24 @@ class VideoReading:
 
     @property
     def trouble(self) -> str | None:
-        """What was broken or left out, in one sentence."""
-        return self.file.trouble
+        """What was broken or left out, in sentences."""
+        return " ".join([*self.file.left_out, *self._trouble]) or None
 
     def picture(self) -> np.ndarray | None:
         """The newest frame as drawn, RGB uint8 (H, W, 3); None before the first and when all is done."""
         latest = self._latest
-        return None if latest is None else cv2.cvtColor(latest.planes, cv2.COLOR_YUV2RGB_I420)
+        return None if latest is None else cv2.cvtColor(latest, cv2.COLOR_YUV2RGB_I420)
 
     def _read(self) -> Generator[float]:
         copy = Copy(self.file)
         waiting: list[Frame] = []  # since the last look
         try:
-            for part in self.file.read():
+            for part in self.file.read(sound=True):
                 if isinstance(part, av.Packet):
-                    try:
-                        copy.add_sound(part)
-                    except av.error.FFmpegError:
-                        self.file.trouble = "A part of its sound is damaged and missing from the copy."
+                    copy.add_sound(part)
                     continue
                 if part.time_s > MAX_DURATION_S:
-                    self.file.trouble = f"Only the first {MAX_DURATION_S / 60:.0f} minutes were read."
+                    self._trouble.append(f"Only the first {MAX_DURATION_S / 60:.0f} minutes were read.")
                     break
                 waiting.append(part)
                 before = self.samples[-1] if self.samples else None
@@ -113,27 +112,33 @@ class VideoReading:
             if self.samples:
                 self._draw(waiting, None, self.samples[-1], copy)
             self.copy = copy.close()
+            self._trouble += [copy.trouble] if copy.trouble else []
             self.file.close()
             self._latest = None
             self.done = True
 
     def _look(self, frame: Frame) -> None:
-        image = cv2.cvtColor(frame.planes, cv2.COLOR_YUV2RGB_I420)
-        tracks = self._tracker.update(self._analyse(image), frame.time_s)
+        image = frame.image
+        found = self._analyse(image)
+        same = image.shape[1::-1] == frame.canvas
+        shown = image if same else cv2.cvtColor(frame.planes(), cv2.COLOR_YUV2RGB_I420)
+        seen = [replace(prediction, face=frame.on_canvas(prediction.face)) for prediction in found]
+        tracks = self._tracker.update(seen, frame.time_s)
         self.samples.append(Sample(frame.time_s, None, tuple(tracks)))
         for track in tracks:
             face = track.prediction.face
             worth = face.width * face.score
             if track.last_seen_s == frame.time_s and worth > _BETTER * self._worth.get(track.identity, 0.0):
                 self._worth[track.identity] = worth
-                self.portraits[track.identity] = portrait(image, face)
+                self.portraits[track.identity] = portrait(shown, face)
 
     def _draw(self, waiting: list[Frame], before: Sample | None, after: Sample, copy: Copy) -> None:
         """Draws the waiting frames onto the copy; then none waits."""
         for frame in waiting:
-            draw_tracks(frame.planes, between(before, after, frame.time_s))
-            copy.add(frame)
-            self._latest = frame
+            planes = frame.planes()
+            draw_tracks(planes, between(before, after, frame.time_s))
+            copy.add(planes, frame.time_s)
+            self._latest = planes
         waiting.clear()
 
 

@@ -1,189 +1,252 @@
-"""Video files from strangers: upright frames out of one, an MP4 with drawn frames from them. In memory only.
+"""Video files from strangers: upright frames at their times out of one. In memory only.
 
-Decoding and encoding are FFmpeg's, through PyAV.
+Decoding is FFmpeg's, through PyAV.
 """
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
 
 import av
 import av.error
 import numpy as np
-from av.video.reformatter import ColorRange
+
+from fer.see.faces import Face
+from fer.see.videoshape import LONGEST_PX, Shape, corner, display_matrix, i420, rgb, shape_of
+from fer.see.videotimes import FrameClock, PacketClock
+
+__all__ = ["CONTAINERS", "LONGEST_PX", "MAX_PIXELS", "Frame", "VideoError", "VideoFile"]
 
 MAX_PIXELS = 4096 * 2304  # a little more than 4K
-LONGEST_PX = 1280  # larger frames are shrunk: faces of 24 px are still found, and the copy stays small
 
-# Containers that are one file. A playlist (HLS, concat) would have FFmpeg open other files and addresses.
-_SAFE = {"format_whitelist": "mov,matroska,avi,mpegts,mpeg,ogg,flv", "protocol_whitelist": "none"}
-_SOUND_OF_MP4 = ("aac", "mp3", "opus", "ac3")  # goes into the copy as it is; other sound is left out
-_CLOCK = Fraction(1, 90_000)
-# 0..255, as Motion JPEG and some phones write it, to video's usual range (ITU-R BT.601), which `reformat` leaves to us.
-_NARROW_LUMA = np.rint(16 + np.arange(256) * 219 / 255).astype(np.uint8)
-_NARROW_CHROMA = np.rint(128 + (np.arange(256) - 128) * 224 / 255).astype(np.uint8)
+# What is read, by FFmpeg's names, whatever a file is called. Each is one file: a playlist (HLS, concat) would have
+# FFmpeg open other files and addresses. 'mov' is MP4 too, 'matroska' WebM, 'mpegts' MTS and M2TS, 'mpeg' VOB,
+# 'asf' WMV; the last ones are streams without a container.
+CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "ogg", "flv", "asf", "mxf", "dv", "ivf", "nut",
+              "h264", "hevc", "m4v", "mpegvideo", "obu")  # fmt: skip
+_SAFE = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "none"}
+_UNORDERED = ("avi", "asf")  # store no time of presentation; FFmpeg makes up a wrong one
+_TIMELESS = ("h264", "hevc", "m4v", "mpegvideo")
+_MAY_JUMP = 0x0200  # FFmpeg's AVFMT_TS_DISCONT
+_ENDS_EARLY_S = 0.5
+_LIKELY_RATES = range(1, 241)  # frames a second
 
 
 class VideoError(Exception):
     """A video that is refused; the message says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Frame:
-    """planes: uint8 (H * 3 / 2, W), I420, upright, H and W even, the longer at most LONGEST_PX.
+    """One frame; it becomes pixels where they are asked for.
 
-    time_s: seconds from the file's start.
+    time_s: seconds from the file's start. canvas: (width, height) of the file's first picture, upright.
+    A frame of another size or shape is shown in the middle of the canvas, as large as fits, as a player shows it.
     """
 
-    planes: np.ndarray
+    picture: av.VideoFrame
+    shape: Shape
+    canvas: tuple[int, int]
     time_s: float
+
+    @cached_property
+    def image(self) -> np.ndarray:
+        """RGB uint8 (H, W, 3), upright, H and W even, the longer at most LONGEST_PX; in its own size and shape."""
+        return rgb(self.picture, self.shape)
+
+    def planes(self) -> np.ndarray:
+        """The canvas with the frame on it, uint8 (H * 3 / 2, W), I420; each call gives an array of its own."""
+        return i420(self.picture, self._fitted, self.canvas)
+
+    def on_canvas(self, face: Face) -> Face:
+        """A face of `image` where it is on the canvas."""
+        if self.shape.size == self.canvas:
+            return face
+        x_scale, y_scale = (f / s for f, s in zip(self._fitted.size, self.shape.size, strict=True))
+        left, top = corner(self._fitted, self.canvas)
+
+        def moved(x: float, y: float) -> tuple[float, float]:
+            return left + x * x_scale, top + y * y_scale
+
+        box = (*moved(*face.box[:2]), *moved(*face.box[2:]))
+        points = None if face.landmarks is None else tuple(moved(*point) for point in face.landmarks)
+        return replace(face, box=box, landmarks=points)
+
+    @property
+    def _fitted(self) -> Shape:
+        return self.shape if self.shape.size == self.canvas else self.shape.fitted(self.canvas)
 
 
 class VideoFile:
     """A video to read once.
 
-    content: the file's bytes. Raises VideoError where it is no video, broken at its start, or too large.
+    source: the file's bytes, its path, or a file open for reading. fast: only frames that others refer to are decoded.
+    Raises VideoError where it cannot be opened, is no video, broken at its start, or too large.
 
-    width_px, height_px: of the upright picture. frame_size: (width, height) of the frames that `read` gives.
-    duration_s: None where the file does not say.
-    trouble: what was broken, in one sentence; None so far.
+    width_px, height_px: of the upright picture. frame_size: (width, height) of the canvas that frames are shown on.
+    duration_s: None where the file does not say; a joined file may say that of its first part.
+    sound: what `Copy` takes; None where there is none that can be read.
+    left_out: what was broken or left out so far, in sentences.
     """
 
-    def __init__(self, content: bytes) -> None:
-        with _opened(io.BytesIO(content)) as trial:
+    def __init__(self, source: bytes | Path | BinaryIO, fast: bool = False) -> None:
+        self._file = _as_file(source)
+        self._size = self._file.seek(0, io.SEEK_END)
+        with _opened(self._file) as trial:
             stream, frame = _first_frame(trial)
-            shape = stream.sample_aspect_ratio or Fraction(1)  # of a pixel: old camcorders' are not square
-            self._turns = round(frame.rotation / 90) % 4  # counter-clockwise, as numpy.rot90 has it
-            width, height = float(frame.width * shape), float(frame.height)
-            self._flat_size = _even(width, height)
-            sides = (round(width), round(height))
-            lies = self._turns % 2 == 1
-            self.width_px, self.height_px = sides[::-1] if lies else sides
-            self.frame_size = self._flat_size[::-1] if lies else self._flat_size
-            self.duration_s = trial.duration / av.time_base if trial.duration else None
-            self._start_s = (trial.start_time or 0) / av.time_base  # 1.4 s in MPEG-TS
-        self._size = len(content)
-        self._file = io.BytesIO(content)
+            self._pixel = stream.sample_aspect_ratio or Fraction(1)
+            shape = shape_of(frame, self._pixel)
+            self.width_px, self.height_px = shape.shown_px
+            self.frame_size = shape.size
+            self.duration_s = trial.duration / av.time_base if trial.duration and trial.duration > 0 else None
+            start_s = (trial.start_time or 0) / av.time_base  # 1.4 s in MPEG-TS
+            position = list(trial.streams.video).index(stream)
+        self._shapes: dict[tuple[int, ...], Shape] = {_stored(frame): shape}
         self._source = _opened(self._file)
-        self.video = self._source.streams.video[0]
+        self.video = self._source.streams.video[position]
         self.video.thread_type = "AUTO"
-        sounds = [stream for stream in self._source.streams.audio if stream.codec_context.name in _SOUND_OF_MP4]
+        self.video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        if fast:
+            self.video.codec_context.skip_frame = "NONREF"
+        self.rate = likely_rate(self.video)
+        sounds = [stream for stream in self._source.streams.audio if stream.codec_context is not None]
         self.sound = sounds[0] if sounds else None
-        self.trouble: str | None = None
+        may_jump = bool(self._source.format.flags & _MAY_JUMP)
+        name = self._source.format.name
+        self._packet_clock = PacketClock(start_s, may_jump, name in _UNORDERED, name in _TIMELESS)
+        self._says_s = _said_length(self.video, None if self.sound else self.duration_s)
+        self._fast, self._broken, self._missing, self._end = fast, 0, 0, ""
 
-    def read(self) -> Iterator["Frame | av.Packet"]:
-        """Frames in order of time, and between them the packets of the sound that `Copy` takes."""
-        last_s, broken = -1.0, 0
-        for packet in self._packets():
+    def read(self, sound: bool = False) -> Iterator["Frame | av.Packet"]:
+        """Frames in order of time; with `sound` its packets between them."""
+        clock = FrameClock()
+        for packet in self._packets(sound):
+            self._packet_clock.set(packet, self.rate if packet.stream is self.video else None)
             if packet.stream is not self.video:
-                yield self._from_start(packet)
+                yield packet
                 continue
+            clock.sent(packet)
             try:
                 frames = packet.decode()
-            except av.error.FFmpegError:
-                broken += 1
+            except (av.error.FFmpegError, ValueError):
+                self._broken += 1
+                clock.refused(packet)
                 continue
             for frame in frames:
-                if frame.time is None or frame.width * frame.height > MAX_PIXELS:  # it may grow in mid-stream
-                    broken += 1
-                    continue
-                time_s = max(frame.time - self._start_s, 0.0)
-                if time_s > last_s:
-                    last_s = time_s
-                    yield Frame(self._planes(frame), time_s)
-        if broken and not self.trouble:
-            self.trouble = f"Damaged frames were left out: {broken}."
+                time_s = clock.time_s(frame)
+                if frame.width * frame.height > MAX_PIXELS:  # it may grow in mid-stream
+                    self._broken += 1
+                else:
+                    yield Frame(frame, self._shape(frame), self.frame_size, max(time_s, 0.0))
+        self._missing = 0 if self._fast else clock.missing
+        if not self._end and self._says_s and clock.last_s < self._says_s - _ENDS_EARLY_S:
+            self._end = f"Its pictures end at {clock.last_s:.1f} s, though the file says {self._says_s:.1f} s."
 
     @property
     def share(self) -> float:
         """How far into the file reading has come, 0..1."""
-        return min(self._file.tell() / self._size, 1.0) if not self._file.closed else 1.0
+        return min(self._file.tell() / max(self._size, 1), 1.0) if not self._file.closed else 1.0
+
+    @property
+    def left_out(self) -> list[str]:
+        said = []
+        if missing := max(self._broken, self._missing):
+            said.append(f"{missing} damaged frame{'s were' if missing > 1 else ' was'} left out.")
+        if jumps := self._packet_clock.jumps:
+            times = "once" if jumps == 1 else f"{jumps} times"
+            said.append(f"The file's clock jumps {times}; the time goes on without a gap there.")
+        return said + ([self._end] if self._end else [])
 
     def close(self) -> None:
         self._source.close()
+        self._file.close()
 
-    def _packets(self) -> Iterator[av.Packet]:
+    def _packets(self, sound: bool) -> Iterator[av.Packet]:
+        wanted = [self.video, *([self.sound] if sound and self.sound else [])]
         try:
-            yield from self._source.demux([self.video, *([self.sound] if self.sound else [])])
-        except av.error.FFmpegError as error:
-            self.trouble = f"The file is broken further on ({error.strerror}); what comes before was read."
+            yield from self._source.demux(wanted)
+        except (av.error.FFmpegError, ValueError) as error:
+            words = getattr(error, "strerror", None) or error
+            self._end = f"The file is broken further on ({words}); what comes before was read."
 
-    def _from_start(self, packet: av.Packet) -> av.Packet:
-        if packet.time_base is not None and packet.pts is not None and packet.dts is not None:
-            offset = round(self._start_s / packet.time_base)
-            packet.pts, packet.dts = packet.pts - offset, packet.dts - offset
-        return packet
-
-    def _planes(self, frame: av.VideoFrame) -> np.ndarray:
-        width, height = self._flat_size
-        planes = frame.reformat(width, height, "yuv420p").to_ndarray()
-        if frame.color_range == ColorRange.JPEG:
-            planes[:height] = _NARROW_LUMA[planes[:height]]
-            planes[height:] = _NARROW_CHROMA[planes[height:]]
-        if not self._turns:
-            return planes
-        luma, chroma = planes[:height], planes[height:].reshape(2, height // 2, width // 2)
-        turned = [np.rot90(plane, self._turns) for plane in (luma, *chroma)]
-        columns = turned[0].shape[1]
-        return np.concatenate([np.ascontiguousarray(plane).reshape(-1, columns) for plane in turned])
+    def _shape(self, frame: av.VideoFrame) -> Shape:
+        key = _stored(frame)
+        if key not in self._shapes:
+            self._shapes[key] = shape_of(frame, self.video.codec_context.sample_aspect_ratio or self._pixel)
+        return self._shapes[key]
 
 
-class Copy:
-    """A video as it is written: MP4, H.264, with the sound of `of` as it is."""
-
-    def __init__(self, of: VideoFile) -> None:
-        self._file = io.BytesIO()
-        self._container = av.open(self._file, "w", format="mp4")
-        rate = of.video.average_rate or Fraction(25)
-        # 'veryfast': drawing boxes deserves no more of two cores than finding the faces.
-        self._video = self._container.add_stream("libx264", rate, options={"preset": "veryfast", "crf": "23"})
-        (self._video.width, self._video.height), self._video.pix_fmt = of.frame_size, "yuv420p"
-        self._video.codec_context.time_base = _CLOCK  # frames need not come at equal distances
-        self._sound = self._container.add_stream_from_template(of.sound) if of.sound else None
-
-    def add(self, frame: Frame) -> None:
-        picture = av.VideoFrame.from_ndarray(frame.planes, "yuv420p")
-        picture.pts, picture.time_base = round(frame.time_s / _CLOCK), _CLOCK
-        self._container.mux(self._video.encode(picture))
-
-    def add_sound(self, packet: av.Packet) -> None:
-        if packet.dts is not None:  # the last one is empty
-            packet.stream = self._sound
-            self._container.mux(packet)
-
-    def close(self) -> bytes:
-        """The whole file."""
-        self._container.mux(self._video.encode(None))
-        self._container.close()
-        return self._file.getvalue()
+def likely_rate(stream: av.VideoStream) -> Fraction:
+    """Frames a second as the stream says, 25 where it says nothing that can be."""
+    rate = stream.average_rate or stream.guessed_rate
+    return rate if rate and _LIKELY_RATES.start <= rate < _LIKELY_RATES.stop else Fraction(25)
 
 
-def _opened(file: io.BytesIO) -> av.container.InputContainer:
+def _said_length(stream: av.VideoStream, default_s: float | None) -> float | None:
+    """How long the file says that its pictures go on."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    try:  # Matroska
+        hours, minutes, seconds = stream.metadata.get("DURATION", "").split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return default_s
+
+
+def _stored(frame: av.VideoFrame) -> tuple[int, ...]:
+    return frame.width, frame.height, *display_matrix(frame)
+
+
+def _as_file(source: bytes | Path | BinaryIO) -> BinaryIO:
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    if not isinstance(source, Path):
+        return source
+    try:
+        return open(source, "rb")
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        raise VideoError(f"cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+
+
+def _opened(file: BinaryIO) -> av.container.InputContainer:
+    file.seek(0)
     try:
         return av.open(file, "r", container_options=_SAFE, metadata_errors="replace")
     except (av.error.FFmpegError, ValueError) as error:
-        raise VideoError("not a video that can be opened, or its end is missing. Use MP4, MOV, WebM or MKV.") from error
+        raise VideoError(
+            "not a video that can be opened, or its end is missing. Use MP4, MOV, WebM, MKV, AVI or MPEG."
+        ) from error
 
 
 def _first_frame(source: av.container.InputContainer) -> tuple[av.VideoStream, av.VideoFrame]:
-    if not source.streams.video:
-        raise VideoError("there is no picture in it, only sound.")
-    stream = source.streams.video[0]
+    cover = av.stream.Disposition.attached_pic  # a picture beside the sound, as music has it
+    streams = [stream for stream in source.streams.video if not stream.disposition & cover]
+    if not streams:
+        raise VideoError("there is no picture in it, only sound. Use another file.")
+    known = [stream for stream in streams if stream.codec_context is not None]
+    if not known:
+        raise VideoError("its way of storing pictures is not known here. Save it anew as MP4 (H.264).")
+    stream = known[0]
     size = stream.codec_context.width, stream.codec_context.height
     if size[0] * size[1] > MAX_PIXELS:
         raise VideoError(f"{size[0]} × {size[1]} pixels are more than 4K. Make it smaller first.")
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     try:
-        frame = next(source.decode(stream), None)
-    except av.error.FFmpegError:
-        frame = None
-    if frame is None:
-        raise VideoError("not one frame of it can be decoded. Copy it again, or save it anew as MP4.")
-    return stream, frame
+        for packet in source.demux(stream):
+            for frame in _decoded(packet):
+                if frame.width and frame.height:
+                    return stream, frame
+    except (av.error.FFmpegError, ValueError):
+        pass  # what came before held no frame
+    raise VideoError("not one frame of it can be decoded. Copy it again, or save it anew as MP4.")
 
 
-def _even(width: float, height: float) -> tuple[int, int]:
-    """The size that frames are read at: chroma has half of it."""
-    scale = min(1.0, LONGEST_PX / max(width, height))
-    columns, rows = (max(2, round(side * scale / 2) * 2) for side in (width, height))
-    return columns, rows
+def _decoded(packet: av.Packet) -> list[av.VideoFrame]:
+    try:
+        return packet.decode()
+    except (av.error.FFmpegError, ValueError):
+        return []

@@ -15,7 +15,7 @@ from fer.see.faces import Face, Prediction
 from fer.see.timeline import Sample, to_csv
 from fer.see.track import Track, TrackSettings
 from fer.see.video import VideoReading, between, portrait
-from fer.see.videofile import Copy, VideoError
+from fer.see.videofile import VideoError
 
 SIZE = (320, 240)
 STEADY = TrackSettings(smoothing_s=0)
@@ -164,16 +164,6 @@ def test_a_cut_file_keeps_what_comes_before():
     reading = read(whole[: len(whole) * 2 // 3])
     assert 0 < len(pictures(reading.copy)) < 20
     assert reading.done
-
-
-def test_damaged_sound_is_told_and_the_pictures_are_read(monkeypatch):
-    def refuse(copy: Copy, packet: av.Packet) -> None:
-        raise av.error.InvalidDataError(22, "non-monotonous timestamps")
-
-    monkeypatch.setattr(Copy, "add_sound", refuse)
-    reading = read(clip(moving(), sound="aac"))
-    assert "sound is damaged" in reading.trouble
-    assert len(pictures(reading.copy)) == 20
 
 
 def test_what_is_no_video_is_refused():

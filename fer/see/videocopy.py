@@ -1,0 +1,102 @@
+"""A video written anew: MP4 with H.264, and the sound of the file that it is a copy of."""
+
+import io
+from fractions import Fraction
+from typing import BinaryIO
+
+import av
+import av.error
+import numpy as np
+
+from fer.see.videofile import VideoError, VideoFile
+
+_SOUND_OF_PLAYERS = ("aac", "mp3", "opus")  # MP4 carries it and browsers play it: it goes in as it is
+_CLOCK = Fraction(1, 90_000)
+_SOUND_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # of AAC, samples a second
+
+
+class Copy:
+    """Writes frames of `of`'s size, and its sound: as it is where players take it, else as AAC.
+
+    into: a file to write to; None is one in memory. Raises VideoError where the copy cannot be written.
+
+    trouble: what of the sound is missing, in a sentence; None so far.
+    """
+
+    def __init__(self, of: VideoFile, into: BinaryIO | None = None) -> None:
+        self._file = into or io.BytesIO()
+        self.trouble: str | None = None
+        self._last = -1
+        try:
+            self._container = av.open(self._file, "w", format="mp4")
+            # 'veryfast': drawing boxes deserves no more of two cores than finding the faces.
+            self._video = self._container.add_stream("libx264", of.rate, options={"preset": "veryfast", "crf": "23"})
+            (self._video.width, self._video.height), self._video.pix_fmt = of.frame_size, "yuv420p"
+            self._video.codec_context.time_base = _CLOCK  # frames need not come at equal distances
+            self._sound = _SoundWriter(self._container, of.sound) if of.sound else None
+        except (av.error.FFmpegError, ValueError) as error:
+            raise VideoError(f"its copy cannot be written ({error}).") from error
+
+    def add(self, planes: np.ndarray, time_s: float) -> None:
+        """planes: as `Frame.planes` gives them. time_s: later than of the last one."""
+        picture = av.VideoFrame.from_ndarray(planes, "yuv420p")
+        self._last = picture.pts = max(round(time_s / _CLOCK), self._last + 1)
+        picture.time_base = _CLOCK
+        try:
+            self._container.mux(self._video.encode(picture))
+        except (av.error.FFmpegError, ValueError) as error:
+            raise VideoError(f"its copy cannot be written ({error}).") from error
+
+    def add_sound(self, packet: av.Packet) -> None:
+        """packet: of the sound, as `VideoFile.read` gives it."""
+        if self._sound is None:
+            return
+        try:
+            self._sound.add(packet)
+        except (av.error.FFmpegError, ValueError):
+            self.trouble = "A part of its sound is damaged and missing from the copy."
+
+    def close(self) -> bytes:
+        """The whole file where it is in memory, else b""."""
+        if self._sound is not None:
+            try:
+                self._sound.close()
+            except (av.error.FFmpegError, ValueError):
+                self.trouble = "A part of its sound is damaged and missing from the copy."
+        try:
+            self._container.mux(self._video.encode(None))
+            self._container.close()
+        except (av.error.FFmpegError, ValueError) as error:
+            raise VideoError(f"its copy cannot be written ({error}).") from error
+        return self._file.getvalue() if isinstance(self._file, io.BytesIO) else b""
+
+
+class _SoundWriter:
+    """Sound on its way into the copy."""
+
+    def __init__(self, container: av.container.OutputContainer, of: av.AudioStream) -> None:
+        self._container, self._of = container, of
+        self._encoded = of.codec_context.codec.canonical_name in _SOUND_OF_PLAYERS and of.codec_context.sample_rate > 0
+        if self._encoded:
+            self._stream = container.add_stream_from_template(of)
+            return
+        rate = of.codec_context.sample_rate
+        self._stream = container.add_stream("aac", rate if rate in _SOUND_RATES else 48_000)
+        self._stream.layout = "mono" if of.codec_context.channels == 1 else "stereo"
+        self._resampler = av.AudioResampler("fltp", self._stream.layout, self._stream.rate, 1024)
+
+    def add(self, packet: av.Packet) -> None:
+        if self._encoded:
+            if packet.dts is not None:  # the last one is empty
+                packet.stream = self._stream
+                self._container.mux(packet)
+            return
+        for frame in self._of.decode(packet):
+            for part in self._resampler.resample(frame):
+                self._container.mux(self._stream.encode(part))
+
+    def close(self) -> None:
+        if not self._encoded:
+            for part in self._resampler.resample(None):
+                self._container.mux(self._stream.encode(part))
+            self._container.mux(self._stream.encode(None))

@@ -1,0 +1,111 @@
+"""How a stored frame becomes the picture that a player shows: pixels made square, turned, mirrored, fitted."""
+
+import struct
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+import av
+import cv2
+import numpy as np
+from av.sidedata.sidedata import SideDataContainer, Type
+from av.video.reformatter import ColorRange
+
+LONGEST_PX = 1280  # larger frames are shrunk: faces of 24 px are still found, and the copy stays small
+
+_ODDEST_PIXEL = 10  # times as wide as high, or the other way: beyond it the file is wrong, not its pixels
+_BLACK = 16, 128  # luma, chroma
+# 0..255, as Motion JPEG and some phones write it, to video's usual range (ITU-R BT.601), which `reformat` leaves to us.
+_NARROW_LUMA = np.rint(16 + np.arange(256) * 219 / 255).astype(np.uint8)
+_NARROW_CHROMA = np.rint(128 + (np.arange(256) - 128) * 224 / 255).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """flat: (width, height) that a stored frame is scaled to, both even, its pixels square then, the longer side at
+    most LONGEST_PX. shown_px: (width, height) of the upright picture before it is shrunk.
+
+    lies: rows and columns change places. mirror_x, mirror_y: then left and right, top and bottom.
+    """
+
+    flat: tuple[int, int]
+    shown_px: tuple[int, int]
+    lies: bool = False
+    mirror_x: bool = False
+    mirror_y: bool = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the upright picture."""
+        return self.flat[::-1] if self.lies else self.flat
+
+    def fitted(self, canvas: tuple[int, int]) -> "Shape":
+        """The same picture as large as it may be within a canvas (width, height)."""
+        scale = min(outer / inner for outer, inner in zip(canvas, self.size, strict=True))
+        width, height = (max(2, round(side * scale / 2) * 2) for side in self.flat)
+        return Shape((width, height), self.shown_px, self.lies, self.mirror_x, self.mirror_y)
+
+    def turned(self, plane: np.ndarray) -> np.ndarray:
+        """A plane (H, W) or (H, W, 3) of a flat picture, upright."""
+        plane = plane.swapaxes(0, 1) if self.lies else plane
+        return plane[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1]
+
+
+def shape_of(frame: av.VideoFrame, pixel: Fraction) -> Shape:
+    """How a frame is shown. pixel: a stored pixel's width by its height, where not 1 as with old camcorders'."""
+    if not 1 / _ODDEST_PIXEL <= pixel <= _ODDEST_PIXEL:
+        pixel = Fraction(1)
+    width, height = float(frame.width * pixel), float(frame.height)
+    scale = min(1.0, LONGEST_PX / max(width, height))
+    flat = max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)  # chroma has half of it
+    a, b, c, d = display_matrix(frame)
+    lies = abs(b) + abs(c) > abs(a) + abs(d)
+    shown = round(width), round(height)
+    right, down = (c, b) if lies else (a, d)
+    return Shape(flat, shown[::-1] if lies else shown, lies, right < 0, down < 0)
+
+
+def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+    """Of the display matrix: a stored pixel (x, y) is shown at (a x + c y, b x + d y), seen from the middle."""
+    try:
+        data = cast(SideDataContainer, frame.side_data)[Type.DISPLAYMATRIX]  # PyAV's stubs say another type
+    except KeyError:
+        return 1, 0, 0, 1
+    a, b, _, c, d = struct.unpack_from("=5i", bytes(data))
+    return a, b, c, d
+
+
+def rgb(frame: av.VideoFrame, shape: Shape) -> np.ndarray:
+    """RGB uint8 (H, W, 3), upright, in one piece."""
+    return np.ascontiguousarray(shape.turned(frame.reformat(*shape.flat, "rgb24").to_ndarray()))
+
+
+def i420(frame: av.VideoFrame, shape: Shape, canvas: tuple[int, int]) -> np.ndarray:
+    """Upright, uint8 (H * 3 / 2, W), I420, in the middle of a black canvas (width, height) that it fits."""
+    width, height = shape.flat
+    planes = frame.reformat(width, height, "yuv420p").to_ndarray()
+    if frame.color_range == ColorRange.JPEG:
+        planes[:height] = cv2.LUT(planes[:height], _NARROW_LUMA)
+        planes[height:] = cv2.LUT(planes[height:], _NARROW_CHROMA)
+    if shape == Shape(canvas, shape.shown_px):
+        return planes
+    luma, chroma = planes[:height], planes[height:].reshape(2, height // 2, width // 2)
+    columns, rows = canvas
+    whole = np.full((rows * 3 // 2, columns), _BLACK[1], np.uint8)
+    whole[:rows] = _BLACK[0]
+    left, top = corner(shape, canvas)
+    _put(whole[:rows], shape.turned(luma), left, top)
+    parts = whole[rows:].reshape(2, rows // 2, columns // 2)
+    for i in range(2):
+        _put(parts[i], shape.turned(chroma[i]), left // 2, top // 2)
+    return whole
+
+
+def corner(shape: Shape, canvas: tuple[int, int]) -> tuple[int, int]:
+    """Where a picture's left top corner lies in the middle of a canvas; even, so that chroma has such a pixel too."""
+    left, top = ((outer - inner) // 4 * 2 for outer, inner in zip(canvas, shape.size, strict=True))
+    return left, top
+
+
+def _put(whole: np.ndarray, part: np.ndarray, left: int, top: int) -> None:
+    whole[top : top + part.shape[0], left : left + part.shape[1]] = part

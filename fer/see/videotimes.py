@@ -1,0 +1,138 @@
+"""The times of a video file's packets and frames, whatever its container says of them.
+
+Three kinds of containers make trouble: AVI, which stores no time of presentation; streams without any time; and
+transport streams that were joined, whose clock jumps back to its start in the middle.
+"""
+
+import heapq
+from fractions import Fraction
+
+import av
+
+# A decoder's times rise from packet to packet. Where there is only the time of presentation, frames that refer to
+# later ones come out of order: such a step back is no jump.
+_BACK_S, _BACK_UNORDERED_S = 0.1, 10.0
+_FORWARD_S = 10.0  # as FFmpeg's own program has it; only in containers whose clock may jump
+_LEAST_STEP_S = 1e-3
+_LONGEST_S = 1e6  # eleven days: what lies further off is no time but a broken number
+
+
+class PacketClock:
+    """Sets the times of packets, of all streams of one file, to run from 0 on without jumps.
+
+    start_s: the container's time at its start. may_jump: whether a long step forward is a jump, not a pause.
+    unordered: the container stores no time of presentation, and what FFmpeg makes up for it is wrong.
+    timeless: it stores no time at all.
+    """
+
+    def __init__(self, start_s: float, may_jump: bool, unordered: bool, timeless: bool) -> None:
+        self.jumps = 0
+        self._offsets_s = [-start_s]  # of each part between two jumps
+        self._part: dict[int, int] = {}  # by stream, as are those below: streams are joined at different packets
+        self._last_s: dict[tuple[int, bool], float] = {}
+        self._next_s: dict[int, float] = {}
+        self._end_s = 0.0  # how far all streams have come
+        self._may_jump, self._unordered, self._timeless = may_jump, unordered, timeless
+
+    def set(self, packet: av.Packet, rate: Fraction | None) -> None:
+        """Gives a packet its times. rate: packets a second, for a stream that has no times."""
+        base = packet.time_base
+        if not base:
+            return
+        if self._unordered or self._timeless:
+            packet.pts = None
+            packet.dts = None if self._timeless else packet.dts
+        packet.pts, packet.dts = _possible(packet.pts, base), _possible(packet.dts, base)
+        raw = packet.pts if packet.dts is None else packet.dts
+        if raw is None:
+            if not packet.size or rate is None:  # the empty packet at the end
+                return
+            raw = packet.dts = round(self._next_s.get(packet.stream_index, 0.0) / base)
+        raw_s = float(raw * base)
+        self._next_s[packet.stream_index] = raw_s + float(1 / rate) if rate else raw_s
+        offset_s = self._offset(packet.stream_index, raw_s, packet.dts is not None)
+        offset = round(offset_s / base)
+        packet.dts = None if packet.dts is None else packet.dts + offset
+        packet.pts = None if packet.pts is None else packet.pts + offset
+        length_s = float((packet.duration or 0) * base)
+        self._end_s = max(self._end_s, raw_s + offset_s + (length_s if 0 <= length_s < _FORWARD_S else 0.0))
+
+    def _offset(self, stream: int, raw_s: float, ordered: bool) -> float:
+        last_s = self._last_s.get((stream, ordered), raw_s)
+        self._last_s[stream, ordered] = raw_s
+        back_s = _BACK_S if ordered else _BACK_UNORDERED_S
+        part = self._part.get(stream, 0)
+        if raw_s < last_s - back_s or (self._may_jump and raw_s > last_s + _FORWARD_S):
+            part += 1
+            if part == len(self._offsets_s):  # the first stream to jump decides for the others
+                self._offsets_s.append(self._end_s - raw_s)
+                self.jumps += 1
+        self._part[stream] = part
+        return self._offsets_s[part]
+
+
+def _possible(time: int | None, base: Fraction) -> int | None:
+    return time if time is not None and abs(time * base) < _LONGEST_S else None
+
+
+class FrameClock:
+    """The time of each frame that a decoder gives, which it does in order of presentation.
+
+    The k-th frame is shown at the k-th smallest time of the packets. Where a frame's own time is known, it is
+    taken, so that a packet without a frame moves no other; the first frame whose own time does not rise
+    ends that.
+
+    last_s: the time of the last frame; negative before the first.
+    """
+
+    def __init__(self) -> None:
+        self.interlaced = False
+        self._sent, self._shown = 0, 0
+        self._waiting: list[float] = []  # a heap: times of packets whose frames have not come
+        self._trusted = True
+        self.last_s = -1.0
+
+    @property
+    def missing(self) -> int:
+        """Packets so far that gave no frame; asked when the decoder holds none back."""
+        return 0 if self.interlaced else self._sent - self._shown  # a second field may be a packet of its own
+
+    def sent(self, packet: av.Packet) -> None:
+        """A packet went to the decoder."""
+        if not packet.size or packet.is_discard or _is_hidden(packet):
+            return
+        self._sent += 1
+        time = packet.dts if packet.pts is None else packet.pts
+        if packet.pts is None:
+            self._trusted = False
+        if time is not None:
+            heapq.heappush(self._waiting, float(time * packet.time_base))
+
+    def refused(self, packet: av.Packet) -> None:
+        """The decoder found a packet broken."""
+        time = packet.dts if packet.pts is None else packet.pts
+        time_s = None if time is None else float(time * packet.time_base)
+        if time_s in self._waiting:
+            self._waiting.remove(time_s)
+            heapq.heapify(self._waiting)
+
+    def time_s(self, frame: av.VideoFrame) -> float:
+        """When the frame is shown; always later than the one before it."""
+        self._shown += 1
+        self.interlaced = self.interlaced or frame.interlaced_frame
+        own_s = frame.time
+        if own_s is None or own_s < self.last_s:
+            self._trusted = False
+        if own_s is not None and self._trusted:
+            found_s = own_s
+            while self._waiting and self._waiting[0] <= own_s + 1e-6:
+                heapq.heappop(self._waiting)
+        else:
+            found_s = heapq.heappop(self._waiting) if self._waiting else self.last_s + _LEAST_STEP_S
+        self.last_s = max(found_s, self.last_s + _LEAST_STEP_S if self.last_s >= 0 else 0.0)
+        return self.last_s
+
+
+def _is_hidden(packet: av.Packet) -> bool:
+    """Whether a packet is one that others refer to and that is not shown. Other codecs keep it beside a shown one."""
+    return packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & 0x10  # RFC 6386, section 9.1
