@@ -37,10 +37,13 @@ def test_the_scripts_that_it_names_know_their_flags(script):
     assert all(flag in help_text for flag in flags)
 
 
-def test_its_pictures_and_links_exist():
-    targets = re.findall(r"\]\(([^)#]+)\)", README)
-    assert targets
-    assert [t for t in targets if not t.startswith("http") and not (ROOT / t).exists()] == []
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_pictures_and_links_exist(document):
+    targets = re.findall(r"\]\(([^)#]+)\)", document.read_text())
+    assert [t for t in targets if not t.startswith("http") and not (document.parent / t).exists()] == []
 
 
 def run(*arguments: str) -> str:
