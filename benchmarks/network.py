@@ -13,10 +13,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from torch import nn
 
 from benchmarks.table import Goal, Section, in_turns, median_ms
+from fer import onnxfile
 from fer.card import ModelCard
 from fer.learn.export import write_onnx
 from fer.learn.model import ResNet9, build, flops
@@ -124,7 +125,7 @@ def random_network(width: int, folder: Path) -> Network:
 
 def unfolded(weights: Path, width: int) -> ResNet9:
     """The torch network that computes what an exported file does: its batch norms do nothing."""
-    tensors = {t.name: torch.tensor(numpy_helper.to_array(t)).float() for t in onnx.load(weights).graph.initializer}
+    tensors = {name: torch.from_numpy(tensor) for name, tensor in onnxfile.read(weights).tensors.items()}
     network = ResNet9(width).eval()
     with torch.no_grad():
         for name, block in network.named_modules():

@@ -2,7 +2,8 @@
 
 The card holds every choice that the seeing wing needs (input size, normalisation is in the graph, crop
 framing, temperature, threshold), so weights and preprocessing cannot drift apart. The seal is the SHA-256
-of the whole file with the seal's own 64 digits read as zeros; it works for ONNX and for safetensors.
+of the whole file with the seal's own 64 digits read as zeros; it works for ONNX and for safetensors. It says that a
+file is whole, not who made it: anybody can seal one. So what is inside is read as data, and every value is checked.
 Standard library only.
 """
 
@@ -10,8 +11,10 @@ import hashlib
 import json
 import os
 import re
+import reprlib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from fer.emotions import CLASSES
 
@@ -24,6 +27,11 @@ TAUGHT_WORDS = "; distilled from networks that learned from the same"
 _SEAL = re.compile(rb"fer\.sha256(?:\x12\x40|\":\")([0-9a-f]{64})")
 _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 _WEIGHTS_MAX_BYTES = 512 * 2**20
+_AGAIN = "Fetch it again from the repository, or write it anew with scripts/train.py."
+
+# Bounds of what a card may hold, far above any of ours: a card comes from whoever made the file.
+_NUMBER_MAX = 2**53
+_TEXT_MAX, _ENTRIES_MAX = 20_000, 200
 
 
 class WeightsError(Exception):
@@ -50,6 +58,8 @@ class Framing:
     center_y: float
 
     def __post_init__(self) -> None:
+        for name in ("width", "height", "center_x", "center_y"):
+            _check_number(f"framing: {name}", getattr(self, name))
         if not (0 < self.width < 4 and 0 < self.height < 4):
             raise CardError(f"framing: box size must lie in 0..4 crop sides, got {self.width}, {self.height}")
         if not (0 <= self.center_x <= 1 and 0 <= self.center_y <= 1):
@@ -83,7 +93,7 @@ class ModelCard:
     config: the TrainConfig of the run, as a dictionary. commit: git commit of the code that trained.
     created: date, ISO 8601. licence: terms of the weights.
 
-    Raises CardError for values that cannot be.
+    Raises CardError for values that cannot be, or are not of their field's type.
     """
 
     name: str
@@ -105,16 +115,36 @@ class ModelCard:
     licence: str = ""
 
     def __post_init__(self) -> None:
-        if tuple(self.classes) != CLASSES:
-            raise CardError(f"classes must be {CLASSES}, got {self.classes}")
+        self._check_types()
         if self.input_size_px <= 0 or self.parameters <= 0:
             raise CardError(
                 f"input_size_px and parameters must be positive, got {self.input_size_px}, {self.parameters}"
             )
-        if self.std <= 0 or self.temperature <= 0:
+        if self.std < 1e-6 or self.temperature < 1e-6:
             raise CardError(f"std and temperature must be positive, got {self.std}, {self.temperature}")
         if not 0 <= self.unsure_below <= 1:
             raise CardError(f"unsure_below must lie in 0..1, got {self.unsure_below}")
+
+    def _check_types(self) -> None:
+        if not isinstance(self.classes, tuple) or self.classes != CLASSES:
+            raise CardError(f"classes must be {CLASSES}, got {reprlib.repr(self.classes)}")
+        for name in ("name", "architecture", "training_data", "protocol", "commit", "created", "licence"):
+            _check_text(name, getattr(self, name))
+        for name in ("mean", "std", "temperature", "unsure_below"):
+            _check_number(name, getattr(self, name))
+        for name in ("input_size_px", "parameters"):
+            _check_number(name, getattr(self, name), whole=True)
+        for detector, framing in _entries("framing", self.framing).items():
+            if not isinstance(framing, Framing):
+                raise CardError(f"framing: {detector} must be a Framing, got {reprlib.repr(framing)}")
+        for split, figures in _entries("metrics", self.metrics).items():
+            for name, value in _entries(f"metrics: {split}", figures).items():
+                _check_number(f"metrics: {split}: {name}", value)
+        for name, value in _entries("config", self.config).items():
+            if isinstance(value, str):
+                _check_text(f"config: {name}", value)
+            elif not isinstance(value, bool):
+                _check_number(f"config: {name}", value)
 
     @property
     def learned_from_votes(self) -> bool:
@@ -131,17 +161,47 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, text: str) -> "ModelCard":
-        """Raises CardError where the text is not a card: not JSON, a field missing, unknown or impossible."""
+        """Raises CardError for a text that is no card: not JSON, or with a field that is missing, unknown or wrong."""
         try:
             values = json.loads(text)
-            known = {f.name for f in fields(cls)}
-            if unknown := set(values) - known:
-                raise CardError(f"unknown fields {sorted(unknown)}")
-            values["classes"] = tuple(values["classes"])
-            values["framing"] = {name: Framing(**box) for name, box in values["framing"].items()}
-            return cls(**values)
-        except (json.JSONDecodeError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, RecursionError) as error:  # ValueError: not JSON, or a number of thousands of digits
             raise CardError(f"not a model card: {error}") from error
+        known = {f.name for f in fields(cls)}
+        if not isinstance(values, dict):
+            raise CardError(f"not a model card: expected an object, got {reprlib.repr(values)}")
+        if unknown := sorted(set(values) - known):
+            raise CardError(f"unknown fields {reprlib.repr(unknown)}")
+        if isinstance(values.get("classes"), list):
+            values["classes"] = tuple(values["classes"])
+        try:
+            boxes = _entries("framing", values.get("framing", {}))
+            values["framing"] = {name: Framing(**_entries(f"framing: {name}", box)) for name, box in boxes.items()}
+            return cls(**values)
+        except TypeError as error:  # a field is missing
+            raise CardError(f"not a model card: {error}") from error
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str) or len(value) > _TEXT_MAX:
+        raise CardError(f"{name} must be a text of at most {_TEXT_MAX} characters, got {reprlib.repr(value)}")
+    if any("\ud800" <= character <= "\udfff" for character in value):  # JSON can hold half a character
+        raise CardError(f"{name} must be a text that UTF-8 can hold, got {reprlib.repr(value)}")
+
+
+def _check_number(name: str, value: object, whole: bool = False) -> None:
+    kinds = int if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not abs(value) <= _NUMBER_MAX:
+        kind = "whole number" if whole else "number"
+        raise CardError(f"{name} must be a {kind} of at most {_NUMBER_MAX}, got {reprlib.repr(value)}")
+
+
+def _entries(name: str, value: object) -> dict[str, Any]:
+    """The value where it is a dictionary of few entries with texts as keys."""
+    if not isinstance(value, dict) or len(value) > _ENTRIES_MAX:
+        raise CardError(f"{name} must be an object of at most {_ENTRIES_MAX} entries, got {reprlib.repr(value)}")
+    for key in value:
+        _check_text(f"a name in {name}", key)
+    return value
 
 
 def write_sealed(path: Path, content: bytes) -> str:
@@ -174,26 +234,30 @@ def read_sealed(path: Path) -> bytes:
     Raises WeightsError where the file is missing, too large, pickled, foreign (no seal), truncated or
     altered. Nothing of the content is interpreted before the seal is checked.
     """
-    again = "Fetch it again from the repository, or write it anew with scripts/train.py."
     try:
         size = path.stat().st_size
         if size > _WEIGHTS_MAX_BYTES:
-            raise WeightsError(f"{path}: {size} bytes are more than any weights of ours have. {again}")
+            raise WeightsError(f"{path}: {size} bytes are more than any weights of ours have. {_AGAIN}")
         content = path.read_bytes()
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror}). {again}") from error
+        raise WeightsError(f"{path}: cannot be read ({error.strerror}). {_AGAIN}") from error
+    check_seal(content, str(path))
+    return content
+
+
+def check_seal(content: bytes, name: str) -> None:
+    """Raises WeightsError, with the file's name in it, for content that is pickled, foreign, truncated or altered."""
     if content.startswith(_PICKLE_STARTS):
         raise WeightsError(
-            f"{path}: a pickled or zipped checkpoint (.pt, .pth), which could run code when opened, is refused. "
+            f"{name}: a pickled or zipped checkpoint (.pt, .pth), which could run code when opened, is refused. "
             "Use the .onnx or .safetensors file that scripts/train.py writes."
         )
     seal = _SEAL.search(content)
     if seal is None:
-        raise WeightsError(f"{path}: not a weights file of this project (it has no seal). {again}")
+        raise WeightsError(f"{name}: not a weights file of this project (it has no seal). {_AGAIN}")
     blank = content[: seal.start(1)] + BLANK_SEAL.encode() + content[seal.end(1) :]
     digest = hashlib.sha256(blank).hexdigest()
     if digest.encode() != seal[1]:
         raise WeightsError(
-            f"{path}: truncated or altered (SHA-256 {digest[:12]}…, sealed as {seal[1].decode()[:12]}…). {again}"
+            f"{name}: truncated or altered (SHA-256 {digest[:12]}…, sealed as {seal[1].decode()[:12]}…). {_AGAIN}"
         )
-    return content

@@ -19,7 +19,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from fer.card import ModelCard, WeightsError, read_sealed
+from fer import onnxfile
+from fer.card import ModelCard, WeightsError
 from fer.data import audit, dataset, duplicates, embedding
 from fer.data.dataset import VOTE_COLUMNS, FaceSet
 from fer.judge import metrics
@@ -125,15 +126,11 @@ def leaning(card: ModelCard) -> str:
 
 def judge(weights: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, ModelCard]:
     """Probabilities (N, 7), features (N, D) and the card of ONNX weights."""
-    import onnxruntime
-
-    from fer.card import CARD_KEY
     from fer.learn import export
 
-    content = read_sealed(weights)
-    probabilities, features = export.run_onnx(content, np.asarray(images))
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return probabilities, features, ModelCard.from_json(session.get_modelmeta().custom_metadata_map[CARD_KEY])
+    file = onnxfile.read(weights)
+    probabilities, features = export.run_onnx(file.content, np.asarray(images))
+    return probabilities, features, file.card
 
 
 def out_of_fold(

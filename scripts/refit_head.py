@@ -24,7 +24,7 @@ from benchmarks.table import Section, machine, report, versions
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from fer.card import read_sealed
+from fer import onnxfile
 from fer.data import dataset
 from fer.emotions import CLASSES
 from fer.judge import metrics
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     faces = dataset.open_faces(options.data)
     train, public = faces.split("Training"), faces.split("PublicTest")
-    content = read_sealed(options.weights)
+    content = onnxfile.read(options.weights).content
     (_, seen), (answers, valid) = (export.run_onnx(content, split.images) for split in (train, public))
     mean, std = seen.mean(0), seen.std(0) + 1e-6
     rows = [row("as it is", "", public.labels, answers.argmax(1))]

@@ -9,6 +9,7 @@ import tiny
 
 from fer import card
 from fer.card import BLANK_SEAL, CardError, Framing, ModelCard, WeightsError, read_sealed, write_sealed
+from webui.evaluation.card_text import card_markdown
 
 CONTENT = b'{"__metadata__":{"fer.sha256":"' + BLANK_SEAL.encode() + b'"}} and then the tensors'
 
@@ -26,7 +27,7 @@ def card_json(**changes: object) -> str:
     ("text", "says"),
     [
         ("", "not a model card"),
-        ("[]", "not a model card"),
+        ("[]", "expected an object"),
         ("{}", "not a model card"),
         ("{", "not a model card"),
         ('"card"', "unknown fields|not a model card"),
@@ -39,11 +40,53 @@ def card_json(**changes: object) -> str:
         (card_json(std=-1), "std"),
         (card_json(unsure_below=1.5), "unsure_below"),
         (card_json(parameters=0), "parameters"),
+        (card_json(name=5), "name must be a text"),
+        (card_json(protocol=["a"]), "protocol must be a text"),
+        (card_json(licence="x" * 20_001), "licence must be a text of at most"),
+        (card_json(name="\ud800"), "UTF-8"),
+        (card_json(mean="0.5"), "mean must be a number"),
+        (card_json(mean=True), "mean must be a number"),
+        (card_json(mean=None), "mean must be a number"),
+        (card_json(std=float("nan")), "std must be a number"),
+        (card_json(temperature=float("inf")), "temperature must be a number"),
+        (card_json(std=1e-300), "std and temperature must be positive"),
+        (card_json(parameters=1.5), "parameters must be a whole number"),
+        (card_json(parameters=10**100), "parameters must be a whole number of at most"),
+        (card_json(input_size_px=[48]), "input_size_px must be a whole number"),
+        (card_json(classes="angry"), "classes must be"),
+        (card_json(classes={"angry": 1}), "classes must be"),
+        (card_json(classes=[["angry"]] * 10_000), "classes must be"),
+        (card_json(framing=[]), "framing must be an object"),
+        (card_json(framing={"yunet": [1, 1, 0.5, 0.5]}), "framing: yunet must be an object"),
+        (card_json(framing={"yunet": {"width": "1", "height": 1, "center_x": 0, "center_y": 0}}), "framing: width"),
+        (card_json(framing={"yunet": {"width": 1, "depth": 1}}), "not a model card"),
+        (card_json(metrics=5), "metrics must be an object"),
+        (card_json(metrics={"PublicTest": 0.7}), "metrics: PublicTest must be an object"),
+        (card_json(metrics={"PublicTest": {"accuracy": "high"}}), "metrics: PublicTest: accuracy must be a number"),
+        (card_json(metrics={"PublicTest": {"n": 10**400}}), "metrics: PublicTest: n must be a number"),
+        (card_json(metrics={str(i): {} for i in range(201)}), "at most 200 entries"),
+        (card_json(config="all"), "config must be an object"),
+        (card_json(config={"epochs": [1]}), "config: epochs must be a number"),
+        (card_json(config={"epochs": None}), "config: epochs must be a number"),
+        (card_json(config={"preset": "x" * 20_001}), "config: preset must be a text"),
+        (card_json().replace('"parameters": 1', '"parameters": ' + "9" * 5000), "not a model card"),
+        ("[" * 100_000, "not a model card"),
     ],
 )
 def test_a_text_that_is_no_card_is_refused(text, says):
     with pytest.raises(CardError, match=says):
         ModelCard.from_json(text)
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ModelCard)])
+@pytest.mark.parametrize("value", [None, True, -1, 1e308, "x", [], {}, [[]], {"x": {"x": "x"}}])
+def test_a_field_of_any_type_is_taken_as_it_is_meant_or_refused(name, value):
+    try:
+        found = ModelCard.from_json(card_json(**{name: value}))
+    except CardError:
+        return
+    assert ModelCard.from_json(found.to_json()) == found
+    card_markdown(found)  # what the pages make of it
 
 
 def test_the_crop_is_the_framing_inverted():
@@ -122,3 +165,9 @@ def test_a_missing_file_and_a_huge_one_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(card, "_WEIGHTS_MAX_BYTES", 10)
     with pytest.raises(WeightsError, match="more than any weights of ours"):
         read_sealed(path)
+
+
+def test_the_card_in_words_says_what_the_seal_does_not():
+    words = card_markdown(tiny.CARD)
+    assert "says that the file is whole" in words
+    assert "does not say who made it" in words

@@ -6,8 +6,10 @@ state, since each epoch seeds its own generators.
 """
 
 import json
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -17,6 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from fer.card import BLANK_SEAL, CARD_KEY, SEAL_KEY, CardError, ModelCard, WeightsError, read_sealed, write_sealed
+from fer.emotions import CLASSES
 from fer.learn.config import ConfigError, TrainConfig
 from fer.learn.model import ResNet9
 from fer.learn.targets import Teacher
@@ -50,11 +53,15 @@ def load_weights(path: Path) -> tuple[ResNet9, ModelCard]:
     try:
         card = ModelCard.from_json(metadata[CARD_KEY])
         config = TrainConfig.from_dict(card.config)
-        network = ResNet9(config.width, config.dropout)
-        network.load_state_dict(tensors)
+        with torch.device("meta"):  # what the card claims takes no memory before the tensors show it
+            network = ResNet9(config.width, config.dropout)
+        for name, expected in network.state_dict().items():
+            if name in tensors and tensors[name].dtype != expected.dtype:
+                raise CardError(f"{name} must be {expected.dtype}, got {tensors[name].dtype}")
+        network.load_state_dict(tensors, assign=True)
     except (CardError, ConfigError, RuntimeError) as error:
         raise WeightsError(f"{path}: its card and its tensors do not fit this version: {error}") from error
-    return network.eval(), card
+    return network.eval().requires_grad_(), card
 
 
 def save_state(path: Path, progress: Progress, modules: dict[str, nn.Module], optimizer: Optimizer,
@@ -85,7 +92,7 @@ def load_state(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer, 
     """Fills network, averaged network, optimiser and schedule from a state file; raises WeightsError."""
     tensors, metadata = _load(path)
     progress = _progress(path, metadata)
-    values = json.loads(metadata[STATE_KEY])
+    values = _values(path, metadata[STATE_KEY])
     try:
         for name, module in modules.items():
             module.load_state_dict(_under(f"{name}.", tensors))
@@ -93,14 +100,18 @@ def load_state(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer, 
         moments: dict[int, dict[str, Tensor]] = {}
         for key, tensor in _under("optimizer.", tensors).items():
             index, slot = key.split(".")
-            if (
-                tensor.ndim
-            ):  # the layout decides which elements go the vectorised way, so it must be the parameter's own
-                tensor = torch.empty_like(parameters[int(index)]).copy_(tensor)
+            parameter = parameters[int(index)]
+            if tensor.ndim:
+                if tensor.shape != parameter.shape:
+                    raise ValueError(f"{key} must have the shape {tuple(parameter.shape)}, got {tuple(tensor.shape)}")
+                # The layout decides which elements go the vectorised way, so it must be the parameter's own.
+                tensor = torch.empty_like(parameter).copy_(tensor)
             moments.setdefault(int(index), {})[slot] = tensor
+        _check_alike("param_groups", values["param_groups"], _plain(optimizer.state_dict()["param_groups"]))
+        _check_alike("scheduler", values["scheduler"], _plain(scheduler.state_dict()))
         optimizer.load_state_dict({"state": moments, "param_groups": values["param_groups"]})
         scheduler.load_state_dict(values["scheduler"])
-    except (KeyError, IndexError, ValueError, RuntimeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: does not fit the run's configuration: {error}") from error
     return progress
 
@@ -119,14 +130,65 @@ def load_teacher(run: Path) -> Teacher | None:
     tensors, metadata = _load(path)
     if TEACHER_KEY not in metadata:
         raise WeightsError(f"{path}: not what a run's teachers said; start the run anew.")
-    return Teacher(tensors["probabilities"].numpy(), **json.loads(metadata[TEACHER_KEY]))
+    said, knows_votes = tensors.get("probabilities"), _values(path, metadata[TEACHER_KEY]).get("knows_votes")
+    if (
+        said is None
+        or said.dtype != torch.float32
+        or said.shape[1:] != (len(CLASSES),)
+        or type(knows_votes) is not bool
+    ):
+        raise WeightsError(
+            f"{path}: not float32 (N, {len(CLASSES)}) of what a run's teachers said; start the run anew."
+        )
+    return Teacher(said.numpy(), knows_votes)
 
 
 def _progress(path: Path, metadata: dict[str, str]) -> Progress:
     if STATE_KEY not in metadata:
         raise WeightsError(f"{path}: weights, not a training state; --resume needs the run's {STATE_NAME}.")
-    values = json.loads(metadata[STATE_KEY])
-    return Progress(TrainConfig.from_dict(values["config"]), values["next_epoch"], values["best_accuracy"])
+    values = _values(path, metadata[STATE_KEY])
+    try:
+        config = TrainConfig.from_dict(values["config"])
+        next_epoch, best = values["next_epoch"], values["best_accuracy"]
+        if type(next_epoch) is not int or not 0 <= next_epoch <= config.epochs:
+            raise ValueError(f"next_epoch must lie in 0..{config.epochs}, got {reprlib.repr(next_epoch)}")
+        if type(best) not in (int, float) or not -1 <= best <= 1:
+            raise ValueError(f"best_accuracy must be at most 1, got {reprlib.repr(best)}")
+    except (ConfigError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise WeightsError(f"{path}: a training state of another kind: {error!s}. Start the run anew.") from error
+    return Progress(config, next_epoch, best)
+
+
+def _values(path: Path, text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: its metadata is damaged ({error}); start the run anew.") from error
+    if not isinstance(values, dict):
+        raise WeightsError(f"{path}: its metadata is no object; start the run anew.")
+    return values
+
+
+def _plain(values: object) -> Any:
+    """As it comes back from JSON."""
+    return json.loads(json.dumps(values))
+
+
+def _check_alike(name: str, found: object, expected: object) -> None:
+    """Raises ValueError unless both have the same keys, lengths and types: torch would take in whatever it is given."""
+    number = int | float
+    if isinstance(expected, dict) and isinstance(found, dict) and found.keys() == expected.keys():
+        pairs = [(f"{name}.{key}", found[key], value) for key, value in expected.items()]
+    elif isinstance(expected, list) and isinstance(found, list) and len(found) == len(expected):
+        pairs = [(f"{name}[{index}]", found[index], value) for index, value in enumerate(expected)]
+    elif isinstance(expected, dict | list) or not (
+        type(found) is type(expected) or (isinstance(found, number) and isinstance(expected, number))
+    ):
+        raise ValueError(f"{name} must be like {reprlib.repr(expected)}, got {reprlib.repr(found)}")
+    else:
+        pairs = []
+    for pair in pairs:
+        _check_alike(*pair)
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -145,8 +207,8 @@ def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> N
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     content = read_sealed(path)
     try:
+        tensors = safetensors.torch.load(content)  # first: it checks the header, metadata included
         header_size = int.from_bytes(content[:8], "little")
-        metadata = json.loads(content[8 : 8 + header_size]).get("__metadata__", {})
-        return safetensors.torch.load(content), metadata
-    except (SafetensorError, ValueError) as error:
+        return tensors, json.loads(content[8 : 8 + header_size]).get("__metadata__") or {}
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise WeightsError(f"{path}: sealed, yet not safetensors ({error}); is it the .onnx file?") from error

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from google.protobuf.message import DecodeError
-from onnx import numpy_helper
 from torch import Tensor, nn
 
-from fer.card import CARD_KEY, CardError, ModelCard, WeightsError, read_sealed
+from fer import onnxfile
+from fer.card import ModelCard, WeightsError
 from fer.learn import checkpoint
 from fer.learn.augment import normalise
 from fer.learn.config import ConfigError, TrainConfig
@@ -55,20 +53,20 @@ def read(path: Path, images: np.ndarray, width: int | None = None) -> Start:
 
 
 def _read_onnx(path: Path, images: np.ndarray) -> tuple[ResNet9, ModelCard]:
+    file = onnxfile.read(path)
+    card = file.card
+    tensors = {name: torch.from_numpy(tensor) for name, tensor in file.tensors.items()}
     try:
-        content = onnx.load_from_string(read_sealed(path))
-        card = ModelCard.from_json({p.key: p.value for p in content.metadata_props}[CARD_KEY])
         config = TrainConfig.from_dict(card.config)
-        network = ResNet9(config.width, config.dropout).eval()
-        tensors = {t.name: torch.tensor(numpy_helper.to_array(t).astype(np.float32)) for t in content.graph.initializer}
-        for name, block in network.named_modules():
-            if isinstance(block, nn.Sequential) and isinstance(block[0], nn.Conv2d):
-                fill(block, tensors[f"{name}.weight"], tensors[f"{name}.bias"])
-        with torch.no_grad():
-            network.head.weight.copy_(tensors["head.weight"] * card.temperature)
-            network.head.bias.copy_(tensors["head.bias"] * card.temperature)
-    except (CardError, ConfigError, DecodeError, KeyError, RuntimeError) as error:
+    except ConfigError as error:
         raise WeightsError(f"{path}: no network that this version can train on: {error}") from error
+    network = ResNet9(file.width, config.dropout).eval()
+    for name, block in network.named_modules():
+        if isinstance(block, nn.Sequential) and isinstance(block[0], nn.Conv2d):
+            fill(block, tensors[f"{name}.weight"], tensors[f"{name}.bias"])
+    with torch.no_grad():
+        network.head.weight.copy_(tensors["head.weight"] * card.temperature)
+        network.head.bias.copy_(tensors["head.bias"] * card.temperature)
     unfold(network, normalise(torch.tensor(images[:STATISTICS_FACES]), card.mean, card.std))
     return network, card
 

@@ -4,42 +4,29 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
-from fer.card import CARD_KEY, CardError, ModelCard, WeightsError, read_sealed
-from fer.emotions import CLASSES
+from fer import onnxfile
+from fer.onnxfile import NetworkFile
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "resnet9.onnx"
 
 CHUNK = 64  # faces a run: bounds the memory for any N, and a larger chunk is no faster a face
 
-# What a foreign graph meets. onnxruntime's errors have no common base: each C++ status code is a class of its own.
-_REFUSED = (
-    *(CardError, ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.InvalidProtobuf),
-    *(ort.NotImplemented, ort.RuntimeException),
-)
-
 
 class Classifier:
     """The network of a sealed weights file. Safe to call from several threads at once.
 
-    weights: path of an ONNX file that scripts/train.py wrote; None is the one that ships.
+    weights: an ONNX file that scripts/train.py wrote, as a path or as read; None is the one that ships.
     threads: cores that one call may use; None is all of them.
 
-    Raises WeightsError where the file is missing, altered, or not a network of this kind.
+    Raises WeightsError where the file is missing, altered, or holds anything but the known network (fer.onnxfile).
     """
 
-    def __init__(self, weights: Path | str | None = None, threads: int | None = None) -> None:
-        path = WEIGHTS if weights is None else Path(weights)
-        content = read_sealed(path)
-        try:
-            self._session = onnxruntime.InferenceSession(content, _options(threads), ["CPUExecutionProvider"])
-            self.card = ModelCard.from_json(self._session.get_modelmeta().custom_metadata_map[CARD_KEY])
-            self._check_contract()
-        except KeyError as error:
-            raise WeightsError(f"{path}: carries no model card. Write it anew with scripts/train.py.") from error
-        except _REFUSED as error:
-            raise WeightsError(f"{path}: {error}. Write it anew with scripts/train.py.") from error
+    def __init__(self, weights: Path | str | NetworkFile | None = None, threads: int | None = None) -> None:
+        if not isinstance(weights, NetworkFile):
+            weights = onnxfile.read(WEIGHTS if weights is None else Path(weights))
+        self.card = weights.card
+        self._session = onnxruntime.InferenceSession(weights.content, _options(threads), ["CPUExecutionProvider"])
 
     def probabilities(self, faces: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, float32 (N, 7), in the order of fer.emotions.CLASSES.
@@ -62,14 +49,6 @@ class Classifier:
             for start in range(0, max(len(faces), 1), CHUNK)
         ]
         return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
-
-    def _check_contract(self) -> None:
-        inputs = [(value.name, value.type) for value in self._session.get_inputs()]
-        outputs = {value.name: value.shape for value in self._session.get_outputs()}
-        if inputs != [("faces", "tensor(uint8)")] or not {"probabilities", "features"} <= outputs.keys():
-            raise CardError(f"takes {inputs} and gives {sorted(outputs)}, not faces to probabilities and features")
-        if outputs["probabilities"][-1] != len(CLASSES):
-            raise CardError(f"gives {outputs['probabilities'][-1]} classes, not {len(CLASSES)}")
 
 
 def _options(threads: int | None) -> onnxruntime.SessionOptions:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from tiny import CARD, write_tiny
 from toy import toy_faces
 
 from fer.card import BLANK_SEAL, CARD_KEY, SEAL_KEY, WeightsError, write_sealed
@@ -129,9 +130,7 @@ def test_a_sealed_file_of_another_kind_is_refused(run, tmp_path):
 
 
 def test_a_network_of_another_kind_is_refused(tmp_path):
-    from tiny import write_tiny
-
-    write_tiny(tmp_path / "tiny.onnx")
+    write_tiny(tmp_path / "tiny.onnx", replace(CARD, config={"dropout": 7.5}))
     with pytest.raises(WeightsError, match="no network that this version can train on"):
         start.read(tmp_path / "tiny.onnx", IMAGES, 64)
 

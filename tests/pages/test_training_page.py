@@ -432,7 +432,7 @@ def test_weights_without_framing_are_taken_into_use(runs: Path) -> None:
 def test_weights_that_cannot_be_used_are_refused_where_they_are_chosen(
     runs: Path, content: bytes | str, message: str
 ) -> None:
-    card = SimpleNamespace(to_json=lambda: CARD.to_json().replace("fear", "fury"))
+    card = SimpleNamespace(mean=0.5, std=0.5, to_json=lambda: CARD.to_json().replace("fear", "fury"))
     path = write_tiny(write_run(runs / "a") / launch.ONNX_NAME, card if content == "of other classes" else CARD)
     page = open_page()
     if isinstance(content, bytes):

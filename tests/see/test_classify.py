@@ -4,12 +4,10 @@ import dataclasses
 import threading
 
 import numpy as np
-import onnx
 import pytest
 import tiny
-from onnx import TensorProto, helper
 
-from fer.card import BLANK_SEAL, CARD_KEY, SEAL_KEY, WeightsError, write_sealed
+from fer import onnxfile
 from fer.see import classify
 from fer.see.classify import Classifier
 
@@ -27,15 +25,15 @@ def test_probabilities_and_features_are_the_networks(classifier, rng):
     faces = random_faces(rng, 5)
     features, probabilities = classifier.features(faces), classifier.probabilities(faces)
     assert features.dtype == probabilities.dtype == np.float32
-    np.testing.assert_allclose(features, tiny.features(faces), atol=1e-6)
-    np.testing.assert_allclose(probabilities, tiny.probabilities(faces), atol=1e-6)
+    np.testing.assert_allclose(features, tiny.features(faces), atol=1e-5)
+    np.testing.assert_allclose(probabilities, tiny.probabilities(faces), atol=1e-5)
 
 
 @pytest.mark.parametrize("n", [0, 1, classify.CHUNK - 1, classify.CHUNK, classify.CHUNK + 1, 3 * classify.CHUNK])
 def test_any_number_of_faces_goes_through_in_order(classifier, rng, n):
     faces = random_faces(rng, n)
-    assert classifier.features(faces).shape == (n, 3)
-    np.testing.assert_allclose(classifier.probabilities(faces), tiny.probabilities(faces), atol=1e-6)
+    assert classifier.features(faces).shape == (n, 8)
+    np.testing.assert_allclose(classifier.probabilities(faces), tiny.probabilities(faces), atol=1e-5)
 
 
 def test_no_run_is_larger_than_a_chunk(classifier, rng, monkeypatch):
@@ -53,7 +51,7 @@ def test_no_run_is_larger_than_a_chunk(classifier, rng, monkeypatch):
 
 def test_faces_need_not_lie_in_one_piece(classifier, rng):
     faces = random_faces(rng, 6)[::-2, :, ::-1]
-    np.testing.assert_allclose(classifier.probabilities(faces), tiny.probabilities(faces), atol=1e-6)
+    np.testing.assert_allclose(classifier.probabilities(faces), tiny.probabilities(faces), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -83,41 +81,15 @@ def test_threads_share_a_classifier(classifier, rng):
     for worker in workers:
         worker.join()
     for i, batch in enumerate(faces):
-        np.testing.assert_allclose(found[i], tiny.probabilities(batch), atol=1e-6)
-
-
-def seal(path, model: onnx.ModelProto, **properties: str):
-    helper.set_model_props(model, {SEAL_KEY: BLANK_SEAL, **properties})
-    write_sealed(path, model.SerializeToString())
-    return path
-
-
-def identity(name: str = "faces", kind: int = TensorProto.UINT8, output: str = "probabilities") -> onnx.ModelProto:
-    value_in = helper.make_tensor_value_info(name, kind, ["N", 48, 48])
-    value_out = helper.make_tensor_value_info(output, kind, ["N", 48, 48])
-    graph = helper.make_graph([helper.make_node("Identity", [name], [output])], "other", [value_in], [value_out])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-
-
-@pytest.mark.parametrize(
-    ("model", "properties", "says"),
-    [
-        (identity(), {}, "no model card"),
-        (identity(), {CARD_KEY: "{}"}, "not a model card"),
-        (identity(), {CARD_KEY: tiny.CARD.to_json()}, "not faces to probabilities"),
-        (identity("pixels"), {CARD_KEY: tiny.CARD.to_json()}, "pixels"),
-        (identity(kind=TensorProto.FLOAT), {CARD_KEY: tiny.CARD.to_json()}, "float"),
-        (onnx.ModelProto(), {CARD_KEY: tiny.CARD.to_json()}, "onnx"),
-    ],
-)
-def test_a_sealed_file_that_is_not_our_network_is_refused(tmp_path, model, properties, says):
-    path = seal(tmp_path / "other.onnx", model, **properties)
-    with pytest.raises(WeightsError, match=says) as refused:
-        Classifier(path)
-    assert "other.onnx" in str(refused.value)
-    assert "scripts/train.py" in str(refused.value)
+        np.testing.assert_allclose(found[i], tiny.probabilities(batch), atol=1e-5)
 
 
 def test_the_card_is_the_files(tmp_path):
     other = dataclasses.replace(tiny.CARD, name="other", unsure_below=0.4)
     assert Classifier(tiny.write_tiny(tmp_path / "tiny.onnx", other), threads=1).card == other
+
+
+def test_a_file_already_read_serves_as_well(tmp_path, rng):
+    file = onnxfile.read(tiny.write_tiny(tmp_path / "tiny.onnx"))
+    faces = random_faces(rng, 3)
+    np.testing.assert_allclose(Classifier(file).probabilities(faces), tiny.probabilities(faces), atol=1e-5)

@@ -18,6 +18,10 @@ LIMITS = """\
 * **Framing matters.** Faces turned far away, covered, very small or lit from below were rare in the set.
 """
 
+SEAL = """\
+The file's seal (SHA-256) says that the file is whole. It does not say who made it: anybody can seal a file, with any
+card in it. The app takes numbers out of such a file and runs its own network around them, never the file's program."""
+
 
 def card_markdown(card: ModelCard) -> str:
     """The whole card as Markdown: identity, data and protocol, figures, input, limits, configuration."""
@@ -31,6 +35,7 @@ def card_markdown(card: ModelCard) -> str:
         _configuration(card),
         _section("Licence", card.licence),
         _origin(card),
+        SEAL,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
