@@ -5,6 +5,7 @@ python scripts/experiments.py cpu              # the shipped weights and short a
 python scripts/experiments.py gpu --jobs 4     # presets with their seeds, ablations of 'best', then distillation
 python scripts/experiments.py gpu --list       # what the plan holds, what is done
 python scripts/experiments.py gpu --jobs 4 --minutes 8      # as much of it as a short lease allows
+python scripts/experiments.py cpu --background # beside other work, at the lowest priority; outlives the terminal
 
 Every figure is PublicTest's; PrivateTest is not read here (scripts/evaluate.py reads it, once, for the run that
 ships). Rows that are there are not run again, and a stopped training goes on.
@@ -13,6 +14,7 @@ ships). Rows that are there are not run again, and a stopped training goes on.
 import argparse
 import csv
 import math
+import os
 import subprocess
 import sys
 import time
@@ -123,10 +125,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=1, help="trainings side by side: one fills no large GPU")
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no training after so many minutes")
     parser.add_argument("--list", action="store_true", help="show the plan and what is done, run nothing")
+    parser.add_argument(
+        "--background", action="store_true", help="give the terminal back; run at the lowest priority until it is done"
+    )
     parser.add_argument("--data", type=Path, help="folder with the prepared set (default: FER_DATA, else data/)")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "experiments", help="folder for the runs")
     parser.add_argument("--log", type=Path, default=LOG, help="the table")
     options = parser.parse_args(arguments)
+    if options.background:
+        given = sys.argv[1:] if arguments is None else arguments
+        return detach([a for a in given if a != "--background"], options.runs)
     done = {(row["plan"], row["experiment"], int(row["seed"])) for row in read(options.log)}
     chosen = [e for e in PLANS[options.plan] if not options.only or e.name in options.only]
     if options.list:
@@ -156,6 +164,22 @@ def main(arguments: list[str] | None = None) -> int:
     if left:
         print(f"{left} trainings were not begun in time: the same command goes on with them.")
     return 1 if failed else 0
+
+
+def detach(arguments: list[str], runs: Path) -> int:
+    """Starts the same command as a process of its own that gives way to all other work."""
+    runs.mkdir(parents=True, exist_ok=True)
+    output = runs / "output.txt"
+    # A thread that waits gives its core away: beside other work the default, spinning, costs both.
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    with open(output, "ab") as file:
+        process = subprocess.Popen(
+            ["nice", "-n", "19", sys.executable, str(Path(__file__).resolve()), *arguments],
+            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, env=environment,
+        )  # fmt: skip
+    print(f"Follow it: tail -f {output}")
+    print(f"Stop it:   kill -INT -- -{process.pid}    (the same command goes on where it stopped)")
+    return 0
 
 
 def train(experiment: Experiment, seed: int, options: argparse.Namespace) -> int:

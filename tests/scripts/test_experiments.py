@@ -100,6 +100,17 @@ def test_no_training_is_begun_after_the_time(experiments, places, monkeypatch, c
     assert "2 trainings were not begun in time" in capsys.readouterr().out
 
 
+def test_in_the_background_it_gives_way_and_writes_into_a_file(experiments, tmp_path, monkeypatch, capsys):
+    started = []
+    popen = experiments.subprocess.Popen
+    monkeypatch.setattr(experiments.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[0])
+    assert experiments.main(["cpu", "--background", "--list", "--runs", str(tmp_path)]) == 0
+    assert started[0].args[:3] == ["nice", "-n", "19"]
+    assert started[0].wait(60) == 0
+    assert "1/1  cpu: preset cpu" in (tmp_path / "output.txt").read_text()
+    assert f"kill -INT -- -{started[0].pid}" in capsys.readouterr().out
+
+
 def test_a_failed_training_leaves_no_row(experiments, places, monkeypatch):
     monkeypatch.setitem(experiments.PLANS, "toy", (experiments.Experiment("bad", "smoke", 1, {"width": 1}),))
     assert experiments.main(["toy", *places]) == 1
