@@ -23,7 +23,6 @@ import streamlit_webrtc
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from fer.see import overlay
 from webui.frame.layout import apply_style
 from webui.view import live_stream
 
@@ -82,8 +81,7 @@ def add_cost(make: Callable, added_s: float) -> Callable:
 
 @st.cache_resource
 def prepare() -> None:
-    """Once for the server: no mirror, since the film's counter must be read; one colour for all boxes."""
-    overlay.IDENTITY_COLORS = overlay.IDENTITY_COLORS[:1]
+    """Once for the server: no mirror, since the film's counter must be read."""
     change = live_stream.Viewer.change
     live_stream.Viewer.change = lambda self, settings: change(self, replace(settings, mirror=False))
     live_stream.make_analyse = add_cost(live_stream.make_analyse, float(os.environ.get("LAB_ADDED_MS", "0")) / 1000)

@@ -22,10 +22,11 @@ from fer import Recognizer
 from fer.emotions import CLASSES
 from fer.see.carry import WIDTH_PX, carry, small
 from fer.see.detect import make_detector
-from fer.see.faces import Face, Prediction
+from fer.see.draw import annotate_planes
+from fer.see.faces import Face, Look, Observation
+from fer.see.judge import JudgeSettings, judge, judge_alone
 from fer.see.live import LiveSession, LiveSettings
-from fer.see.overlay import draw_tracks
-from fer.see.track import Track, Tracker, TrackSettings
+from fer.see.track import Tracker
 from tests.fakes.camera_clip import scene
 from webui.view.live_stream import find_faces
 
@@ -64,14 +65,14 @@ def box_errors(
     period, width = len(frames), frames[0].shape[1]
     smalls = [small(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) for frame in frames]
     errors: dict[bool, list[float]] = {True: [], False: []}
-    for number, origin, known, tracks in _simulate(seen, cost_s, 4 * period):
+    for number, origin, known, faces in _simulate(seen, cost_s, 4 * period):
         if number % period not in truth:
             continue
-        if by_sight and tracks:
+        if by_sight and faces:
             pair = smalls[origin % period], smalls[number % period]
-            tracks = carry(pair[0], known, pair[1], tracks, WIDTH_PX / width, (number - origin) / FPS)
+            faces = carry(pair[0], known, pair[1], faces, WIDTH_PX / width, (number - origin) / FPS)
         center, face_width = truth[number % period]
-        offsets = [abs(t.prediction.face.center[0] - center) / face_width for t in tracks]
+        offsets = [abs(face.center[0] - center) / face_width for face in faces.values()]
         errors[_settled(origin, number, truth, period)].append(min(offsets, default=np.inf))
     return BoxErrors(np.array(errors[True]), np.array(errors[False]))
 
@@ -83,15 +84,17 @@ def _settled(origin: int, number: int, truth: Mapping[int, tuple[float, float]],
 
 def _simulate(
     seen: Sequence[list[Face]], cost_s: float, count: int
-) -> Iterator[tuple[int, int, list[Track], list[Track]]]:
-    """For each frame: its number, the newest analysed frame's number and tracks, and these carried by motion."""
+) -> Iterator[tuple[int, int, dict[int, Face], dict[int, Face]]]:
+    """For each frame: its number, the newest analysed frame's number and faces, and these carried by motion."""
     tracker, busy_until_s = Tracker(), 0.0
     running: int | None = None
-    origin, known = -1, []
+    origin: int = -1
+    known: dict[int, Face] = {}
     for number in range(count):
         now_s = number / FPS
         while running is not None and busy_until_s <= now_s:
-            origin, known = running, tracker.update(_predict(seen[running % len(seen)]), running / FPS)
+            tracker.update(_observed(seen[running % len(seen)]), running / FPS)
+            origin, known = running, tracker.at(running / FPS)
             # The frame that came last before this analysis ended is taken next, where it is a newer one.
             newest = min(number - 1, int(busy_until_s * FPS + 1e-9))
             running = newest if newest > running else None
@@ -101,9 +104,9 @@ def _simulate(
         yield number, origin, known, tracker.at(now_s)
 
 
-def _predict(faces: list[Face]) -> list[Prediction]:
+def _observed(faces: list[Face]) -> list[Observation]:
     even = np.full(len(CLASSES), 1 / len(CLASSES), np.float32)
-    return [Prediction(face, even) for face in faces]
+    return [Observation(face, even) for face in faces]
 
 
 def steadiness(recognizer: Recognizer, crops: np.ndarray, seed: int = 0) -> dict[str, float]:
@@ -115,8 +118,8 @@ def steadiness(recognizer: Recognizer, crops: np.ndarray, seed: int = 0) -> dict
     changes = {"raw": [], "steady": []}
     for crop in crops:
         rows = recognizer.classify(np.stack(list(itertools.islice(_noisy(crop, rng), MINUTE_FRAMES))))
-        for name, settings in (("raw", TrackSettings(smoothing_s=0, hysteresis=0)), ("steady", TrackSettings())):
-            labels = _labels(Tracker(settings), rows)
+        for name, settings in (("raw", JudgeSettings(smoothing_s=0)), ("steady", JudgeSettings())):
+            labels = _labels(rows, settings)
             changes[name].append(sum(a != b for a, b in itertools.pairwise(labels)))
     return {name: float(np.mean(counts)) for name, counts in changes.items()}
 
@@ -129,7 +132,7 @@ def switch_delays(recognizer: Recognizer, before: np.ndarray, after: np.ndarray,
     rng, delays = np.random.default_rng(seed), []
     for first, second in zip(before, after, strict=True):
         film = [*itertools.islice(_noisy(first, rng), FPS), *itertools.islice(_noisy(second, rng), 2 * FPS)]
-        labels = _labels(Tracker(), recognizer.classify(np.stack(film)))[FPS:]
+        labels = _labels(recognizer.classify(np.stack(film)), JudgeSettings())[FPS:]
         goal = CLASSES[int(recognizer.classify(second[None])[0].argmax())]
         delays.append(labels.index(goal) / FPS if goal in labels else float("inf"))
     return delays
@@ -143,9 +146,10 @@ def _noisy(crop: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
         yield np.clip(moved * rng.normal(1, 0.02) + rng.normal(0, 5, crop.shape), 0, 255).astype(np.uint8)
 
 
-def _labels(tracker: Tracker, rows: np.ndarray) -> list[str]:
-    face = Face((0, 0, 100, 100), 0.9, "yunet")
-    return [tracker.update([Prediction(face, row)], i / FPS)[0].label for i, row in enumerate(rows)]
+def _labels(rows: np.ndarray, settings: JudgeSettings) -> list[str]:
+    face, tracker = Face((0, 0, 100, 100), 0.9, "yunet"), Tracker()
+    looks = [Look(i / FPS, tracker.update([Observation(face, row)], i / FPS)) for i, row in enumerate(rows)]
+    return [sample.predictions[0].label for sample in judge(looks, settings)]
 
 
 def fer_faces() -> tuple[np.ndarray, np.ndarray] | None:
@@ -177,7 +181,7 @@ def stage_costs(photo: np.ndarray, seconds: float = 2.0) -> list[tuple[str, floa
     planes = frame.to_ndarray(format="yuv420p")
     recognizer, detector = Recognizer(threads=1), make_detector("yunet", threads=1)
     faces = find_faces(detector, rgb)
-    tracks = Tracker().update(recognizer.classify_faces(rgb, faces), 0.0)
+    predictions = judge_alone(recognizer.observe_faces(rgb, faces))
     idle = LiveSession(lambda image, settings: [], LiveSettings(), idle_limit_s=3600)
     encoder, decoder = Vp8Encoder(), Vp8Decoder()
     clock = itertools.count()
@@ -195,9 +199,9 @@ def stage_costs(photo: np.ndarray, seconds: float = 2.0) -> list[tuple[str, floa
         ("YUV to RGB", lambda: cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420)),
         ("detect (YuNet, one look at 480 px)", lambda: find_faces(detector, rgb)),
         ("(instead, one look at 640 px)", lambda: detector.detect(rgb, thorough=False)),
-        ("cut and classify one face", lambda: recognizer.classify_faces(rgb, faces)),
+        ("cut and classify one face", lambda: recognizer.observe_faces(rgb, faces)),
         ("mirror, handover", lambda: idle.show(planes, float(next(clock)))),
-        ("draw one face", lambda: draw_tracks(planes.copy(), tracks)),
+        ("draw one face", lambda: annotate_planes(planes.copy(), predictions)),
         ("planes into a frame", lambda: av.VideoFrame.from_ndarray(planes, format="yuv420p")),
         ("encode (libvpx)", lambda: encoder.encode(stamped())),
         ("(instead, by way of RGB: convert, mirror, draw, convert back)", lambda: _by_rgb(frame, faces[0])),

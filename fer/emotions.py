@@ -27,3 +27,4 @@ EMOJI = {
 }
 
 UNSURE = "unsure"
+UNSURE_COLOR = "#5B5B66"

@@ -8,8 +8,9 @@ from pathlib import Path
 import streamlit as st
 from streamlit_webrtc import WebRtcMode, WebRtcStreamerContext, webrtc_streamer
 
+from fer.see.faces import Sample
+from fer.see.judge import JudgeSettings
 from fer.see.live import LiveSettings
-from fer.see.timeline import Sample
 from webui.frame.layout import LIMITS, empty_state, page_head, refused
 from webui.frame.memory import return_freed_memory, spare_the_collector
 from webui.frame.session import KEPT
@@ -60,7 +61,7 @@ def choose_settings(unsure_below: float) -> tuple[LiveSettings, dict]:
             "Frames a second, at most", RATES, 15, key="live_rate", persist_state=KEPT,
             help="More than 15 may shrink the picture.",
         )  # fmt: skip
-    settings = LiveSettings(detector or "yunet", mirror, landmarks, threshold / 100, smoothing)
+    settings = LiveSettings(detector or "yunet", mirror, landmarks, JudgeSettings(threshold / 100, smoothing))
     return settings, live_stream.constraints(*SIZES[size], rate)
 
 
@@ -102,7 +103,7 @@ def show_panel(viewer: Viewer) -> None:
     if session is None:
         empty_state("🎥", "Nothing to see yet", "Press Start camera and allow the browser to use it.")
         return
-    st.html(live_view.figures(session.stats()) + live_view.face_rows(session.tracks() if viewer.running else []))
+    st.html(live_view.figures(session.stats()) + live_view.face_rows(session.predictions() if viewer.running else []))
     st.html(live_view.timeline(session.timeline()) + live_view.legend())
     if session.recording is not None:
         st.html(live_view.recording_sign(session.recording))
@@ -139,7 +140,7 @@ def show_recording(viewer: Viewer) -> None:
     recording = viewer.recording
     if recording is None:
         return
-    samples = recording.samples()
+    samples = recording.samples
     st.subheader(f"Recording of {recording.duration_s:.0f} seconds", anchor=False)
     if rows := live_view.share_rows(samples):
         st.dataframe(rows, hide_index=True)
@@ -148,7 +149,7 @@ def show_recording(viewer: Viewer) -> None:
     else:
         st.caption("No face was seen.")
     with st.container(horizontal=True):
-        st.download_button("CSV", viewer.recording_csv, "recording.csv", "text/csv",
+        st.download_button("CSV", recording.csv, "recording.csv", "text/csv",
                            icon=":material/table:", on_click="ignore")  # fmt: skip
         st.button("Discard", icon=":material/delete:", on_click=viewer.discard_recording)
 

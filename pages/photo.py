@@ -130,7 +130,7 @@ def turn(photo: Photo, further_deg: int) -> None:
 def show_summary(readings: list[tuple[Photo, Reading]], threshold: float) -> None:
     """A table of several photos with the downloads of all."""
     rows = photos.summary(readings, threshold)
-    faces = sum(len(reading.predictions) for _, reading in readings)
+    faces = sum(len(reading.observations) for _, reading in readings)
     st.subheader(f"{len(rows)} photos, {faces} face{'' if faces == 1 else 's'}", anchor=False)
     st.dataframe(rows, hide_index=True, height="content" if len(rows) <= 10 else 390)
     with st.container(horizontal=True):
@@ -154,7 +154,7 @@ def show_table_downloads(readings: list[tuple[Photo, Reading]], threshold: float
 
 def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone: bool) -> None:
     """One photo with its boxes, and a card for each face. key: tells its widgets from those of the same photo again."""
-    count = len(reading.predictions)
+    count = len(reading.observations)
     turned = f" · turned by {TURNS[reading.turn_deg]}" if reading.turn_deg else ""
     st.subheader(plain(photo.name), anchor=False)
     st.caption(f"{reading.width_px} × {reading.height_px} px · {count} face{'' if count == 1 else 's'}{turned}")

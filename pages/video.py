@@ -83,7 +83,7 @@ def forget() -> None:
 
 def open_video(chosen: tuple[str, str, bytes], detector: str, threshold: float, smoothing_s: float) -> Watched:
     """Begins to read it; one that is open already, read in the same way, goes on. Raises VideoError."""
-    from fer.see.track import TrackSettings
+    from fer.see.judge import JudgeSettings
     from fer.see.video import VideoReading
 
     settings = detector, threshold, smoothing_s, weights.in_use().digest
@@ -91,9 +91,8 @@ def open_video(chosen: tuple[str, str, bytes], detector: str, threshold: float, 
     if old and old.chosen[0] == chosen[0] and old.settings == settings:
         return old
     forget()
-    analyse = partial(weights.in_use().recognizer(detector).predict, unsure_below=threshold, thorough=False)
-    track = TrackSettings(smoothing_s, hysteresis=0.1 if smoothing_s else 0.0)
-    opened = Watched(chosen, settings, VideoReading(chosen[2], analyse, track))
+    analyse = partial(weights.in_use().recognizer(detector).observe, thorough=False)
+    opened = Watched(chosen, settings, VideoReading(chosen[2], analyse, JudgeSettings(threshold, smoothing_s)))
     session().watched = opened
     return opened
 
@@ -122,6 +121,7 @@ def show_result(video: Watched) -> None:
     from webui.view import live_view
 
     reading = video.reading
+    samples, end_s = reading.samples(), reading.end_s
     st.subheader(plain(video.name), anchor=False)
     st.caption(videos.about(reading))
     if reading.trouble:
@@ -133,21 +133,21 @@ def show_result(video: Watched) -> None:
             st.download_button("MP4", reading.copy, videos.file_name(video.name, "annotated.mp4"), "video/mp4",
                                icon=":material/movie:", on_click="ignore",
                                help="The video with its boxes and labels.")  # fmt: skip
-            st.download_button("CSV", lambda: to_csv(reading.samples), videos.file_name(video.name, "faces.csv"),
+            st.download_button("CSV", lambda: to_csv(samples), videos.file_name(video.name, "faces.csv"),
                                "text/csv", icon=":material/table:", on_click="ignore",
                                help="Times, boxes and probabilities of every face.")  # fmt: skip
     with beside:
         if reading.portraits:
-            st.html(videos.person_cards(reading))
+            st.html(videos.person_cards(samples, reading.portraits, end_s))
         else:
             empty_state(
                 "🔍", "No face found", "Faces should look at the camera, upright, well lit and at least 24 pixels wide."
             )
     if reading.portraits:
         st.subheader("Who showed what, when", anchor=False)
-        st.html(live_view.timeline(reading.samples, span_s=None) + live_view.legend())
-        st.dataframe(live_view.share_rows(reading.samples), hide_index=True)
-        show_probabilities(reading.samples)
+        st.html(live_view.timeline(samples, span_s=None, end_s=end_s) + live_view.legend())
+        st.dataframe(live_view.share_rows(samples, end_s), hide_index=True)
+        show_probabilities(samples)
     st.caption(LIMITS)
 
 

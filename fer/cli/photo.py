@@ -12,6 +12,7 @@ from fer.cli import complain
 if TYPE_CHECKING:
     import numpy as np
 
+    from fer.see.faces import Prediction
     from fer.see.recognize import Recognizer
     from fer.see.report import Row
 
@@ -54,7 +55,7 @@ def _run(options: argparse.Namespace) -> int:
     from fer.see.detect import DetectorError
     from fer.see.images import ImageError
     from fer.see.recognize import Recognizer
-    from fer.see.report import to_csv, to_json
+    from fer.see.report import rows, to_csv, to_json
 
     try:
         recognizer = Recognizer(options.weights, options.detector)
@@ -69,7 +70,7 @@ def _run(options: argparse.Namespace) -> int:
         except (ImageError, OSError) as error:
             status = complain(str(error))
             continue
-        table += found
+        table += rows(found, str(photo))
         if not (options.json or options.csv):
             print(_lines(photo, found), flush=True)
     if options.json or options.csv:
@@ -78,9 +79,10 @@ def _run(options: argparse.Namespace) -> int:
     return status
 
 
-def _recognize(recognizer: "Recognizer", photo: Path, unsure_below: float | None, target: Path | None) -> "list[Row]":
+def _recognize(
+    recognizer: "Recognizer", photo: Path, unsure_below: float | None, target: Path | None
+) -> "list[Prediction]":
     from fer.see.images import open_image
-    from fer.see.report import rows
 
     image = open_image(photo)
     predictions = recognizer.predict(image, unsure_below)
@@ -88,19 +90,20 @@ def _recognize(recognizer: "Recognizer", photo: Path, unsure_below: float | None
         from fer.see.draw import annotate
 
         _write_png(annotate(image, predictions), target)
-    return rows(predictions, str(photo))
+    return predictions
 
 
-def _lines(photo: Path, found: "list[Row]") -> str:
+def _lines(photo: Path, found: "list[Prediction]") -> str:
     """A photo's faces for people: a line for each, the most prominent first."""
+    from fer.see.caption import caption
+
     if not found:
         return f"{photo}: no face found"
-    faces = [
-        f"  {row['face']:>3}  {row['label']:<9}{row['confidence']:>5.0%}  "
-        f"at {row['left']:.0f},{row['top']:.0f} to {row['right']:.0f},{row['bottom']:.0f}"
-        + (f"  ({row['best']}?)" if row["label"] != row["best"] else "")
-        for row in found
-    ]
+    faces = []
+    for seen in found:
+        left, top, right, bottom = (round(edge) for edge in seen.face.box)
+        words = caption(seen).replace("\N{NO-BREAK SPACE}", " ")
+        faces.append(f"  {seen.identity:>3}  {words:<24} at {left},{top} to {right},{bottom}")
     return "\n".join([f"{photo}: {len(found)} face{'s' * (len(found) > 1)}", *faces])
 
 

@@ -5,14 +5,12 @@ than that, or a face has only just appeared and has no known speed, the picture 
 cross-correlation (Lewis 1995) over small grey pictures costs a fraction of a millisecond a face.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
 
-from fer.see.faces import Box, Point
-from fer.see.track import Track
+from fer.see.faces import Box, Face, Point
 
 WIDTH_PX = 160
 _SMALLEST_PX = 8  # a patch smaller than this looks like everything else
@@ -31,33 +29,31 @@ def small(luma: np.ndarray) -> np.ndarray:
 
 def carry(
     before: np.ndarray,
-    known: Sequence[Track],
+    known: Mapping[int, Face],
     after: np.ndarray,
-    tracks: Sequence[Track],
+    expected: Mapping[int, Face],
     scale: float,
     elapsed_s: float,
-) -> list[Track]:
-    """`tracks` with their boxes moved to where their patches of `before` are found in `after`.
+) -> dict[int, Face]:
+    """`expected` with its faces moved to where their patches of `before` are found in `after`.
 
-    before, after: pictures made by `small`. known: the tracks at the time of `before`. tracks: the same
-    ones, expected at the time of `after`, `elapsed_s` later. scale: WIDTH_PX over the width of the picture
-    whose pixels the boxes are in. A track whose patch is not found again stays as expected.
+    before, after: pictures made by `small`. known: the faces at the time of `before`, by identity. expected: the
+    same ones at the time of `after`, `elapsed_s` later. scale: WIDTH_PX over the width of the picture
+    whose pixels the boxes are in. A face whose patch is not found again stays as expected.
     """
+    moved = dict(expected)
     if elapsed_s <= _SOON_S:
-        return list(tracks)
-    origin = {track.identity: track.prediction.face for track in known}
-    moved = list(tracks)
-    for i, track in enumerate(tracks[:_MOST_FACES]):
-        face = origin.get(track.identity)
+        return moved
+    for identity, goal in list(expected.items())[:_MOST_FACES]:
+        face = known.get(identity)
         if face is None:
             continue
-        goal = track.prediction.face.center
-        expected = goal[0] - face.center[0], goal[1] - face.center[1]
+        shift = goal.center[0] - face.center[0], goal.center[1] - face.center[1]
         reach = face.width * min(0.15 + _SPEED_PER_S * elapsed_s, _LONGEST)
-        patch = face.box[0] * scale, face.box[1] * scale, face.box[2] * scale, face.box[3] * scale
-        found = find_shift(before, after, patch, (expected[0] * scale, expected[1] * scale), reach * scale)
+        patch = face.scaled(scale).box
+        found = find_shift(before, after, patch, (shift[0] * scale, shift[1] * scale), reach * scale)
         if found is not None:
-            moved[i] = _shifted(track, (found[0] / scale - expected[0], found[1] / scale - expected[1]))
+            moved[identity] = goal.moved(found[0] / scale - shift[0], found[1] / scale - shift[1])
     return moved
 
 
@@ -95,12 +91,3 @@ def _vertex(line: np.ndarray, at: int) -> float:
     before, peak, after = (float(v) for v in line[at - 1 : at + 2])
     bend = before - 2 * peak + after
     return 0.0 if bend >= 0 else float(np.clip((before - after) / (2 * bend), -0.5, 0.5))
-
-
-def _shifted(track: Track, shift: Point) -> Track:
-    face = track.prediction.face
-    x, y = shift
-    left, top, right, bottom = face.box
-    points = None if face.landmarks is None else tuple((px + x, py + y) for px, py in face.landmarks)
-    moved = replace(face, box=(left + x, top + y, right + x, bottom + y), landmarks=points)
-    return replace(track, prediction=replace(track.prediction, face=moved))

@@ -33,22 +33,27 @@ class Classifier:
 
         faces: grey uint8 (N, 48, 48); N may be 0. Raises ValueError for anything else.
         """
-        return self._run("probabilities", faces)
+        return self._run(["probabilities"], faces)[0]
 
     def features(self, faces: np.ndarray) -> np.ndarray:
         """The last layer's input, float32 (N, D). faces: as for `probabilities`."""
-        return self._run("features", faces)
+        return self._run(["features"], faces)[0]
 
-    def _run(self, output: str, faces: np.ndarray) -> np.ndarray:
+    def both(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities and features of one and the same run, which costs no more than the probabilities alone."""
+        probabilities, features = self._run(["probabilities", "features"], faces)
+        return probabilities, features
+
+    def _run(self, outputs: list[str], faces: np.ndarray) -> list[np.ndarray]:
         side = self.card.input_size_px
         found = getattr(faces, "dtype", type(faces).__name__), getattr(faces, "shape", ())
         if not isinstance(faces, np.ndarray) or found[0] != np.uint8 or found[1][1:] != (side, side):
             raise ValueError(f"faces must be uint8 (N, {side}, {side}), got {found[0]} {found[1]}")
         chunks = [
-            self._session.run([output], {"faces": faces[start : start + CHUNK]})[0]
+            self._session.run(outputs, {"faces": faces[start : start + CHUNK]})
             for start in range(0, max(len(faces), 1), CHUNK)
         ]
-        return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+        return chunks[0] if len(chunks) == 1 else [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
 
 
 def _options(threads: int | None) -> onnxruntime.SessionOptions:

@@ -1,94 +1,190 @@
-"""Predictions onto a picture: a box and a caption for each face. Fast enough for every frame of a camera."""
+"""Predictions onto a picture: a box in the expression's colour and a caption. Fast enough for every frame of a camera.
+
+One drawing on two kinds of canvas: RGB for photos, planar YUV 4:2:0 for frames. Cameras and video files deliver YUV
+and encoders take it; drawing on its planes spares a frame its way to RGB and back, which costs more than the drawing
+(benchmarks/live.md).
+"""
 
 from collections.abc import Sequence
+from functools import cache
+from typing import Protocol
 
 import cv2
 import numpy as np
 
-from fer.emotions import COLORS, UNSURE
-from fer.see.faces import Prediction
+from fer.emotions import COLORS, UNSURE_COLOR
+from fer.see.caption import caption
+from fer.see.faces import Box, Point, Prediction
 
-Color = tuple[int, int, int]
+Color = tuple[int, int, int]  # RGB, 0..255
 
-UNSURE_COLOR: Color = (110, 110, 110)
-_COLORS: dict[str, Color] = {name: (int(c[1:3], 16), int(c[3:5], 16), int(c[5:7], 16)) for name, c in COLORS.items()}
-
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+PLATE: Color = (28, 28, 28)
+INK: Color = (245, 245, 245)
+_FONT = cv2.FONT_HERSHEY_DUPLEX
 _FONT_PX = 22.0  # height of a capital letter at scale 1
 _TEXT_MIN_PX = 9.0
 
 
-def annotate(
-    image: np.ndarray,
-    predictions: Sequence[Prediction],
-    *,
-    colors: Sequence[Color] | None = None,
-    captions: Sequence[str] | None = None,
-    landmarks: bool = False,
-) -> np.ndarray:
+class Canvas(Protocol):
+    """What is drawn on. Coordinates are pixels and may lie outside it."""
+
+    width: int
+    height: int
+
+    def fill(self, box: Box, color: Color) -> None:
+        """Fills the box."""
+        ...
+
+    def dot(self, at: Point, radius_px: int, color: Color) -> None: ...
+
+    def write(self, text: str, at: Point, scale: float, stroke_px: int) -> None:
+        """Writes in INK; at: the left end of the base line."""
+        ...
+
+
+def annotate(image: np.ndarray, predictions: Sequence[Prediction], *, landmarks: bool = False) -> np.ndarray:
     """A copy of the image, RGB uint8 (H, W, 3), with a box and a caption for each prediction.
 
-    image: RGB uint8 (H, W, 3) or grey uint8 (H, W).
-    colors: RGB 0..255 for each prediction, as for tracks; otherwise each expression has its own, unsure is grey.
-    captions: ASCII text for each prediction (OpenCV's fonts have no more); otherwise the label and its
-        confidence. An empty caption draws none.
+    image: RGB uint8 (H, W, 3) or grey uint8 (H, W). predictions: the most prominent first; of several each caption
+    begins with its identity.
     landmarks: whether to dot the five points as well, where the detector has them.
-
-    Raises ValueError where `colors` or `captions` have another length than `predictions`.
     """
-    canvas = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image.copy()
-    colors = [color_of(p.label) for p in predictions] if colors is None else colors
-    captions = [caption_of(p) for p in predictions] if captions is None else captions
-    drawn = list(zip(predictions, colors, captions, strict=True))
-    longest = max(canvas.shape[:2])
-    thickness = max(1, round(longest / 300))
-    for prediction, color, _ in drawn:
-        _draw_box(canvas, prediction, color, thickness, landmarks)
-    for prediction, color, caption in reversed(drawn):  # the first is the most prominent: its caption lies on top
-        if caption:
-            # Of the face's width, so that neighbours' captions part; of the photo's, so that they can be read.
-            text_px = float(np.clip(prediction.face.width / 8, longest / 90, longest / 45))
-            _draw_caption(canvas, prediction.face.box[:2], caption, color, max(_TEXT_MIN_PX, text_px), thickness)
-    return canvas
+    picture = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image.copy()
+    _draw(RGBCanvas(picture), predictions, landmarks, numbered=len(predictions) > 1)
+    return picture
+
+
+def annotate_planes(
+    planes: np.ndarray, predictions: Sequence[Prediction], mirror: bool = False, landmarks: bool = False
+) -> None:
+    """Draws boxes and captions onto a frame in place; each caption begins with its identity.
+
+    planes: uint8 (H * 3 / 2, W), I420: luma, then the two chroma planes at half size; H and W even. ITU-R BT.601,
+        limited range, as WebRTC's.
+    mirror: where the picture has been mirrored already, puts the boxes on the right side.
+    """
+    _draw(YUVCanvas(planes), predictions, landmarks, numbered=True, mirror=mirror)
 
 
 def color_of(label: str) -> Color:
-    """The colour of an expression, RGB 0..255; grey for 'unsure'."""
-    return _COLORS.get(label, UNSURE_COLOR)
+    """The colour of an expression or of 'unsure'."""
+    red, green, blue = bytes.fromhex(COLORS.get(label, UNSURE_COLOR)[1:])
+    return red, green, blue
 
 
-def caption_of(prediction: Prediction) -> str:
-    """'happy 93%', or 'unsure' alone: a figure would claim what the label denies."""
-    return UNSURE if prediction.label == UNSURE else f"{prediction.label} {prediction.confidence:.0%}"
-
-
-def _draw_box(canvas: np.ndarray, prediction: Prediction, color: Color, thickness: int, landmarks: bool) -> None:
-    height, width = canvas.shape[:2]
-    left, top, right, bottom = prediction.face.box
-    corners = _clip(left, width), _clip(top, height), _clip(right, width), _clip(bottom, height)
-    cv2.rectangle(canvas, corners[:2], corners[2:], color, thickness)
-    if landmarks:
-        for x, y in prediction.face.landmarks or ():
-            cv2.circle(canvas, (round(x), round(y)), thickness + 1, color, cv2.FILLED, cv2.LINE_AA)
-
-
-def _draw_caption(
-    canvas: np.ndarray, corner: tuple[float, float], caption: str, color: Color, text_px: float, thickness: int
+def _draw(
+    canvas: Canvas, predictions: Sequence[Prediction], landmarks: bool, numbered: bool, mirror: bool = False
 ) -> None:
-    """Filled with the colour, above the box's left top corner, or inside the box where there is no room above."""
-    height, width = canvas.shape[:2]
-    scale, stroke = text_px / _FONT_PX, max(1, round(text_px / 10))
-    (text_width, text_height), baseline = cv2.getTextSize(caption, _FONT, scale, stroke)
-    pad = max(2, round(text_px / 4))
-    plate_width, plate_height = text_width + 2 * pad, text_height + baseline + pad
-    left = max(0, min(_clip(corner[0], width) - thickness // 2, width - plate_width))
-    above = _clip(corner[1], height) - plate_height
-    top = above if above >= 0 else max(0, min(_clip(corner[1], height), height - plate_height))
-    cv2.rectangle(canvas, (left, top), (left + plate_width, top + plate_height), color, cv2.FILLED)
-    dark = 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2] < 140
-    ink = (255, 255, 255) if dark else (0, 0, 0)
-    cv2.putText(canvas, caption, (left + pad, top + text_height + pad // 2 + 1), _FONT, scale, ink, stroke, cv2.LINE_AA)
+    thick_px = max(1, round(max(canvas.width, canvas.height) / 300))
+    boxes = [_inside(canvas, _mirrored(canvas, seen.face.box) if mirror else seen.face.box) for seen in predictions]
+    for seen, box in zip(predictions, boxes, strict=True):
+        _draw_frame(canvas, box, color_of(seen.label), thick_px)
+        if landmarks:
+            for x, y in seen.face.landmarks or ():
+                at = (canvas.width - x if mirror else x), y
+                canvas.dot(at, thick_px + 1, color_of(seen.label))
+    # The first is the most prominent: its caption lies on top.
+    for seen, box in reversed(list(zip(predictions, boxes, strict=True))):
+        words = caption(seen).replace("\N{NO-BREAK SPACE}", " ")  # OpenCV's fonts have ASCII only
+        _draw_caption(canvas, box, f"{seen.identity} {words}" if numbered else words, color_of(seen.label), thick_px)
 
 
-def _clip(value: float, size: int) -> int:
-    return min(max(round(value), 0), size - 1)
+def _mirrored(canvas: Canvas, box: Box) -> Box:
+    left, top, right, bottom = box
+    return canvas.width - right, top, canvas.width - left, bottom
+
+
+def _inside(canvas: Canvas, box: Box) -> Box:
+    """The part of a box that lies on the canvas, so that the frame of a face at its edge is whole."""
+    left, top, right, bottom = box
+    left, right = (min(max(x, 0.0), float(canvas.width)) for x in (left, right))
+    top, bottom = (min(max(y, 0.0), float(canvas.height)) for y in (top, bottom))
+    return left, top, right, bottom
+
+
+def _draw_frame(canvas: Canvas, box: Box, color: Color, thick_px: int) -> None:
+    """Four bars just inside the box."""
+    left, top, right, bottom = box
+    canvas.fill((left, top, right, top + thick_px), color)
+    canvas.fill((left, bottom - thick_px, right, bottom), color)
+    canvas.fill((left, top, left + thick_px, bottom), color)
+    canvas.fill((right - thick_px, top, right, bottom), color)
+
+
+def _draw_caption(canvas: Canvas, box: Box, words: str, color: Color, thick_px: int) -> None:
+    """On a dark plate with a bar in the colour: above the box, or inside it where there is no room above."""
+    longest = max(canvas.width, canvas.height)
+    # Of the face's width, so that neighbours' captions part; of the picture's, so that they can be read.
+    text_px = max(_TEXT_MIN_PX, float(np.clip((box[2] - box[0]) / 8, longest / 90, longest / 45)))
+    scale, stroke_px = text_px / _FONT_PX, max(1, round(text_px / 14))
+    (text_width, text_height), baseline = cv2.getTextSize(words, _FONT, scale, stroke_px)
+    pad, bar = max(2, round(text_px / 3)), max(2, 2 * thick_px)
+    plate_width, plate_height = bar + text_width + 2 * pad, text_height + baseline + pad
+    left = max(0.0, min(box[0], canvas.width - plate_width))
+    above = box[1] - plate_height
+    top = above if above >= 0 else max(0.0, min(box[1], canvas.height - plate_height))
+    canvas.fill((left, top, left + plate_width, top + plate_height), PLATE)
+    canvas.fill((left, top, left + bar, top + plate_height), color)
+    canvas.write(words, (left + bar + pad, top + text_height + pad / 2), scale, stroke_px)
+
+
+class RGBCanvas:
+    """picture: RGB uint8 (H, W, 3), drawn on in place."""
+
+    def __init__(self, picture: np.ndarray) -> None:
+        self.picture = picture
+        self.height, self.width = picture.shape[:2]
+
+    def fill(self, box: Box, color: Color) -> None:
+        left, top, right, bottom = (max(0, round(value)) for value in box)
+        self.picture[top:bottom, left:right] = color
+
+    def dot(self, at: Point, radius_px: int, color: Color) -> None:
+        cv2.circle(self.picture, _whole(at), radius_px, color, cv2.FILLED, cv2.LINE_AA)
+
+    def write(self, text: str, at: Point, scale: float, stroke_px: int) -> None:
+        cv2.putText(self.picture, text, _whole(at), _FONT, scale, INK, stroke_px, cv2.LINE_AA)
+
+
+class YUVCanvas:
+    """planes: uint8 (H * 3 / 2, W), I420, drawn on in place; chroma has half the size."""
+
+    def __init__(self, planes: np.ndarray) -> None:
+        rows, self.width = planes.shape
+        self.height = rows * 2 // 3
+        self.luma = planes[: self.height]
+        blue, red = planes[self.height :].reshape(2, self.height // 2, self.width // 2)
+        self.chroma = blue, red
+
+    def fill(self, box: Box, color: Color) -> None:
+        """Moves the box to even pixels, so that luma and chroma cover the same ones."""
+        yuv = to_yuv(color)
+        left, top = (max(0, round(value / 2)) for value in box[:2])
+        right, bottom = max(left + (box[2] > 0), round(box[2] / 2)), max(top + (box[3] > 0), round(box[3] / 2))
+        self.luma[2 * top : 2 * bottom, 2 * left : 2 * right] = yuv[0]
+        for plane, value in zip(self.chroma, yuv[1:], strict=True):
+            plane[top:bottom, left:right] = value
+
+    def dot(self, at: Point, radius_px: int, color: Color) -> None:
+        yuv = to_yuv(color)
+        cv2.circle(self.luma, _whole(at), radius_px, yuv[0], cv2.FILLED, cv2.LINE_AA)
+        for plane, value in zip(self.chroma, yuv[1:], strict=True):
+            cv2.circle(plane, _whole((at[0] / 2, at[1] / 2)), max(1, radius_px // 2), value, cv2.FILLED)
+
+    def write(self, text: str, at: Point, scale: float, stroke_px: int) -> None:
+        """On luma alone: the plate below has no colour."""
+        cv2.putText(self.luma, text, _whole(at), _FONT, scale, to_yuv(INK)[0], stroke_px, cv2.LINE_AA)
+
+
+@cache
+def to_yuv(color: Color) -> Color:
+    """ITU-R BT.601, limited range."""
+    red, green, blue = (value / 255 for value in color)
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    return round(16 + 219 * luma), round(128 + 224 * (blue - luma) / 1.772), round(128 + 224 * (red - luma) / 1.402)
+
+
+def _whole(point: Point) -> tuple[int, int]:
+    # OpenCV's coordinates are 32-bit; a point far outside the picture must not wrap round.
+    x, y = (max(-(2**14), min(2**14, round(value))) for value in point)
+    return x, y

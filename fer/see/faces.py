@@ -1,6 +1,10 @@
-"""The values that flow through the seeing wing: a Face that a detector found, a Prediction about it."""
+"""The values that flow from an image to a view, each made of the one before it.
 
-from dataclasses import dataclass, field
+Face (detector) → Observation (network, nothing judged) → Track (who it is) in a Look (what is stored of one moment)
+→ Prediction (judged by fer.see.judge) in a Sample (what views draw of that moment).
+"""
+
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -52,26 +56,98 @@ class Face:
     def center(self) -> Point:
         return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
 
+    def scaled(self, x: float, y: float | None = None) -> "Face":
+        """The face in a picture whose sides are `x` (across) and `y` (down; None is `x`) times as long."""
+        y = x if y is None else y
+        return self if x == y == 1 else self._placed(x, y, 0.0, 0.0)
+
+    def moved(self, dx: float, dy: float) -> "Face":
+        """The face `dx` pixels further right and `dy` further down."""
+        return self._placed(1.0, 1.0, dx, dy)
+
+    def fitted(self, box: Box) -> "Face":
+        """The face with another box; its landmarks keep their places in it."""
+        x, y = (box[2] - box[0]) / self.width, (box[3] - box[1]) / self.height
+        return self._placed(x, y, box[0] - self.box[0] * x, box[1] - self.box[1] * y)
+
+    def _placed(self, x: float, y: float, dx: float, dy: float) -> "Face":
+        left, top, right, bottom = self.box
+        points = self.landmarks and tuple((px * x + dx, py * y + dy) for px, py in self.landmarks)
+        return replace(self, box=(left * x + dx, top * y + dy, right * x + dx, bottom * y + dy), landmarks=points)
+
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """What the network says of one face.
+class Observation:
+    """What the network saw of one face, before anything is judged.
 
     probabilities: float32 (7,), calibrated, summing to 1, in the order of fer.emotions.CLASSES.
-    unsure_below: the confidence under which the label is 'unsure'.
+    features: the last layer's input, float32 (D,), where it was asked for; else None.
+    quality: how fit the face is to be read, 0..1, where it was measured; else None.
 
     Raises ValueError where the probabilities are not seven numbers in 0..1 that sum to 1.
     """
 
     face: Face
     probabilities: np.ndarray = field(compare=False)
-    unsure_below: float = 0.0
+    features: np.ndarray | None = field(default=None, compare=False, repr=False)
+    quality: float | None = None
 
     def __post_init__(self) -> None:
         if self.probabilities.shape != (len(CLASSES),):
             raise ValueError(f"expected {len(CLASSES)} probabilities, got shape {self.probabilities.shape}")
-        if not (self.probabilities >= 0).all() or abs(float(self.probabilities.sum()) - 1) > 1e-3:
+        if not (self.probabilities >= 0).all() or not abs(float(self.probabilities.sum()) - 1) <= 1e-3:
             raise ValueError(f"probabilities must lie in 0..1 and sum to 1, got {self.probabilities}")
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One face of a look, with its identity.
+
+    identity: 1, 2, 3, … in order of first appearance; no two tracks of a look share one.
+    observation: its face lies where the tracker sees it at the look's time.
+    seen: False where the detector missed the face: its place is carried on, all else is as it was last seen.
+    """
+
+    identity: int
+    observation: Observation
+    seen: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is stored of one analysed frame; fer.see.judge makes a Sample of it, at any time and as often as wanted.
+
+    time_s: the frame's time, on its source's clock. unix_s: the wall clock when it arrived; None for a file's frame.
+    """
+
+    time_s: float
+    tracks: tuple[Track, ...]
+    unix_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What is said of one face, judged by fer.see.judge.
+
+    probabilities: float32 (7,), calibrated, summing to 1, in the order of fer.emotions.CLASSES; averaged over time
+        where the face was followed.
+    label: one of CLASSES, or 'unsure'. Of a face that was followed it may be another class than `best`, for it
+        changes only where another one leads clearly.
+    identity: who it is: the number of its track; in a photo 1 for the most prominent face, then 2, 3 …
+    seen: as of its track.
+
+    Raises ValueError for a label that there is not.
+    """
+
+    face: Face
+    probabilities: np.ndarray = field(compare=False)
+    label: str
+    identity: int = 1
+    seen: bool = True
+
+    def __post_init__(self) -> None:
+        if self.label != UNSURE and self.label not in CLASSES:
+            raise ValueError(f"label must be one of {', '.join(CLASSES)} or {UNSURE}; got {self.label!r}")
 
     @property
     def best(self) -> str:
@@ -79,11 +155,20 @@ class Prediction:
         return CLASSES[int(self.probabilities.argmax())]
 
     @property
-    def confidence(self) -> float:
-        """The probability of the most probable class, 0..1."""
-        return float(self.probabilities.max())
+    def closest(self) -> str:
+        """The class that the label names; of 'unsure' the most probable one."""
+        return self.best if self.label == UNSURE else self.label
 
     @property
-    def label(self) -> str:
-        """The most probable class, or 'unsure' where its probability is below `unsure_below`."""
-        return self.best if self.confidence >= self.unsure_below else UNSURE
+    def confidence(self) -> float:
+        """The probability of `closest`, 0..1: the only figure to show beside the label."""
+        return float(self.probabilities[CLASSES.index(self.closest)])
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The judged faces of one look. time_s, unix_s: as of the look."""
+
+    time_s: float
+    predictions: tuple[Prediction, ...]
+    unix_s: float | None = None

@@ -18,10 +18,11 @@ import numpy as np
 
 from fer.see.carry import WIDTH_PX, carry, small
 from fer.see.detect import DETECTORS
-from fer.see.faces import Face, Prediction
-from fer.see.overlay import draw_tracks
-from fer.see.timeline import Recording, Sample, Timeline
-from fer.see.track import Track, Tracker, TrackSettings
+from fer.see.draw import annotate_planes
+from fer.see.faces import Face, Look, Observation, Prediction, Sample
+from fer.see.judge import JudgeSettings
+from fer.see.timeline import Recording, Timeline
+from fer.see.track import Tracker
 
 log = logging.getLogger(__name__)
 
@@ -32,33 +33,22 @@ _CLOCK_JUMP_S = 5.0  # a stream whose clock jumps so far is a new stream
 
 @dataclass(frozen=True, slots=True)
 class LiveSettings:
-    """What a viewer can change while the camera runs.
-
-    unsure_below: None takes the model card's. smoothing_s: 0 turns smoothing and hysteresis off.
-
-    Raises ValueError for an unknown detector or impossible numbers.
-    """
+    """What a viewer can change while the camera runs. Raises ValueError for an unknown detector."""
 
     detector: str = "yunet"
     mirror: bool = True
     landmarks: bool = False
-    unsure_below: float | None = None
-    smoothing_s: float = 0.2
+    judge: JudgeSettings = field(default_factory=JudgeSettings)
 
     def __post_init__(self) -> None:
         if self.detector not in DETECTORS:
             raise ValueError(f"detector must be one of {', '.join(DETECTORS)}; got {self.detector!r}")
-        TrackSettings(smoothing_s=self.smoothing_s, unsure_below=self.unsure_below or 0.0)
-
-    @property
-    def track(self) -> TrackSettings:
-        return TrackSettings(smoothing_s=self.smoothing_s, hysteresis=0.1 if self.smoothing_s else 0.0)
 
 
-Analyse = Callable[[np.ndarray, LiveSettings], list[Prediction]]
+Analyse = Callable[[np.ndarray, LiveSettings], list[Observation]]
 
 
-def _see_nothing(image: np.ndarray, settings: LiveSettings) -> list[Prediction]:
+def _see_nothing(image: np.ndarray, settings: LiveSettings) -> list[Observation]:
     return []
 
 
@@ -118,10 +108,10 @@ class LiveSession:
         self._changed = threading.Condition()
         self._waiting: _Frame | None = None
         self._latest: np.ndarray | None = None  # the newest picture as drawn, for snapshots
-        self._analysed: tuple[_Frame, list[Track]] | None = None  # the newest frame whose faces are known
-        self._tracker = Tracker(self.settings.track)
-        self._width: int | None = None  # of the first frame; tracks are in its pixels, whatever comes later
-        self._timeline = Timeline()
+        self._analysed: tuple[_Frame, dict[int, Face]] | None = None  # the newest frame whose faces are known
+        self._tracker = Tracker()
+        self._width: int | None = None  # of the first frame; faces are in its pixels, whatever comes later
+        self._timeline = Timeline(self.settings.judge)
         self._recording: Recording | None = None
         self._frames = 0
         self._arrivals: deque[float] = deque(maxlen=256)
@@ -148,19 +138,25 @@ class LiveSession:
             self._frames += 1
             self._arrivals.append(frame.arrived_s)
             self._last_s = frame.arrived_s
-            tracks = self._tracker.at(time_s)
+            faces, said = self._tracker.at(time_s), self._timeline.newest
             scale = frame.size[0] / self._width
             analysed = self._analysed
             self._changed.notify()
-        if analysed is not None and tracks:
+        if analysed is not None and faces:
             origin, known = analysed
             elapsed_s = max(0.0, time_s - origin.time_s)
-            tracks = carry(origin.small, known, frame.small, tracks, WIDTH_PX / self._width, elapsed_s)
+            faces = carry(origin.small, known, frame.small, faces, WIDTH_PX / self._width, elapsed_s)
         drawn = _mirror(planes) if settings.mirror else planes.copy()
-        if scale != 1:  # browsers shrink the picture in mid-stream when the line or the machine is slow
-            tracks = [replace(track, prediction=_scaled(track.prediction, scale)) for track in tracks]
-        draw_tracks(drawn, tracks, settings.mirror, settings.landmarks)
-        self._latest = drawn
+        # Browsers shrink the picture in mid-stream when the line or the machine is slow.
+        shown = [
+            replace(prediction, face=faces[prediction.identity].scaled(scale))
+            for prediction in (said.predictions if said else ())
+            if prediction.identity in faces
+        ]
+        annotate_planes(drawn, shown, settings.mirror, settings.landmarks)
+        with self._changed:
+            if not self._closed:  # else the last picture would outlive `close`
+                self._latest = drawn
         return drawn
 
     def close(self, wait_s: float = 2.0) -> None:
@@ -186,13 +182,14 @@ class LiveSession:
         """Time since the last frame came, or since the start."""
         return time.monotonic() - self._last_s
 
-    def tracks(self) -> list[Track]:
+    def predictions(self) -> list[Prediction]:
         """The faces of the newest analysed frame, in order of identity."""
         with self._changed:
-            samples = self._timeline.samples()
-        return sorted(samples[-1].tracks, key=lambda track: track.identity) if samples else []
+            newest = self._timeline.newest
+        return sorted(newest.predictions, key=lambda seen: seen.identity) if newest else []
 
     def timeline(self) -> list[Sample]:
+        """The last minute, all of it judged by the settings of the newest analysed frame."""
         with self._changed:
             return self._timeline.samples()
 
@@ -202,7 +199,7 @@ class LiveSession:
         return None if planes is None else cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420)
 
     def start_recording(self) -> None:
-        """Keeps all samples from now on, in memory; an earlier recording is dropped."""
+        """Keeps all looks from now on, in memory; an earlier recording is dropped."""
         with self._changed:
             self._recording = Recording()
 
@@ -239,12 +236,10 @@ class LiveSession:
             settings = self.settings
             try:
                 image = cv2.cvtColor(frame.planes, cv2.COLOR_YUV2RGB_I420)
-                predictions = self.analyse(image, settings)
+                self._take(frame, self.analyse(image, settings), settings)
             except Exception as error:  # shown on the page; one bad frame must not end the session
                 log.exception("analysis of a camera frame failed")
                 self._error = f"{type(error).__name__}: {error}"
-                continue
-            self._take(frame, predictions, settings)
         # Whoever keeps this session for its last minute need not keep its detector's memory.
         self.analyse = _see_nothing
 
@@ -257,38 +252,25 @@ class LiveSession:
             self.close()
         return frame
 
-    def _take(self, frame: _Frame, predictions: list[Prediction], settings: LiveSettings) -> None:
+    def _take(self, frame: _Frame, observations: list[Observation], settings: LiveSettings) -> None:
         finished_s = time.monotonic()
         unix_s = time.time() - (finished_s - frame.arrived_s)
         with self._changed:
-            self._error = None
-            self._analyses.append((finished_s, finished_s - frame.arrived_s))
             step_s = frame.time_s - self._tracker.time_s
             if step_s <= 0 or step_s > _CLOCK_JUMP_S:
                 self._tracker = self._tracker.restarted()
-            self._tracker.settings = settings.track
             assert self._width is not None, "no frame is analysed before it came"
             scale = self._width / frame.size[0]
-            tracks = self._tracker.update([_scaled(p, scale) for p in predictions], frame.time_s)
+            seen = [replace(observation, face=observation.face.scaled(scale)) for observation in observations]
+            look = Look(frame.arrived_s, self._tracker.update(seen, frame.time_s), unix_s)
             if not self._closed:
-                self._analysed = frame, tracks
-            sample = Sample(frame.arrived_s, unix_s, tuple(tracks))
-            self._timeline.add(sample)
+                self._analysed = frame, self._tracker.at(frame.time_s)
+            self._timeline.judge_by(settings.judge)
+            self._timeline.add(look)
             if self._recording is not None:
-                self._recording.add(sample)
-
-
-def scaled_face(face: Face, scale: float) -> Face:
-    """The face in a picture whose sides are `scale` times as long."""
-    if scale == 1:
-        return face
-    left, top, right, bottom = face.box
-    points = None if face.landmarks is None else tuple((x * scale, y * scale) for x, y in face.landmarks)
-    return Face((left * scale, top * scale, right * scale, bottom * scale), face.score, face.detector, points)
-
-
-def _scaled(prediction: Prediction, scale: float) -> Prediction:
-    return prediction if scale == 1 else replace(prediction, face=scaled_face(prediction.face, scale))
+                self._recording.add(look)
+            self._error = None
+            self._analyses.append((finished_s, finished_s - frame.arrived_s))
 
 
 def _mirror(planes: np.ndarray) -> np.ndarray:

@@ -10,7 +10,8 @@ import numpy as np
 from fer.card import Framing, ModelCard, WeightsError
 from fer.see.classify import Classifier
 from fer.see.detect import Detector, make_detector, suggest_turn
-from fer.see.faces import Box, Face, Prediction
+from fer.see.faces import Box, Face, Observation, Prediction
+from fer.see.judge import judge_alone
 
 
 class Recognizer:
@@ -52,7 +53,15 @@ class Recognizer:
 
         Raises TypeError or ValueError for anything else, WeightsError where the weights do not know the detector.
         """
-        return self.classify_faces(image, self.detect(image, thorough), unsure_below)
+        threshold = self.card.unsure_below if unsure_below is None else unsure_below
+        return judge_alone(self.observe(image, thorough), threshold)
+
+    def observe(self, image: np.ndarray, thorough: bool = True, features: bool = False) -> list[Observation]:
+        """The faces of an image and what the network saw of each, not judged; the most prominent face first.
+
+        image, thorough: as for `predict`, and so is what is raised. features: whether to give them as well.
+        """
+        return self.observe_faces(image, self.detect(image, thorough), features)
 
     def detect(self, image: np.ndarray, thorough: bool = True) -> list[Face]:
         """The faces of an image, as `predict` takes it, the most prominent first."""
@@ -61,15 +70,14 @@ class Recognizer:
         faces = self._detector.detect(image, thorough)
         return sorted(faces, key=lambda face: prominence(face, width, height), reverse=True)
 
-    def classify_faces(
-        self, image: np.ndarray, faces: Sequence[Face], unsure_below: float | None = None
-    ) -> list[Prediction]:
-        """One Prediction for each face found in `image`, in their order; all run as one batch."""
+    def observe_faces(self, image: np.ndarray, faces: Sequence[Face], features: bool = False) -> list[Observation]:
+        """What the network saw of each face found in `image`, in their order; all run as one batch."""
         if not faces:
             return []
-        threshold = self.card.unsure_below if unsure_below is None else unsure_below
-        probabilities = self.classify(self.crops(image, faces))
-        return [Prediction(face, row, threshold) for face, row in zip(faces, probabilities, strict=True)]
+        crops = self.crops(image, faces)
+        if not features:
+            return [Observation(face, row) for face, row in zip(faces, self.classify(crops), strict=True)]
+        return [Observation(*seen) for seen in zip(faces, *self._classifier.both(crops), strict=True)]
 
     def crops(self, image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
         """What the network is shown of each face: grey uint8 (N, 48, 48), framed as FER2013 frames it."""

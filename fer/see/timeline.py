@@ -2,69 +2,75 @@
 
 import csv
 import io
+import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fer.emotions import CLASSES
-from fer.see.track import Track
+from fer.see.faces import Look, Prediction, Sample
+from fer.see.judge import Judge, JudgeSettings
 
 COLUMNS = ("time_utc", "elapsed_s", "face", "label", "left", "top", "right", "bottom", *(f"p_{c}" for c in CLASSES))
 RECORD_LIMIT_S = 3600.0
 _RECORD_LIMIT_ROWS = 500_000  # a crowd in front of the camera must not fill the memory either
-_LONGEST_GAP_S = 1.0  # a pause longer than this is nobody's time
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The tracks of one analysed frame.
-
-    time_s: the frame's time. unix_s: the wall clock when it arrived; None for a frame of a file.
-    """
-
-    time_s: float
-    unix_s: float | None
-    tracks: tuple[Track, ...]
+_LONGEST_GAP_S = 1.0  # a camera's pause longer than this is nobody's time
 
 
 class Timeline:
-    """The samples of the last `span_s` seconds."""
+    """The looks of the last `span_s` seconds, judged as they come."""
 
-    def __init__(self, span_s: float = 60.0, most: int = 3600) -> None:
+    def __init__(self, settings: JudgeSettings | None = None, span_s: float = 60.0, most: int = 3600) -> None:
         self.span_s = span_s
+        self._looks: deque[Look] = deque(maxlen=most)
         self._samples: deque[Sample] = deque(maxlen=most)
+        self._judge = Judge(settings)
 
-    def add(self, sample: Sample) -> None:
+    def add(self, look: Look) -> Sample:
+        """Takes the look; gives what is said of it."""
+        sample = self._judge.add(look)
+        self._looks.append(look)
         self._samples.append(sample)
-        while sample.time_s - self._samples[0].time_s > self.span_s:
+        while look.time_s - self._looks[0].time_s > self.span_s:
+            self._looks.popleft()
             self._samples.popleft()
+        return sample
+
+    def judge_by(self, settings: JudgeSettings) -> None:
+        """Judges all of it again where the settings are other ones."""
+        if settings != self._judge.settings:
+            self._judge = Judge(settings)
+            self._samples = deque((self._judge.add(look) for look in self._looks), maxlen=self._samples.maxlen)
 
     def samples(self) -> list[Sample]:
         return list(self._samples)
 
+    @property
+    def newest(self) -> Sample | None:
+        return self._samples[-1] if self._samples else None
+
 
 class Recording:
-    """All samples between start and stop, up to RECORD_LIMIT_S."""
+    """All looks between start and stop, up to RECORD_LIMIT_S."""
 
     def __init__(self) -> None:
-        self._samples: list[Sample] = []
+        self._looks: list[Look] = []
         self._rows = 0
 
-    def add(self, sample: Sample) -> bool:
-        """Takes the sample; False where the recording is full and took nothing."""
+    def add(self, look: Look) -> bool:
+        """Takes the look; False where the recording is full and took nothing."""
         if self.duration_s >= RECORD_LIMIT_S or self._rows >= _RECORD_LIMIT_ROWS:
             return False
-        self._samples.append(sample)
-        self._rows += len(sample.tracks)
+        self._looks.append(look)
+        self._rows += len(look.tracks)
         return True
 
     @property
     def duration_s(self) -> float:
-        return self._samples[-1].time_s - self._samples[0].time_s if self._samples else 0.0
+        return self._looks[-1].time_s - self._looks[0].time_s if self._looks else 0.0
 
-    def samples(self) -> list[Sample]:
-        return list(self._samples)
+    def looks(self) -> list[Look]:
+        return list(self._looks)
 
 
 def to_csv(samples: Sequence[Sample]) -> bytes:
@@ -78,38 +84,49 @@ def to_csv(samples: Sequence[Sample]) -> bytes:
     for sample in samples:
         clock = None if sample.unix_s is None else datetime.fromtimestamp(sample.unix_s, UTC)
         moment = clock.isoformat(timespec="milliseconds") if clock else ""
-        for track in sample.tracks:
-            box = (f"{value:.1f}" for value in track.prediction.face.box)
-            shares = (f"{value:.4f}" for value in track.prediction.probabilities)
+        for seen in sample.predictions:
+            box = (f"{value:.1f}" for value in seen.face.box)
+            shares = (f"{value:.4f}" for value in seen.probabilities)
             elapsed_s = f"{sample.time_s - samples[0].time_s:.3f}"
-            writer.writerow((moment, elapsed_s, track.identity, track.label, *box, *shares))
+            writer.writerow((moment, elapsed_s, seen.identity, seen.label, *box, *shares))
     return text.getvalue().encode()
 
 
-def label_seconds(samples: Sequence[Sample]) -> dict[int, dict[str, float]]:
-    """For each identity the seconds that each label was shown, by the time from one sample to the next."""
+def label_seconds(samples: Sequence[Sample], end_s: float | None = None) -> dict[int, dict[str, float]]:
+    """For each identity the seconds that each label was shown. samples, end_s: as for `label_spans`."""
     seconds: dict[int, dict[str, float]] = {}
-    for start_s, end_s, track in _spans(samples):
-        labels = seconds.setdefault(track.identity, {})
-        labels[track.label] = labels.get(track.label, 0.0) + end_s - start_s
+    for start_s, until_s, seen in _spans(samples, end_s):
+        labels = seconds.setdefault(seen.identity, {})
+        labels[seen.label] = labels.get(seen.label, 0.0) + until_s - start_s
     return seconds
 
 
-def label_spans(samples: Sequence[Sample]) -> dict[int, list[tuple[float, float, str]]]:
-    """For each identity its (start_s, end_s, label) in order; neighbours with one label are joined."""
+def label_spans(samples: Sequence[Sample], end_s: float | None = None) -> dict[int, list[tuple[float, float, str]]]:
+    """For each identity its (start_s, end_s, label) in order; neighbours with one label are joined.
+
+    What a sample of a file says holds until the next one, however far away; a camera may have paused, so what it
+    showed holds for _LONGEST_GAP_S at most, or twice the usual interval.
+    end_s: where the last sample ends, as the end of a file; None gives it no time.
+    """
     spans: dict[int, list[tuple[float, float, str]]] = {}
-    for start_s, end_s, track in _spans(samples):
-        row = spans.setdefault(track.identity, [])
-        if row and row[-1][2] == track.label and start_s - row[-1][1] < 1e-6:
-            row[-1] = (row[-1][0], end_s, track.label)
+    for start_s, until_s, seen in _spans(samples, end_s):
+        row = spans.setdefault(seen.identity, [])
+        if row and row[-1][2] == seen.label and start_s - row[-1][1] < 1e-6:
+            row[-1] = (row[-1][0], until_s, seen.label)
         else:
-            row.append((start_s, end_s, track.label))
+            row.append((start_s, until_s, seen.label))
     return spans
 
 
-def _spans(samples: Sequence[Sample]) -> Iterable[tuple[float, float, Track]]:
-    for i, sample in enumerate(samples):
-        following_s = samples[i + 1].time_s if i + 1 < len(samples) else sample.time_s
-        end_s = min(following_s, sample.time_s + _LONGEST_GAP_S)
-        for track in sample.tracks:
-            yield sample.time_s, end_s, track
+def _spans(samples: Sequence[Sample], end_s: float | None) -> Iterable[tuple[float, float, Prediction]]:
+    if not samples:
+        return
+    times_s = [sample.time_s for sample in samples]
+    ends_s = [*times_s[1:], max(times_s[-1], end_s or 0.0)]
+    steps_s = sorted(until_s - time_s for time_s, until_s in itertools.pairwise(times_s))
+    longest_s = max(_LONGEST_GAP_S, 2 * steps_s[len(steps_s) // 2]) if steps_s else _LONGEST_GAP_S
+    for sample, until_s in zip(samples, ends_s, strict=True):
+        if sample.unix_s is not None:
+            until_s = min(until_s, sample.time_s + longest_s)
+        for seen in sample.predictions:
+            yield sample.time_s, until_s, seen

@@ -1,10 +1,8 @@
-"""Faces over time: who is who from frame to frame, and a label that holds still.
+"""Who is who from look to look.
 
-Identity: each face is followed by a constant-velocity Kalman filter (Kalman 1960) and matched to the
-nearest new box, nearest pairs first, as norfair and SORT's greedy variants do (Bewley et al. 2016). A face
-that is hidden for a moment keeps its number, because its place is carried on by its motion.
-Label: probabilities are smoothed exponentially by the time between frames, never by their count, and
-the label changes only where another class leads by a margin (hysteresis). numpy only.
+Each face is followed by a constant-velocity Kalman filter (Kalman 1960) and matched to the nearest new box, nearest
+pairs first, as norfair and SORT's greedy variants do (Bewley et al. 2016). A face that is hidden for a moment keeps
+its number, because its place is carried on by its motion. Nothing is judged here (fer.see.judge). numpy only.
 """
 
 from collections.abc import Sequence
@@ -12,66 +10,41 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fer.emotions import CLASSES, UNSURE
-from fer.see.faces import Box, Face, Prediction
-
-# In units of the face's width, so that near and far faces are treated alike. A detector's box jitters
-# by some hundredths of its width; a head starts or stops within a few tenths of a second.
-_BOX_JITTER = 0.02
-_ACCELERATION_PER_S2 = 6.0
-_START_SPEED_PER_S = 2.0
-# A new box further than this from where its face is expected belongs to someone else; the longer a face was
-# not seen and the less is known of its speed, the further away it may be.
-_REACH, _LONGEST_REACH = 0.6, 1.6
-_COAST_S = 0.5  # motion is trusted for so long after the last box; then the face is expected to wait
+from fer.see.faces import Box, Face, Observation, Track
 
 
 @dataclass(frozen=True, slots=True)
 class TrackSettings:
-    """How steady tracks are.
+    """The tracker's numbers. Lengths are in widths of the face, so that near and far faces are treated alike.
 
-    smoothing_s: time constant of the probabilities' smoothing; 0 shows each frame's own. With the
-        defaults a clean change of expression shows after some 0.2 s.
-    hysteresis: by how much, 0..1, another class must lead before the label changes.
-    forget_s: for how long a face that is out of sight keeps its identity.
-    linger_s: for how long a face that the detector missed is still reported.
-    unsure_below: confidence under which the label is 'unsure'.
+    forget_s, forget_looks: a face loses its identity once it was out of sight for longer and so many looks have
+        missed it: looks may be seconds apart.
+    linger_s: a face that the detector missed is still reported for so long; where looks are few, for one look more,
+        if that is no longer than longest_linger_s.
+    jitter: a detector's box is off by so much. acceleration_per_s2: a head starts or stops within a few tenths of a
+        second. start_speed_per_s: of a face that has just appeared.
+    reach: a new box further than this from where its face is expected belongs to someone else; the longer a face
+        was not seen and the less is known of its speed, the further away it may be, up to longest_reach.
+    coast_s: motion is trusted for so long after the last box; then the face is expected to wait.
 
-    Raises ValueError for negative times or fractions outside 0..1.
+    Raises ValueError for a number below zero.
     """
 
-    smoothing_s: float = 0.2
-    hysteresis: float = 0.1
     forget_s: float = 1.5
+    forget_looks: int = 3
     linger_s: float = 0.25
-    unsure_below: float = 0.0
+    longest_linger_s: float = 0.75
+    jitter: float = 0.02
+    acceleration_per_s2: float = 6.0
+    start_speed_per_s: float = 2.0
+    reach: float = 0.6
+    longest_reach: float = 1.6
+    coast_s: float = 0.5
 
     def __post_init__(self) -> None:
-        if min(self.smoothing_s, self.forget_s, self.linger_s) < 0:
-            raise ValueError(f"track settings: times must not be negative, got {self}")
-        if not (0 <= self.hysteresis <= 1 and 0 <= self.unsure_below <= 1):
-            raise ValueError(f"track settings: hysteresis and unsure_below must lie in 0..1, got {self}")
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """One face over time.
-
-    identity: 1, 2, 3, … in order of appearance; never used twice by one Tracker.
-    prediction: smoothed probabilities; its face's box and landmarks are carried to the time asked for.
-    label: the steady label, or 'unsure'. It may differ from `prediction.label`, which has no memory.
-    first_seen_s, last_seen_s: times of the first and the last frame in which the detector found it.
-    """
-
-    identity: int
-    prediction: Prediction
-    label: str
-    first_seen_s: float
-    last_seen_s: float
-
-    @property
-    def age_s(self) -> float:
-        return self.last_seen_s - self.first_seen_s
+        for name in self.__slots__:
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"track settings: {name} must not be negative, got {getattr(self, name)}")
 
 
 class Tracker:
@@ -81,6 +54,7 @@ class Tracker:
         self.settings = settings or TrackSettings()
         self._known: list[_Known] = []
         self._count = 0
+        self._interval_s = 0.0  # between the last two updates
         self.time_s = -np.inf  # of the last update
 
     def restarted(self) -> "Tracker":
@@ -89,119 +63,115 @@ class Tracker:
         fresh._count = self._count
         return fresh
 
-    def update(self, predictions: Sequence[Prediction], time_s: float) -> list[Track]:
-        """Takes what was seen at `time_s` (seconds on the frames' own clock); gives the tracks at that time.
+    def update(self, observations: Sequence[Observation], time_s: float) -> tuple[Track, ...]:
+        """Takes what was seen at `time_s` (seconds on the frames' own clock); gives the tracks, widest first.
 
         Raises ValueError where time does not go forward.
         """
         if not time_s > self.time_s:
             raise ValueError(f"frames must come in order: {time_s} s after {self.time_s} s")
+        if self._known:
+            self._interval_s = time_s - self.time_s
         self.time_s = time_s
-        self._known = [known for known in self._known if time_s - known.last_seen_s <= self.settings.forget_s]
-        unmatched = set(range(len(predictions)))
-        for known, index in _match(self._known, predictions, time_s):
-            known.see(predictions[index], time_s, self.settings)
+        self._known = [known for known in self._known if not self._forgotten(known)]
+        for known in self._known:
+            known.missed += 1
+        unmatched = set(range(len(observations)))
+        for known, index in _match(self._known, observations, time_s):
+            known.see(observations[index], time_s)
             unmatched.discard(index)
         for index in sorted(unmatched):
             self._count += 1
-            self._known.append(_Known(self._count, predictions[index], time_s))
-        return self.at(time_s)
+            self._known.append(_Known(self._count, observations[index], time_s, self.settings))
+        faces = self.at(time_s)
+        return tuple(
+            Track(known.identity, replace(known.observation, face=faces[known.identity]), known.missed == 0)
+            for known in sorted(self._known, key=lambda known: -known.place[2])
+            if known.identity in faces
+        )
 
-    def at(self, time_s: float) -> list[Track]:
-        """The tracks with their boxes carried to `time_s`, most prominent (widest) first.
+    def at(self, time_s: float) -> dict[int, Face]:
+        """Where each reported face is at `time_s`, by identity.
 
-        A face that the detector missed is still given for `linger_s`, then no more until it is back.
+        A face that the detector missed is still given for a moment (TrackSettings.linger_s), then no more until it
+        is back.
         """
-        shown = [k.track(time_s) for k in self._known if self.time_s - k.last_seen_s <= self.settings.linger_s]
-        return sorted(shown, key=lambda track: -track.prediction.face.width)
+        return {known.identity: known.face(time_s) for known in self._known if self._lingers(known)}
 
+    def _forgotten(self, known: "_Known") -> bool:
+        settings = self.settings
+        return known.missed >= settings.forget_looks and self.time_s - known.last_seen_s > settings.forget_s
 
-def steady_label(previous: str | None, probabilities: np.ndarray, unsure_below: float, hysteresis: float) -> str:
-    """The label after `previous`, changed only where the probabilities leave no doubt.
-
-    probabilities: float (7,), smoothed. Leaving 'unsure' takes half the hysteresis above the
-    threshold, falling back to it half below; another class must lead the current one by all of it.
-    """
-    best = int(probabilities.argmax())
-    confidence = float(probabilities[best])
-    if previous is None:
-        return CLASSES[best] if confidence >= unsure_below else UNSURE
-    if previous == UNSURE:
-        return CLASSES[best] if confidence >= min(unsure_below + hysteresis / 2, 1.0) else UNSURE
-    if confidence < unsure_below - hysteresis / 2:
-        return UNSURE
-    lead = confidence - float(probabilities[CLASSES.index(previous)])
-    return CLASSES[best] if lead > hysteresis else previous
+    def _lingers(self, known: "_Known") -> bool:
+        one_look_s = 1.5 * self._interval_s
+        allowed_s = self.settings.linger_s
+        if one_look_s <= self.settings.longest_linger_s:
+            allowed_s = max(allowed_s, one_look_s)
+        return known.missed == 0 or self.time_s - known.last_seen_s <= allowed_s
 
 
 class _Known:
-    """A face that the tracker remembers: a Kalman filter for its box, and its smoothed probabilities.
+    """A face that the tracker remembers, with a Kalman filter for its box.
 
     place: (centre x, centre y, width, height) in pixels; speed: its change a second. All four share
     one covariance, in squared face widths, since all are measured alike.
+    missed: how many looks have come since the last one that saw it.
     """
 
-    def __init__(self, identity: int, prediction: Prediction, time_s: float) -> None:
+    def __init__(self, identity: int, observation: Observation, time_s: float, settings: TrackSettings) -> None:
         self.identity = identity
-        self.first_seen_s = self.last_seen_s = time_s
-        self.face = prediction.face
-        self.probabilities = prediction.probabilities.astype(np.float64)
-        self.unsure_below = prediction.unsure_below
-        self.label = steady_label(None, self.probabilities, prediction.unsure_below, 0.0)
-        self.place = _place(prediction.face)
+        self.last_seen_s = time_s
+        self.missed = 0
+        self.settings = settings
+        self.observation = replace(observation, features=None)
+        self.place = _place(observation.face)
         self.speed = np.zeros(4)
-        self.covariance = np.diag([_BOX_JITTER**2, _START_SPEED_PER_S**2])
+        self.covariance = np.diag([settings.jitter**2, settings.start_speed_per_s**2])
 
     def expected(self, time_s: float) -> np.ndarray:
-        place = self.place + self.speed * min(time_s - self.last_seen_s, _COAST_S)
+        place = self.place + self.speed * min(time_s - self.last_seen_s, self.settings.coast_s)
         # A shrinking face must not shrink through zero while it is out of sight.
         place[2:] = np.maximum(place[2:], self.place[2:] / 2)
         return place
 
-    def see(self, prediction: Prediction, time_s: float, settings: TrackSettings) -> None:
-        elapsed_s = time_s - self.last_seen_s
-        self._move(_place(prediction.face), time_s)
-        keep = np.exp(-elapsed_s / settings.smoothing_s) if settings.smoothing_s > 0 else 0.0
-        self.probabilities = keep * self.probabilities + (1 - keep) * prediction.probabilities
-        self.unsure_below = prediction.unsure_below
-        self.label = steady_label(self.label, self.probabilities, self.unsure_below, settings.hysteresis)
-        self.face = prediction.face
-        self.last_seen_s = time_s
+    def see(self, observation: Observation, time_s: float) -> None:
+        self._move(_place(observation.face), time_s)
+        self.observation = replace(observation, features=None)
+        self.last_seen_s, self.missed = time_s, 0
 
     def expected_covariance(self, time_s: float) -> np.ndarray:
         elapsed_s = time_s - self.last_seen_s
         step = np.array([[1, elapsed_s], [0, 1]])
         push = np.array([elapsed_s**2 / 2, elapsed_s])
-        return step @ self.covariance @ step.T + _ACCELERATION_PER_S2**2 * np.outer(push, push)
+        return step @ self.covariance @ step.T + self.settings.acceleration_per_s2**2 * np.outer(push, push)
 
     def reach(self, time_s: float) -> float:
         """How far from its expected place, in face widths, this face may turn up."""
-        return min(_REACH + float(self.expected_covariance(time_s)[0, 0]) ** 0.5, _LONGEST_REACH)
+        spread = float(self.expected_covariance(time_s)[0, 0]) ** 0.5
+        return min(self.settings.reach + spread, self.settings.longest_reach)
+
+    def face(self, time_s: float) -> Face:
+        """The face, carried to `time_s`."""
+        x, y, width, height = self.expected(time_s)
+        box: Box = (float(x - width / 2), float(y - height / 2), float(x + width / 2), float(y + height / 2))
+        return self.observation.face.fitted(box)
 
     def _move(self, measured: np.ndarray, time_s: float) -> None:
         covariance = self.expected_covariance(time_s)
-        gain = covariance[:, 0] / (covariance[0, 0] + _BOX_JITTER**2)
+        gain = covariance[:, 0] / (covariance[0, 0] + self.settings.jitter**2)
         expected = self.expected(time_s)
         surprise = measured - expected
         self.place = expected + gain[0] * surprise
         self.speed = self.speed + gain[1] * surprise
         self.covariance = covariance - np.outer(gain, covariance[0])
 
-    def track(self, time_s: float) -> Track:
-        x, y, width, height = self.expected(time_s)
-        box: Box = (float(x - width / 2), float(y - height / 2), float(x + width / 2), float(y + height / 2))
-        face = replace(self.face, box=box, landmarks=_carry(self.face, box))
-        probabilities = (self.probabilities / self.probabilities.sum()).astype(np.float32)
-        prediction = Prediction(face, probabilities, self.unsure_below)
-        return Track(self.identity, prediction, self.label, self.first_seen_s, self.last_seen_s)
 
-
-def _match(known: list[_Known], predictions: Sequence[Prediction], time_s: float) -> list[tuple[_Known, int]]:
+def _match(known: list[_Known], observations: Sequence[Observation], time_s: float) -> list[tuple[_Known, int]]:
     """Pairs of a known face and the index of its new box: nearest pairs first, each used once."""
-    if not known or not predictions:
+    if not known or not observations:
         return []
     expected = np.stack([k.expected(time_s) for k in known])[:, None]  # (K, 1, 4)
-    measured = np.stack([_place(p.face) for p in predictions])[None]  # (1, N, 4)
+    measured = np.stack([_place(seen.face) for seen in observations])[None]  # (1, N, 4)
     width = (expected[..., 2] + measured[..., 2]) / 2
     distance = np.hypot(*np.moveaxis(expected[..., :2] - measured[..., :2], -1, 0)) / width
     growth = np.abs(np.log(measured[..., 2] / expected[..., 2]))
@@ -218,12 +188,3 @@ def _match(known: list[_Known], predictions: Sequence[Prediction], time_s: float
 
 def _place(face: Face) -> np.ndarray:
     return np.array([*face.center, face.width, face.height])
-
-
-def _carry(face: Face, box: Box) -> tuple[tuple[float, float], ...] | None:
-    """The face's landmarks moved and scaled as its box was."""
-    if face.landmarks is None:
-        return None
-    left, top = face.box[:2]
-    x_scale, y_scale = (box[2] - box[0]) / face.width, (box[3] - box[1]) / face.height
-    return tuple((float(box[0] + (x - left) * x_scale), float(box[1] + (y - top) * y_scale)) for x, y in face.landmarks)

@@ -169,15 +169,15 @@ def box_of(picture: np.ndarray, color: str) -> tuple[float, float, float, float]
 
 
 def test_box_label_table_timeline_and_stop(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
-    from fer.see.overlay import identity_color
+    from fer.emotions import COLORS
 
     page = open_live(films["still"])
     expect(page.get_by_text("is looked at and forgotten")).to_be_visible()
     start(page)
     expect(page.locator(".live-verdict")).to_contain_text("happy")
     expect(page.locator(".live-faces .bars dt")).to_have_count(7)
-    wait_until(lambda: box_of(grab(page), identity_color(1)) is not None)
-    left, top, right, bottom = box_of(grab(page), identity_color(1)) or (0, 0, 0, 0)
+    wait_until(lambda: box_of(grab(page), COLORS["happy"]) is not None)
+    left, top, right, bottom = box_of(grab(page), COLORS["happy"]) or (0, 0, 0, 0)
     assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx((320, 230), abs=15)
     assert right - left == pytest.approx(150, abs=20)
 

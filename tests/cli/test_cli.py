@@ -93,7 +93,7 @@ def test_bad_inputs_are_a_line_each_and_the_others_are_done(capsys, weights, tmp
 def test_unsure_below(capsys, weights, photo):
     _, out, _ = run(capsys, weights, photo, "--unsure-below", "1")
     assert "unsure" in out
-    assert "(angry?)" in out
+    assert "unsure (angry 89 %)" in out
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from fer.emotions import CLASSES
-from fer.see.faces import Face, Prediction
+from fer.see.faces import Face, Observation
 from fer.see.live import LiveSession
 from webui.view import live_stream, live_trouble
 from webui.view.live_stream import NoSeatError, Seats, Viewer
@@ -36,10 +36,10 @@ class Stage:
             raise NoSeatError("full")
         return SimpleNamespace(state=SimpleNamespace(playing=self.playing, signalling=self.signalling))
 
-    def play(self, predictions: list[Prediction]) -> None:
+    def play(self, observations: list[Observation]) -> None:
         """A stream with some analysed frames."""
         self.playing = True
-        self.viewer.session = LiveSession(lambda image, settings: predictions)
+        self.viewer.session = LiveSession(lambda image, settings: observations)
         self.film(3)
 
     def film(self, frames: int) -> None:
@@ -83,10 +83,10 @@ def html(page: AppTest) -> str:
     return " ".join(str(element.proto.body) for element in page.get("html"))
 
 
-def face(label: str) -> Prediction:
+def face(label: str) -> Observation:
     values = np.full(len(CLASSES), 0.02, np.float32)
     values[CLASSES.index(label)] = 0.88
-    return Prediction(Face((10, 10, 30, 40), 0.9, "yunet"), values)
+    return Observation(Face((10, 10, 30, 40), 0.9, "yunet"), values)
 
 
 def test_first_visit_says_what_happens_to_the_picture(open_page, stage: Stage):
@@ -111,9 +111,9 @@ def test_running_stream_shows_a_row_for_each_face(open_page, stage: Stage):
 def test_threshold_starts_at_the_cards_and_reaches_the_session(open_page, stage: Stage):
     stage.play([])
     page = open_page()
-    assert stage.viewer.session.settings.unsure_below == 0.4
+    assert stage.viewer.session.settings.judge.unsure_below == 0.4
     page.slider[0].set_value(70).run()
-    assert stage.viewer.session.settings.unsure_below == 0.7
+    assert stage.viewer.session.settings.judge.unsure_below == 0.7
 
 
 def test_recording_is_shown_while_on_and_summed_up_after(open_page, stage: Stage):

@@ -78,7 +78,7 @@ def test_another_file_takes_the_place_of_the_first(video_page: AppTest) -> None:
     second = video_page.session_state[STORE].watched
     assert (first.name, second.name) == ("one.mp4", "two.mp4")
     assert first.reading.done
-    assert len(second.reading.samples) == 5
+    assert len(second.reading.looks) == 5
 
 
 def test_a_setting_reads_anew_and_a_press_elsewhere_does_not(video_page: AppTest) -> None:

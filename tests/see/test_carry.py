@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-from fer.emotions import CLASSES
 from fer.see.carry import WIDTH_PX, carry, find_shift, small
-from fer.see.faces import Face, Prediction
-from fer.see.track import Track
+from fer.see.faces import Face
 
 BOX = (60.0, 40.0, 92.0, 80.0)
 
@@ -50,15 +48,14 @@ def test_plain_wall_says_nothing():
     assert find_shift(plain, plain, BOX, (0, 0), reach_px=10) is None
 
 
-def test_tracks_move_with_their_patches_when_the_analysis_is_old(wall: np.ndarray):
-    values = np.full(len(CLASSES), 1 / len(CLASSES), np.float32)
+def test_faces_move_with_their_patches_when_the_analysis_is_old(wall: np.ndarray):
     box = tuple(4 * v for v in BOX)
-    track = Track(1, Prediction(Face(box, 0.9, "yunet"), values), "happy", 0.0, 0.0)
+    faces = {1: Face(box, 0.9, "yunet")}
     before, after = view(wall, 80, 60), view(wall, 65, 60)
-    (soon,) = carry(before, [track], after, [track], scale=0.25, elapsed_s=0.05)
-    (late,) = carry(before, [track], after, [track], scale=0.25, elapsed_s=0.2)
-    assert soon.prediction.face.box == box
-    assert late.prediction.face.box == pytest.approx((box[0] + 60, box[1], box[2] + 60, box[3]), abs=2)
+    soon = carry(before, faces, after, faces, scale=0.25, elapsed_s=0.05)
+    late = carry(before, faces, after, faces, scale=0.25, elapsed_s=0.2)
+    assert soon == faces
+    assert late[1].box == pytest.approx((box[0] + 60, box[1], box[2] + 60, box[3]), abs=2)
 
 
 def test_small_keeps_the_shape_of_the_picture():

@@ -4,22 +4,41 @@ import cv2
 import numpy as np
 import pytest
 
-from fer.emotions import CLASSES, COLORS
+from fer.emotions import CLASSES, COLORS, UNSURE
 from fer.see import draw
-from fer.see.draw import UNSURE_COLOR, annotate, caption_of, color_of
+from fer.see.draw import INK, PLATE, annotate, annotate_planes, color_of, to_yuv
 from fer.see.faces import Face, Prediction
 
 POINTS = ((60.0, 60.0), (80.0, 60.0), (70.0, 75.0), (62.0, 85.0), (78.0, 85.0))
 
 
-def prediction(box=(50.0, 40.0, 90.0, 100.0), best: int = 3, confidence: float = 0.9, threshold: float = 0.5):
+def prediction(box=(50.0, 40.0, 90.0, 100.0), best: int = 3, confidence: float = 0.9, label: str = "", identity=1):
     shares = np.full(7, (1 - confidence) / 6, np.float32)
     shares[best] = confidence
-    return Prediction(Face(box, 0.9, "yunet", POINTS), shares, threshold)
+    return Prediction(Face(box, 0.9, "yunet", POINTS), shares, label or CLASSES[best], identity)
 
 
 def count(image: np.ndarray, color: tuple[int, int, int]) -> int:
     return int((image == color).all(axis=2).sum())
+
+
+def box_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on no captions are drawn."""
+    monkeypatch.setattr(draw, "_draw_caption", lambda *arguments: None)
+
+
+@pytest.fixture
+def words(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The captions as they are drawn."""
+    written: list[str] = []
+    put = cv2.putText
+
+    def spy(canvas, text, *rest):
+        written.append(text)
+        return put(canvas, text, *rest)
+
+    monkeypatch.setattr(draw.cv2, "putText", spy)
+    return written
 
 
 @pytest.fixture
@@ -34,11 +53,23 @@ def test_every_expression_has_its_colour(grey_image, name):
     assert count(found, color_of(name)) > 200
 
 
-def test_unsure_is_grey_and_claims_no_figure(grey_image):
-    unsure = prediction(confidence=0.4)
-    assert count(annotate(grey_image, [unsure]), UNSURE_COLOR) > 200
-    assert caption_of(unsure) == "unsure"
-    assert caption_of(prediction(confidence=0.934)) == "happy 93%"
+def test_unsure_has_its_own_colour_and_names_the_closest_class(grey_image, words):
+    found = annotate(grey_image, [prediction(confidence=0.4, label=UNSURE)])
+    assert count(found, color_of(UNSURE)) > 200
+    assert words == ["unsure (happy 40 %)"]
+    assert color_of(UNSURE) not in {color_of(name) for name in CLASSES}
+
+
+def test_of_several_faces_each_caption_begins_with_its_number(grey_image, words):
+    annotate(grey_image, [prediction()])
+    annotate(grey_image, [prediction(), prediction(best=4, identity=2)])
+    annotate_planes(np.full((300, 240), 128, np.uint8), [prediction(identity=7)])
+    assert words == ["happy 90 %", "2 sad 90 %", "1 happy 90 %", "7 happy 90 %"]
+
+
+def test_a_held_label_is_drawn_with_its_own_figure(grey_image, words):
+    annotate(grey_image, [prediction(best=CLASSES.index("sad"), confidence=0.46, label="happy")])
+    assert words == ["happy 9 %"]
 
 
 def test_the_image_given_is_left_alone(grey_image):
@@ -55,33 +86,45 @@ def test_grey_becomes_rgb():
     assert count(found, color_of("happy")) > 200
 
 
-def test_the_box_is_where_the_face_is(grey_image):
-    found = annotate(grey_image, [prediction()], captions=[""])
+def test_the_box_is_where_the_face_is(grey_image, monkeypatch):
+    box_alone(monkeypatch)
+    found = annotate(grey_image, [prediction()])
     ys, xs = np.nonzero((found == color_of("happy")).all(axis=2))
-    assert (xs.min(), ys.min(), xs.max(), ys.max()) == (50, 40, 90, 100)
+    assert (xs.min(), ys.min(), xs.max(), ys.max()) == (50, 40, 89, 99)
     np.testing.assert_array_equal(found[42:98, 52:88], 60)
 
 
-def test_colours_and_captions_can_be_given(grey_image):
-    found = annotate(grey_image, [prediction()], colors=[(1, 2, 3)], captions=["track 7"])
-    assert count(found, (1, 2, 3)) > 200
-    assert count(found, color_of("happy")) == 0
+@pytest.mark.parametrize("mirror", [False, True])
+def test_planes_are_drawn_on_where_the_face_is_in_luma_and_chroma(monkeypatch, mirror):
+    box_alone(monkeypatch)
+    planes = np.full((480 * 3 // 2, 640), 128, np.uint8)
+    annotate_planes(planes, [prediction((100.0, 80.0, 180.0, 180.0))], mirror)
+    rgb = cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420).astype(int)
+    ys, xs = np.nonzero((np.abs(rgb - color_of("happy")) <= 4).all(axis=2))
+    left, right = (460, 539) if mirror else (100, 179)
+    assert (xs.min(), ys.min(), xs.max(), ys.max()) == (left, 80, right, 179)
 
 
-@pytest.mark.parametrize("given", [{"colors": []}, {"captions": []}, {"captions": ["a", "b"]}])
-def test_another_number_of_colours_or_captions_is_refused(grey_image, given):
-    with pytest.raises(ValueError, match="zip"):
-        annotate(grey_image, [prediction()], **given)
+def test_both_canvases_show_the_same_picture(rng):
+    """A photo and a frame of it look alike, but for pixels that chroma of half the size cannot follow."""
+    image = cv2.GaussianBlur(rng.integers(0, 256, (240, 320, 3)).astype(np.uint8), (0, 0), 9)
+    planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
+    faces = [prediction((60.0, 60.0, 140.0, 160.0)), prediction((200.0, 80.0, 280.0, 180.0), best=4, identity=2)]
+    annotate_planes(planes, faces, landmarks=True)
+    drawn = cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420).astype(int)
+    differs = np.abs(drawn - annotate(image, faces, landmarks=True)).max(axis=2) > 40
+    assert differs.mean() < 0.03
 
 
-def test_landmarks_are_drawn_on_demand(grey_image):
+def test_landmarks_are_drawn_on_demand(grey_image, monkeypatch):
+    box_alone(monkeypatch)
     inside = np.s_[45:95, 55:85]
-    plain = annotate(grey_image, [prediction()], captions=[""])[inside]
-    dotted = annotate(grey_image, [prediction()], captions=[""], landmarks=True)[inside]
+    plain = annotate(grey_image, [prediction()])[inside]
+    dotted = annotate(grey_image, [prediction()], landmarks=True)[inside]
     assert count(plain, color_of("happy")) == 0
     assert count(dotted, color_of("happy")) >= 5
     face = Face((50.0, 40.0, 90.0, 100.0), 0.9, "haar")
-    annotate(grey_image, [Prediction(face, prediction().probabilities)], landmarks=True)
+    annotate(grey_image, [Prediction(face, prediction().probabilities, "happy")], landmarks=True)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (8, 8), (40, 900), (900, 40), (200, 240), (3000, 4000)])
@@ -90,8 +133,10 @@ def test_landmarks_are_drawn_on_demand(grey_image):
     [(0, 0, 1, 1), (-500, -500, 9999, 9999), (-90, -90, -10, -10), (9000, 9000, 9100, 9100), (0.2, 0.2, 0.4, 0.4)],
 )
 def test_any_box_on_any_image_is_drawn_within_it(shape, box):
-    found = annotate(np.zeros((*shape, 3), np.uint8), [prediction(box)])
+    found = annotate(np.zeros((*shape, 3), np.uint8), [prediction(box)], landmarks=True)
     assert found.shape == (*shape, 3)
+    height, width = (side + side % 2 for side in shape)
+    annotate_planes(np.zeros((height * 3 // 2, width), np.uint8), [prediction(box)], mirror=True, landmarks=True)
 
 
 @pytest.mark.parametrize(
@@ -127,23 +172,17 @@ def test_captions_can_be_read_when_the_image_fills_a_screen(monkeypatch, width, 
     assert scales[0] * 22 <= max(9, max(width, height) / 40)
 
 
-@pytest.mark.parametrize("name", [*CLASSES, "unsure"])
-def test_ink_stands_out_from_its_plate(monkeypatch, grey_image, name):
-    """WCAG 2: contrast of at least 3 : 1 for large text."""
-    inks = []
-    monkeypatch.setattr(draw.cv2, "putText", lambda *arguments: inks.append(arguments[5]))
-    annotate(grey_image, [prediction()], colors=[color_of(name)])
+def test_ink_stands_out_from_its_plate():
+    """WCAG 2: contrast of at least 7 : 1, on RGB and on luma."""
 
     def luminance(color):
         parts = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in np.array(color) / 255]
         return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
-    light, dark = sorted((luminance(inks[0]), luminance(color_of(name))), reverse=True)
-    assert (light + 0.05) / (dark + 0.05) >= 3
+    assert (luminance(INK) + 0.05) / (luminance(PLATE) + 0.05) >= 7
+    assert to_yuv(PLATE)[1:] == to_yuv(INK)[1:] == (128, 128)
 
 
-def test_the_most_prominent_faces_caption_lies_on_top(grey_image):
-    first, second = prediction(best=3), prediction(best=4)
-    found = annotate(grey_image, [first, second])
-    assert count(found[:40], color_of("happy")) > 0
-    assert count(found[:40], color_of("sad")) == 0
+def test_the_most_prominent_faces_caption_lies_on_top(words, grey_image):
+    annotate(grey_image, [prediction(best=3), prediction(best=4, identity=2)])
+    assert words[-1] == "1 happy 90 %"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fer.emotions import CLASSES, UNSURE
-from fer.see.faces import Face, Prediction
+from fer.see.faces import Face, Observation, Prediction
 
 BOX = (10.0, 20.0, 40.0, 60.0)
 POINTS = ((1.0, 2.0),) * 5
@@ -43,19 +43,36 @@ def test_impossible_faces_are_refused(box, score, landmarks, says):
         Face(box, score, "yunet", landmarks)
 
 
-@pytest.mark.parametrize(
-    ("best", "threshold", "label"), [(0.9, 0.5, "happy"), (0.4, 0.5, UNSURE), (0.4, 0.0, "happy"), (0.5, 0.5, "happy")]
-)
-def test_the_label_is_unsure_below_the_threshold(best, threshold, label):
-    prediction = Prediction(Face(BOX, 0.9, "yunet"), share(best), threshold)
-    assert prediction.label == label
-    assert prediction.best == "happy"
-    assert prediction.confidence == pytest.approx(best)
+def test_a_face_is_scaled_and_moved_whole():
+    face = Face(BOX, 0.9, "yunet", POINTS)
+    assert face.scaled(2).box == (20, 40, 80, 120)
+    assert face.scaled(2, 0.5) == Face((20.0, 10.0, 80.0, 30.0), 0.9, "yunet", ((2.0, 1.0),) * 5)
+    assert face.moved(-10, 5) == Face((0.0, 25.0, 30.0, 65.0), 0.9, "yunet", ((-9.0, 7.0),) * 5)
+    assert face.scaled(1) is face
+    assert Face(BOX, 0.9, "haar").scaled(3).landmarks is None
+
+
+def test_landmarks_keep_their_places_in_a_fitted_box():
+    face = Face((0.0, 0.0, 10.0, 20.0), 0.9, "yunet", ((5.0, 5.0),) * 5)
+    assert face.fitted((100.0, 200.0, 120.0, 220.0)).landmarks == ((110.0, 205.0),) * 5
+
+
+def test_a_figure_is_that_of_the_class_named():
+    held = Prediction(Face(BOX, 0.9, "yunet"), share(0.5, index=4), "happy")
+    assert (held.best, held.closest) == ("sad", "happy")
+    assert held.confidence == pytest.approx(0.5 / 6)
+    unsure = Prediction(Face(BOX, 0.9, "yunet"), share(0.5, index=4), UNSURE)
+    assert (unsure.closest, unsure.confidence) == ("sad", pytest.approx(0.5))
 
 
 @pytest.mark.parametrize("index", range(7))
-def test_the_label_is_the_class_of_the_largest_probability(index):
-    assert Prediction(Face(BOX, 0.9, "yunet"), share(0.6, index)).label == CLASSES[index]
+def test_the_best_class_has_the_largest_probability(index):
+    assert Prediction(Face(BOX, 0.9, "yunet"), share(0.6, index), UNSURE).best == CLASSES[index]
+
+
+def test_a_label_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="label must be one of"):
+        Prediction(Face(BOX, 0.9, "yunet"), share(0.6), "joy")
 
 
 @pytest.mark.parametrize(
@@ -64,9 +81,9 @@ def test_the_label_is_the_class_of_the_largest_probability(index):
 )
 def test_impossible_probabilities_are_refused(probabilities):
     with pytest.raises(ValueError, match="probabilities"):
-        Prediction(Face(BOX, 0.9, "yunet"), probabilities.astype(np.float32))
+        Observation(Face(BOX, 0.9, "yunet"), probabilities.astype(np.float32))
 
 
 def test_nan_probabilities_are_refused():
     with pytest.raises(ValueError, match="probabilities"):
-        Prediction(Face(BOX, 0.9, "yunet"), np.full(7, np.nan, dtype=np.float32))
+        Observation(Face(BOX, 0.9, "yunet"), np.full(7, np.nan, dtype=np.float32))

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from fer.emotions import CLASSES
-from fer.see.faces import Face, Prediction
+from fer.see import live
+from fer.see.draw import color_of, to_yuv
+from fer.see.faces import Face, Observation
+from fer.see.judge import JudgeSettings
 from fer.see.live import LiveSession, LiveSettings
-from fer.see.overlay import _yuv, identity_color
 
 WIDTH, HEIGHT = 320, 240
 
@@ -23,10 +25,10 @@ def picture(shade: int = 100, width: int = WIDTH, height: int = HEIGHT) -> np.nd
     return planes
 
 
-def prediction(box: tuple[float, float, float, float] = (100, 80, 180, 180), label: str = "happy") -> Prediction:
+def observation(box: tuple[float, float, float, float] = (100, 80, 180, 180), label: str = "happy") -> Observation:
     values = np.full(len(CLASSES), 0.02, np.float32)
     values[CLASSES.index(label)] = 0.88
-    return Prediction(Face(box, 0.9, "yunet"), values)
+    return Observation(Face(box, 0.9, "yunet"), values)
 
 
 def wait_until(condition, limit_s: float = 5.0) -> None:
@@ -84,13 +86,13 @@ def test_frames_come_back_while_the_analysis_hangs(open_session):
 
 
 def luma_edge(drawn: np.ndarray, row: int) -> list[int]:
-    """Columns of a row where the first identity's colour is drawn."""
-    return np.flatnonzero(np.abs(drawn[row].astype(int) - _yuv(identity_color(1))[0]) < 3).tolist()
+    """Columns of a row where the colour of 'happy' is drawn."""
+    return np.flatnonzero(np.abs(drawn[row].astype(int) - to_yuv(color_of("happy"))[0]) < 3).tolist()
 
 
 @pytest.mark.parametrize("mirror", [False, True])
 def test_box_is_drawn_on_the_face_in_both_chroma_and_luma(open_session, mirror: bool):
-    session = open_session(lambda image, settings: [prediction()], LiveSettings(mirror=mirror))
+    session = open_session(lambda image, settings: [observation()], LiveSettings(mirror=mirror))
     frame = picture()
     session.show(frame, 0.0)
     wait_until(lambda: analysed(session) == 1)
@@ -99,8 +101,7 @@ def test_box_is_drawn_on_the_face_in_both_chroma_and_luma(open_session, mirror: 
     assert min(columns) == pytest.approx(WIDTH - 180 if mirror else 100, abs=2)
     assert max(columns) == pytest.approx(WIDTH - 100 if mirror else 180, abs=2)
     rgb = cv2.cvtColor(drawn, cv2.COLOR_YUV2RGB_I420)[130, columns[0] : columns[0] + 3]
-    wanted = np.frombuffer(bytes.fromhex(identity_color(1)[1:]), np.uint8)
-    assert (np.abs(rgb.astype(int) - wanted) <= 6).all(axis=1).any(), rgb
+    assert (np.abs(rgb.astype(int) - color_of("happy")) <= 6).all(axis=1).any(), rgb
     assert (frame == picture()).all(), "the frame given must not be changed"
 
 
@@ -121,7 +122,7 @@ def test_box_keeps_its_place_when_the_picture_shrinks_in_mid_stream(open_session
 
     def analyse(image, settings):
         scale = image.shape[1] / WIDTH
-        return [prediction(tuple(scale * v for v in (100, 80, 180, 180)))]
+        return [observation(tuple(scale * v for v in (100, 80, 180, 180)))]
 
     session = open_session(analyse, LiveSettings(mirror=False))
     session.show(picture(), 0.0)
@@ -129,12 +130,14 @@ def test_box_keeps_its_place_when_the_picture_shrinks_in_mid_stream(open_session
     drawn = session.show(picture(width=160, height=120), 1 / 15)
     assert min(luma_edge(drawn, 65)) == pytest.approx(50, abs=2)
     wait_until(lambda: analysed(session) == 2)
-    assert session.tracks()[0].identity == 1
-    assert session.tracks()[0].prediction.face.box == pytest.approx((100, 80, 180, 180), abs=1)
+    assert session.predictions()[0].identity == 1
+    assert session.predictions()[0].face.box == pytest.approx((100, 80, 180, 180), abs=1)
 
 
 def test_box_is_carried_by_motion_to_the_frame_it_is_drawn_on(open_session):
-    session = open_session(lambda image, settings: [prediction((x[0], 80, x[0] + 80, 180))], LiveSettings(mirror=False))
+    session = open_session(
+        lambda image, settings: [observation((x[0], 80, x[0] + 80, 180))], LiveSettings(mirror=False)
+    )
     for step in range(12):
         x = [10.0 * step]
         session.show(picture(), step / 15)
@@ -196,15 +199,15 @@ def test_session_without_frames_ends_by_itself(open_session):
 
 
 def test_stream_whose_clock_starts_anew_goes_on(open_session):
-    session = open_session(lambda image, settings: [prediction()])
+    session = open_session(lambda image, settings: [observation()])
     for count, time_s in enumerate((100.0, 100.1, 0.0, 0.1, 50.0), 1):
         session.show(picture(), time_s)
         wait_until(lambda: analysed(session) == count)  # noqa: B023 - called at once
-    assert [sample.tracks[0].identity for sample in session.timeline()] == [1, 1, 2, 2, 3]
+    assert [sample.predictions[0].identity for sample in session.timeline()] == [1, 1, 2, 2, 3]
 
 
 def test_nothing_is_recorded_unless_asked(open_session):
-    session = open_session(lambda image, settings: [prediction()])
+    session = open_session(lambda image, settings: [observation()])
     session.show(picture(), 0.0)
     wait_until(lambda: analysed(session) == 1)
     assert session.recording is None
@@ -213,7 +216,7 @@ def test_nothing_is_recorded_unless_asked(open_session):
     session.show(picture(), 0.1)
     wait_until(lambda: analysed(session) == 2)
     recording = session.stop_recording()
-    assert len(recording.samples()) == 1
+    assert len(recording.looks()) == 1
     assert session.recording is None
 
 
@@ -222,7 +225,7 @@ def test_settings_change_in_mid_stream(open_session):
     session = open_session(lambda image, settings: detectors.append(settings.detector) or [])
     session.show(picture(), 0.0)
     wait_until(lambda: len(detectors) == 1)
-    session.settings = LiveSettings(detector="haar", smoothing_s=0)
+    session.settings = LiveSettings(detector="haar", judge=JudgeSettings(smoothing_s=0))
     session.show(picture(), 0.1)
     wait_until(lambda: len(detectors) == 2)
     assert detectors == ["yunet", "haar"]
@@ -242,7 +245,45 @@ def test_stats_count_what_came_and_what_was_analysed(open_session):
     assert session.snapshot().shape == (HEIGHT, WIDTH, 3)
 
 
-@pytest.mark.parametrize("wrong", [{"detector": "none"}, {"smoothing_s": -1}, {"unsure_below": 2}])
-def test_settings_refuse_what_cannot_be(wrong: dict):
-    with pytest.raises(ValueError, match=r"detector|track settings"):
-        LiveSettings(**wrong)
+def test_settings_refuse_what_cannot_be():
+    with pytest.raises(ValueError, match="detector must be one of"):
+        LiveSettings(detector="none")
+
+
+def test_other_settings_judge_the_last_minute_again(open_session):
+    session = open_session(lambda image, settings: [observation()])
+    session.show(picture(), 0.0)
+    wait_until(lambda: analysed(session) == 1)
+    assert session.predictions()[0].label == "happy"
+    session.settings = LiveSettings(judge=JudgeSettings(unsure_below=0.95))
+    session.show(picture(), 0.1)
+    wait_until(lambda: analysed(session) == 2)
+    assert [sample.predictions[0].label for sample in session.timeline()] == ["unsure", "unsure"]
+
+
+def test_no_picture_outlives_close(open_session, monkeypatch: pytest.MonkeyPatch):
+    """`close` comes while `show` is drawing, on another thread."""
+    session = open_session(lambda image, settings: [])
+    draw = live.annotate_planes
+
+    def draw_and_close(*arguments):
+        draw(*arguments)
+        session.close()
+
+    monkeypatch.setattr(live, "annotate_planes", draw_and_close)
+    session.show(picture(), 0.0)
+    assert session.closed
+    assert session.snapshot() is None
+    assert session.stats().size is None
+
+
+def test_a_failure_after_the_analysis_does_not_end_the_session(open_session, monkeypatch: pytest.MonkeyPatch):
+    session = open_session(lambda image, settings: [observation()])
+    monkeypatch.setattr(live.Tracker, "update", lambda *arguments: 1 / 0)
+    session.show(picture(), 0.0)
+    wait_until(lambda: session.stats().error is not None)
+    assert "ZeroDivisionError" in session.stats().error
+    monkeypatch.undo()
+    session.show(picture(), 0.1)
+    wait_until(lambda: analysed(session) == 1)
+    assert session.stats().error is None

@@ -48,7 +48,22 @@ def test_the_sample_gives_one_prediction(recognizer, sample_image):
     assert prediction.face == recognizer.detect(sample_image)[0]
     crops = recognizer.crops(sample_image, [prediction.face])
     np.testing.assert_allclose(prediction.probabilities, tiny.probabilities(crops)[0], atol=1e-6)
-    assert prediction.unsure_below == tiny.CARD.unsure_below
+    assert prediction.label == prediction.best, "the card's threshold lies below it"
+
+
+def test_an_observation_is_the_same_and_has_its_features_where_asked(recognizer, sample_image):
+    (prediction,) = recognizer.predict(sample_image)
+    (plain,), (full,) = recognizer.observe(sample_image), recognizer.observe(sample_image, features=True)
+    assert plain.features is None
+    np.testing.assert_array_equal(plain.probabilities, prediction.probabilities)
+    np.testing.assert_array_equal(full.probabilities, prediction.probabilities)
+    np.testing.assert_array_equal(full.features, recognizer.features(recognizer.crops(sample_image, [full.face]))[0])
+
+
+@pytest.mark.parametrize("wrong", [50, -0.1, float("nan")])
+def test_a_threshold_that_is_no_share_is_refused(recognizer, sample_image, wrong):
+    with pytest.raises(ValueError, match="unsure_below must be a share"):
+        recognizer.predict(sample_image, wrong)
 
 
 def test_grey_and_rgb_of_a_grey_photo_agree(recognizer, sample_image):
@@ -103,11 +118,11 @@ def test_all_faces_run_as_one_batch_in_their_order(recognizer, rng, monkeypatch)
     batches = []
     classify = recognizer.classify
     monkeypatch.setattr(recognizer, "classify", lambda crops: batches.append(len(crops)) or classify(crops))
-    predictions = recognizer.classify_faces(image, faces)
+    predictions = recognizer.observe_faces(image, faces)
     assert batches == [3]
     assert [p.face for p in predictions] == faces
     for prediction, one in zip(predictions, faces, strict=True):
-        (alone,) = recognizer.classify_faces(image, [one])
+        (alone,) = recognizer.observe_faces(image, [one])
         np.testing.assert_allclose(prediction.probabilities, alone.probabilities, atol=1e-6)
 
 

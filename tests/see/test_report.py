@@ -10,14 +10,19 @@ import pytest
 
 from fer.emotions import CLASSES
 from fer.see import report
-from fer.see.faces import Face, Prediction
+from fer.see.faces import Face, Observation, Prediction
+from fer.see.judge import judge_alone
 
 SHARES = np.array([0.05, 0.01, 0.04, 0.7, 0.1, 0.05, 0.05], np.float32)
 FACE = Face((1.26, -2.0, 30.04, 40.0), 0.87654, "yunet")
 
 
+def said(unsure_below: float = 0.0) -> list[Prediction]:
+    return judge_alone([Observation(FACE, SHARES)], unsure_below)
+
+
 def test_rows():
-    first, second = report.rows([Prediction(FACE, SHARES), Prediction(FACE, SHARES, 0.9)], "a.jpg")
+    first, second = report.rows([*said(), *said(0.9)], "a.jpg")
     assert tuple(first) == report.COLUMNS
     assert first == {
         **{"source": "a.jpg", "face": 1, "left": 1.3, "top": -2.0, "right": 30.0, "bottom": 40.0, "score": 0.8765},
@@ -34,7 +39,7 @@ def test_every_column_is_documented():
 
 @pytest.mark.parametrize("source", ["a.jpg", 'quote " comma , line\nbreak', "Gesicht ü 😀.png", ""])
 def test_csv_and_json_keep_every_value(source):
-    table = report.rows([Prediction(FACE, SHARES), Prediction(FACE, SHARES)], source)
+    table = report.rows(said() * 2, source)
     assert json.loads(report.to_json(table)) == table
     read = list(csv.DictReader(io.StringIO(report.to_csv(table), newline="")))
     assert read == [{name: str(value) for name, value in row.items()} for row in table]

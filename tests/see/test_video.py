@@ -2,7 +2,6 @@
 
 import io
 import threading
-from dataclasses import replace
 
 import av
 import numpy as np
@@ -11,14 +10,14 @@ from clips import RATE, clip, greys
 
 from fer.emotions import CLASSES
 from fer.see import video
-from fer.see.faces import Face, Prediction
-from fer.see.timeline import Sample, to_csv
-from fer.see.track import Track, TrackSettings
+from fer.see.faces import Face, Observation, Prediction, Sample
+from fer.see.judge import JudgeSettings
+from fer.see.timeline import label_seconds, to_csv
 from fer.see.video import VideoReading, between, portrait
 from fer.see.videofile import VideoError
 
 SIZE = (320, 240)
-STEADY = TrackSettings(smoothing_s=0)
+ALONE = JudgeSettings(smoothing_s=0)
 
 
 def moving(count: int = 20) -> list[np.ndarray]:
@@ -29,7 +28,7 @@ def moving(count: int = 20) -> list[np.ndarray]:
     return frames
 
 
-def see_bright(image: np.ndarray) -> list[Prediction]:
+def see_bright(image: np.ndarray) -> list[Observation]:
     """The bright square as a happy face."""
     rows, columns = np.nonzero(image[..., 0] > 150)
     if not len(rows):
@@ -37,11 +36,11 @@ def see_bright(image: np.ndarray) -> list[Prediction]:
     box = (float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1))
     values = np.full(len(CLASSES), 0.02, np.float32)
     values[CLASSES.index("happy")] = 0.88
-    return [Prediction(Face(box, 0.9, "yunet"), values)]
+    return [Observation(Face(box, 0.9, "yunet"), values)]
 
 
 def read(content: bytes, **settings) -> VideoReading:
-    reading = VideoReading(content, see_bright, STEADY, **settings)
+    reading = VideoReading(content, see_bright, ALONE, **settings)
     for _ in reading.steps():
         pass
     return reading
@@ -54,9 +53,9 @@ def pictures(content: bytes) -> list[np.ndarray]:
 
 def test_every_look_is_a_sample_and_every_frame_is_in_the_copy():
     reading = read(clip(moving()), looks_per_s=5)
-    assert [s.time_s for s in reading.samples] == pytest.approx(np.arange(0, 2, 0.2), abs=2e-3)
-    assert {t.identity for s in reading.samples for t in s.tracks} == {1}
-    assert all(t.label == "happy" for s in reading.samples for t in s.tracks)
+    assert [s.time_s for s in reading.looks] == pytest.approx(np.arange(0, 2, 0.2), abs=2e-3)
+    assert {p.identity for s in reading.samples() for p in s.predictions} == {1}
+    assert all(p.label == "happy" for s in reading.samples() for p in s.predictions)
     assert len(pictures(reading.copy)) == 20
     assert reading.done
     assert reading.trouble is None
@@ -86,10 +85,10 @@ def test_reading_goes_on_where_it_was_left():
     reading = VideoReading(clip(moving()), see_bright)
     for _, _share in zip(range(4), reading.steps(), strict=False):
         assert reading.picture().shape == (SIZE[1], SIZE[0], 3)
-    assert 0 < len(reading.samples) < 20
+    assert 0 < len(reading.looks) < 20
     for _ in reading.steps():
         pass
-    assert [s.time_s for s in reading.samples] == pytest.approx(np.arange(20) / RATE, abs=2e-3)
+    assert [s.time_s for s in reading.looks] == pytest.approx(np.arange(20) / RATE, abs=2e-3)
     assert len(pictures(reading.copy)) == 20
 
 
@@ -100,17 +99,17 @@ def test_a_stop_keeps_what_was_read(steps):
         next(reading.steps())
     reading.stop()
     assert reading.done
-    assert len(reading.samples) == max(steps, 1)
+    assert len(reading.looks) == max(steps, 1)
     assert len(pictures(reading.copy)) == 2 * max(steps, 1) - 1
     assert not list(reading.steps())
     reading.stop()  # a second time does nothing
-    assert len(reading.samples) == max(steps, 1)
+    assert len(reading.looks) == max(steps, 1)
 
 
 def test_a_stop_waits_for_a_step_of_another_thread():
     entered, go_on = threading.Event(), threading.Event()
 
-    def slow(image: np.ndarray) -> list[Prediction]:
+    def slow(image: np.ndarray) -> list[Observation]:
         entered.set()
         assert go_on.wait(30)
         return see_bright(image)
@@ -146,7 +145,7 @@ def test_a_portrait_beyond_the_edge_repeats_it():
 
 def test_a_video_without_faces_is_read_whole():
     reading = read(clip(greys(10, SIZE)))
-    assert len(reading.samples) == 10
+    assert len(reading.looks) == 10
     assert reading.portraits == {}
     assert len(pictures(reading.copy)) == 10
 
@@ -172,7 +171,7 @@ def test_what_is_no_video_is_refused():
 
 
 def test_a_failing_analysis_ends_the_reading_with_its_error():
-    def fail(image: np.ndarray) -> list[Prediction]:
+    def fail(image: np.ndarray) -> list[Observation]:
         raise RuntimeError("the network is gone")
 
     reading = VideoReading(clip(moving()), fail)
@@ -182,28 +181,44 @@ def test_a_failing_analysis_ends_the_reading_with_its_error():
 
 
 def test_the_table_has_no_clock_that_nobody_knows():
-    rows = to_csv(read(clip(moving())).samples).decode().splitlines()
+    rows = to_csv(read(clip(moving())).samples()).decode().splitlines()
     assert len(rows) == 21
     assert rows[1].startswith(",0.000,1,happy,")
     assert rows[2].startswith(",0.100,1,happy,")
 
 
-def track(left: float, identity: int = 1) -> Track:
+def said(left: float, identity: int = 1) -> Prediction:
     box = (left, 10.0, left + 20, 40.0)
     values = np.full(len(CLASSES), 1 / 7, np.float32)
-    return Track(identity, Prediction(Face(box, 0.9, "yunet"), values), "happy", 0.0, 0.0)
+    return Prediction(Face(box, 0.9, "yunet"), values, "happy", identity)
 
 
 def test_between_two_looks_a_box_goes_straight():
-    before, after = Sample(1.0, None, (track(10),)), Sample(2.0, None, (track(50),))
-    lefts = [between(before, after, t)[0].prediction.face.box[0] for t in (1.0, 1.25, 1.5, 2.0)]
+    before, after = Sample(1.0, (said(10),)), Sample(2.0, (said(50),))
+    lefts = [between(before, after, t)[0].face.box[0] for t in (1.0, 1.25, 1.5, 2.0)]
     assert lefts == pytest.approx([10, 20, 30, 50])
 
 
 def test_between_two_looks_come_and_gone_faces_do_not_move():
-    before = Sample(1.0, None, (track(10, 1),))
-    after = Sample(2.0, None, (replace(track(50), identity=2),))
+    before = Sample(1.0, (said(10, 1),))
+    after = Sample(2.0, (said(50, 2),))
     assert [t.identity for t in between(before, after, 1.5)] == [1]
-    assert between(before, after, 1.5)[0].prediction.face.box == track(10).prediction.face.box
+    assert between(before, after, 1.5)[0].face.box == said(10).face.box
     assert [t.identity for t in between(before, after, 2.0)] == [2]
     assert [t.identity for t in between(None, after, 0.5)] == [2]
+
+
+def test_a_still_person_in_a_slow_slideshow_is_one_person_who_loses_no_time():
+    """A frame every two seconds: longer than a camera's face is remembered by time alone."""
+    reading = read(clip(moving(1) * 8, times_s=[2.0 * i for i in range(8)]))
+    assert [len(look.tracks) for look in reading.looks] == [1] * 8
+    seconds = label_seconds(reading.samples(), reading.end_s)
+    assert list(seconds) == [1]
+    assert seconds[1]["happy"] == pytest.approx(reading.end_s)
+    assert reading.end_s >= 14.0
+
+
+def test_a_threshold_changes_what_is_said_without_another_reading():
+    reading = read(clip(moving()))
+    assert {p.label for s in reading.samples(JudgeSettings(unsure_below=0.95)) for p in s.predictions} == {"unsure"}
+    assert {p.label for s in reading.samples() for p in s.predictions} == {"happy"}

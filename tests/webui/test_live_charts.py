@@ -2,18 +2,18 @@ import numpy as np
 import pytest
 
 from fer.emotions import CLASSES
-from tests.see.test_timeline import sample, track
+from tests.see.test_timeline import said, sample
 from webui.view import live_charts
 
 
 def test_the_face_that_was_seen_most_comes_first():
-    samples = [sample(0.0, track(3, "sad")), sample(0.1, track(3, "sad"), track(1, "happy")), sample(0.2)]
+    samples = [sample(0.0, said(3, "sad")), sample(0.1, said(3, "sad"), said(1, "happy")), sample(0.2)]
     assert live_charts.identities(samples) == [3, 1]
     assert live_charts.identities([sample(0.0)]) == []
 
 
 def test_each_class_has_a_line_over_the_recordings_seconds():
-    samples = [sample(5.0, track(1, "happy")), sample(5.5, track(1, "sad"), track(2, "fear"))]
+    samples = [sample(5.0, said(1, "happy")), sample(5.5, said(1, "sad"), said(2, "fear"))]
     figure = live_charts.probabilities(samples, 1)
     lines = {line.name: line for line in figure.data}
     assert list(lines) == list(CLASSES)
@@ -24,14 +24,14 @@ def test_each_class_has_a_line_over_the_recordings_seconds():
 
 
 def test_a_pause_is_left_open():
-    samples = [sample(t, track(1, "happy")) for t in (0.0, 0.5, 30.0, 30.5)]
+    samples = [sample(t, said(1, "happy")) for t in (0.0, 0.5, 30.0, 30.5)]
     line = live_charts.probabilities(samples, 1).data[0]
     assert np.isnan(line.x).tolist() == [False, False, True, False, False]
     assert np.isnan(line.y).tolist() == [False, False, True, False, False]
 
 
 def test_a_long_recording_is_thinned_to_means():
-    samples = [sample(i / 15, track(1, "happy" if i % 2 else "sad")) for i in range(9000)]
+    samples = [sample(i / 15, said(1, "happy" if i % 2 else "sad")) for i in range(9000)]
     line = live_charts.probabilities(samples, 1).data[CLASSES.index("happy")]
     assert len(line.x) == 2000
     assert line.y.mean() == pytest.approx(0.45, abs=0.01)

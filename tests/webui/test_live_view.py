@@ -3,31 +3,29 @@
 import re
 
 import numpy as np
-import pytest
 
-from fer.emotions import CLASSES, COLORS, UNSURE
-from fer.see.faces import Face, Prediction
+from fer.emotions import CLASSES, COLORS, UNSURE, UNSURE_COLOR
+from fer.see.faces import Face, Prediction, Sample
 from fer.see.live import LiveStats
-from fer.see.timeline import Sample
-from fer.see.track import Track
 from webui.view import live_view
 
 
-def track(identity: int, label: str = "happy", width: float = 50) -> Track:
+def said(identity: int, label: str = "happy", width: float = 50) -> Prediction:
     values = np.full(len(CLASSES), 0.02, np.float32)
     values[CLASSES.index("happy")] = 0.88
-    return Track(identity, Prediction(Face((0, 0, width, 60), 0.9, "yunet"), values), label, 0.0, 0.0)
+    return Prediction(Face((0, 0, width, 60), 0.9, "yunet"), values, label, identity)
 
 
 def test_a_row_for_each_face_with_its_label_and_seven_bars():
-    html = live_view.face_rows([track(2), track(1, UNSURE)])
+    html = live_view.face_rows([said(2), said(1, UNSURE)])
     assert html.count("<li") == 2
     assert html.count("<dt") == 14
-    assert html.index("unsure") < html.index("</li>")
+    assert html.index("unsure (happy 88\N{NO-BREAK SPACE}%)") < html.index("</li>")
+    assert html.index(f"border-left-color:{UNSURE_COLOR}") < html.index(f"border-left-color:{COLORS['happy']}")
 
 
 def test_a_crowd_shows_the_widest_faces_and_counts_the_rest():
-    html = live_view.face_rows([track(n, width=10 * n) for n in range(1, 10)])
+    html = live_view.face_rows([said(n, width=10 * n) for n in range(1, 10)])
     assert re.findall(r"<b>(\d+)</b>", html) == ["4", "5", "6", "7", "8", "9"]
     assert "and 3 more" in html
 
@@ -37,7 +35,7 @@ def test_no_face_is_said():
 
 
 def test_timeline_places_labels_by_time():
-    samples = [Sample(t, 0.0, (track(1, "sad" if t < 30 else "happy"),)) for t in np.arange(0, 60.5, 0.5)]
+    samples = [Sample(t, (said(1, "sad" if t < 30 else "happy"),), 0.0) for t in np.arange(0, 60.5, 0.5)]
     pieces = re.findall(r"left:([\d.]+)%;width:([\d.]+)%;background:(#\w+)", live_view.timeline(samples))
     assert [(float(left), float(width), color) for left, width, color in pieces] == [
         (0, 50, COLORS["sad"]),
@@ -46,7 +44,7 @@ def test_timeline_places_labels_by_time():
 
 
 def test_timeline_of_a_recording_spans_all_of_it():
-    samples = [Sample(float(t), 0.0, (track(1),)) for t in range(100, 301)]
+    samples = [Sample(float(t), (said(1),), 0.0) for t in range(100, 301)]
     whole = live_view.timeline(samples, span_s=None)
     assert "<span>0:00</span><span>3:20</span>" in whole
     assert "now" not in whole
@@ -66,12 +64,13 @@ def test_figures_before_and_during_a_stream():
 
 
 def test_shares_of_time():
-    samples = [Sample(t / 2, 0.0, (track(1, "sad" if t < 3 else UNSURE),)) for t in range(5)]
+    samples = [Sample(t / 2, (said(1, "sad" if t < 3 else UNSURE),), 0.0) for t in range(5)]
     (row,) = live_view.share_rows(samples)
     assert (row["face"], row["seen"]) == (1, "2.0 s")
     assert row["sad"] == row["unsure"].replace("25", "75") == "75\N{NO-BREAK SPACE}%"
 
 
-@pytest.mark.parametrize("identity", [1, 6, 7, 1000])
-def test_every_identity_has_a_colour(identity: int):
-    assert re.fullmatch("#[0-9A-F]{6}", live_view.identity_color(identity))
+def test_the_strip_of_a_file_goes_to_its_end():
+    strip = live_view.timeline([Sample(0.0, (said(1),)), Sample(6.0, (said(1),))], span_s=None, end_s=8.0)
+    assert "left:0.00%;width:100.00%" in strip
+    assert "<span>0:08</span>" in strip

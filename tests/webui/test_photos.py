@@ -12,7 +12,7 @@ from PIL import Image
 from fer import Recognizer
 from fer.card import Framing, ModelCard
 from fer.emotions import CLASSES
-from fer.see.faces import Face, Prediction
+from fer.see.faces import Face, Observation
 from fer.see.images import ImageError
 from webui.frame.resources import SAMPLE
 from webui.view import photos
@@ -24,10 +24,10 @@ class OneFace:
 
     card = ModelCard("stub", "none", 1, 0.5, 0.5, framing={"yunet": Framing(0.8, 1.0, 0.5, 0.5)})
 
-    def predict(self, image: np.ndarray) -> list[Prediction]:
+    def observe(self, image: np.ndarray) -> list[Observation]:
         height, width = image.shape[:2]
         face = Face((width / 4, height / 4, width * 3 / 4, height * 3 / 4), 0.9, "yunet")
-        return [Prediction(face, probabilities(happy=0.6, sad=0.4))]
+        return [Observation(face, probabilities(happy=0.6, sad=0.4))]
 
     def suggest_turn(self, image: np.ndarray) -> int:
         return 180
@@ -74,7 +74,7 @@ def test_photos_with_the_same_content_have_the_same_digest() -> None:
 
 def test_reading_keeps_size_faces_and_crops(reading: Reading) -> None:
     assert (reading.width_px, reading.height_px) == (400, 200)
-    assert [p.label for p in reading.predictions] == ["happy"]
+    assert [p.label for p in reading.judged(0.0)] == ["happy"]
     # Box 200×100 in a frame 0.8 wide and 1.0 high: side sqrt(250 * 100) = 158.
     assert pixels(reading.crops[0]).shape == (158, 158, 3)
 
@@ -141,13 +141,13 @@ def test_threshold_changes_labels_everywhere(photo: Photo, reading: Reading, uns
     assert row["source"] == "party.png"
     assert photos.label_counts(reading.judged(unsure_below)) == f"1 × {label}"
     cards = photos.face_cards(reading, unsure_below)
-    assert f"</span> {label}</span>" in cards
-    assert ("closest: happy" in cards) == (label == "unsure")
+    words = "happy 60\N{NO-BREAK SPACE}%" if label == "happy" else "unsure (happy 60\N{NO-BREAK SPACE}%)"
+    assert f"</span> {words}</span>" in cards
 
 
 def test_summary_counts_labels() -> None:
     face = Face((0, 0, 10, 10), 1.0, "yunet")
-    found = tuple(Prediction(face, probabilities(**{name: 1.0})) for name in ("sad", "happy", "happy"))
+    found = tuple(Observation(face, probabilities(**{name: 1.0})) for name in ("sad", "happy", "happy"))
     rows = photos.summary([(Photo("a", b""), Reading(9, 9, found)), (Photo("b", b""), Reading(9, 9, ()))], 0.5)
     assert rows == [
         {"photo": "a", "faces": 3, "expressions": "2 × happy, 1 × sad"},

@@ -8,29 +8,30 @@ import pytest
 from clips import clip
 
 from fer.emotions import CLASSES
-from fer.see.faces import Face, Prediction
-from fer.see.timeline import Sample
-from fer.see.track import Track
+from fer.see.faces import Face, Prediction, Sample
 from fer.see.video import VideoReading
 from fer.see.videofile import VideoFile
 from tests.see.test_video import moving, see_bright
 from webui.frame import resources
 from webui.parts.charts import clock
-from webui.view import videos
+from webui.view import live_view, videos
 
 
-def track(identity: int, label: str, p: float = 0.88) -> Track:
+def said(identity: int, label: str, p: float = 0.88) -> Prediction:
     values = np.full(len(CLASSES), (1 - p) / 6, np.float32)
-    values[CLASSES.index(label)] = p
-    return Track(identity, Prediction(Face((10, 20, 30, 40), 0.9, "yunet"), values), label, 0.0, 0.0)
+    values[CLASSES.index(label) if label in CLASSES else 0] = p
+    return Prediction(Face((10, 20, 30, 40), 0.9, "yunet"), values, label, identity)
+
+
+def cards(*samples: Sample, end_s: float | None = None) -> str:
+    return videos.person_cards(samples, reading_of(*samples).portraits, end_s)
 
 
 def reading_of(*samples: Sample, done: bool = True) -> SimpleNamespace:
-    identities = {t.identity for s in samples for t in s.tracks}
+    identities = {p.identity for s in samples for p in s.predictions}
     portrait = np.full((192, 192, 3), 99, np.uint8)
     file = SimpleNamespace(width_px=1920, height_px=1080, duration_s=125.0)
     return SimpleNamespace(
-        samples=list(samples),
         portraits=dict.fromkeys(identities, portrait),
         file=file,
         done=done,
@@ -46,7 +47,7 @@ def test_clock(seconds, words):
 
 
 def test_about_counts_faces_once_all_is_read():
-    sample = Sample(12.0, None, (track(1, "happy"),))
+    sample = Sample(12.0, (said(1, "happy"),))
     assert videos.about(reading_of(sample, done=False)) == "1920 × 1080 px · 0:12 min"
     assert videos.about(reading_of(sample)) == "1920 × 1080 px · 0:12 min · 1 face"
     assert videos.about(reading_of()).endswith("0 faces")
@@ -57,41 +58,50 @@ def test_about_counts_faces_once_all_is_read():
     [(0.5, 10, 0.0, "about 10 s left"), (0.1, 60, 0.0, "about 9 min left"), (0.6, 10, 0.5, "about 40 s left")],
 )
 def test_progress_says_how_long_it_takes(share, took_s, before, left):
-    words = videos.progress_words(reading_of(Sample(30.0, None, ())), share, took_s, before)
+    words = videos.progress_words(reading_of(Sample(30.0, ())), share, took_s, before)
     assert words == f"Read up to 0:30 of 2:05 · {left}"
 
 
 def test_progress_does_not_guess_too_early():
-    reading = reading_of(Sample(1.0, None, ()))
+    reading = reading_of(Sample(1.0, ()))
     assert "left" not in videos.progress_words(reading, 0.01, 1, 0.0)
     reading.file.duration_s = None
     assert videos.progress_words(reading, 0.01, 1, 0.0) == "Read up to 0:01"
 
 
-def test_cards_tell_the_most_frequent_label_and_the_means():
-    samples = [Sample(i / 10, None, (track(1, "happy" if i < 7 else "sad"),)) for i in range(11)]
-    html = videos.person_cards(reading_of(*samples))
+def test_a_card_tells_the_most_frequent_label_and_how_long_each_was_shown():
+    samples = [Sample(float(i), (said(1, "happy" if i < 7 else "sad" if i < 9 else "unsure"),)) for i in range(10)]
+    html = cards(*samples, end_s=10.0)
     assert html.count('class="face"') == 1
     assert "mostly happy" in html
-    assert re.search(r'class="confidence">1 s<', html)
-    means = videos.mean_probabilities(samples, 1)
-    assert means[CLASSES.index("happy")] == pytest.approx((7 * 0.88 + 4 * 0.02) / 11)
+    assert 'class="confidence">70\N{NO-BREAK SPACE}% of 10 s<' in html
+    values = re.findall(r'class="value[^"]*">([^<]+)<', html)
+    assert dict(zip(CLASSES, values, strict=True))["happy"] == "70\N{NO-BREAK SPACE}%"
+    assert dict(zip(CLASSES, values, strict=True))["sad"] == "20\N{NO-BREAK SPACE}%"
+
+
+def test_card_and_table_show_the_same_shares():
+    samples = [Sample(i / 10, (said(1, "happy" if i % 3 else "sad", 0.4),)) for i in range(100)]
+    html = cards(*samples)
+    (row,) = live_view.share_rows(samples)
+    values = dict(zip(CLASSES, re.findall(r'class="value[^"]*">([^<]+)<', html), strict=True))
+    assert {name: row[name] for name in CLASSES} == values
 
 
 def test_cards_show_the_faces_seen_longest():
-    samples = [Sample(t, None, tuple(track(i, "happy") for i in range(1, 12) if t < i)) for t in np.arange(0, 12, 0.5)]
-    html = videos.person_cards(reading_of(*samples))
+    samples = [Sample(t, tuple(said(i, "happy") for i in range(1, 12) if t < i)) for t in np.arange(0, 12, 0.5)]
+    html = cards(*samples)
     shown = [int(n) for n in re.findall(r"<figcaption>(\d+)", html)]
     assert shown == list(range(12 - videos.MOST_CARDS, 12))
     assert "and 3 more" in html
 
 
 def test_a_face_seen_in_one_look_only_has_a_card():
-    assert 'class="face"' in videos.person_cards(reading_of(Sample(0.0, None, (track(1, "fear"),))))
+    assert 'class="face"' in cards(Sample(0.0, (said(1, "fear"),)))
 
 
-def test_labels_are_escaped_and_pictures_are_inline():
-    html = videos.person_cards(reading_of(Sample(0.0, None, (track(1, "fear"),))))
+def test_pictures_are_inline():
+    html = cards(Sample(0.0, (said(1, "fear"),)))
     assert 'src="data:image/jpeg;base64,' in html
     assert "http" not in html
 

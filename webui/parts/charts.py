@@ -5,15 +5,9 @@ from html import escape
 import numpy as np
 
 from fer.emotions import CLASSES, COLORS, EMOJI
+from fer.see.caption import percent
 
-
-def percent(share: float) -> str:
-    """'93 %' for 0.93; '<1 %' for what is small but not nothing, '>99 %' for what is large but not all."""
-    if share > 0 and round(100 * share) == 0:
-        return "<1\N{NO-BREAK SPACE}%"
-    if share < 1 and round(100 * share) == 100:
-        return ">99\N{NO-BREAK SPACE}%"
-    return f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
+__all__ = ["class_bars", "clock", "percent", "probability_bars"]
 
 
 def clock(seconds: float) -> str:

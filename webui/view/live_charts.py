@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fer.emotions import CLASSES, COLORS
-from fer.see.timeline import Sample
+from fer.see.faces import Sample
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"], "responsive": True}
 _DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "solid", "dot")
@@ -16,7 +16,7 @@ _LONGEST_GAP_S = 1.0  # a longer one is drawn as a gap
 
 def identities(samples: Sequence[Sample]) -> list[int]:
     """The faces of a recording, the one seen in most samples first."""
-    seen = [track.identity for sample in samples for track in sample.tracks]
+    seen = [prediction.identity for sample in samples for prediction in sample.predictions]
     numbers, counts = np.unique(np.array(seen, dtype=int), return_counts=True)
     return numbers[np.argsort(-counts, kind="stable")].tolist()
 
@@ -26,7 +26,7 @@ def probabilities(samples: Sequence[Sample], identity: int) -> go.Figure:
 
     Above _MOST_POINTS samples the points are means over equal numbers of samples. Pauses are left open.
     """
-    found = [(s.time_s, t.prediction.probabilities) for s in samples for t in s.tracks if t.identity == identity]
+    found = [(s.time_s, p.probabilities) for s in samples for p in s.predictions if p.identity == identity]
     times_s = np.array([time_s for time_s, _ in found]) - samples[0].time_s
     values = np.stack([p for _, p in found])  # (N, 7)
     if len(times_s) > _MOST_POINTS:

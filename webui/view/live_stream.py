@@ -23,9 +23,9 @@ from webui.view.live_trouble import Stream
 
 if TYPE_CHECKING:
     from fer.see.detect import Detector
-    from fer.see.faces import Face, Prediction
+    from fer.see.faces import Face, Look, Observation, Sample
+    from fer.see.judge import JudgeSettings
     from fer.see.recognize import Recognizer
-    from fer.see.timeline import Recording
 
 SEATS_VARIABLE = "FER_MAX_LIVE_SESSIONS"
 MOST_SEATS = 8
@@ -111,17 +111,17 @@ def model() -> "Recognizer":
     return weights.in_use().recognizer(threads=1)
 
 
-def make_analyse(recognizer: "Recognizer") -> Callable[[np.ndarray, LiveSettings], "list[Prediction]"]:
+def make_analyse(recognizer: "Recognizer") -> Callable[[np.ndarray, LiveSettings], "list[Observation]"]:
     """The analysis of one session: its own detectors, each with one thread, and the shared network."""
     from fer.see.detect import Detector, make_detector
 
     detectors: dict[str, Detector] = {}
 
-    def analyse(image: np.ndarray, settings: LiveSettings) -> "list[Prediction]":
+    def analyse(image: np.ndarray, settings: LiveSettings) -> "list[Observation]":
         if settings.detector not in detectors:
             detectors[settings.detector] = make_detector(settings.detector, threads=1)
         faces = find_faces(detectors[settings.detector], image)
-        return recognizer.classify_faces(image, faces, settings.unsure_below)
+        return recognizer.observe_faces(image, faces)
 
     return analyse
 
@@ -132,27 +132,55 @@ def find_faces(detector: "Detector", image: np.ndarray) -> "list[Face]":
     Faces from some 20 px in 640 are found, and the boxes are as good as a full look's (benchmarks/live.md).
     """
     from fer.see.detect import shrink
-    from fer.see.live import scaled_face
 
     small = shrink(image, LOOK_PX)
-    scale = image.shape[1] / small.shape[1]
-    return [scaled_face(face, scale) for face in detector.detect(small, thorough=False)]
+    x, y = image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]
+    return [face.scaled(x, y) for face in detector.detect(small, thorough=False)]
+
+
+@dataclass(slots=True)
+class Recorded:
+    """A recording that has ended; its samples and its CSV are made anew where it is judged by other settings.
+
+    The CSV is made here, not when it is fetched: what Streamlit makes at a click lives for two runs of any page, and
+    with a camera on that is half a second.
+    """
+
+    looks: "list[Look]"
+    settings: "JudgeSettings"
+    samples: "list[Sample]" = field(init=False)
+    csv: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._judge()
+
+    @property
+    def duration_s(self) -> float:
+        return self.looks[-1].time_s - self.looks[0].time_s if self.looks else 0.0
+
+    def judge_by(self, settings: "JudgeSettings") -> None:
+        if settings != self.settings:
+            self.settings = settings
+            self._judge()
+
+    def _judge(self) -> None:
+        from fer.see.judge import judge
+
+        self.samples = judge(self.looks, self.settings)
+        self.csv = to_csv(self.samples)
 
 
 @dataclass(slots=True)
 class Viewer:
     """What one browser tab has: its settings, its running or last session, its last recording and snapshot.
 
-    Files are made here, not when they are fetched: what Streamlit makes at a click lives for two runs of any page,
-    and with a camera on that is half a second.
-    snapshot: PNG. recording_csv: of the recording.
+    snapshot: PNG.
     attempt: part of the component's key; a new number gives a fresh component.
     """
 
     settings: LiveSettings = field(default_factory=LiveSettings)
     session: LiveSession | None = None
-    recording: "Recording | None" = None
-    recording_csv: bytes = b""
+    recording: Recorded | None = None
     snapshot: bytes | None = None
     attempt: int = 0
     _connecting_since_s: float | None = None
@@ -190,11 +218,11 @@ class Viewer:
     def stop_recording(self) -> None:
         """Takes the recording over from the session; the session may have ended by itself."""
         if self.session is not None and self.session.recording is not None:
-            self.recording = self.session.stop_recording()
-            self.recording_csv = to_csv(self.recording.samples()) if self.recording is not None else b""
+            ended = self.session.stop_recording()
+            self.recording = Recorded(ended.looks(), self.settings.judge) if ended is not None else None
 
     def discard_recording(self) -> None:
-        self.recording, self.recording_csv = None, b""
+        self.recording = None
 
     def take_snapshot(self) -> None:
         """Keeps the picture as it is shown now; none where the camera has stopped meanwhile."""
@@ -208,6 +236,8 @@ class Viewer:
         self.settings = settings
         if self.session is not None:
             self.session.settings = settings
+        if self.recording is not None:
+            self.recording.judge_by(settings.judge)
 
     def use(self, recognizer: "Recognizer") -> None:
         """Other weights, from the next frame on where the camera runs."""

@@ -3,47 +3,48 @@
 from collections.abc import Sequence
 from html import escape
 
-from fer.emotions import COLORS, EMOJI, UNSURE
+from fer.emotions import COLORS, EMOJI, UNSURE, UNSURE_COLOR
+from fer.see.caption import caption
+from fer.see.faces import Prediction, Sample
 from fer.see.live import LiveStats
-from fer.see.overlay import identity_color
-from fer.see.timeline import Recording, Sample, label_seconds, label_spans
-from fer.see.track import Track
+from fer.see.timeline import Recording, label_seconds, label_spans
 from webui.parts.charts import clock, percent, probability_bars
 
-UNSURE_COLOR = "#8884"
 MOST_ROWS = 6
 
 
-def face_rows(tracks: Sequence[Track]) -> str:
-    """A card for each face: colour, number, label, seven bars. The widest MOST_ROWS, in order of identity."""
-    if not tracks:
+def face_rows(predictions: Sequence[Prediction]) -> str:
+    """A card for each face: number, label in its colour, seven bars. The widest MOST_ROWS, in order of identity."""
+    if not predictions:
         return '<div class="empty live-empty"><p>No face in the picture now.</p></div>'
-    widest = sorted(tracks, key=lambda track: -track.prediction.face.width)[:MOST_ROWS]
-    rows = "".join(_row(track) for track in sorted(widest, key=lambda track: track.identity))
-    more = f'<p class="quiet">and {len(tracks) - MOST_ROWS} more</p>' if len(tracks) > MOST_ROWS else ""
+    widest = sorted(predictions, key=lambda seen: -seen.face.width)[:MOST_ROWS]
+    rows = "".join(_row(seen) for seen in sorted(widest, key=lambda seen: seen.identity))
+    left_out = len(predictions) - MOST_ROWS
+    more = f'<p class="quiet">and {left_out} more</p>' if left_out > 0 else ""
     return f'<ul class="live-faces">{rows}</ul>{more}'
 
 
-def _row(track: Track) -> str:
-    emoji = EMOJI.get(track.label, "❔")
+def _row(seen: Prediction) -> str:
+    emoji = EMOJI.get(seen.label, "🤔")
     return (
-        f'<li style="border-left-color:{identity_color(track.identity)}"><div class="live-verdict">'
-        f"<b>{track.identity}</b><span>{emoji} {escape(track.label)}</span>"
-        f'<span class="confidence">{percent(track.prediction.confidence)}</span></div>'
-        f"{probability_bars(track.prediction.probabilities)}</li>"
+        f'<li style="border-left-color:{COLORS.get(seen.label, UNSURE_COLOR)}"><div class="live-verdict">'
+        f"<b>{seen.identity}</b><span>{emoji} {escape(caption(seen))}</span></div>"
+        f"{probability_bars(seen.probabilities)}</li>"
     )
 
 
-def timeline(samples: Sequence[Sample], span_s: float | None = 60.0) -> str:
+def timeline(samples: Sequence[Sample], span_s: float | None = 60.0, end_s: float | None = None) -> str:
     """A strip for each face, coloured by its label, the newest at the right.
 
     span_s: seconds up to now that the width stands for; None takes the samples for a recording and shows all of it.
+    end_s: as for timeline.label_spans.
     """
     if not samples:
         return ""
-    end_s = samples[-1].time_s
+    spans = label_spans(samples, end_s)
+    end_s = max(samples[-1].time_s, end_s or 0.0)
     whole, span_s = span_s is None, span_s or max(end_s - samples[0].time_s, 1.0)
-    newest_first = sorted(label_spans(samples).items(), key=lambda item: -item[1][-1][1])[:MOST_ROWS]
+    newest_first = sorted(spans.items(), key=lambda item: -item[1][-1][1])[:MOST_ROWS]
     strips = "".join(_strip(identity, spans, end_s - span_s, span_s) for identity, spans in sorted(newest_first))
     return (
         f'<div class="live-timeline" role="img" aria-label="Labels over {span_s:.0f} seconds">{strips}'
@@ -59,8 +60,7 @@ def _strip(identity: int, spans: Sequence[tuple[float, float, str]], start_s: fl
         color = COLORS.get(label, UNSURE_COLOR)
         style = f"left:{left:.2f}%;width:{right - left:.2f}%;background:{color}"
         pieces.append(f'<i style="{style}" title="{escape(label)}"></i>')
-    mark = f'<b style="color:{identity_color(identity)}">{identity}</b>'
-    return f'<div class="live-strip">{mark}<div>{"".join(pieces)}</div></div>'
+    return f'<div class="live-strip"><b>{identity}</b><div>{"".join(pieces)}</div></div>'
 
 
 def figures(stats: LiveStats) -> str:
@@ -88,10 +88,10 @@ def recording_sign(recording: Recording) -> str:
     return f'<p class="live-record" role="status">Recording, {recording.duration_s:.0f} s</p>'
 
 
-def share_rows(samples: Sequence[Sample]) -> list[dict[str, str | int | float]]:
+def share_rows(samples: Sequence[Sample], end_s: float | None = None) -> list[dict[str, str | int | float]]:
     """For each face of a recording: seconds seen, and the share of that time under each label."""
     rows: list[dict[str, str | int | float]] = []
-    for identity, seconds in sorted(label_seconds(samples).items()):
+    for identity, seconds in sorted(label_seconds(samples, end_s).items()):
         total_s = sum(seconds.values())
         shares = {name: percent(seconds.get(name, 0.0) / total_s) if total_s else "–" for name in (*COLORS, UNSURE)}
         rows.append({"face": identity, "seen": f"{total_s:.1f} s", **shares})

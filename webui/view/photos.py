@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer.emotions import COLORS, EMOJI, UNSURE
-from webui.parts.charts import percent, probability_bars
+from fer.emotions import COLORS, EMOJI, UNSURE_COLOR
+from fer.see.caption import caption
+from webui.parts.charts import probability_bars
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from fer.see.faces import Face, Prediction
+    from fer.see.faces import Observation, Prediction
     from fer.see.recognize import Recognizer
 
 _PREVIEW_PX = 1280
@@ -48,7 +49,7 @@ class Reading:
     """What was found in a photo; small enough to keep dozens.
 
     width_px, height_px: size of the photo, upright and turned.
-    predictions: faces in pixels of that size, most prominent first.
+    observations: faces in pixels of that size, most prominent first.
     turn_deg: how far the photo was turned before reading, counter-clockwise, 0, 90, 180 or 270.
     suggested_deg: the further turn that would bring out faces, 0 if none.
     preview: JPEG, longest side at most 1280 px. crops: a JPEG of each face as the network frames it.
@@ -56,15 +57,17 @@ class Reading:
 
     width_px: int
     height_px: int
-    predictions: tuple["Prediction", ...]
+    observations: tuple["Observation", ...]
     turn_deg: int = 0
     suggested_deg: int = 0
     preview: bytes = field(default=b"", repr=False)
     crops: tuple[bytes, ...] = field(default=(), repr=False)
 
     def judged(self, unsure_below: float) -> tuple["Prediction", ...]:
-        """The predictions with another threshold, 0..1."""
-        return tuple(replace(p, unsure_below=unsure_below) for p in self.predictions)
+        """What is said of the faces with this threshold, 0..1."""
+        from fer.see.judge import judge_alone
+
+        return tuple(judge_alone(self.observations, unsure_below))
 
 
 def read(photo: Photo, recognizer: "Recognizer", turn_deg: int = 0) -> Reading:
@@ -72,18 +75,18 @@ def read(photo: Photo, recognizer: "Recognizer", turn_deg: int = 0) -> Reading:
     from PIL import Image
 
     image = open_turned(photo, turn_deg)
-    predictions = tuple(recognizer.predict(image))
+    observations = tuple(recognizer.observe(image))
     height, width = image.shape[:2]
     framing = recognizer.card.framing
     return Reading(
         width,
         height,
-        predictions,
+        observations,
         turn_deg,
         # Asked even where faces were found: YuNet finds some hanging faces, with landmarks as if they stood.
         recognizer.suggest_turn(image),
         preview=_jpeg(Image.fromarray(image), _PREVIEW_PX),
-        crops=tuple(_crop(image, framing[p.face.detector].crop(p.face.box)) for p in predictions),
+        crops=tuple(_crop(image, framing[seen.face.detector].crop(seen.face.box)) for seen in observations),
     )
 
 
@@ -98,19 +101,22 @@ def annotated_preview(reading: Reading, unsure_below: float) -> np.ndarray:
     """The preview with boxes and labels, RGB uint8 (H, W, 3)."""
     from PIL import Image
 
+    from fer.see.draw import annotate
+
     with Image.open(io.BytesIO(reading.preview)) as picture:
         image = np.array(picture)
     scale = image.shape[1] / reading.width_px
-    small = [replace(p, face=_scaled(p.face, scale)) for p in reading.judged(unsure_below)]
-    return _drawn(image, small)
+    return annotate(image, [replace(p, face=p.face.scaled(scale)) for p in reading.judged(unsure_below)])
 
 
 def annotated_png(photo: Photo, reading: Reading, unsure_below: float) -> bytes:
     """The photo in full size with boxes and labels, as a PNG file."""
     from PIL import Image
 
+    from fer.see.draw import annotate
+
     file = io.BytesIO()
-    image = _drawn(open_turned(photo, reading.turn_deg), reading.judged(unsure_below))
+    image = annotate(open_turned(photo, reading.turn_deg), reading.judged(unsure_below))
     # Level 1 is four times as fast as 6 on the sample photo, and a fifth larger.
     Image.fromarray(image).save(file, "PNG", compress_level=1)
     return file.getvalue()
@@ -160,33 +166,17 @@ def _summary_row(photo: Photo, predictions: Sequence["Prediction"]) -> dict[str,
 
 
 def _face_card(number: int, prediction: "Prediction", crop: bytes) -> str:
-    label, best = prediction.label, prediction.best
+    label = prediction.label
     emoji = EMOJI.get(label, "🤔")
-    hint = f'<div class="hint">closest: {best}</div>' if label == UNSURE else ""
     data = base64.b64encode(crop).decode()
     return (
-        f'<li class="face" style="--class-color:{COLORS.get(label, "#808080")}">'
+        f'<li class="face" style="--class-color:{COLORS.get(label, UNSURE_COLOR)}">'
         f'<figure><img src="data:image/jpeg;base64,{data}" alt="Face {number}">'
         f"<figcaption>{number}</figcaption></figure>"
-        f'<div><div class="verdict"><span><span aria-hidden="true">{emoji}</span> {escape(label)}</span>'
-        f'<span class="confidence">{percent(prediction.confidence)}</span></div>{hint}'
+        f'<div><div class="verdict"><span><span aria-hidden="true">{emoji}</span> '
+        f"{escape(caption(prediction))}</span></div>"
         f"{probability_bars(prediction.probabilities)}</div></li>"
     )
-
-
-def _drawn(image: np.ndarray, predictions: Sequence["Prediction"]) -> np.ndarray:
-    """With boxes and captions; of several faces each caption begins with the number on the face's card."""
-    from fer.see.draw import annotate, caption_of
-
-    if len(predictions) < 2:
-        return annotate(image, predictions)
-    return annotate(image, predictions, captions=[f"{i} {caption_of(p)}" for i, p in enumerate(predictions, 1)])
-
-
-def _scaled(face: "Face", scale: float) -> "Face":
-    left, top, right, bottom = (value * scale for value in face.box)
-    points = None if face.landmarks is None else tuple((x * scale, y * scale) for x, y in face.landmarks)
-    return replace(face, box=(left, top, right, bottom), landmarks=points)
 
 
 def _crop(image: np.ndarray, box: tuple[float, float, float, float]) -> bytes:

@@ -5,7 +5,7 @@ Imports of the seeing wing stand inside the functions, so a page's first paint d
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer.emotions import COLORS, EMOJI
-from webui.parts.charts import clock, probability_bars
+from fer.emotions import CLASSES, COLORS, EMOJI, UNSURE_COLOR
+from webui.parts.charts import class_bars, clock, percent
 
 if TYPE_CHECKING:
-    from fer.see.timeline import Sample
+    from fer.see.faces import Sample
     from fer.see.video import VideoReading
 
 MOST_CARDS = 8
@@ -66,38 +66,34 @@ def preview(picture: np.ndarray) -> str:
     return f'<img class="preview" alt="The newest frame" src="{_data_uri(picture, _PREVIEW_PX)}">'
 
 
-def mean_probabilities(samples: "Sequence[Sample]", identity: int) -> np.ndarray:
-    """What a face showed on average, float (7,), over the looks that saw it."""
-    seen = [t.prediction.probabilities for s in samples for t in s.tracks if t.identity == identity]
-    return np.mean(seen, axis=0)
+def person_cards(samples: "Sequence[Sample]", portraits: Mapping[int, np.ndarray], end_s: float | None = None) -> str:
+    """HTML: a card for each person with the best picture, the most frequent label and how long each label was shown.
 
-
-def person_cards(reading: "VideoReading") -> str:
-    """HTML: a card for each face with its best picture, its most frequent label and its mean probabilities.
-
-    The MOST_CARDS seen longest, in order of identity.
+    The MOST_CARDS seen longest, in order of identity. end_s: as for timeline.label_spans.
     """
     from fer.see.timeline import label_seconds
 
-    seconds = label_seconds(reading.samples)
+    seconds = label_seconds(samples, end_s)
     longest = sorted(seconds, key=lambda identity: -sum(seconds[identity].values()))[:MOST_CARDS]
-    cards = "".join(_card(reading, identity, seconds[identity]) for identity in sorted(longest))
+    cards = "".join(_card(portraits[identity], identity, seconds[identity]) for identity in sorted(longest))
     left_out = len(seconds) - len(longest)
     more = f'<p class="quiet">and {left_out} more, seen for less time</p>' if left_out else ""
     return f'<ul class="faces">{cards}</ul>{more}'
 
 
-def _card(reading: "VideoReading", identity: int, seconds: dict[str, float]) -> str:
+def _card(portrait: np.ndarray, identity: int, seconds: dict[str, float]) -> str:
     label = max(seconds, key=lambda name: seconds[name])
-    means = mean_probabilities(reading.samples, identity)
+    total_s = sum(seconds.values())
+    shares = np.array([seconds.get(name, 0.0) / total_s if total_s else float(name == label) for name in CLASSES])
+    mostly, share = ("mostly ", f"{percent(seconds[label] / total_s)} of ") if len(seconds) > 1 else ("", "")
     return (
-        f'<li class="face" style="--class-color:{COLORS.get(label, "#808080")}">'
-        f'<figure><img src="{_data_uri(reading.portraits[identity], 192)}" alt="Face {identity}">'
+        f'<li class="face" style="--class-color:{COLORS.get(label, UNSURE_COLOR)}">'
+        f'<figure><img src="{_data_uri(portrait, 192)}" alt="Face {identity}">'
         f"<figcaption>{identity}</figcaption></figure>"
         f'<div><div class="verdict"><span><span aria-hidden="true">{EMOJI.get(label, "🤔")}</span> '
-        f"{'mostly ' if len(seconds) > 1 else ''}{escape(label)}</span>"
-        f'<span class="confidence">{sum(seconds.values()):.0f} s</span></div>'
-        f"{probability_bars(means)}</div></li>"
+        f"{mostly}{escape(label)}</span>"
+        f'<span class="confidence">{share}{total_s:.0f} s</span></div>'
+        f"{class_bars(shares, label)}</div></li>"
     )
 
 

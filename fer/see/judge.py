@@ -1,0 +1,124 @@
+"""From what was seen to what is said: threshold, smoothing over time, a label that holds still.
+
+A pure function over stored looks, so that a setting can change at any time without reading anything again. The
+camera feeds the same steps one look at a time (`Judge`). Probabilities are smoothed exponentially by the time between
+looks, never by their count, and a label changes only where another class leads by a margin (hysteresis).
+Plain floats, no arrays: seven numbers a step are quicker so, and another language gives the same to the last digit.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fer.emotions import CLASSES, UNSURE
+from fer.see.faces import Look, Observation, Prediction, Sample, Track
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """How looks are judged.
+
+    unsure_below: confidence under which the label is 'unsure', 0..1.
+    smoothing_s: time constant of the smoothing; with 0 each look speaks for itself, whatever the hysteresis. With
+        the defaults a clean change of expression shows after some 0.2 s.
+    hysteresis: by how much, 0..1, another class must lead before the label changes.
+    faded: an earlier look that would weigh less than this, 0..1, says nothing any more, nor does its label.
+
+    Raises ValueError for a negative time or a fraction outside 0..1.
+    """
+
+    unsure_below: float = 0.0
+    smoothing_s: float = 0.2
+    hysteresis: float = 0.1
+    faded: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.unsure_below <= 1:
+            raise ValueError(f"unsure_below must be a share, 0..1, got {self.unsure_below}")
+        if not 0 <= self.smoothing_s < math.inf:
+            raise ValueError(f"smoothing_s must be seconds, 0 or more, got {self.smoothing_s}")
+        if not 0 <= self.hysteresis <= 1:
+            raise ValueError(f"hysteresis must be a share, 0..1, got {self.hysteresis}")
+        if not 0 < self.faded <= 1:
+            raise ValueError(f"faded must be a share above 0, up to 1, got {self.faded}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What was last said of one identity; shares: the seven smoothed probabilities."""
+
+    time_s: float
+    shares: list[float]
+    label: str
+
+
+class Judge:
+    """Judges looks one at a time, in order of time. Not for several threads at once."""
+
+    def __init__(self, settings: JudgeSettings | None = None) -> None:
+        self.settings = settings or JudgeSettings()
+        self._said: dict[int, _Said] = {}
+
+    def add(self, look: Look) -> Sample:
+        """The next look, judged."""
+        said = {track.identity: self._say(track, look.time_s) for track in look.tracks}
+        # Who is out of sight is remembered until all has faded.
+        memory_s = -self.settings.smoothing_s * math.log(self.settings.faded)
+        kept = {i: last for i, last in self._said.items() if look.time_s - last.time_s <= memory_s}
+        self._said = kept | said
+        predictions = tuple(_prediction(track, said[track.identity]) for track in look.tracks)
+        return Sample(look.time_s, predictions, look.unix_s)
+
+    def _say(self, track: Track, time_s: float) -> _Said:
+        last, settings = self._said.get(track.identity), self.settings
+        if last is not None and not track.seen:
+            return last
+        raw: list[float] = track.observation.probabilities.tolist()
+        keep = 0.0
+        if last is not None and settings.smoothing_s > 0:
+            keep = math.exp(-max(time_s - last.time_s, 0.0) / settings.smoothing_s)
+        if last is None or keep < settings.faded:
+            return _Said(time_s, raw, steady_label(None, raw, settings.unsure_below, settings.hysteresis))
+        shares = [keep * before + (1 - keep) * now for before, now in zip(last.shares, raw, strict=True)]
+        return _Said(time_s, shares, steady_label(last.label, shares, settings.unsure_below, settings.hysteresis))
+
+
+def judge(looks: Iterable[Look], settings: JudgeSettings | None = None) -> list[Sample]:
+    """Every look, judged; looks in order of time. Gives the same as a Judge that is fed them one by one."""
+    by = Judge(settings)
+    return [by.add(look) for look in looks]
+
+
+def judge_alone(observations: Sequence[Observation], unsure_below: float = 0.0) -> list[Prediction]:
+    """The faces of one photo, judged: no time, no memory. Identities are 1, 2, 3 … in the order given.
+
+    Raises ValueError for a threshold outside 0..1.
+    """
+    tracks = tuple(Track(number, observation) for number, observation in enumerate(observations, 1))
+    return list(Judge(JudgeSettings(unsure_below)).add(Look(0.0, tracks)).predictions)
+
+
+def steady_label(previous: str | None, shares: Sequence[float], unsure_below: float, hysteresis: float) -> str:
+    """The label after `previous`, changed only where the probabilities leave no doubt.
+
+    shares: the seven smoothed probabilities. Leaving 'unsure' takes half the hysteresis above the
+    threshold, falling back to it half below; another class must lead the current one by all of it, and a
+    label that its own probability does not bear any more is not held.
+    """
+    confidence = max(shares)
+    best = CLASSES[shares.index(confidence)]
+    if previous is None:
+        return best if confidence >= unsure_below else UNSURE
+    if previous == UNSURE:
+        return best if confidence >= min(unsure_below + hysteresis / 2, 1.0) else UNSURE
+    held = shares[CLASSES.index(previous)]
+    if confidence - held <= hysteresis and held >= unsure_below - hysteresis / 2:
+        return previous
+    return best if confidence >= unsure_below else UNSURE
+
+
+def _prediction(track: Track, said: _Said) -> Prediction:
+    shares = np.array(said.shares, np.float32)
+    return Prediction(track.observation.face, shares, said.label, track.identity, track.seen)
