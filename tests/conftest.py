@@ -10,6 +10,10 @@ ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "fer" / "weights" / "sample.jpg"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=5, help="how often a batch is killed at random moments; default: 5")
+
+
 # What needs neither a page, torch, a process of its own nor a browser: the tier for the minute between two edits.
 FAST_ROOMS = ("cli", "data", "judge", "runs", "see", "webui")
 

@@ -18,6 +18,7 @@ BAD_INPUT = 2
 # Command → its module and what it is for. Nothing is imported before it is asked for.
 COMMANDS = {
     "photo": ("fer.cli.photo", "say what expression each face in photos shows"),
+    "batch": ("fer.cli.batch", "read thousands of photos and videos into one table"),
     "app": ("fer.cli.app", "start the pages in the browser"),
     "prepare": ("fer.cli.script", "read FER2013 in any of its forms and write the cache"),
     "train": ("fer.cli.script", "train the network"),

@@ -1,0 +1,66 @@
+"""Where chunks are read: one small protocol over this machine's processes, a Dask cluster or a Ray cluster."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from fer.batch.work import Chunk, Done, Settings
+
+ENGINES = ("local", "dask", "ray")
+
+
+class EngineError(Exception):
+    """An engine that cannot be used or reached; the message says why and what to do."""
+
+
+class Engine(Protocol):
+    """Runs `read_chunk` in workers. A ticket is the engine's own handle of one chunk under way.
+
+    workers: how many chunks are read at the same time; may change as workers come and go.
+    """
+
+    @property
+    def workers(self) -> int: ...
+
+    def submit(self, chunk: Chunk, settings: Settings) -> Any:
+        """Hands a chunk over; gives its ticket, which can be hashed."""
+        ...
+
+    def wait(self, tickets: Sequence[Any]) -> Sequence[Any]:
+        """Those of the tickets that have ended; at least one, unless a second goes by first."""
+        ...
+
+    def result(self, ticket: Any) -> Done | None:
+        """What came of a ticket that has ended; None where its worker died each time it was tried.
+
+        Raises what `read_chunk` raised.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stops the workers that this engine started, within a few seconds, and no others."""
+        ...
+
+
+def make_engine(name: str, workers: int | None = None, address: str | None = None) -> Engine:
+    """The engine of that name.
+
+    workers: processes to start; None is one a core. address: HOST:PORT of a cluster that runs already; None starts
+    workers on this machine.
+
+    Raises EngineError where its package is not installed, or no cluster answers.
+    """
+    if name == "local":
+        if address is not None:
+            raise EngineError("--address names a cluster: add --engine dask or --engine ray.")
+        from fer.batch.engines.local import LocalEngine
+
+        return LocalEngine(workers)
+    if name == "dask":
+        from fer.batch.engines.dask import DaskEngine
+
+        return DaskEngine(workers, address)
+    if name == "ray":
+        from fer.batch.engines.ray import RayEngine
+
+        return RayEngine(workers, address)
+    raise ValueError(f"engine must be one of {', '.join(ENGINES)}; got {name!r}")

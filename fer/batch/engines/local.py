@@ -1,0 +1,130 @@
+"""Processes of this machine, one a core. Spawned, so that they share no locks or threads with the process that asks."""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+
+from fer.batch.work import Chunk, Done, Settings, prepare_worker, read_chunk
+
+_TRIES = 3
+_POLL_S = 1.0
+
+
+class Ticket:
+    """A chunk under way; its future is another one after each death of a process, None when it is to be tried alone."""
+
+    def __init__(self, chunk: Chunk, settings: Settings) -> None:
+        self.chunk, self.settings = chunk, settings
+        self.tries = 0
+        self.future: Future[Done] | None = None
+
+    @property
+    def broken(self) -> bool:
+        """Whether a process died while this chunk was under way."""
+        future = self.future
+        return future is not None and future.done() and isinstance(future.exception(), BrokenProcessPool)
+
+
+class LocalEngine:
+    """workers: processes; None is one a core that this process may use.
+
+    A process that dies takes its whole pool along. A new pool then goes on with what had not ended. Who is to blame
+    does not show, so a chunk that was there at three deaths is tried alone, and only then given up.
+    """
+
+    def __init__(self, workers: int | None = None, read: Callable[[Chunk, Settings], Done] = read_chunk) -> None:
+        self._read = read
+        self._workers = workers or available_cores()
+        self._pool = self._fresh_pool()
+        self._alone: ProcessPoolExecutor | None = None
+        self._tickets: set[Ticket] = set()
+
+    @property
+    def workers(self) -> int:
+        return self._workers
+
+    def submit(self, chunk: Chunk, settings: Settings) -> Ticket:
+        ticket = Ticket(chunk, settings)
+        self._tickets.add(ticket)
+        self._start([ticket])
+        return ticket
+
+    def wait(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
+        wait([ticket.future for ticket in tickets if ticket.future], _POLL_S, FIRST_COMPLETED)
+        if any(ticket.broken for ticket in tickets):
+            self._restart()
+        return [ticket for ticket in tickets if ticket.future is None or ticket.future.done()]
+
+    def result(self, ticket: Ticket) -> Done | None:
+        self._tickets.discard(ticket)
+        return self._try_alone(ticket) if ticket.future is None else ticket.future.result()
+
+    def close(self) -> None:
+        for pool in (self._pool, self._alone):
+            if pool is not None:
+                stop(pool)
+
+    def _try_alone(self, ticket: Ticket) -> Done | None:
+        if self._alone is None:
+            self._alone = self._fresh_pool(1)
+        try:
+            return self._alone.submit(self._read, ticket.chunk, ticket.settings).result()
+        except BrokenProcessPool:
+            stop(self._alone)
+            self._alone = None
+            return None
+
+    def _start(self, tickets: Sequence[Ticket]) -> None:
+        try:
+            for ticket in tickets:
+                ticket.future = self._pool.submit(self._read, ticket.chunk, ticket.settings)
+        except BrokenProcessPool:  # noticed here before any of its futures was looked at
+            self._restart()
+
+    def _restart(self) -> None:
+        stop(self._pool)
+        self._pool = self._fresh_pool()
+        again = []
+        for ticket in sorted(self._tickets, key=lambda ticket: ticket.chunk.number):
+            if ticket.future is None or (ticket.future.done() and not ticket.broken):
+                continue
+            ticket.tries += 1
+            ticket.future = None
+            if ticket.tries < _TRIES:
+                again.append(ticket)
+        self._start(again)
+
+    def _fresh_pool(self, workers: int | None = None) -> ProcessPoolExecutor:
+        spawn = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(workers or self._workers, mp_context=spawn, initializer=_begin)
+
+
+def available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def stop(pool: ProcessPoolExecutor, wait_s: float = 5.0) -> None:
+    """Ends a pool's processes: asked first, then by their own ids."""
+    processes = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.join(wait_s)
+        if process.is_alive():
+            process.kill()
+
+
+def _begin() -> None:
+    """In a new worker: one thread, and an end with the process that started it, even by kill -9."""
+    prepare_worker()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)

@@ -1,0 +1,223 @@
+"""A result's folder: a manifest and the parts of a Parquet dataset, each committed whole or not at all.
+
+    DIR/manifest.json            settings and the weights' hash: another command's settings are refused
+    DIR/faces/part-*.parquet     the table; `pandas.read_parquet("DIR/faces")` reads all of it
+
+A part that is there is done for good. A file is known by its source, size and time: one that changed is first taken out
+of its old part, then read again, so the table never holds two versions of a file.
+"""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from fer.batch.storage import StorageError, join, storage_of
+from fer.batch.table import ERROR, SCHEMA
+from fer.batch.walk import Item, digest
+from fer.batch.work import Chunk, Settings, to_parquet
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+FORMAT = 1  # of manifest and columns
+_MOST_PART_BYTES = 2**31
+logger = logging.getLogger(__name__)
+
+
+class ResultError(Exception):
+    """A result's folder that is refused; the message says why and what to do."""
+
+
+class Result:
+    """The folder that a batch writes. Opened by one process at a time; `with` frees it.
+
+    folder: a path or an address. settings: of this command. again: reads files anew that could not be read.
+
+    Raises ResultError where the folder belongs to other settings, to something else, or to a running batch.
+    """
+
+    def __init__(self, folder: str, settings: Settings, again: bool = False) -> None:
+        self.folder = folder if "://" in folder else str(Path(folder).absolute())
+        self._storage = storage_of(self.folder)
+        self._parts: list[str] = []
+        self._check_manifest(settings)  # before anything is written, and again when nobody else can write
+        self._lock = _locked(self.folder)
+        try:
+            self._check_manifest(settings, write=True)
+            self._load(again)
+        except BaseException:
+            self.close()
+            raise
+
+    def is_done(self, item: Item) -> bool:
+        """Whether this version of the file is in the table."""
+        return _where(self._keys, item.key) is not None
+
+    def known_part(self, item: Item) -> str | None:
+        """The part that holds another version of this file."""
+        at = _where(self._sources, digest(item.source))
+        return None if at is None else self._parts[self._part_of[at]]
+
+    def forget(self, items: list[Item], part: str) -> None:
+        """Takes the rows of these sources out of a part."""
+        location = self._location(part)
+        table = pq.read_table(io.BytesIO(self._storage.read(location, _MOST_PART_BYTES)), schema=SCHEMA)
+        gone = pc.is_in(table["source"], pa.array([item.source for item in items], pa.string()))
+        kept = table.filter(pc.invert(gone))
+        if kept.num_rows:
+            self._storage.write(location, to_parquet(kept))
+        else:
+            self._storage.remove(location)
+
+    def commit(self, chunk: Chunk, content: bytes) -> None:
+        """Adds a chunk's rows, whole. Raises StorageError where they cannot be written."""
+        keys = digest("".join(item.key.hex() for item in chunk.items)).hex()
+        self._storage.write(self._location(f"part-{chunk.number:09d}-{keys[:8]}.parquet"), content)
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The parts in order."""
+        return tables(self.folder)
+
+    def write_csv(self) -> str:
+        """faces.csv beside the parts, a part at a time; gives its location."""
+        location = join(self.folder, "faces.csv")
+        if "://" in self.folder:
+            sink = io.BytesIO()
+            _write_csv(sink, self.tables())
+            self._storage.write(location, sink.getvalue())
+        else:
+            temporary = Path(location).with_name(".faces.csv.tmp")
+            with open(temporary, "wb") as file:
+                _write_csv(file, self.tables())
+            temporary.replace(location)
+        return location
+
+    def close(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+
+    def __enter__(self) -> "Result":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: "TracebackType | None"
+    ) -> None:
+        self.close()
+
+    def _location(self, part: str) -> str:
+        return join(join(self.folder, "faces"), part)
+
+    def _check_manifest(self, settings: Settings, write: bool = False) -> None:
+        location = join(self.folder, "manifest.json")
+        wanted = {"format": FORMAT, **asdict(settings)}
+        try:
+            found = json.loads(self._storage.read(location, 2**20))
+            if not isinstance(found, dict):
+                raise ValueError("no object")
+        except StorageError:
+            if _holds_something(self.folder):
+                raise ResultError(
+                    f"{self.folder}: holds files but no result of `fer batch`. Name an empty or a new folder."
+                ) from None
+            if write:
+                self._storage.write(location, (json.dumps(wanted, indent=2) + "\n").encode())
+            return
+        except ValueError as error:
+            raise ResultError(f"{location}: no manifest of `fer batch` ({error}). Name another folder.") from error
+        # The path does not matter where the weights are the same.
+        other = [
+            name for name in wanted.keys() | found.keys() if name != "weights" and found.get(name) != wanted.get(name)
+        ]
+        if other:
+            words = "; ".join(f"{name} was {found.get(name)}, now {wanted.get(name)}" for name in sorted(other))
+            raise ResultError(
+                f"{self.folder}: made with other settings ({words}). Name another folder, or use the same."
+            )
+
+    def _load(self, again: bool) -> None:
+        """Reads which versions of which files the parts hold: 36 bytes a file in memory."""
+        keys, sources, part_of = [], [], []
+        for number, name in enumerate(part_names(self.folder)):
+            self._parts.append(name)
+            columns = ["source", "size", "modified", "status"]
+            content = self._storage.read(self._location(name), _MOST_PART_BYTES)
+            table = pq.read_table(io.BytesIO(content), columns=columns).group_by(columns).aggregate([])
+            modified = table["modified"].cast(pa.int64()).to_pylist()
+            for row, modified_ns in zip(table.to_pylist(), modified, strict=True):
+                version = Item(row["source"], "", row["size"], modified_ns).key
+                keys.append(b"" if again and row["status"] == ERROR else version)
+                sources.append(digest(row["source"]))
+                part_of.append(number)
+        order = np.argsort(np.array(sources, dtype="S16"), kind="stable")
+        self._keys = np.sort(np.array(keys, dtype="S16"))
+        self._sources = np.array(sources, dtype="S16")[order]
+        self._part_of = np.array(part_of, dtype=np.int64)[order]
+
+
+def part_names(folder: str) -> list[str]:
+    """The parts of a result in order; [] where there is none yet."""
+    parts = join(folder, "faces")
+    try:
+        entries = list(storage_of(folder).folder(parts))
+    except StorageError:
+        return []
+    return sorted(name for entry in entries if (name := entry.location.rpartition("/")[2]).endswith(".parquet"))
+
+
+def tables(folder: str) -> Iterator[pa.Table]:
+    """The parts of a result in order, each with SCHEMA."""
+    for name in part_names(folder):
+        content = storage_of(folder).read(join(join(folder, "faces"), name), _MOST_PART_BYTES)
+        yield pq.read_table(io.BytesIO(content), schema=SCHEMA)
+
+
+def _where(sorted_digests: np.ndarray, wanted: bytes) -> int | None:
+    at = int(np.searchsorted(sorted_digests, np.bytes_(wanted)))
+    return at if at < len(sorted_digests) and sorted_digests[at] == wanted.rstrip(b"\0") else None
+
+
+def _holds_something(folder: str) -> bool:
+    try:
+        return any(True for _ in storage_of(folder).folder(folder))
+    except StorageError:
+        return False
+
+
+def _write_csv(sink: IO[bytes], parts: Iterator[pa.Table]) -> None:
+    with pyarrow.csv.CSVWriter(sink, SCHEMA) as writer:
+        for table in parts:
+            writer.write_table(table)
+
+
+def _locked(folder: str) -> IO[bytes] | None:
+    """The folder's lock, held until closed or killed. None in storage without locks: there nobody is kept out."""
+    if "://" in folder or fcntl is None:
+        return None
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        lock = open(Path(folder) / ".lock", "wb")  # noqa: SIM115 (held open)
+    except OSError as error:
+        raise ResultError(f"{folder}: cannot be written ({error.strerror}).") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise ResultError(f"{folder}: another `fer batch` is writing there. Wait for it, or stop it first.") from None
+    except OSError as error:
+        logger.warning("%s: no lock on this file system (%s); do not run two batches into it", folder, error)
+    return lock

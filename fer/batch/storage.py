@@ -1,0 +1,205 @@
+"""Where files lie: this machine's folders, or anything that pyarrow opens by its address (s3://, gs://, file://).
+
+A location is a string: a path, or an address with '://'. Two kinds of storage keep one protocol; nothing else in
+fer.batch knows which of them it reads or writes.
+"""
+
+import contextlib
+import itertools
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+_SORTED_AT_ONCE = 10_000  # names: in order for people, and never a whole folder of a million in memory
+
+
+class StorageError(Exception):
+    """A location that cannot be read or written; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file or folder. modified_ns: nanoseconds since 1970, UTC; 0 where the storage does not say."""
+
+    location: str
+    size: int
+    modified_ns: int
+    is_folder: bool = False
+
+
+class Storage(Protocol):
+    def entry(self, location: str) -> Entry:
+        """Raises StorageError where there is nothing or it cannot be looked at."""
+        ...
+
+    def folder(self, location: str) -> Iterator[Entry]:
+        """What lies in a folder, lazily, without names that begin with a dot, folders that are links, and devices."""
+        ...
+
+    def read(self, location: str, most_bytes: int) -> bytes:
+        """A file's content. Raises StorageError, also where it holds more than `most_bytes`."""
+        ...
+
+    def write(self, location: str, content: bytes) -> None:
+        """A file as a whole, in place of one that is there; its folder is made. Never half a file, whatever happens."""
+        ...
+
+    def remove(self, location: str) -> None: ...
+
+
+def storage_of(location: str) -> Storage:
+    return Addressed() if "://" in location else Local()
+
+
+def join(folder: str, name: str) -> str:
+    return f"{folder.rstrip('/')}/{name}" if "://" in folder else str(Path(folder) / name)
+
+
+class Local:
+    """Folders of this machine, shared ones included."""
+
+    def entry(self, location: str) -> Entry:
+        try:
+            found = Path(location).stat()
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+            raise StorageError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+            raise StorageError("neither a file nor a folder")
+        return Entry(location, found.st_size, found.st_mtime_ns, stat.S_ISDIR(found.st_mode))
+
+    def folder(self, location: str) -> Iterator[Entry]:
+        try:
+            with os.scandir(location) as entries:
+                while block := list(itertools.islice(entries, _SORTED_AT_ONCE)):
+                    for entry in sorted(block, key=lambda entry: entry.name):
+                        if not entry.name.startswith(".") and (found := _local_entry(entry)):
+                            yield found
+        except OSError as error:
+            raise StorageError(f"cannot be listed ({error.strerror})") from error
+
+    def read(self, location: str, most_bytes: int) -> bytes:
+        try:
+            with open(location, "rb") as file:
+                content = file.read(most_bytes + 1)
+        except (OSError, ValueError) as error:
+            raise StorageError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        return _checked(content, most_bytes)
+
+    def write(self, location: str, content: bytes) -> None:
+        path = Path(location)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())  # else a power cut may leave the new name on an empty file
+            temporary.replace(path)
+        except OSError as error:
+            raise StorageError(f"{location}: cannot be written ({error.strerror})") from error
+        finally:
+            with contextlib.suppress(OSError):  # renamed by now, or never made
+                temporary.unlink()
+
+    def remove(self, location: str) -> None:
+        Path(location).unlink(missing_ok=True)
+
+
+def _local_entry(entry: "os.DirEntry[str]") -> Entry | None:
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            return Entry(entry.path, 0, 0, is_folder=True)
+        if not entry.is_file():
+            return None
+        found = entry.stat()
+    except OSError:  # gone since the folder was listed
+        return None
+    return Entry(entry.path, found.st_size, found.st_mtime_ns)
+
+
+class Addressed:
+    """What pyarrow opens by its address. A folder is listed at once, as object stores do it in pages.
+
+    Raises StorageError for an address that pyarrow does not know.
+    """
+
+    def entry(self, location: str) -> Entry:
+        from pyarrow import fs
+
+        system, path = _opened(location)
+        found = _tried(location, lambda: system.get_file_info(path))
+        if found.type == fs.FileType.NotFound:
+            raise StorageError("cannot be read (no such file or folder)")
+        return _addressed_entry(location, found)
+
+    def folder(self, location: str) -> Iterator[Entry]:
+        from pyarrow import fs
+
+        system, path = _opened(location)
+        infos = _tried(location, lambda: system.get_file_info(fs.FileSelector(path)))
+        for info in sorted(infos, key=lambda info: info.path):
+            if not info.base_name.startswith("."):
+                yield _addressed_entry(join(location, info.base_name), info)
+
+    def read(self, location: str, most_bytes: int) -> bytes:
+        system, path = _opened(location)
+
+        def content() -> bytes:
+            with system.open_input_stream(path) as stream:
+                return stream.read(most_bytes + 1)
+
+        return _checked(_tried(location, content), most_bytes)
+
+    def write(self, location: str, content: bytes) -> None:
+        from pyarrow import fs
+
+        system, path = _opened(location)
+        folder, _, name = path.rpartition("/")
+        # An object appears when its upload ends; a file system is written under another name first.
+        whole = isinstance(system, fs.S3FileSystem | fs.GcsFileSystem | fs.AzureFileSystem)
+        target = path if whole else f"{folder}/.{name}.{os.getpid()}.tmp"
+
+        def put() -> None:
+            if not whole:
+                system.create_dir(folder)
+            with system.open_output_stream(target) as stream:
+                stream.write(content)
+            if not whole:
+                system.move(target, path)
+
+        _tried(location, put)
+
+    def remove(self, location: str) -> None:
+        system, path = _opened(location)
+        _tried(location, lambda: system.delete_file(path))
+
+
+def _addressed_entry(location: str, info: Any) -> Entry:
+    from pyarrow import fs
+
+    return Entry(location, info.size or 0, info.mtime_ns or 0, info.type == fs.FileType.Directory)
+
+
+def _opened(location: str) -> tuple[Any, str]:
+    """The pyarrow file system of an address and the path in it."""
+    from pyarrow import fs
+
+    return _tried(location, lambda: fs.FileSystem.from_uri(location))
+
+
+def _tried(location: str, action: Any) -> Any:
+    import pyarrow
+
+    try:
+        return action()
+    except (OSError, pyarrow.ArrowException) as error:
+        raise StorageError(f"{location}: {' '.join(str(error).split())}") from error
+
+
+def _checked(content: bytes, most_bytes: int) -> bytes:
+    if len(content) > most_bytes:
+        raise StorageError(f"larger than {most_bytes // 2**20} MB")
+    return content

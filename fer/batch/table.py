@@ -1,0 +1,90 @@
+"""The table's rows: a row a face, in a video a face at each look; a file without a face and an unread one have theirs.
+
+| column | value |
+| --- | --- |
+| source, kind | the file's location, absolute; photo or video |
+| size, modified | bytes, and the time of its last change (UTC) when it was read |
+| status, reason | face, no face, or error; the reason in words, or what was left out of a damaged video |
+| time_s, identity | seconds from a video's start, and which of its people; null for photos |
+| face … neutral | as in fer/see/report.py, not rounded; in a video averaged over time, as its labels are |
+| right_eye_x … left_mouth_corner_y | the detector's five points in pixels, right and left as the person has them |
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from fer.batch.walk import Item
+from fer.emotions import CLASSES
+from fer.see.faces import LANDMARKS, Prediction, Sample
+
+FACE, NO_FACE, ERROR = "face", "no face", "error"
+POINTS = tuple(f"{name.replace(' ', '_')}_{axis}" for name in LANDMARKS for axis in "xy")
+
+SCHEMA = pa.schema(
+    [
+        ("source", pa.string()),
+        ("kind", pa.string()),
+        ("size", pa.int64()),
+        ("modified", pa.timestamp("ns", "UTC")),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("time_s", pa.float64()),
+        ("identity", pa.int32()),
+        ("face", pa.int32()),
+        *((edge, pa.float32()) for edge in ("left", "top", "right", "bottom", "score")),
+        ("detector", pa.string()),
+        ("label", pa.string()),
+        ("best", pa.string()),
+        ("confidence", pa.float32()),
+        *((name, pa.float32()) for name in (*CLASSES, *POINTS)),
+    ]
+)
+
+Row = dict[str, Any]
+
+
+def photo_rows(item: Item, predictions: Sequence[Prediction]) -> Iterator[Row]:
+    """A row a face, the most prominent first; one row where there is none."""
+    if not predictions:
+        yield {**_file(item), "status": NO_FACE}
+    for number, prediction in enumerate(predictions, start=1):
+        yield {**_file(item), **_face(prediction, number)}
+
+
+def look_rows(item: Item, sample: Sample) -> Iterator[Row]:
+    """A row a face that a look at a video saw."""
+    for number, prediction in enumerate(sample.predictions, start=1):
+        yield {**_file(item), **_face(prediction, number), "time_s": sample.time_s, "identity": prediction.identity}
+
+
+def empty_row(item: Item) -> Row:
+    return {**_file(item), "status": NO_FACE}
+
+
+def error_row(item: Item, reason: str) -> Row:
+    return {**_file(item), "status": ERROR, "reason": " ".join(reason.split())}
+
+
+def to_table(rows: Sequence[Row]) -> pa.Table:
+    return pa.Table.from_pylist(rows, SCHEMA)
+
+
+def _file(item: Item) -> Row:
+    kind = "video" if item.is_video else "photo"
+    return {"source": item.source, "kind": kind, "size": item.size, "modified": item.modified_ns}
+
+
+def _face(prediction: Prediction, number: int) -> Row:
+    face = prediction.face
+    points = [value for point in face.landmarks or () for value in point]
+    return {
+        "status": FACE,
+        "face": number,
+        **dict(zip(("left", "top", "right", "bottom"), face.box, strict=True)),
+        **{"score": face.score, "detector": face.detector},
+        **{"label": prediction.label, "best": prediction.best, "confidence": prediction.confidence},
+        **dict(zip(CLASSES, prediction.probabilities.tolist(), strict=True)),
+        **dict(zip(POINTS, points, strict=False)),  # no points: nulls
+    }

@@ -1,0 +1,41 @@
+"""The one place where a batch reads a video: who was seen when, nothing drawn or written again."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from fer.see.faces import Look, Sample
+from fer.see.judge import Judge, JudgeSettings
+from fer.see.recognize import Recognizer
+from fer.see.track import Tracker
+from fer.see.videofile import Frame, VideoFile
+
+
+class Looks:
+    """The looks at a video, judged, to go through once.
+
+    source: the file's bytes or its path. Boxes are in pixels of the upright picture, shrunk as VideoFile shrinks it.
+    left_out: what was damaged, in sentences; "" so far. Raises VideoError where the file is no video.
+    """
+
+    def __init__(self, source: bytes | Path, recognizer: Recognizer, unsure_below: float, looks_per_s: float) -> None:
+        self._file = VideoFile(source)
+        self._recognizer, self._settings = recognizer, JudgeSettings(unsure_below)
+        self._every_s = 1 / looks_per_s
+
+    def __iter__(self) -> Iterator[Sample]:
+        tracker, judge = Tracker(), Judge(self._settings)
+        last_s = -self._every_s
+        try:
+            for frame in self._file.read():
+                if isinstance(frame, Frame) and frame.time_s - last_s > self._every_s - 1e-3:
+                    last_s = frame.time_s
+                    found = self._recognizer.observe(frame.image, thorough=False)
+                    seen = [replace(observation, face=frame.on_canvas(observation.face)) for observation in found]
+                    yield judge.add(Look(frame.time_s, tracker.update(seen, frame.time_s)))
+        finally:
+            self._file.close()
+
+    @property
+    def left_out(self) -> str:
+        return " ".join(self._file.left_out)

@@ -1,0 +1,211 @@
+"""Sources → files, lazily: a million files need no list in memory.
+
+A source is a photo or video, a folder (with all below it), a pattern (`*`, `?`, `[…]`, `**`), a text file with a
+location a line, a zip, or an address such as s3://bucket/folder.
+"""
+
+import glob
+import hashlib
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from os.path import normpath
+from pathlib import Path, PurePosixPath
+
+from fer.batch.storage import Entry, StorageError, storage_of
+
+PHOTOS = frozenset(
+    (
+        "jpg",
+        "jpeg",
+        "jpe",
+        "jfif",
+        "png",
+        "webp",
+        "avif",
+        "heic",
+        "heif",
+        "tif",
+        "tiff",
+        "bmp",
+        "gif",
+        "ppm",
+        "pgm",
+        "jp2",
+    )
+)
+VIDEOS = frozenset(("mp4", "m4v", "mov", "webm", "mkv", "avi", "mpg", "mpeg", "ts", "mts", "m2ts", "flv", "ogv", "3gp"))
+
+
+class SourceError(Exception):
+    """A source that is refused; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A photo or video to read.
+
+    source: its location, absolute, as text; a member of a zip has the zip's location before its own.
+    location: what storage opens; may hold bytes that are no text. member: the name inside the zip that `location` is.
+    size: bytes. modified_ns: nanoseconds since 1970, UTC.
+    trouble: why it cannot be read, where that is known already.
+    """
+
+    source: str
+    location: str
+    size: int
+    modified_ns: int
+    member: str | None = None
+    trouble: str | None = None
+
+    @property
+    def is_video(self) -> bool:
+        return _suffix(self.source) in VIDEOS
+
+    @property
+    def key(self) -> bytes:
+        """16 bytes that name this file in this version: another size or time gives another key."""
+        return digest(f"{self.source}\0{self.size}\0{self.modified_ns}")
+
+
+@dataclass(slots=True)
+class Walk:
+    """The files of some sources, each once. passed_over: files in folders and zips that are no photos or videos."""
+
+    sources: Sequence[str]
+    passed_over: int = field(default=0, init=False)
+
+    def __iter__(self) -> Iterator[Item]:
+        """Raises SourceError where a source is not there or cannot be opened."""
+        self.passed_over = 0
+        kinds = [_kind(source) for source in self.sources]
+        if len(kinds) == 1 and kinds[0] == "place":  # one place holds no file twice
+            yield from self._of(self.sources[0], "place")
+            return
+        seen: set[bytes] = set()
+        for source, kind in zip(self.sources, kinds, strict=True):
+            for item in self._of(source, kind):
+                name = digest(item.source)
+                if name not in seen:
+                    seen.add(name)
+                    yield item
+
+    def _of(self, source: str, kind: str) -> Iterator[Item]:
+        if kind == "list":
+            yield from self._listed(source)
+        elif kind == "pattern":
+            yield from self._matching(source)
+        else:
+            yield from self._place(_absolute(source))
+
+    def _place(self, location: str) -> Iterator[Item]:
+        try:
+            entry = storage_of(location).entry(location)
+        except StorageError as error:
+            raise SourceError(f"{location}: {error}.") from error
+        yield from self._folder(location) if entry.is_folder else self._file(entry, named=True)
+
+    def _folder(self, location: str) -> Iterator[Item]:
+        folders = []
+        try:
+            for entry in storage_of(location).folder(location):
+                if entry.is_folder:
+                    folders.append(entry.location)
+                else:
+                    yield from self._file(entry, named=False)
+        except StorageError as error:
+            yield Item(_text(location), location, 0, 0, trouble=str(error))
+        for folder in folders:
+            yield from self._folder(folder)
+
+    def _file(self, entry: Entry, named: bool) -> Iterator[Item]:
+        suffix = _suffix(entry.location)
+        if suffix == "zip":
+            yield from self._zip(entry)
+        elif named or suffix in PHOTOS or suffix in VIDEOS:
+            yield Item(_text(entry.location), entry.location, entry.size, entry.modified_ns)
+        else:
+            self.passed_over += 1
+
+    def _zip(self, entry: Entry) -> Iterator[Item]:
+        if "://" in entry.location:
+            raise SourceError(f"{entry.location}: a zip is read from this machine's folders only. Copy it here first.")
+        try:
+            with zipfile.ZipFile(entry.location) as archive:
+                members = archive.infolist()
+        except (OSError, zipfile.BadZipFile) as error:
+            yield Item(_text(entry.location), entry.location, entry.size, entry.modified_ns, trouble=f"no zip: {error}")
+            return
+        for member in {member.filename: member for member in members}.values():  # of two with one name the last counts
+            if _suffix(member.filename) in PHOTOS | VIDEOS and not _hidden(member.filename):
+                source = f"{_text(entry.location)}/{_text(member.filename)}"
+                yield Item(source, entry.location, member.file_size, _zip_time_ns(member), member.filename)
+            elif not member.is_dir():
+                self.passed_over += 1
+
+    def _listed(self, source: str) -> Iterator[Item]:
+        """A location a line, relative ones from the list's folder; empty lines and lines with # are left out."""
+        path = Path(source)
+        try:
+            with open(path, encoding="utf-8", errors="surrogateescape") as lines:
+                for line in lines:
+                    name = line.rstrip("\r\n")
+                    if name.strip() and not name.startswith("#"):
+                        location = name if "://" in name else str(path.absolute().parent / name)
+                        yield from self._named(location)
+        except OSError as error:
+            raise SourceError(f"{source}: cannot be read ({error.strerror}).") from error
+
+    def _named(self, location: str) -> Iterator[Item]:
+        """A line of a list: one that is missing is a row with its reason, since the others must go on."""
+        try:
+            yield from self._place(_absolute(location))
+        except SourceError as error:
+            reason = str(error).removeprefix(f"{location}: ").rstrip(".")
+            yield Item(_text(location), location, 0, 0, trouble=reason)
+
+    def _matching(self, pattern: str) -> Iterator[Item]:
+        found = False
+        for name in glob.iglob(pattern, recursive=True):  # noqa: PTH207 (Path.glob takes no absolute pattern)
+            location = _absolute(name)
+            if not Path(location).is_dir():  # a folder's files match by themselves, as in a shell's **
+                found = True
+                yield from self._named(location)
+        if not found:
+            raise SourceError(f"{pattern}: no file matches this pattern.")
+
+
+def digest(text: str) -> bytes:
+    """16 bytes of BLAKE2b: a million of them meet by chance once in 10²⁶."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _kind(source: str) -> str:
+    if "://" in source or Path(source).exists():
+        return "list" if _suffix(source) in ("txt", "lst") and Path(source).is_file() else "place"
+    return "pattern" if glob.has_magic(source) else "place"
+
+
+def _absolute(location: str) -> str:
+    return location.rstrip("/") if "://" in location else normpath(Path(location).absolute())
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower().removeprefix(".")
+
+
+def _hidden(member: str) -> bool:
+    """Also macOS's __MACOSX, which holds no pictures under pictures' names."""
+    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(member).parts)
+
+
+def _text(location: str) -> str:
+    return location.encode(errors="backslashreplace").decode()
+
+
+def _zip_time_ns(member: zipfile.ZipInfo) -> int:
+    try:
+        return int(datetime(*member.date_time, tzinfo=UTC).timestamp()) * 10**9
+    except ValueError:  # a month 0
+        return 0

@@ -1,0 +1,263 @@
+"""The work itself: a pure function from a chunk of files and the settings to a piece of the table, wherever it runs.
+
+A worker keeps one Recognizer on one thread: cores are shared between workers, never within one. While the detector
+looks at a photo the next one is fetched and decoded beside it, and the faces of all photos of a chunk are classified as
+batches.
+"""
+
+import functools
+import hashlib
+import io
+import os
+import zipfile
+import zlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from fer.batch.storage import StorageError, join, storage_of
+from fer.batch.walk import Item, digest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from fer.batch.table import Row
+    from fer.see.faces import Face, Prediction
+    from fer.see.recognize import Recognizer
+
+MAX_PHOTO_BYTES = 512 * 2**20
+MAX_VIDEO_BYTES = 4 * 2**30  # of one in a zip or at an address: it is read into memory
+_AHEAD = 2  # photos decoded before their turn: 650 MB at most, 100 megapixels each
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides about the rows. Kept in the manifest: a result never mixes two.
+
+    weights: path of an ONNX file; None is the one that ships. weights_sha256: of that file, checked by every worker.
+    unsure_below: None is the card's. looks_per_s: how often a video is looked at.
+    pictures: folder for annotated photos; crops: folder for faces as the network sees them; None writes none.
+    """
+
+    weights_sha256: str
+    weights: str | None = None
+    detector: str = "yunet"
+    unsure_below: float | None = None
+    looks_per_s: float = 10.0
+    pictures: str | None = None
+    crops: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Files that become one part. number: of its first file in the walk, so that parts sort as the files do."""
+
+    number: int
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a chunk became. content: a Parquet file of its rows."""
+
+    content: bytes
+    files: int
+    faces: int
+    errors: int
+
+
+class SettingsError(Exception):
+    """A worker cannot do the work as set; the message says why."""
+
+
+def read_chunk(chunk: Chunk, settings: Settings) -> Done:
+    """Reads every file of a chunk. A file that cannot be read is a row with the reason and never an exception.
+
+    Raises SettingsError where the weights are missing here or are others than in the settings.
+    """
+    from fer.batch.table import ERROR, FACE, to_table
+
+    recognizer = _recognizer(settings.weights, settings.weights_sha256, settings.detector)
+    photos = [item for item in chunk.items if not item.is_video]
+    rows = dict(zip(photos, _photos(photos, recognizer, settings), strict=True))
+    rows |= {item: _video(item, recognizer, settings) for item in chunk.items if item.is_video}
+    flat = [row for item in chunk.items for row in rows[item]]
+    faces, errors = (sum(row["status"] == status for row in flat) for status in (FACE, ERROR))
+    return Done(to_parquet(to_table(flat)), len(chunk.items), faces, errors)
+
+
+def lost(item: Item) -> Done:
+    """For a file whose reading ended every process that tried."""
+    from fer.batch.table import error_row, to_table
+
+    row = error_row(
+        item, "reading it ended the process, three times: the file may be broken, or too large for the memory"
+    )
+    return Done(to_parquet(to_table([row])), 1, 0, 1)
+
+
+def to_parquet(table: "pa.Table") -> bytes:
+    import pyarrow.parquet as pq
+
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def prepare_worker() -> None:
+    """One thread each for OpenCV and whatever reads OMP_NUM_THREADS. Called once, before anything heavy is loaded."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def weights_hash(weights: str | None) -> str:
+    """SHA-256 of a weights file, hexadecimal. Raises OSError."""
+    from fer.see.classify import WEIGHTS
+
+    return hashlib.sha256((Path(weights) if weights else WEIGHTS).read_bytes()).hexdigest()
+
+
+@functools.lru_cache(maxsize=2)
+def _recognizer(weights: str | None, sha256: str, detector: str) -> "Recognizer":
+    prepare_worker()
+    from fer.see.recognize import Recognizer
+
+    try:
+        found = weights_hash(weights)
+    except OSError as error:
+        raise SettingsError(f"{weights}: the weights are not on this machine ({error.strerror}).") from error
+    if found != sha256:
+        raise SettingsError(
+            f"{weights or 'the shipped weights'}: SHA-256 {found[:12]}… on this machine, {sha256[:12]}… where the job "
+            "was started. Install the same version of fer on every machine."
+        )
+    return Recognizer(weights, detector, threads=1)
+
+
+def _photos(items: Sequence[Item], recognizer: "Recognizer", settings: Settings) -> "list[list[Row]]":
+    """The rows of each photo."""
+    import numpy as np
+
+    from fer.batch.table import error_row, photo_rows
+    from fer.see.faces import Observation
+    from fer.see.judge import judge_alone
+
+    threshold = recognizer.card.unsure_below if settings.unsure_below is None else settings.unsure_below
+    faces: list[list[Face]] = []
+    crops: list[np.ndarray] = []
+    reasons: list[str | None] = []
+    for image in _decoded(items):
+        reasons.append(image if isinstance(image, str) else None)
+        faces.append([] if isinstance(image, str) else recognizer.detect(image))
+        if not isinstance(image, str) and faces[-1]:
+            crops.append(recognizer.crops(image, faces[-1]))
+    probabilities = iter(recognizer.classify(np.concatenate(crops)) if crops else ())
+    seen_by_photo = [[Observation(face, next(probabilities)) for face in of_photo] for of_photo in faces]
+    predictions = [judge_alone(seen, threshold) for seen in seen_by_photo]
+    for item, seen, reason in zip(items, predictions, reasons, strict=True):
+        if reason is None and settings.pictures:
+            _write_picture(item, seen, settings.pictures)
+    if settings.crops and crops:
+        _write_crops(items, predictions, np.concatenate(crops), settings.crops)
+    return [
+        list(photo_rows(item, seen)) if reason is None else [error_row(item, reason)]
+        for item, seen, reason in zip(items, predictions, reasons, strict=True)
+    ]
+
+
+def _decoded(items: Sequence[Item]) -> "Iterator[np.ndarray | str]":
+    """Each photo as RGB uint8 (H, W, 3), or why it cannot be read; the next ones are fetched and decoded meanwhile."""
+    with ThreadPoolExecutor(1) as ahead:
+        waiting: deque[Future[np.ndarray | str]] = deque()
+        for item in items:
+            waiting.append(ahead.submit(_decode, item))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _decode(item: Item) -> "np.ndarray | str":
+    from fer.see.images import ImageError, open_image
+
+    try:
+        return open_image(_content(item, MAX_PHOTO_BYTES))
+    except (ImageError, StorageError) as error:
+        return str(error).rstrip(".")
+
+
+def _video(item: Item, recognizer: "Recognizer", settings: Settings) -> "list[Row]":
+    from fer.batch.table import empty_row, error_row, look_rows
+    from fer.batch.videos import Looks
+    from fer.see.videofile import VideoError
+
+    threshold = recognizer.card.unsure_below if settings.unsure_below is None else settings.unsure_below
+    try:
+        source = Path(item.location) if _is_plain(item) else _content(item, MAX_VIDEO_BYTES)
+        looks = Looks(source, recognizer, threshold, settings.looks_per_s)
+        rows = [row for sample in looks for row in look_rows(item, sample)]
+    except (VideoError, StorageError) as error:
+        return [error_row(item, str(error).rstrip("."))]
+    left_out = looks.left_out or None
+    return [{**row, "reason": left_out} for row in rows or [empty_row(item)]]
+
+
+def _is_plain(item: Item) -> bool:
+    """Whether the file lies in a folder of this machine, where FFmpeg reads it piece by piece."""
+    return item.trouble is None and item.member is None and "://" not in item.location
+
+
+def _content(item: Item, most_bytes: int) -> bytes:
+    """A file's bytes. Raises StorageError."""
+    if item.trouble:
+        raise StorageError(item.trouble)
+    if item.member is None:
+        return storage_of(item.location).read(item.location, most_bytes)
+    try:
+        with zipfile.ZipFile(item.location) as archive, archive.open(item.member) as file:
+            content = file.read(most_bytes + 1)
+    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, KeyError) as error:
+        # RuntimeError: encrypted. NotImplementedError: a compression that zipfile does not know.
+        raise StorageError(f"cannot be taken out of the zip ({error})") from error
+    if len(content) > most_bytes:  # counted, since the zip's own figure may lie
+        raise StorageError(f"larger than {most_bytes // 2**20} MB")
+    return content
+
+
+def _write_picture(item: Item, predictions: "list[Prediction]", folder: str) -> None:
+    """The photo with its boxes and labels, as JPEG. Decoded once more: a chunk's photos would fill the memory."""
+    import cv2
+
+    from fer.see.draw import annotate
+
+    image = _decode(item)
+    if isinstance(image, str):
+        return  # gone or changed since; it will be read again
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(annotate(image, predictions), cv2.COLOR_RGB2BGR))
+    location = join(folder, f"{picture_name(item)}.jpg")
+    storage_of(location).write(location, jpeg.tobytes())
+
+
+def _write_crops(
+    items: Sequence[Item], predictions: "list[list[Prediction]]", crops: "np.ndarray", folder: str
+) -> None:
+    import cv2
+
+    faces = iter(crops)
+    for item, seen in zip(items, predictions, strict=True):
+        for number, _ in enumerate(seen, start=1):
+            _, png = cv2.imencode(".png", next(faces))
+            location = join(folder, f"{picture_name(item)}-{number}.png")
+            storage_of(location).write(location, png.tobytes())
+
+
+def picture_name(item: Item) -> str:
+    """A file name that no other source has: the source's own, and eight digits of its digest."""
+    stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in PurePosixPath(item.source).stem)
+    return f"{stem[:80]}-{digest(item.source).hex()[:8]}"
