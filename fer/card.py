@@ -9,7 +9,6 @@ Standard library only.
 
 import hashlib
 import json
-import os
 import re
 import reprlib
 from dataclasses import asdict, dataclass, field, fields
@@ -17,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from fer.emotions import CLASSES
+from fer.files import write_whole
 
 CARD_KEY = "fer.card"
 SEAL_KEY = "fer.sha256"
 BLANK_SEAL = "0" * 64
-TAUGHT_WORDS = "; distilled from networks that learned from the same"
 
 # In ONNX the key is followed by a protobuf tag and a length of 64, in safetensors by JSON's quotes.
 _SEAL = re.compile(rb"fer\.sha256(?:\x12\x40|\":\")([0-9a-f]{64})")
@@ -89,6 +88,8 @@ class ModelCard:
     unsure_below: confidence below which the app says 'unsure', 0..1; chosen on PublicTest.
     framing: detector name → Framing.
     training_data, protocol: in words; what was fitted, chosen and read on which split.
+    learned_from_votes: whether FER+ votes reached these weights, by the training's targets or by its teachers.
+    learned_from_teachers: whether other networks' answers reached these weights (distillation).
     metrics: split → figure name → value; accuracies as fractions with their 95 % interval.
     config: the TrainConfig of the run, as a dictionary. commit: git commit of the code that trained.
     created: date, ISO 8601. licence: terms of the weights.
@@ -107,6 +108,8 @@ class ModelCard:
     classes: tuple[str, ...] = CLASSES
     framing: dict[str, Framing] = field(default_factory=dict)
     training_data: str = ""
+    learned_from_votes: bool = False
+    learned_from_teachers: bool = False
     protocol: str = ""
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     config: dict[str, object] = field(default_factory=dict)
@@ -130,6 +133,9 @@ class ModelCard:
             raise CardError(f"classes must be {CLASSES}, got {reprlib.repr(self.classes)}")
         for name in ("name", "architecture", "training_data", "protocol", "commit", "created", "licence"):
             _check_text(name, getattr(self, name))
+        for name in ("learned_from_votes", "learned_from_teachers"):
+            if not isinstance(getattr(self, name), bool):
+                raise CardError(f"{name} must be true or false, got {reprlib.repr(getattr(self, name))}")
         for name in ("mean", "std", "temperature", "unsure_below"):
             _check_number(name, getattr(self, name))
         for name in ("input_size_px", "parameters"):
@@ -146,16 +152,6 @@ class ModelCard:
             elif not isinstance(value, bool):
                 _check_number(f"config: {name}", value)
 
-    @property
-    def learned_from_votes(self) -> bool:
-        """Whether FER+ votes reached these weights, by the training's targets or by its teachers."""
-        return "FER+" in self.training_data
-
-    @property
-    def learned_from_teachers(self) -> bool:
-        """Whether other networks' answers reached these weights."""
-        return TAUGHT_WORDS in self.training_data
-
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
 
@@ -171,6 +167,9 @@ class ModelCard:
             raise CardError(f"not a model card: expected an object, got {reprlib.repr(values)}")
         if unknown := sorted(set(values) - known):
             raise CardError(f"unknown fields {reprlib.repr(unknown)}")
+        if "learned_from_votes" not in values:  # cards of before these fields said it in words only
+            words = str(values.get("training_data"))
+            values |= {"learned_from_votes": "FER+" in words, "learned_from_teachers": "distilled" in words}
         if isinstance(values.get("classes"), list):
             values["classes"] = tuple(values["classes"])
         try:
@@ -205,26 +204,17 @@ def _entries(name: str, value: object) -> dict[str, Any]:
 
 
 def write_sealed(path: Path, content: bytes) -> str:
-    """Seals the content, writes it beside `path` under a temporary name, renames it; gives the SHA-256.
+    """Seals the content, writes it whole or not at all, gives the SHA-256.
 
     content: an ONNX or safetensors file whose metadata has SEAL_KEY with the value BLANK_SEAL once.
-    A kill at any moment leaves the old file or the new one, never a torn one.
+    Raises OSError.
     """
     seal = _SEAL.search(content)
     assert seal is not None, "content has no place for a seal"
     assert seal[1] == BLANK_SEAL.encode(), "content is sealed already"
     digest = hashlib.sha256(content).hexdigest()
     sealed = content[: seal.start(1)] + digest.encode() + content[seal.end(1) :]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(sealed)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, sealed)
     return digest
 
 

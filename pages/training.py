@@ -6,7 +6,7 @@ import streamlit as st
 
 from fer.data.dataset import data_folder
 from fer.runs import launch
-from fer.runs.folder import Shelf, runs_folder
+from fer.runs.folder import RunsFolder, runs_folder
 from fer.runs.run import Run, State, alarms, plain
 from webui.frame.layout import empty_state, page_head
 from webui.frame.memory import spare_the_collector
@@ -19,9 +19,9 @@ LOOK_EVERY_S = 1.0
 
 
 @st.cache_resource(show_spinner=False)
-def shelf(folder: str) -> Shelf:
+def followed(folder: str) -> RunsFolder:
     """One for the server: sessions that look at the same runs read each log once."""
-    return Shelf(Path(folder))
+    return RunsFolder(Path(folder))
 
 
 @st.cache_resource(show_spinner=False)
@@ -77,9 +77,9 @@ def starter() -> launch.Launcher:
 
 def look(launcher_: launch.Launcher | None) -> tuple[list[Run], tuple]:
     """The runs as their logs go now, and a value that differs when there is more to show than a bar to move."""
-    shelf_ = shelf(str(runs_folder().absolute()))
-    runs = shelf_.refresh()
-    return runs, (shelf_.version, sorted(launcher_.failures()) if launcher_ else [])
+    folder = followed(str(runs_folder().absolute()))
+    runs = folder.refresh()
+    return runs, (folder.version, sorted(launcher_.failures()) if launcher_ else [])
 
 
 @st.fragment(run_every=LOOK_EVERY_S)

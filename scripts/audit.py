@@ -2,7 +2,7 @@
 """Audits FER2013: duplicates and leaks, pictures that are no face, likely wrong labels, a map of all faces.
 
 python scripts/audit.py --folds 5 --preset cpu             # likely wrong labels from networks that never saw the face
-python scripts/audit.py --folds 5 --preset cpu --resume    # go on after a stop: finished folds are kept
+python scripts/audit.py --folds 5 --preset cpu --resume    # go on after a stop, from the last whole epoch
 python scripts/audit.py --folds 0                          # no training: in-sample, so it finds fewer
 
 Writes fer/data/fer2013_audit.parquet: rows and scores, no pixels. Folds lie within Training, near duplicates always
@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -24,7 +25,8 @@ from fer.card import ModelCard, WeightsError
 from fer.data import audit, dataset, duplicates, embedding
 from fer.data.dataset import VOTE_COLUMNS, FaceSet
 from fer.judge import metrics
-from fer.learn import config
+from fer.learn import checkpoint, config, devices, export, train
+from fer.learn.checkpoint import SaveError
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = ROOT / "fer" / "weights" / "resnet9.onnx"
@@ -36,7 +38,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="ONNX weights for the map and the test splits")
     parser.add_argument("--folds", type=int, default=5, help="trainings for out-of-fold probabilities; 0 for none")
     parser.add_argument("--runs", type=Path, default=Path("runs/audit"), help="folder for the folds' weights")
-    parser.add_argument("--resume", action="store_true", help="keep folds whose training has ended")
+    parser.add_argument("--resume", action="store_true", help="go on with the folds that were begun")
     parser.add_argument("--map", choices=("tsne", "pca"), default="tsne", help="t-SNE takes minutes, PCA a second")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
     parser.add_argument("--out", type=Path, default=audit.AUDIT_PATH)
@@ -57,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         if faces.votes is None:
             raise dataset.DatasetError("the audit needs FER+ votes: python scripts/prepare.py --votes fer2013new.csv")
         table = make(faces, chosen, options)
-    except (config.ConfigError, dataset.DatasetError, WeightsError) as error:
+    except (config.ConfigError, dataset.DatasetError, WeightsError, SaveError) as error:
         print(f"audit: {error}", file=sys.stderr)
         return 2
     table.to_parquet(options.out)
@@ -85,7 +87,7 @@ def make(faces: FaceSet, chosen: config.TrainConfig, options: argparse.Namespace
     if options.folds:
         probabilities[training] = out_of_fold(faces.take(training), near[training], chosen, options)
         recipe = f"{chosen.preset}, width {chosen.width}, {chosen.epochs} epochs"
-        source = f"{options.folds} networks ({recipe}), each on faces it never saw"
+        source = f"{options.folds} networks ({recipe}, the last one's weights), each on faces it never saw"
     with stage("Confident learning"):
         quality, issue = np.zeros(len(faces), np.float32), np.zeros(len(faces), dtype=bool)
         for part in (training, np.setdiff1d(np.arange(len(faces)), training)):
@@ -126,8 +128,6 @@ def leaning(card: ModelCard) -> str:
 
 def judge(weights: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, ModelCard]:
     """Probabilities (N, 7), features (N, D) and the card of ONNX weights."""
-    from fer.learn import export
-
     file = onnxfile.read(weights)
     probabilities, features = export.run_onnx(file.content, np.asarray(images))
     return probabilities, features, file.card
@@ -136,11 +136,10 @@ def judge(weights: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, Mo
 def out_of_fold(
     training: FaceSet, near: np.ndarray, chosen: config.TrainConfig, options: argparse.Namespace
 ) -> np.ndarray:
-    """Probabilities float32 (N, 7) of each Training face by the one network whose folds left it out."""
-    import torch
+    """Probabilities float32 (N, 7) of each Training face by the one network whose folds left it out.
 
-    from fer.learn import checkpoint, devices, train
-
+    By its last epoch: the best one would be chosen on the very labels that it is to judge.
+    """
     device = devices.resolve(options.device, chosen.precision)
     fold = folds(near, options.folds, chosen.seed)
     found = np.empty((len(training), 7), np.float32)
@@ -148,14 +147,12 @@ def out_of_fold(
         # fit() validates on PublicTest: here that is the fold left out.
         part = FaceSet(training.images, training.labels, (fold == k).astype(np.uint8), training.votes, training.rows)
         folder = options.runs / f"{chosen.preset}-{chosen.seed}-fold-{k + 1}-of-{options.folds}"
-        folder.mkdir(parents=True, exist_ok=True)
-        done = folder / "done"
+        state = folder / checkpoint.STATE_NAME
         with stage(f"Fold {k + 1} of {options.folds}"):
-            if not (options.resume and done.is_file()):
-                train.fit(chosen, part, device, folder, show)
-                done.touch()
-            network, _ = checkpoint.load_weights(folder / checkpoint.WEIGHTS_NAME)
-            network = network.to(device.torch_device, memory_format=torch.channels_last).eval()
+            going_on = options.resume and state.is_file() and checkpoint.read_progress(state).config == chosen
+            train.fit(chosen, part, device, folder, show, going_on)
+            network, _ = checkpoint.load_last(state)
+            network = network.to(device.torch_device, memory_format=torch.channels_last)
             left_out = torch.tensor(training.images[fold == k], device=device.torch_device)
             found[fold == k] = train.predict(network, left_out, device).softmax(1).cpu().numpy()
     return found

@@ -28,8 +28,7 @@ from fer import onnxfile
 from fer.data import dataset
 from fer.emotions import CLASSES
 from fer.judge import metrics
-from fer.learn import checkpoint, export
-from fer.learn import initial as start
+from fer.learn import checkpoint, export, initial
 from fer.learn.config import TrainConfig
 from fer.learn.targets import soft_targets
 
@@ -74,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.out.write_text(text)
     print(text)
     if options.write:
-        write(options.write, start.read(options.weights, train.images), max(found, key=lambda refit: refit.accuracy))
+        write(options.write, initial.read(options.weights, train.images), max(found, key=lambda refit: refit.accuracy))
     return 0
 
 
@@ -89,9 +88,9 @@ class Refit:
     bias: np.ndarray
 
 
-def write(run: Path, begun: start.Start, best: Refit) -> None:
+def write(run: Path, trained: initial.InitialWeights, best: Refit) -> None:
     """The network with the refitted layer as a run's best.safetensors, for scripts/evaluate.py."""
-    network, card = begun.network, begun.card
+    network, card = trained.network, trained.card
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(best.weight.T))
         network.head.bias.copy_(torch.from_numpy(best.bias))

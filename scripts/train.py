@@ -15,7 +15,7 @@ import platform
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,14 +24,21 @@ sys.path.insert(0, str(ROOT))
 
 from fer.card import Framing, WeightsError
 from fer.data import dataset
-from fer.learn import checkpoint, config, devices, display, export, teacher, train
-from fer.learn import initial as start
-from fer.learn.initial import Start
+from fer.learn import checkpoint, config, devices, display, export, initial, teacher, train
+from fer.learn.checkpoint import SaveError
+from fer.learn.initial import InitialWeights
 from fer.learn.targets import Teacher
 from fer.runs.log import RunLog, RunLogError
 
-# What a run takes from trained networks: their answers, and the weights that it starts from.
-Heritage = tuple[Teacher | None, Start | None]
+STATUS = {"finished": 0, "stopped": 130, "failed": 1, "diverged": 1, "unsaved": 2}
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What a run takes from trained networks: their answers (distillation), and the weights that it starts from."""
+
+    teacher: Teacher | None = None
+    initial: InitialWeights | None = None
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -84,24 +91,30 @@ def main(arguments: list[str] | None = None) -> int:
             chosen = config.from_arguments(options)
             folder = new_folder(options.runs, options.name or f"{chosen.preset}-{chosen.seed}")
         faces = dataset.open_faces(options.data)
+        dataset.require_splits(faces, dataset.USES["training"], "training")
         device = devices.resolve(options.device, chosen.precision)
         if not options.resume and bool(options.teacher) != bool(chosen.teacher_weight):
             raise config.ConfigError("--teacher (trained weights) and --teacher-weight (their share) go together")
-        heritage = inherit(options, chosen, folder, faces, device)
+        pretrained = read_pretrained(options, chosen, folder, faces, device)
         if device.rank:
-            return help_along(chosen, faces, device, folder, options.resume is not None, heritage)
+            return run_other_rank(chosen, faces, device, folder, options.resume is not None, pretrained)
         if not options.resume:
-            keep(heritage, folder)
-        return run(chosen, faces, device, folder, options.resume is not None, heritage, options.tensorboard)
+            store_pretrained(pretrained, folder)
+        return run(chosen, faces, device, folder, options.resume is not None, pretrained, options.tensorboard)
     except (config.ConfigError, dataset.DatasetError, devices.DeviceError, WeightsError, RunLogError) as error:
         print(f"train: {error}", file=sys.stderr)
+        return 2
+    except SaveError as error:  # before the first step: what trained networks gave was not stored
+        print(f"train: {error}; choose another folder with --runs, or make room", file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # before the run began, or again while it ended
         return 130
 
 
 def resumed_config(folder: Path, options: argparse.Namespace) -> config.TrainConfig:
-    """The run's own choices; a trapezoid's number of epochs may be another while its learning rate is level.
+    """The run's own choices; a trapezoid's number of epochs may be another until its learning rate falls.
+
+    It then goes on as the run that was planned so from the start, with a warm-up of as many epochs.
 
     Raises ConfigError for every other flag that would change the run: it would be silently ignored.
     """
@@ -121,7 +134,8 @@ def resumed_config(folder: Path, options: argparse.Namespace) -> config.TrainCon
             f"--epochs: the run was planned for {kept.epochs}, and its learning rate follows from that; "
             "leave the flag out, or start a new run (with --schedule trapezoid the number may change later)"
         )
-    moved = replace(kept, **changed)
+    # The warm-up is a share of the run: as many epochs as before are another share.
+    moved = replace(kept, **changed, warmup=kept.warmup * kept.epochs / int(changed["epochs"]))
     level_until = min(c.epochs * (1 - c.cooldown) for c in (kept, moved))
     if progress.next_epoch > level_until:
         raise config.ConfigError(
@@ -131,44 +145,45 @@ def resumed_config(folder: Path, options: argparse.Namespace) -> config.TrainCon
     return moved
 
 
-def inherit(
+def read_pretrained(
     options: argparse.Namespace,
     chosen: config.TrainConfig,
     folder: Path,
     faces: dataset.FaceSet,
     device: devices.Device,
-) -> Heritage:
-    """From the files that the command names, or, to go on, from what `keep` wrote into the run's folder."""
+) -> Pretrained:
+    """From the files that the command names, or, to go on, from what `store_pretrained` wrote into the run's folder."""
     path = options.start_from
     if options.resume:
-        taught, kept = checkpoint.load_teacher(folder), folder / start.START_NAME
-        path = kept if kept.is_file() else None
+        answers, stored = checkpoint.load_teacher(folder), folder / initial.INITIAL_NAME
+        path = stored if stored.is_file() else None
     else:
-        taught = teacher.ask(options.teacher, faces, device) if options.teacher else None
-    return taught, start.read(path, faces.split("Training").images, chosen.width) if path else None
+        answers = teacher.ask(options.teacher, faces, device) if options.teacher else None
+    weights = initial.read(path, faces.split("Training").images, chosen.width) if path else None
+    return Pretrained(answers, weights)
 
 
-def keep(heritage: Heritage, folder: Path) -> None:
-    """Writes it into the run's folder: a run goes on without the files that it came from."""
-    taught, begun = heritage
-    if taught:
-        checkpoint.save_teacher(folder, taught)
-    if begun:
-        checkpoint.save_weights(folder / start.START_NAME, begun.network, begun.card)
+def store_pretrained(pretrained: Pretrained, folder: Path) -> None:
+    """Writes it into the run's folder: a run is resumed without the files that it came from. Raises SaveError."""
+    if pretrained.teacher:
+        checkpoint.save_teacher(folder, pretrained.teacher)
+    if trained := pretrained.initial:
+        checkpoint.save_weights(folder / initial.INITIAL_NAME, trained.network, trained.card)
 
 
-def help_along(
+def run_other_rank(
     chosen: config.TrainConfig,
     faces: dataset.FaceSet,
     device: devices.Device,
     folder: Path,
     resume: bool,
-    heritage: Heritage,
+    pretrained: Pretrained,
 ) -> int:
     """What every rank but the first does under torchrun: its share of the work. The first writes and speaks for all."""
     try:
         with devices.joined(device):
-            train.fit(chosen, faces, device, folder, lambda kind, **values: None, resume, *heritage)
+            train.fit(chosen, faces, device, folder, lambda kind, **values: None, resume, pretrained.teacher,
+                      pretrained.initial)  # fmt: skip
     except (train.TrainingDivergedError, devices.RankLostError):
         return 1
     return 0
@@ -180,7 +195,7 @@ def run(
     device: devices.Device,
     folder: Path,
     resume: bool,
-    heritage: Heritage,
+    pretrained: Pretrained,
     tensorboard: bool = False,
 ) -> int:
     if device.ranks > 1:  # said now: this rank may be the one that is lost
@@ -192,35 +207,58 @@ def run(
                 values |= {"git": git_commit(), "versions": versions()}
             show(log.write(kind, **values))
 
-        def last_words() -> None:
+        def before_exit() -> None:
             emit("end", reason="stopped", message=how_to_go_on(folder, device))
             print(f"The run stopped: {how_to_go_on(folder, device)}", flush=True)
 
         reason, message = "finished", ""
         try:
-            with devices.joined(device, last_words):
-                train.fit(chosen, faces, device, folder, emit, resume, *heritage)
+            with devices.joined(device, before_exit):
+                train.fit(chosen, faces, device, folder, emit, resume, pretrained.teacher, pretrained.initial)
         except KeyboardInterrupt:
             reason, message = "stopped", how_to_go_on(folder, device)
         except devices.RankLostError as error:
             reason, message = "failed", f"{error}; {how_to_go_on(folder, device)}"
         except train.TrainingDivergedError as error:
             reason, message = "diverged", str(error)
-        weights, onnx = folder / checkpoint.WEIGHTS_NAME, folder / "resnet9.onnx"
-        if weights.is_file():  # the best epoch's, also of a run that was stopped
-            network, card = checkpoint.load_weights(weights)
-            export.write_onnx(onnx, network, replace(card, framing=shipped_framing()))
-        emit("end", reason=reason, message=message)
+        except SaveError as error:
+            reason, message = "unsaved", unsaved_words(error, folder, device)
+        onnx = folder / "resnet9.onnx"
+        try:
+            if reason != "unsaved":
+                export_best(folder, onnx)
+        except OSError as error:  # the log may still take its line: it is small
+            words = f"{onnx}: cannot be written ({error.strerror or error})"
+            reason, message = "unsaved", unsaved_words(words, folder, device)
+        emit("end", reason="failed" if reason == "unsaved" else reason, message=message)
+    if reason == "unsaved":
+        print(f"train: {message}", file=sys.stderr)
+        return STATUS[reason]
     print(f"The run {reason}" + (f": {message}" if message else "."))
     if onnx.is_file():
         print(f"Weights:  {onnx}")
     print(f"Look at it: FER_RUNS={folder.parent} streamlit run streamlit_app.py, page 'Training'")
-    return {"finished": 0, "stopped": 130, "failed": 1, "diverged": 1}[reason]
+    return STATUS[reason]
+
+
+def export_best(folder: Path, onnx: Path) -> None:
+    """Writes the best epoch's weights for the app, also of a run that was stopped. Raises OSError."""
+    weights = folder / checkpoint.WEIGHTS_NAME
+    if weights.is_file():
+        network, card = checkpoint.load_weights(weights)
+        export.write_onnx(onnx, network, replace(card, framing=shipped_framing()))
+
+
+def unsaved_words(error: object, folder: Path, device: devices.Device) -> str:
+    """What could not be written, what is kept all the same, and what to do."""
+    weights = folder / checkpoint.WEIGHTS_NAME
+    best = f"the best weights so far are kept in {weights}; " if weights.is_file() else ""
+    return f"{error}; {best}make room, then {how_to_go_on(folder, device)}"
 
 
 def how_to_go_on(folder: Path, device: devices.Device) -> str:
     if not (folder / checkpoint.STATE_NAME).is_file():
-        return "not one whole epoch was done, so nothing is kept"
+        return "start it again: not one whole epoch is saved"
     return f"go on with: {resume_command(folder, device)}"
 
 

@@ -1,13 +1,13 @@
 """fer photo: photos in, the expression of every face out."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer.cli import complain
+from fer.files import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,9 +126,4 @@ def _write_png(image: "np.ndarray", target: Path) -> None:
     import cv2
 
     _, png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(png.tobytes())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(target, png.tobytes(), durable=False)

@@ -5,7 +5,6 @@ needs no training and no network. numpy and pyarrow only.
 """
 
 import json
-import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 
 from fer.data.faceset import SPLITS
 from fer.emotions import CLASSES
+from fer.files import replacing
 
 AUDIT_PATH = Path(__file__).with_name("fer2013_audit.parquet")
 ABOUT_KEY = b"fer.audit"
@@ -109,15 +109,13 @@ class Audit:
         return len(chosen) - silent - confirmed, confirmed, silent
 
     def to_parquet(self, path: Path = AUDIT_PATH) -> None:
-        """Writes the table under a temporary name and renames it; a kill leaves the old file or the new one."""
+        """Writes the table; a kill leaves the old file or the new one. Raises OSError."""
         columns = {name: getattr(self, name) for name in _DTYPES if name != "neighbours"}
         columns |= {f"neighbour_{i}": self.neighbours[:, i] for i in range(NEIGHBOURS)}
         table = pa.table(columns).replace_schema_metadata({ABOUT_KEY: json.dumps(self.about).encode()})
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         # Scores are noise in their low bits; stored bytes of equal weight side by side compress by a third.
         floats = [name for name, dtype in _DTYPES.items() if dtype is np.float32]
-        try:
+        with replacing(path) as temporary:
             pq.write_table(
                 table,
                 temporary,
@@ -126,9 +124,6 @@ class Audit:
                 use_dictionary=[name for name in columns if name not in floats],
                 use_byte_stream_split=floats,
             )
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     @classmethod
     def from_parquet(cls, path: Path = AUDIT_PATH) -> "Audit":

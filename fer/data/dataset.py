@@ -4,7 +4,6 @@ import csv
 import logging
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from fer.data.faceset import (
 )
 from fer.data.summary import MAJORITIES, Summary, majorities, summary
 from fer.emotions import CLASSES
+from fer.files import replacing
 
 __all__ = [
     "CACHE_NAME",
@@ -164,29 +164,49 @@ def difference_from_original(faces: FaceSet) -> str | None:
     return f"Not the original FER2013: {len(faces):,} rows (it has {ORIGINAL_ROWS:,}); {'; '.join(places[:2])}{more}."
 
 
+# What a set can be used for, and the splits that this needs.
+USES = {
+    "training": ("Training", "PublicTest"),
+    "evaluation": ("PublicTest", "PrivateTest"),
+}
+
+
+def require_splits(faces: FaceSet, needed: tuple[str, ...], what: str) -> None:
+    """Raises DatasetError where one of the needed splits has no face. what: the step that needs them."""
+    counts = faces.counts().sum(axis=1)
+    if missing := [name for name in needed if not counts[SPLITS.index(name)]]:
+        raise DatasetError(
+            f"the prepared set has no faces of {' and '.join(missing)}: {what} needs {' and '.join(needed)}. "
+            "Prepare a set that has them: python scripts/prepare.py YOUR_FILE (or --download)"
+        )
+
+
+def lacking(faces: FaceSet) -> str | None:
+    """What a set without all splits is still good for, in words; None where it has all."""
+    counts = faces.counts().sum(axis=1)
+    missing = [name for name, count in zip(SPLITS, counts, strict=True) if not count]
+    if not missing:
+        return None
+    good = ["browsing", *(use for use, needed in USES.items() if not set(needed) & set(missing))]
+    bad = [f"{use} (needs {' and '.join(needed)})" for use, needed in USES.items() if set(needed) & set(missing)]
+    return f"no faces of {' and '.join(missing)}: good for {' and '.join(good)}, not for {' or '.join(bad)}"
+
+
 def write_cache(faces: FaceSet, path: Path) -> None:
     """Writes one .npy file with a single record whose fields are whole arrays, so each array lies together.
 
-    It is written beside `path` under a temporary name and renamed: a kill leaves the old file or the new one.
+    A kill leaves the old file or the new one.
     Raises DatasetError where it cannot be written.
     """
     fields = {name: array for name in _FIELDS if (array := getattr(faces, name)) is not None}
     record = np.zeros(1, [(name, array.dtype, array.shape) for name, array in fields.items()])
     for name, array in fields.items():
         record[name][0] = array
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
+        with replacing(path) as temporary, open(temporary, "wb") as file:
             np.save(file, record, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def open_cache(path: Path) -> FaceSet:

@@ -4,7 +4,6 @@ It lies beside the weights, so the evaluation page works where neither the datas
 numpy and pyarrow only.
 """
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from fer.data.faceset import SPLITS, VOTE_COLUMNS
 from fer.emotions import CLASSES
+from fer.files import replacing
 from fer.judge.metrics import NO_MAJORITY, majority
 
 TABLE_NAME = "evaluation.parquet"
@@ -111,7 +111,7 @@ class EvaluationTable:
         return self.take(kept), truth[kept]
 
     def to_parquet(self, path: Path) -> None:
-        """Writes the table under a temporary name and renames it; a kill leaves the old file or the new one."""
+        """Writes the table; a kill leaves the old file or the new one. Raises OSError."""
         columns: dict[str, np.ndarray | list[str]] = {
             "row": self.rows,
             "split": [SPLITS[i] for i in self.splits],
@@ -121,13 +121,8 @@ class EvaluationTable:
         if self.votes is not None:
             columns |= dict(zip(_VOTES, self.votes.T, strict=True))
         table = pa.table(columns).replace_schema_metadata({WEIGHTS_KEY: self.weights.encode()})
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
+        with replacing(path) as temporary:
             pq.write_table(table, temporary, compression="zstd", compression_level=12)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     @classmethod
     def from_parquet(cls, path: Path) -> "EvaluationTable":

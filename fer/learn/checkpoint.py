@@ -31,6 +31,10 @@ TEACHER_KEY = "fer.teacher"
 TEACHER_NAME = "teacher.safetensors"
 
 
+class SaveError(Exception):
+    """A file of a run that cannot be written; the message says which and why. The file of before is still whole."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a run has come: what `--resume` starts from."""
@@ -41,7 +45,7 @@ class Progress:
 
 
 def save_weights(path: Path, network: nn.Module, card: ModelCard) -> None:
-    """Writes the network's tensors and its card; the old file stays until the new one is whole."""
+    """Writes the network's tensors and its card; the old file stays until the new one is whole. Raises SaveError."""
     _save(path, _contiguous("", network.state_dict()), {CARD_KEY: card.to_json()})
 
 
@@ -66,7 +70,7 @@ def load_weights(path: Path) -> tuple[ResNet9, ModelCard]:
 
 def save_state(path: Path, progress: Progress, modules: dict[str, nn.Module], optimizer: Optimizer,
                scheduler: LRScheduler) -> None:  # fmt: skip
-    """Writes everything that a resumed run needs."""
+    """Writes everything that a resumed run needs. Raises SaveError."""
     tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
         tensors |= _contiguous(f"{name}.", module.state_dict())
@@ -116,8 +120,23 @@ def load_state(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer, 
     return progress
 
 
+def load_last(path: Path) -> tuple[ResNet9, Progress]:
+    """The network of a state file's last epoch, as it would be validated: averaged where the run averages.
+
+    In evaluation mode on the CPU. Raises WeightsError.
+    """
+    tensors, metadata = _load(path)
+    progress = _progress(path, metadata)
+    network = ResNet9(progress.config.width, progress.config.dropout)
+    try:
+        network.load_state_dict(_under("average." if progress.config.ema_decay else "network.", tensors))
+    except RuntimeError as error:
+        raise WeightsError(f"{path}: its tensors do not fit its configuration: {error}") from error
+    return network.eval(), progress
+
+
 def save_teacher(run: Path, teacher: Teacher) -> None:
-    """Writes into a run's folder what its teachers said, so that it can go on without them."""
+    """Writes into a run's folder what its teachers said, so that it can go on without them. Raises SaveError."""
     values = json.dumps({"knows_votes": teacher.knows_votes})
     _save(run / TEACHER_NAME, {"probabilities": torch.from_numpy(teacher.probabilities)}, {TEACHER_KEY: values})
 
@@ -201,7 +220,11 @@ def _contiguous(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    write_sealed(path, safetensors.torch.save(tensors, metadata | {SEAL_KEY: BLANK_SEAL}))
+    content = safetensors.torch.save(tensors, metadata | {SEAL_KEY: BLANK_SEAL})
+    try:
+        write_sealed(path, content)
+    except OSError as error:
+        raise SaveError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -42,7 +42,7 @@ class TrainConfig:
     """
 
     preset: str = _choice("article", "the preset that the other fields started from")
-    seed: int = _choice(0, "initial weights, order of the faces and augmentation all follow from it", low=0)
+    seed: int = _choice(0, "initial weights, order of the faces and augmentation all follow from it", low=0, high=10**9)
     epochs: int = _choice(30, "passes over the Training split", low=1, high=10_000)
     batch_size: int = _choice(400, "faces a step", low=2, high=8192)
     width: int = _choice(64, "channels of the first block; 64 is the article's 6.57 M parameters", low=4, high=256)
@@ -56,7 +56,7 @@ class TrainConfig:
         choices=SCHEDULES,
     )
     lr_peak: float = _choice(0.001, "peak of the learning rate", low=1e-6, high=10)
-    warmup: float = _choice(0.3, "share of the steps before the peak", low=0.01, high=0.99)
+    warmup: float = _choice(0.3, "share of the steps before the peak", low=0.001, high=0.99)
     cooldown: float = _choice(0.4, "share of the steps in which a trapezoid falls to 0", low=0.01, high=0.99)
     weight_decay: float = _choice(0.0, "L2 penalty on the weights", low=0, high=1)
     clip_value: float = _choice(0.1, "gradients are clipped to ± this; 0 leaves them", low=0)
@@ -112,8 +112,10 @@ class TrainConfig:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
+    def from_dict(cls, values: object) -> "TrainConfig":
         """Raises ConfigError. A field of another version that was off, 0 or false, changed nothing and is left out."""
+        if not isinstance(values, dict):
+            raise ConfigError(f"expected a mapping of fields, got {type(values).__name__}")
         known = {f.name for f in fields(cls)}
         if unknown := [name for name, value in values.items() if name not in known and value]:
             raise ConfigError(f"unknown fields: {', '.join(sorted(unknown))}")

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -108,13 +109,23 @@ class Device:
         if self.torch_device.type == "cuda":
             torch.cuda.synchronize(self.torch_device)
 
+    def read_later(self, value: Tensor) -> Callable[[], float | None]:
+        """Starts to copy a number to the host; what it gives answers None until the number is there.
+
+        Python goes on at once, where `value.item()` would wait for all the work that a GPU was given before.
+        """
+        copied = value.detach().to("cpu", non_blocking=True, copy=True)  # from a GPU into pinned memory
+        if self.torch_device.type != "cuda":
+            return lambda: float(copied.numpy())
+        arrived = torch.cuda.Event()
+        arrived.record(torch.cuda.current_stream(self.torch_device))
+        return lambda: float(copied.numpy()) if arrived.query() else None
+
     def memory_mb(self) -> float:
-        """The most memory in use so far: the device's on a GPU, the process's on a CPU."""
+        """The most of a GPU's memory that was in use so far; on a CPU what the process holds now."""
         if self.torch_device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.torch_device) / 2**20
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return psutil.Process().memory_info().rss / 2**20
 
     def describe(self) -> dict[str, object]:
         """Hardware and versions for the run log."""
@@ -191,17 +202,17 @@ def cpu_info(key: str) -> str:
 
 
 CONNECTION_BROKE_WAIT_S = 2.0
-DEAF_AFTER_S = 10.0  # torchrun kills 30 s after it asked
+UNRESPONSIVE_AFTER_S = 10.0  # torchrun kills 30 s after it asked
 
 
 @contextmanager
-def joined(device: Device, last_words: Callable[[], None] = lambda: None) -> Iterator[None]:
+def joined(device: Device, before_exit: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Holds the ranks of a torchrun together for a training; alone, nothing happens. For the main thread.
 
     Rank 0 speaks for all: SIGINT and SIGTERM reach it as KeyboardInterrupt and end the others at once. torchrun
     sends SIGTERM also where another rank died; then, or where the connection breaks, RankLostError is raised.
-    last_words: called in a thread, before the process ends for good, if rank 0 is deaf for 10 s after a signal: a
-    GPU's collective whose peer is gone never ends, and Python hears no signal while it waits for one.
+    before_exit: called in a thread, before the process is ended by force, where rank 0 has not answered a signal for
+    10 s: a GPU's collective whose peer is gone never ends, and Python hears no signal while it waits for one.
     """
     if device.ranks == 1:
         yield
@@ -214,7 +225,7 @@ def joined(device: Device, last_words: Callable[[], None] = lambda: None) -> Ite
     pids = device.gathered(torch.tensor([os.getpid()], device=device.torch_device), device.ranks).tolist()
     neighbours = dict(enumerate(pids[: int(os.environ["LOCAL_WORLD_SIZE"])])) if device.rank == 0 else {}
     try:
-        with _heard_while_deaf(last_words):
+        with _signal_watchdog(before_exit):
             try:
                 yield
             except (dist.DistError, RuntimeError) as error:
@@ -227,7 +238,7 @@ def joined(device: Device, last_words: Callable[[], None] = lambda: None) -> Ite
         if gone := [f"rank {rank} (process {pid})" for rank, pid in neighbours.items() if _is_reaped(pid)]:
             raise RankLostError(f"{', '.join(gone)} was lost: killed, or out of memory") from None
         raise
-    dist.destroy_process_group()  # a broken group's farewell would wait for the lost
+    dist.destroy_process_group()  # leaving a broken group would wait for the rank that was lost
 
 
 def _is_reaped(pid: int) -> bool:
@@ -241,19 +252,19 @@ def _is_reaped(pid: int) -> bool:
 
 
 @contextmanager
-def _heard_while_deaf(last_words: Callable[[], None]) -> Iterator[None]:
-    """Runs last_words and ends the process where a signal has not led out of this block within DEAF_AFTER_S."""
+def _signal_watchdog(before_exit: Callable[[], None]) -> Iterator[None]:
+    """Calls before_exit and ends the process where no signal led out of this block within UNRESPONSIVE_AFTER_S."""
     reader, writer = socket.socketpair()  # the system's handler writes here even while Python waits
     writer.setblocking(False)
     left = threading.Event()
 
     def listen() -> None:
-        if reader.recv(1) and not left.wait(DEAF_AFTER_S):
-            last_words()
+        if reader.recv(1) and not left.wait(UNRESPONSIVE_AFTER_S):
+            before_exit()
             os._exit(1)
 
     before = signal.set_wakeup_fd(writer.fileno())
-    threading.Thread(target=listen, name="last words", daemon=True).start()
+    threading.Thread(target=listen, name="signal watchdog", daemon=True).start()
     try:
         yield
     finally:

@@ -6,7 +6,6 @@ No torch; rich and tensorboardX are imported only by the observer that needs the
 
 import math
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, TextIO
 
 from fer.emotions import CLASSES
 from fer.runs.log import RunEvent
+from fer.runs.run import duration_words
 
 Observer = Callable[[RunEvent], None]
 
@@ -123,9 +123,8 @@ class _Terminal:
         words = f"{done:>5}/{total:<3}  {epoch_words(values)}{' ★' if is_best else ''}"
         self._progress.console.print(words, style=style, highlight=False)
         left_s = values["elapsed_s"] * (total - done)
-        clock = time.strftime("%-H:%M:%S" if left_s >= 3600 else "%-M:%S", time.gmtime(left_s))
         self._progress.update(
-            self._run_bar, completed=done, words=f"{done}/{total}, {clock} left, best {self._best:.2%}"
+            self._run_bar, completed=done, words=f"{done}/{total}, {duration_words(left_s)} left, best {self._best:.2%}"
         )
         self._progress.update(
             self._epoch_bar, completed=0, words=f"{done + 1}" if done < total else "writing the weights"

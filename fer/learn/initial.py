@@ -18,7 +18,7 @@ from fer.learn.augment import normalise
 from fer.learn.config import ConfigError, TrainConfig
 from fer.learn.model import ResNet9
 
-START_NAME = "start.safetensors"
+INITIAL_NAME = "start.safetensors"
 STATISTICS_FACES = 1024
 # The scale of a kernel ahead of batch norm changes no answer, but a step's size relative to it: the learning rates are
 # chosen for fresh kernels, whose channels PyTorch draws with this norm on average.
@@ -26,7 +26,7 @@ FRESH_NORM = 3**-0.5
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialWeights:
     """A trained network, in evaluation mode on the CPU, and its card."""
 
     network: ResNet9
@@ -39,7 +39,7 @@ class Start:
         return f"Started from the weights {self.card.name} ({epochs}{f', commit {commit}' if commit else ''})."
 
 
-def read(path: Path, images: np.ndarray, width: int | None = None) -> Start:
+def read(path: Path, images: np.ndarray, width: int | None = None) -> InitialWeights:
     """The network of a weights file, ready to be trained on.
 
     images: uint8 (N, 48, 48), Training faces; the first 1,024 give an .onnx file's batch norm its statistics.
@@ -49,7 +49,7 @@ def read(path: Path, images: np.ndarray, width: int | None = None) -> Start:
     network, card = _read_onnx(path, images) if path.suffix == ".onnx" else checkpoint.load_weights(path)
     if width not in (None, network.width):
         raise ConfigError(f"width: the weights to start from have {network.width}, got {width}; they must be alike")
-    return Start(network, card)
+    return InitialWeights(network, card)
 
 
 def _read_onnx(path: Path, images: np.ndarray) -> tuple[ResNet9, ModelCard]:

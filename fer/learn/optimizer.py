@@ -13,8 +13,10 @@ MOMENTUM = 0.9
 MUON_MOMENTUM = 0.95
 
 
-def make_optimizer(network: ResNet9, config: TrainConfig) -> torch.optim.Optimizer:
-    """Weight decay falls on convolutions and the last layer, not on biases and batch norm.
+def make_optimizer(network: ResNet9, config: TrainConfig, bf16: bool) -> torch.optim.Optimizer:
+    """bf16: whether the device multiplies it natively; where it does not, muon's matrix products take fp32.
+
+    Weight decay falls on convolutions and the last layer, not on biases and batch norm.
 
     With muon the kernels that see features go by Muon; the first convolution, the last layer, biases and batch norm
     go by SGD, all at the same learning rate.
@@ -32,7 +34,7 @@ def make_optimizer(network: ResNet9, config: TrainConfig) -> torch.optim.Optimiz
     kernels = [p for p in matrices if p.ndim == 4 and p.shape[1] > 1]
     groups[0]["params"] = [p for p in matrices if p.ndim == 2 or p.shape[1] == 1]
     groups.append({"params": kernels, "muon": True, "momentum": 0.0, "nesterov": False, "weight_decay": 0.0})
-    return Muon(groups, lr=config.lr_peak, momentum=MOMENTUM, nesterov=True)
+    return Muon(groups, torch.bfloat16 if bf16 else torch.float32, lr=config.lr_peak, momentum=MOMENTUM, nesterov=True)
 
 
 def make_scheduler(
@@ -64,10 +66,15 @@ def make_scheduler(
 class Muon(torch.optim.SGD):
     """SGD whose groups marked `muon` step along their momentum made orthogonal.
 
-    Muon (Keller Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) for kernels as matrices (out, in · 9).
+    Muon (Keller Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) for kernels as matrices (out, in · 9),
+    orthogonalised in `matrix_dtype`.
     As in his airbench94_muon each is first scaled to rows of mean square 1: batch norm follows it, so its size means
     nothing, and the learning rate is then the relative step. torch.optim.Muon takes two-dimensional parameters only.
     """
+
+    def __init__(self, params: Any, matrix_dtype: torch.dtype, **options: Any) -> None:
+        super().__init__(params, **options)
+        self.matrix_dtype = matrix_dtype
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
@@ -78,19 +85,20 @@ class Muon(torch.optim.SGD):
                 momentum = self.state[p]["momentum_buffer"]
                 momentum.lerp_(p.grad, 1 - MUON_MOMENTUM)
                 flat = p.grad.lerp(momentum, MUON_MOMENTUM).permute(0, 2, 3, 1)  # a view where channels come last
-                direction = orthogonal(flat.reshape(len(p), -1)).to(p.dtype)
+                direction = orthogonal(flat.reshape(len(p), -1), self.matrix_dtype).to(p.dtype)
                 p.mul_(len(p) ** 0.5 / p.norm())
                 p.grad = direction.reshape(flat.shape).permute(0, 3, 1, 2)  # SGD without momentum steps along it
         return super().step(closure)
 
 
-def orthogonal(matrix: Tensor, steps: int = 3) -> Tensor:
-    """About the nearest matrix whose singular values are all 1, in bf16, by Newton-Schulz iterations.
+def orthogonal(matrix: Tensor, dtype: torch.dtype = torch.bfloat16, steps: int = 3) -> Tensor:
+    """About the nearest matrix whose singular values are all 1, by Newton-Schulz iterations in `dtype`.
 
-    matrix: (rows, columns). The quintic's coefficients are Jordan's: singular values come out between about 0.7 and
-    1.2, the smallest still below after three steps; airbench94_muon takes three, and the network does not mind.
+    matrix: (rows, columns); gives the same shape in `dtype`. The quintic's coefficients are Jordan's: singular values
+    come out between about 0.7 and 1.2, the smallest still below after three steps; airbench94_muon takes three, and
+    the network does not mind.
     """
-    x = matrix.bfloat16()
+    x = matrix.to(dtype)
     tall = len(x) > x.shape[1]
     x = x.T if tall else x
     x = x / x.norm().clamp(min=1e-7)  # no singular value above 1

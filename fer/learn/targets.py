@@ -42,5 +42,7 @@ def soft_targets(faces: FaceSet, config: TrainConfig, teacher: Teacher | None = 
     if config.teacher_weight:
         if teacher is None:
             raise ConfigError("--teacher-weight needs --teacher with the weights of trained runs")
+        if teacher.probabilities.shape != shape:
+            raise ConfigError(f"the teachers' answers are for {len(teacher.probabilities)} faces, these are {shape[0]}")
         targets = (1 - config.teacher_weight) * targets + config.teacher_weight * teacher.probabilities
     return targets

@@ -11,22 +11,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fer.card import TAUGHT_WORDS, ModelCard
-from fer.data.dataset import FaceSet
+from fer.card import ModelCard
+from fer.data.dataset import USES, FaceSet, require_splits
 from fer.emotions import CLASSES
 from fer.judge import metrics
 from fer.learn import checkpoint, model
 from fer.learn.augment import Augmenter, mix, normalise
 from fer.learn.config import ConfigError, TrainConfig
 from fer.learn.devices import Device
-from fer.learn.initial import Start
+from fer.learn.initial import InitialWeights
 from fer.learn.optimizer import average_into, make_optimizer, make_scheduler
+from fer.learn.step_events import StepEvents
 from fer.learn.targets import Teacher, soft_targets
 
 # The article's normalisation: (x / 255 - 0.5) / 0.5 lies in -1..1.
 MEAN, STD = 0.5, 0.5
 SHEET_PER_CLASS = 4
-STEP_EVENT_EVERY_S = 0.5
 
 Emit = Callable[..., None]
 
@@ -43,7 +43,7 @@ def fit(
     emit: Emit,
     resume: bool = False,
     teacher: Teacher | None = None,
-    start: Start | None = None,
+    initial: InitialWeights | None = None,
 ) -> ModelCard | None:
     """Trains on Training, validates on PublicTest after each epoch, keeps the best epoch's weights.
 
@@ -51,16 +51,18 @@ def fit(
     folder: receives best.safetensors and, after each epoch, state.safetensors; `resume` goes on from the latter.
     emit: called as emit(kind, **values) with the run log's events 'start', 'step', 'epoch', 'checkpoint'.
     teacher: what fer.learn.teacher's networks say of the Training faces; for config.teacher_weight.
-    start: trained weights to start from instead of fresh ones; a resumed run needs its card only.
-    Gives the card of the best weights. Raises TrainingDivergedError; KeyboardInterrupt passes through, and
-    the state on disk is then that of the last whole epoch.
+    initial: trained weights to start from instead of fresh ones; a resumed run needs its card only.
+    Gives the card of the best weights. Raises DatasetError where a split is missing, TrainingDivergedError, and
+    SaveError where the folder takes no more. KeyboardInterrupt passes through. Whatever ended it, the files on disk are
+    whole: the best weights, and the state of the last epoch that could be saved.
 
     Under torchrun every rank calls this inside devices.joined: config.batch_size faces a step in all, rank 0 alone
     writes, and the others get None. Raises DeviceError where the ranks were not given the same.
     """
     if config.batch_size < device.ranks:
         raise ConfigError(f"batch_size: expected at least one face a rank, got {config.batch_size} for {device.ranks}")
-    train, valid = faces.split("Training"), faces.split("PublicTest")
+    require_splits(faces, USES["training"], "training")
+    train, valid = (faces.split(name) for name in USES["training"])
     on_device = device.torch_device
 
     # Everything the loop touches lies on the device before it starts, faces as uint8.
@@ -72,12 +74,12 @@ def fit(
     augment = Augmenter(train_images, config, MEAN, STD)
 
     network = model.build(config.width, config.dropout, config.seed)
-    if start:
-        network.load_state_dict(start.network.state_dict())
+    if initial:
+        network.load_state_dict(initial.network.state_dict())
     network = network.to(on_device).to(memory_format=torch.channels_last)
     if config.compile:
         device.compile(network)
-    optimizer = make_optimizer(network, config)
+    optimizer = make_optimizer(network, config, device.bf16)
     steps = math.ceil(len(train) / config.batch_size)
     scheduler = make_scheduler(optimizer, config, steps)
     modules: dict[str, nn.Module] = {"network": network}
@@ -105,7 +107,8 @@ def fit(
     )
 
     for epoch in range(start_epoch, config.epochs):
-        started = last_event = time.perf_counter()
+        started = time.perf_counter()
+        step_events = StepEvents(device, emit, epoch, steps)
         # Each epoch seeds its own random numbers: a resumed run draws the same ones.
         epoch_seed = config.seed * 100_003 + epoch
         torch.manual_seed(epoch_seed * device.ranks + device.rank)  # dropout: other masks on other ranks
@@ -137,9 +140,7 @@ def fit(
                 average_into(kept, network, config.ema_decay, epoch * steps + step)
 
             loss_sum += loss.detach() * len(index)
-            if time.perf_counter() - last_event > STEP_EVENT_EVERY_S:
-                last_event = time.perf_counter()
-                emit("step", epoch=epoch, step=step + 1, steps=steps)  # no loss: reading it would stall the device
+            step_events.after(step, step * config.batch_size + len(index), loss_sum)
         device.synchronise()  # a GPU's work is queued: without this the clock would time the queueing
         train_s = time.perf_counter() - started
 
@@ -190,7 +191,7 @@ def fit(
             continue
         if accuracy > best_accuracy:
             best_accuracy = accuracy
-            card = make_card(config, network, epoch, best_accuracy, teacher, start)
+            card = make_card(config, network, epoch, best_accuracy, teacher, initial)
             checkpoint.save_weights(folder / checkpoint.WEIGHTS_NAME, kept, card)
             emit("checkpoint", epoch=epoch, path=checkpoint.WEIGHTS_NAME, valid_accuracy=accuracy)
         progress = checkpoint.Progress(config, epoch + 1, best_accuracy)
@@ -225,13 +226,13 @@ def make_card(
     epoch: int,
     accuracy: float,
     teacher: Teacher | None = None,
-    start: Start | None = None,
+    initial: InitialWeights | None = None,
 ) -> ModelCard:
     """The card as training knows it; scripts/evaluate.py adds temperature, threshold, framing and figures."""
     knows_votes = bool(
-        config.votes_weight or (teacher and teacher.knows_votes) or (start and start.card.learned_from_votes)
+        config.votes_weight or (teacher and teacher.knows_votes) or (initial and initial.card.learned_from_votes)
     )
-    taught = bool(config.teacher_weight or (start and start.card.learned_from_teachers))
+    distilled = bool(config.teacher_weight or (initial and initial.card.learned_from_teachers))
     return ModelCard(
         name=f"resnet9-{config.preset}",
         architecture=model.description(network),
@@ -240,8 +241,10 @@ def make_card(
         std=STD,
         training_data="FER2013, Training split"
         + (" and its FER+ votes" if knows_votes else "")
-        + (TAUGHT_WORDS if taught else ""),
-        protocol=(f"{start.words()} " if start else "")
+        + ("; distilled from networks that learned from the same" if distilled else ""),
+        learned_from_votes=knows_votes,
+        learned_from_teachers=distilled,
+        protocol=(f"{initial.words()} " if initial else "")
         + f"Fitted on Training; epoch {epoch + 1} of {config.epochs} chosen by PublicTest accuracy.",
         metrics={"PublicTest": {"accuracy_while_training": accuracy}},
         config=config.to_dict(),

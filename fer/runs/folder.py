@@ -1,4 +1,4 @@
-"""Follows every run under one folder as its log grows: files in, Run values out. Standard library and the run log."""
+"""Follows every run under one folder as its log grows: files in, Run values out."""
 
 import contextlib
 import math
@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from fer.runs.heartbeat import Pulse
+from fer.runs.heartbeat import HeartbeatReader
 from fer.runs.log import LOG_NAME, RunEvent, Tail
 from fer.runs.run import Epoch, Run, State, read_epoch
 
@@ -24,7 +24,7 @@ class Follower:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._tail, self._pulse = Tail(folder / LOG_NAME), Pulse(folder)
+        self._tail, self._heartbeat = Tail(folder / LOG_NAME), HeartbeatReader(folder)
         self._restarts = 0
         self._clear()
         self.run = self._snapshot()
@@ -81,7 +81,7 @@ class Follower:
     def _state(self) -> State:
         if self._end is not None:
             return _END_STATES.get(str(self._end.get("reason")), State.FAILED)
-        return State.RUNNING if self._pulse.alive() else State.INTERRUPTED
+        return State.RUNNING if self._heartbeat.alive() else State.INTERRUPTED
 
     def _snapshot(self) -> Run:
         return Run(
@@ -98,7 +98,7 @@ class Follower:
         )
 
 
-class Shelf:
+class RunsFolder:
     """All runs of a folder. Safe to share between the sessions of a server: each refresh is done by one of them.
 
     ``version`` grows when there is more to show than a progress bar's next step.

@@ -1,4 +1,4 @@
-"""Says whether the process that writes a run is still alive, also from another machine. Standard library only."""
+"""Says whether the process that writes a run is still alive, also from another machine."""
 
 import contextlib
 import functools
@@ -12,14 +12,19 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from fer.files import write_whole
+
 HEARTBEAT_NAME = "heartbeat.json"
 HEARTBEAT_EVERY_S = 2.0
 STALE_AFTER_S = 15.0
+SAME_START_S = 2.0  # the boot time that Linux tells may waver by a second
 
 logger = logging.getLogger(__name__)
 
 
-class Heart:
+class HeartbeatWriter:
     """Writes who writes a run (process, machine) and a growing beat to ``path`` every HEARTBEAT_EVERY_S seconds."""
 
     def __init__(self, path: Path, every_s: float = HEARTBEAT_EVERY_S) -> None:
@@ -28,6 +33,7 @@ class Heart:
         self._who = {"pid": os.getpid(), "host": socket.gethostname(), "machine": machine_id(),
                      "process_start": process_start(os.getpid())}  # fmt: skip
         self._beat = 0
+        self._failing = False
         self._stopped = threading.Event()
         self._write()
         self._thread = threading.Thread(target=self._run, name="run log heartbeat", daemon=True)
@@ -39,12 +45,14 @@ class Heart:
 
     def _write(self) -> None:
         self._beat += 1
-        temporary = self.path.with_suffix(".tmp")
+        content = json.dumps({**self._who, "beat": self._beat, "time": time.time()})
         try:
-            temporary.write_text(json.dumps({**self._who, "beat": self._beat, "time": time.time()}))
-            temporary.replace(self.path)
+            write_whole(self.path, content.encode(), durable=False)
+            self._failing = False
         except OSError as error:
-            logger.warning("no heartbeat in %s: %s", self.path, error)
+            if not self._failing:  # said once: a full disk stays full for many beats
+                logger.warning("no heartbeat in %s: %s", self.path, error)
+            self._failing = True
 
     def stop(self) -> None:
         """Ends the thread; the file stays and goes stale."""
@@ -52,10 +60,11 @@ class Heart:
         self._thread.join()
 
 
-class Pulse:
+class HeartbeatReader:
     """Says whether the process that writes a run is alive.
 
-    On this machine the process table answers at once. For another machine a heartbeat that changed within
+    On this machine the process table answers at once. For another machine, or where the writer does not say when its
+    process started, a heartbeat that changed within
     ``stale_after_s`` of this reader's own steady clock means alive, so neither machine's wall clock needs to be right;
     only the very first look has nothing but the wall clock to go by.
     """
@@ -71,8 +80,8 @@ class Pulse:
         beat = read_heartbeat(self.path)
         if beat is None:
             return False
-        if beat.get("machine") == machine_id():
-            return process_start(beat["pid"]) == beat.get("process_start") is not None
+        if beat.get("machine") == machine_id() and isinstance(beat.get("process_start"), float):
+            return is_writer(beat)
         mark, now = (beat.get("machine"), beat.get("beat")), time.monotonic()
         if self._last is None:
             age_s = time.time() - beat["time"]
@@ -103,28 +112,22 @@ def machine_id() -> str:
     return "/".join(parts)
 
 
-def process_start(pid: int) -> str | None:
-    """When the living process ``pid`` started, in the system's own ticks; None when it is dead or a zombie.
+def is_writer(beat: dict[str, Any]) -> bool:
+    """Whether the process that a heartbeat of this machine names lives. Its number alone is given out again later."""
+    started_s, written_s = process_start(beat["pid"]), beat.get("process_start")
+    return started_s is not None and isinstance(written_s, float) and abs(started_s - written_s) < SAME_START_S
 
-    With the number it names a process for good: numbers are used again. Where there is no /proc (macOS), only whether
-    the process exists is known; on Windows every process but this one counts as dead and the heartbeat decides.
+
+def process_start(pid: int) -> float | None:
+    """When the living process ``pid`` started, in seconds; None when it is dead or a zombie.
+
+    On Linux since the machine's start, so that setting the clock moves nothing; elsewhere the system wrote down the
+    clock of that moment.
     """
-    if not Path("/proc/self/stat").exists():
-        return _process_exists(pid)
     try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process.create_time() - (psutil.boot_time() if psutil.LINUX else 0.0)
+    except (psutil.Error, OverflowError):  # a number that no process can have
         return None
-    return None if state in "ZX" else fields[18]  # field 22 of proc(5): starttime
-
-
-def _process_exists(pid: int) -> str | None:
-    if os.name == "nt":
-        return "here" if pid == os.getpid() else None
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        pass
-    return "exists"

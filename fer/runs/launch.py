@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fer.installed import app_folder
 from fer.learn.config import PRESETS, TrainConfig
-from fer.runs.heartbeat import HEARTBEAT_NAME, machine_id, process_start, read_heartbeat
+from fer.runs.heartbeat import HEARTBEAT_NAME, is_writer, machine_id, read_heartbeat
 from fer.runs.run import Run, State
 
 ROOT = app_folder()
@@ -160,7 +160,6 @@ def stop(run: Run) -> None:
     beat = read_heartbeat(run.folder / HEARTBEAT_NAME)
     if beat is None or beat.get("machine") != machine_id():
         raise LaunchError("This run trains on another machine: stop it there with Ctrl-C.")
-    start = process_start(beat["pid"])
-    if start is None or start != beat.get("process_start"):
+    if not is_writer(beat):
         raise LaunchError("The run's process is gone already.")
     os.kill(beat["pid"], signal.SIGINT)

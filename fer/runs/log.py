@@ -3,7 +3,7 @@
 A line is one event: ``{"event": "epoch", "seq": 7, "time": 1760000000.0, ...}``. The writer hands each line to the
 system in one unbuffered append, so a kill -9 or a full disk loses at most the line being written. NaN and infinities
 are not JSON: they are written as null and named in ``"nonfinite"`` by their JSON pointer (RFC 6901), and the tailer
-puts them back. Standard library only: a page reads runs where no torch is installed.
+puts them back. No torch: a page reads runs where it is not installed.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fer.runs.heartbeat import HEARTBEAT_NAME, Heart
+from fer.runs.heartbeat import HEARTBEAT_NAME, HeartbeatWriter
 
 try:
     import fcntl
@@ -128,18 +128,24 @@ class RunLog:
     """Appends events to ``folder/log.jsonl`` and keeps ``folder/heartbeat.json`` fresh from a daemon thread.
 
     Opening the log of an earlier run goes on with it: a torn last line is ended and the sequence continues. Raises
-    RunLogError when another process writes this run. Leaving the ``with`` block by an exception writes the "end"
-    event with its reason, unless the caller wrote one. An append that the system refuses (a full disk) is logged and
-    counted in ``lost``, and training goes on; the gap in ``seq`` shows in the file.
+    RunLogError when the folder cannot be written, or another process writes this run. Leaving the ``with`` block by an
+    exception writes the "end" event with its reason, unless the caller wrote one. An append that the system refuses (a
+    full disk) is counted in ``lost``, the first one logged, and training goes on; the gap in ``seq`` shows in the file.
     """
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / LOG_NAME
         self.lost = 0
         self._mutex = threading.Lock()
-        self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+        except OSError as error:
+            raise RunLogError(
+                f"{self.folder}: cannot be written ({error.strerror or error}): choose another folder with --runs or "
+                "FER_RUNS, or make this one writable"
+            ) from error
         try:
             self._lock()
             events = Tail(self.path).read()
@@ -149,7 +155,7 @@ class RunLog:
             os.close(self._file)
             raise
         self._ended = False
-        self._heart = Heart(self.folder / HEARTBEAT_NAME)
+        self._heartbeat = HeartbeatWriter(self.folder / HEARTBEAT_NAME)
 
     def write(self, kind: str, /, **values: Any) -> RunEvent:
         """Appends one event and returns it. ``kind`` and what goes with it are described in the module's users;
@@ -177,7 +183,8 @@ class RunLog:
                 os.fsync(self._file)
         except OSError as error:
             self.lost += 1
-            logger.error("a line of %s was not written: %s (%d lost so far)", self.path, error, self.lost)
+            if self.lost == 1:  # a full disk would say it with each line
+                logger.error("a line of %s was not written: %s", self.path, error)
 
     def _lock(self) -> None:
         if fcntl is None:
@@ -201,7 +208,7 @@ class RunLog:
     def close(self) -> None:
         """Stops the heartbeat and closes the file; a run without an "end" event then shows as interrupted."""
         if self._file >= 0:
-            self._heart.stop()
+            self._heartbeat.stop()
             os.close(self._file)
             self._file = -1
 

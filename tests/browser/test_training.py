@@ -23,7 +23,7 @@ from written_runs import epoch_values, write_run  # noqa: E402
 from fer import Recognizer  # noqa: E402
 from fer.data.dataset import CACHE_NAME, write_cache  # noqa: E402
 from fer.learn.config import PRESETS  # noqa: E402
-from fer.runs.heartbeat import HEARTBEAT_NAME, process_start, read_heartbeat  # noqa: E402
+from fer.runs.heartbeat import HEARTBEAT_NAME, is_writer, read_heartbeat  # noqa: E402
 from fer.runs.log import LOG_NAME, RunLog, Tail  # noqa: E402
 from fer.see.images import open_image  # noqa: E402
 from webui.frame.resources import SAMPLE  # noqa: E402
@@ -59,7 +59,7 @@ def runs(data: Path) -> Iterator[Path]:
     """The runs' folder of the server, empty."""
     yield data / "runs"
     for beat in map(read_heartbeat, data.glob(f"runs/*/{HEARTBEAT_NAME}")):  # a training outlives the app, as it should
-        if beat and process_start(beat["pid"]) == beat["process_start"] is not None and beat["pid"] != os.getpid():
+        if beat and is_writer(beat) and beat["pid"] != os.getpid():
             os.kill(beat["pid"], signal.SIGKILL)
     shutil.rmtree(data / "runs", ignore_errors=True)
 

@@ -39,7 +39,7 @@ def test_the_old_file_stays_when_writing_fails(saved, monkeypatch):
     path, network = saved
     before = path.read_bytes()
     monkeypatch.setattr("pathlib.Path.replace", full_disk)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(checkpoint.SaveError, match="disk full"):
         checkpoint.save_weights(path, ResNet9(4), train.make_card(CONFIG, network, 1, 0.6))
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]

@@ -1,7 +1,9 @@
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -97,13 +99,13 @@ def test_ranks_that_do_not_fit_the_gpus_are_told(as_third_of_four, monkeypatch, 
         devices.resolve(name)
 
 
-DEAF = """
+STUCK = """
 import ctypes, signal
 from fer.learn import devices
 signal.signal(signal.SIGTERM, signal.default_int_handler)
-devices.DEAF_AFTER_S = 0.2
+devices.UNRESPONSIVE_AFTER_S = 0.2
 mutex, lock = ctypes.create_string_buffer(64), ctypes.CDLL(None).pthread_mutex_lock
-with devices._heard_while_deaf(lambda: print("last words", flush=True)):
+with devices._signal_watchdog(lambda: print("ending", flush=True)):
     lock(mutex)
     print("waiting", flush=True)
     lock(mutex)
@@ -112,10 +114,12 @@ with devices._heard_while_deaf(lambda: print("last words", flush=True)):
 
 def test_a_process_that_waits_for_ever_still_hears_a_signal():
     """As in a GPU's collective whose peer is gone: the main thread runs no Python, so KeyboardInterrupt never comes."""
-    with subprocess.Popen([sys.executable, "-c", DEAF], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", STUCK], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "waiting\n"
+        while psutil.Process(process.pid).status() != psutil.STATUS_SLEEPING:  # still on its way to the lock
+            time.sleep(0.01)
         process.terminate()
-        assert process.stdout.read() == "last words\n"
+        assert process.stdout.read() == "ending\n"
     assert process.returncode == 1
 
 

@@ -11,7 +11,7 @@ def step_once(config: TrainConfig) -> tuple[model.ResNet9, dict[str, torch.Tenso
     before = {name: p.detach().clone() for name, p in network.named_parameters()}
     generator = torch.Generator().manual_seed(0)
     network(torch.randn(8, 1, 48, 48, generator=generator)).square().sum().backward()
-    optimizer.make_optimizer(network, config).step()
+    optimizer.make_optimizer(network, config, bf16=True).step()
     return network, before
 
 
@@ -29,6 +29,50 @@ def test_orthogonal_brings_singular_values_near_one_and_turns_nothing(rows_colum
 
 def test_no_gradient_moves_nothing_to_infinity():
     assert torch.equal(optimizer.orthogonal(torch.zeros(3, 4)), torch.zeros(3, 4, dtype=torch.bfloat16))
+
+
+def test_muon_takes_fp32_where_the_device_has_no_bf16(monkeypatch):
+    taken = []
+    real = optimizer.orthogonal
+    monkeypatch.setattr(optimizer, "orthogonal", lambda m, dtype: (taken.append(dtype), real(m, dtype))[1])
+    for bf16 in (True, False):
+        network = model.build(4, 0.0, 0)
+        network(torch.zeros(2, 1, 48, 48)).sum().backward()
+        optimizer.make_optimizer(network, TrainConfig(optimizer="muon"), bf16).step()
+    assert taken == [torch.bfloat16] * 7 + [torch.float32] * 7
+
+
+def rates(config: TrainConfig, steps_per_epoch: int) -> list[float]:
+    """The learning rate of every step of a run, as a share of its peak."""
+    weights = torch.nn.Parameter(torch.zeros(1))
+    sgd = torch.optim.SGD([weights], lr=config.lr_peak)
+    scheduler = optimizer.make_scheduler(sgd, config, steps_per_epoch)
+    found = []
+    for _ in range(config.epochs * steps_per_epoch):
+        found.append(scheduler.get_last_lr()[0] / config.lr_peak)
+        sgd.step()
+        scheduler.step()
+    return found
+
+
+def test_a_trapezoid_rises_is_level_and_falls_to_nothing():
+    found = rates(TrainConfig(schedule="trapezoid", epochs=5, lr_peak=0.5, warmup=0.2, cooldown=0.4), 2)
+    assert found == pytest.approx([0.5, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25])
+
+
+def test_only_the_cool_down_depends_on_where_a_trapezoid_ends():
+    """With the warm-up of a fixed number of steps; the same share of more epochs is longer."""
+    short = rates(TrainConfig(schedule="trapezoid", epochs=10, warmup=0.2, cooldown=0.4), 3)
+    long = rates(TrainConfig(schedule="trapezoid", epochs=20, warmup=0.1, cooldown=0.4), 3)
+    assert long[:18] == pytest.approx(short[:18])
+    assert long[18:36] == pytest.approx([1.0] * 18)
+
+
+def test_onecycle_is_torchs():
+    found = rates(TrainConfig(optimizer="sgd", epochs=4, warmup=0.25), 5)
+    assert max(found) == pytest.approx(1)
+    assert found.index(max(found)) == 4
+    assert found[-1] < 1e-4
 
 
 def test_muon_moves_each_kernel_by_the_learning_rate():

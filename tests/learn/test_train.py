@@ -6,8 +6,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from toy import toy_faces
 
-from fer.data.dataset import FaceSet
-from fer.learn import checkpoint, devices, train
+from fer.data.dataset import DatasetError
+from fer.data.faceset import SPLITS, FaceSet
+from fer.learn import checkpoint, devices, step_events, train
 from fer.learn.config import OPTIMIZERS, ConfigError, TrainConfig
 
 # Fast and with everything that has state: momentum, averaged weights, dropout, every augmentation.
@@ -152,6 +153,54 @@ def test_private_test_is_never_looked_at(tmp_path):
     assert recorders[0].losses() == recorders[1].losses()
 
 
+def test_each_step_event_tells_loss_and_pace(tmp_path, monkeypatch):
+    monkeypatch.setattr(step_events, "STEP_EVENT_EVERY_S", 0.0)
+    _, recorder = fit(tmp_path)
+    steps = [values for kind, values in recorder.events if kind == "step"]
+    epochs = [values for kind, values in recorder.events if kind == "epoch"]
+    assert [(v["epoch"], v["step"]) for v in steps] == [(epoch, step) for epoch in range(3) for step in range(1, 6)]
+    assert {v["steps"] for v in steps} == {5}
+    for values in steps:
+        faces = min(values["step"] * TOY.batch_size, 140)
+        assert values["images_per_s"] == pytest.approx(faces / values["elapsed_s"])
+    for epoch in epochs:  # the last step's mean is that of the epoch
+        assert steps[5 * epoch["epoch"] + 4]["train_loss"] == pytest.approx(epoch["train_loss"], rel=1e-5)
+
+
+class LateDevice:
+    """A device whose numbers arrive when they are asked for the third time."""
+
+    def read_later(self, value):
+        answers = iter([None, None, float(value)])
+        return lambda: next(answers)
+
+
+def test_a_step_event_speaks_of_the_step_that_its_loss_is_of(monkeypatch):
+    monkeypatch.setattr(step_events, "STEP_EVENT_EVERY_S", 0.0)
+    recorder = Recorder()
+    events = step_events.StepEvents(LateDevice(), recorder, epoch=4, steps=6)
+    for step in range(6):
+        events.after(step, 10 * (step + 1), torch.tensor(20.0 * (step + 1)))
+    assert [(v["step"], v["train_loss"]) for _, v in recorder.events] == [(1, 2.0), (4, 2.0)]
+
+
+def test_no_more_step_events_than_the_page_can_use(tmp_path):
+    _, recorder = fit(tmp_path)
+    elapsed_s = sum(v["elapsed_s"] for kind, v in recorder.events if kind == "epoch")
+    assert sum(kind == "step" for kind, _ in recorder.events) <= elapsed_s / step_events.STEP_EVENT_EVERY_S
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_set_without_a_split_is_refused_before_anything_is_begun(tmp_path, missing):
+    faces = toy_faces(splits=(0, 1, 2))
+    part = faces.take(faces.splits != missing)
+    recorder = Recorder()
+    with pytest.raises(DatasetError, match=f"no faces of {SPLITS[missing]}: training needs Training and PublicTest"):
+        train.fit(TOY, part, devices.resolve("cpu", "fp32"), tmp_path / "run", recorder)
+    assert recorder.events == []
+    assert not (tmp_path / "run").exists()
+
+
 class ReadBacks(TorchDispatchMode):
     """Counts the numbers that are read out of tensors: on a GPU each makes Python wait for all the work before it."""
 
@@ -163,7 +212,8 @@ class ReadBacks(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "muon"])  # torch's Adam reads its counters, which lie on the CPU
-def test_steps_read_nothing_back_from_the_device(tmp_path, optimizer):
+def test_steps_read_nothing_back_from_the_device(tmp_path, monkeypatch, optimizer):
+    monkeypatch.setattr(step_events, "STEP_EVENT_EVERY_S", 0.0)  # every step tells its loss
     counts = []
     for batch_size in (35, 7):  # as many epochs, five times the steps
         config = TrainConfig(**{**TOY.to_dict(), "optimizer": optimizer, "clip_value": 0.1, "batch_size": batch_size})

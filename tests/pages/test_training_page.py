@@ -18,7 +18,7 @@ from written_runs import epoch_values, follow, write_run
 from fer.data.dataset import FaceSet
 from fer.learn.config import PRESETS, TrainConfig
 from fer.runs import launch
-from fer.runs.folder import Follower, Shelf
+from fer.runs.folder import Follower, RunsFolder
 from fer.runs.heartbeat import HEARTBEAT_NAME
 from fer.runs.log import LOG_NAME, RunEvent, RunLog, encode
 from fer.runs.run import Epoch, Run, Sheet, State, alarms, differences, duration_words, read_epoch
@@ -121,32 +121,32 @@ def test_times_come_from_the_epochs_not_from_the_clock(tmp_path: Path) -> None:
 def test_steps_move_the_bar_but_do_not_redraw(tmp_path: Path) -> None:
     with RunLog(tmp_path / "a") as log:
         log.write("start", config=PRESETS["smoke"])
-        shelf = Shelf(tmp_path)
-        shelf.refresh()
-        version = shelf.version
+        folder = RunsFolder(tmp_path)
+        folder.refresh()
+        version = folder.version
         log.write("step", epoch=0, step=3, steps=4)
-        [run] = shelf.refresh()
-        assert (run.progress, shelf.version) == (pytest.approx(0.375), version)
+        [run] = folder.refresh()
+        assert (run.progress, folder.version) == (pytest.approx(0.375), version)
         log.write("epoch", **epoch_values(0))
-        shelf.refresh()
-        assert shelf.version == version + 1
-        shelf.refresh()
-        assert shelf.version == version + 1, "nothing new, nothing to draw"
+        folder.refresh()
+        assert folder.version == version + 1
+        folder.refresh()
+        assert folder.version == version + 1, "nothing new, nothing to draw"
 
 
-def test_the_shelf_sees_runs_come_and_go(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "runs")
-    assert shelf.refresh() == []
+def test_the_folder_sees_runs_come_and_go(tmp_path: Path) -> None:
+    folder = RunsFolder(tmp_path / "runs")
+    assert folder.refresh() == []
     write_run(tmp_path / "runs" / "old")
     time.sleep(0.01)
     write_run(tmp_path / "runs" / "new")
     (tmp_path / "runs" / "no run").mkdir()
     (tmp_path / "runs" / ".output").mkdir()
-    assert [run.name for run in shelf.refresh()] == ["new", "old"]
+    assert [run.name for run in folder.refresh()] == ["new", "old"]
     shutil.rmtree(tmp_path / "runs" / "new")
-    assert [run.name for run in shelf.refresh()] == ["old"]
+    assert [run.name for run in folder.refresh()] == ["old"]
     (tmp_path / "runs" / "old" / LOG_NAME).write_bytes(b"\xffnothing\n")
-    [run] = shelf.refresh()
+    [run] = folder.refresh()
     assert (run.epochs, run.skipped_lines) == ((), 1)
 
 

@@ -151,7 +151,7 @@ def test_stop_spares_a_process_that_got_the_number_later(tmp_path: Path, monkeyp
     with RunLog(tmp_path / "a") as log:
         log.write("start")
     beat = tmp_path / "a" / HEARTBEAT_NAME
-    beat.write_text(beat.read_text().replace('"process_start": "', '"process_start": "9'))
+    beat.write_text(beat.read_text().replace('"process_start": ', '"process_start": 9'))
     monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("the wrong process was hit"))
     with pytest.raises(launch.LaunchError, match="gone already"):
         launch.stop(follow(tmp_path / "a"))

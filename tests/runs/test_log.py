@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fer.runs import log as runlog
-from fer.runs.heartbeat import Pulse, machine_id, process_start, read_heartbeat
+from fer.runs.heartbeat import SAME_START_S, HeartbeatReader, is_writer, machine_id, process_start, read_heartbeat
 from fer.runs.log import LOG_NAME, RunEvent, RunLog, RunLogError, Tail, decode, encode
 
 ROOT = Path(__file__).parents[2]
@@ -312,7 +313,7 @@ def test_a_hundred_kills_lose_at_most_the_line_being_written(tmp_path: Path) -> 
     generator, tail, seen = random.Random(7), Tail(tmp_path / LOG_NAME), []
     told: list[int] = []
     for round_ in range(100):
-        child = subprocess.Popen([sys.executable, "-S", "-c", WRITER, str(tmp_path), str(round_)],
+        child = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(round_)],
                                  cwd=ROOT, stdout=subprocess.PIPE)  # fmt: skip
         assert child.stdout is not None
         first = child.stdout.readline()
@@ -334,26 +335,26 @@ def test_a_hundred_kills_lose_at_most_the_line_being_written(tmp_path: Path) -> 
     assert seqs == list(range(len(seqs))), "the sequence goes on over resumes"
 
 
-def test_the_pulse_of_a_living_a_killed_and_a_foreign_writer(tmp_path: Path) -> None:
-    pulse = Pulse(tmp_path)
-    assert not pulse.alive(), "no heartbeat file"
-    child = subprocess.Popen([sys.executable, "-S", "-c", WRITER, str(tmp_path), "1"], cwd=ROOT, stdout=subprocess.PIPE)
+def test_a_living_a_killed_and_a_foreign_writer(tmp_path: Path) -> None:
+    reader = HeartbeatReader(tmp_path)
+    assert not reader.alive(), "no heartbeat file"
+    child = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), "1"], cwd=ROOT, stdout=subprocess.PIPE)
     assert child.stdout is not None
     child.stdout.readline()
-    assert pulse.alive()
+    assert reader.alive()
     child.kill()
     child.stdout.read()
     deadline = time.monotonic() + 10
-    while pulse.alive():  # before wait(): a zombie counts as dead
+    while reader.alive():  # before wait(): a zombie counts as dead
         assert time.monotonic() < deadline
     child.wait()
     child.stdout.close()
-    beat = read_heartbeat(pulse.path)
+    beat = read_heartbeat(reader.path)
     assert beat is not None
     assert beat["machine"] == machine_id()
     beat["pid"] = os.getpid()  # the number was given to another process
-    pulse.path.write_text(json.dumps(beat))
-    assert not pulse.alive()
+    reader.path.write_text(json.dumps(beat))
+    assert not reader.alive()
 
 
 def test_another_machines_heartbeat_counts_by_its_changes_not_by_its_clock(
@@ -361,30 +362,52 @@ def test_another_machines_heartbeat_counts_by_its_changes_not_by_its_clock(
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    pulse = Pulse(tmp_path, stale_after_s=15)
+    reader = HeartbeatReader(tmp_path, stale_after_s=15)
 
     def beat(number: int, its_clock: float) -> None:
         who = {"pid": 1, "machine": "elsewhere", "beat": number, "time": its_clock}
-        pulse.path.write_text(json.dumps(who))
+        reader.path.write_text(json.dumps(who))
 
     beat(1, its_clock=time.time() - 3600)
-    assert not pulse.alive(), "an hour old, as far as one look can tell"
+    assert not reader.alive(), "an hour old, as far as one look can tell"
     beat(2, its_clock=time.time() - 3598)
-    assert pulse.alive(), "it changed while we looked: alive, with a slow clock"
+    assert reader.alive(), "it changed while we looked: alive, with a slow clock"
     now += 14
-    assert pulse.alive()
+    assert reader.alive()
     now += 2
-    assert not pulse.alive()
+    assert not reader.alive()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "1", "time": 1}', '{"pid": 0, "time": 1}', '{"pid": 7}'])
 def test_a_broken_heartbeat_is_no_heartbeat(tmp_path: Path, text: str) -> None:
-    pulse = Pulse(tmp_path)
-    pulse.path.write_text(text)
-    assert not pulse.alive()
+    reader = HeartbeatReader(tmp_path)
+    reader.path.write_text(text)
+    assert not reader.alive()
 
 
 def test_a_process_is_told_by_its_start() -> None:
-    assert process_start(os.getpid()) == process_start(os.getpid())
-    assert process_start(os.getpid()) is not None
+    own = process_start(os.getpid())
+    assert own is not None
+    assert own == pytest.approx(process_start(os.getpid()), abs=SAME_START_S)
     assert process_start(2**22 + 1) is None
+    assert process_start(10**30) is None
+    beat = {"pid": os.getpid(), "process_start": own}
+    assert is_writer(beat)
+    assert not is_writer(beat | {"process_start": own - 60}), "its number was another process's a minute before"
+    assert not is_writer({"pid": os.getpid()})
+
+
+def test_setting_the_clock_moves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = process_start(os.getpid())
+    real = psutil.boot_time()
+    monkeypatch.setattr(psutil, "boot_time", lambda: real + 3600)
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: real + 3600)
+    assert process_start(os.getpid()) == pytest.approx(before, abs=SAME_START_S)
+
+
+def test_a_heartbeat_that_tells_no_start_counts_by_its_changes(tmp_path: Path) -> None:
+    reader = HeartbeatReader(tmp_path)
+    for number in (1, 2):
+        beat = {"pid": os.getpid(), "machine": machine_id(), "process_start": "ticks", "beat": number, "time": 1.0}
+        reader.path.write_text(json.dumps(beat))
+        assert reader.alive() == (number == 2)

@@ -38,7 +38,7 @@ CURVES = (
 HEALTH = (
     Curve("Gradient norm", ("grad_norm",), log=True, hint="a jump upwards comes before a loss that explodes"),
     Curve("Update ratio", ("update_ratio",), log=True, hint="a step's change over the weights' size; 0.001 is healthy"),
-    Curve("Memory", ("memory_mb",), hint="MB, the most so far"),
+    Curve("Memory", ("memory_mb",), hint="MB"),
     Curve("Seconds an epoch", ("elapsed_s",)),
 )
 _NAMES = {"valid_loss": "validation", "train_loss": "training"}

@@ -1,0 +1,36 @@
+"""Writes a file whole or not at all. Standard library only."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
+    """A path beside `path` to write to; where the block ends well it takes the place of `path`.
+
+    A kill or a full disk at any moment leaves the old file or the new one, never a torn one, and an error leaves no
+    rest. Missing folders are made. durable: the content reaches the disk itself (fsync) before it gets the name, which
+    a power cut needs and a file that is written every few seconds does not. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        if durable:
+            descriptor = os.open(temporary, os.O_RDWR)  # Windows refuses to flush what was opened to read
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        temporary.replace(path)
+    finally:
+        with suppress(OSError):  # gone by the rename, or never made: the error that led here says more
+            temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes, durable: bool = True) -> None:
+    """Writes `content` as `replacing` does. Raises OSError."""
+    with replacing(path, durable) as temporary:
+        temporary.write_bytes(content)

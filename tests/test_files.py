@@ -1,0 +1,43 @@
+import os
+
+import pytest
+
+from fer.files import write_whole
+
+
+def test_a_file_is_written_with_its_folders_and_replaced(tmp_path):
+    path = tmp_path / "a" / "b" / "file"
+    write_whole(path, b"old")
+    write_whole(path, b"new", durable=False)
+    assert path.read_bytes() == b"new"
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("stage", ["write", "fsync", "rename"])
+def test_an_error_at_any_stage_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch, stage):
+    path = tmp_path / "file"
+    write_whole(path, b"old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if stage == "fsync":
+        monkeypatch.setattr(os, "fsync", full)
+    if stage == "rename":
+        monkeypatch.setattr("pathlib.Path.replace", full)
+    if stage == "write":
+        monkeypatch.setattr("pathlib.Path.write_bytes", lambda self, _: (self.touch(), full()))
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(path, b"half")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_is_durable_reaches_the_disk_before_it_gets_the_name(tmp_path, monkeypatch):
+    steps: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: steps.append(f"fsync {os.fstat(descriptor).st_size}"))
+    real = type(tmp_path).replace
+    monkeypatch.setattr("pathlib.Path.replace", lambda *paths: (steps.append("rename"), real(*paths)))
+    write_whole(tmp_path / "a", b"1234")
+    write_whole(tmp_path / "b", b"1234", durable=False)
+    assert steps == ["fsync 4", "rename", "rename"]
