@@ -164,7 +164,7 @@ def press_start(page: Page) -> bool:
     frame.get_by_role("button", name="Start camera").click()
     try:
         frame.locator("video").wait_for(timeout=30_000)
-        page.locator(".live-verdict, .live-empty").first.wait_for(timeout=30_000)
+        page.locator(".face .verdict, .live-empty").first.wait_for(timeout=30_000)
         return True
     except PlaywrightTimeoutError:
         frame.get_by_role("button", name="Stop").click()

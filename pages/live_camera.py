@@ -9,19 +9,17 @@ import streamlit as st
 from streamlit_webrtc import WebRtcMode, WebRtcStreamerContext, webrtc_streamer
 
 from fer.see.faces import Sample
-from fer.see.judge import JudgeSettings
 from fer.see.live import LiveSettings
 from webui.frame.layout import LIMITS, empty_state, page_head, refused
 from webui.frame.memory import return_freed_memory, spare_the_collector
 from webui.frame.session import KEPT
 from webui.frame.weights import load_errors
-from webui.view import live_charts, live_stream, live_trouble, live_view
+from webui.view import live_charts, live_stream, live_trouble, live_view, settings
 from webui.view.live_stream import NoSeatError, Seats, Viewer
 
 STYLE = Path(live_view.__file__).with_name("live.css")
 PANEL_EVERY_S = 0.4
 STATUS_EVERY_S = 1.0
-DETECTORS = {"yunet": "YuNet", "haar": "Haar"}
 SIZES = {"320 × 240": (320, 240), "640 × 480": (640, 480), "1280 × 720": (1280, 720)}
 RATES = (5, 10, 15, 24, 30)
 PRIVATE = (
@@ -40,18 +38,7 @@ def choose_settings(unsure_below: float) -> tuple[LiveSettings, dict]:
             "Show landmarks", False, key="live_landmarks", persist_state=KEPT,
             help="Eyes, nose and mouth corners, where YuNet sees them.",
         )  # fmt: skip
-        threshold = st.slider(
-            "Say 'unsure' below", 0, 100, round(100 * unsure_below), format="%d %%",
-            key="live_threshold", persist_state=KEPT,
-        )  # fmt: skip
-        smoothing = st.slider(
-            "Smoothing", 0.0, 1.0, 0.2, 0.05, format="%.2f s", key="live_smoothing", persist_state=KEPT,
-            help="Over how long expressions are averaged. At 0 every frame speaks for itself and labels flicker.",
-        )  # fmt: skip
-        detector = st.segmented_control(
-            "Face detector", list(DETECTORS), default="yunet", required=True, format_func=DETECTORS.__getitem__,
-            key="live_detector", persist_state=KEPT,
-        )  # fmt: skip
+        shared = settings.choose("live", unsure_below)
         st.caption("For the next start of the camera:")
         size = st.selectbox(
             "Resolution", list(SIZES), index=1, key="live_size", persist_state=KEPT,
@@ -61,8 +48,7 @@ def choose_settings(unsure_below: float) -> tuple[LiveSettings, dict]:
             "Frames a second, at most", RATES, 15, key="live_rate", persist_state=KEPT,
             help="More than 15 may shrink the picture.",
         )  # fmt: skip
-    settings = LiveSettings(detector or "yunet", mirror, landmarks, JudgeSettings(threshold / 100, smoothing))
-    return settings, live_stream.constraints(*SIZES[size], rate)
+    return LiveSettings(shared.detector, mirror, landmarks, shared.judge), live_stream.constraints(*SIZES[size], rate)
 
 
 def open_camera(viewer: Viewer, seats: Seats, constraints: dict) -> WebRtcStreamerContext | None:
@@ -171,9 +157,9 @@ page_head("Live camera", "Every face in front of your webcam, with the expressio
 st.html(STYLE)
 try:
     model = live_stream.model()
-    settings, constraints = choose_settings(model.card.unsure_below)
+    chosen, constraints = choose_settings(model.card.unsure_below)
     seats = live_stream.seats()
-    viewer.change(settings)
+    viewer.change(chosen)
     viewer.use(model)
     notices = st.container()
     picture, beside = st.columns([3, 2], gap="medium")

@@ -7,15 +7,13 @@ import streamlit as st
 from webui.frame import resources, weights
 from webui.frame.layout import LIMITS, PRIVATE, empty_state, page_head, plain, refused
 from webui.frame.session import KEPT, session, set_widget, widget
-from webui.parts.charts import percent
-from webui.view import photos
+from webui.view import photos, settings
 from webui.view.photos import Photo, Reading
 
 MAX_PHOTOS = 40
 MAX_PHOTO_MB = 64
 TYPES = ("jpg", "jpeg", "png", "webp", "avif", "heic", "heif", "tif", "tiff", "bmp", "gif")
 SOURCES = {"camera": ":material/photo_camera: Take one with the camera", "sample": ":material/image: Use the sample"}
-DETECTORS = {"yunet": "YuNet", "haar": "Haar"}
 TURNS = {90: "90° to the left", 180: "180°", 270: "90° to the right"}
 PHOTOS_A_SCREEN = 6
 SLOW_S = 0.3  # a progress bar that flashes by is worse than none
@@ -73,33 +71,6 @@ def kept_photos(given: list[Photo]) -> list[Photo]:
             st.markdown(f"Still here from before: {names}", width="content")
             st.button("Remove", icon=":material/close:", key="photo_forget", on_click=mine.earlier.clear)
     return mine.earlier
-
-
-def choose_settings(unsure_below: float) -> tuple[str, float]:
-    """Detector and threshold 0..1 from the sidebar. unsure_below: the model card's threshold."""
-    with st.sidebar:
-        threshold = st.slider(
-            "Say 'unsure' below",
-            0,
-            100,
-            round(100 * unsure_below),
-            format="%d %%",
-            key="photo_threshold",
-            persist_state=KEPT,
-            help="A label is shown only where the model is at least this confident. "
-            f"The model card advises {percent(unsure_below)}.",
-        )
-        detector = st.segmented_control(
-            "Face detector",
-            list(DETECTORS),
-            default="yunet",
-            required=True,
-            format_func=DETECTORS.__getitem__,
-            key="photo_detector",
-            persist_state=KEPT,
-            help="YuNet finds small, turned and half-hidden faces. Haar (2001) is what most older programs use.",
-        )
-    return detector or "yunet", threshold / 100
 
 
 def read_all(chosen: list[Photo], detector: str) -> list[tuple[Photo, Reading]]:
@@ -245,6 +216,7 @@ try:
 except weights.load_errors() as error:
     refused("The model cannot be loaded", str(error))
 else:
-    detector, threshold = choose_settings(card.unsure_below)
+    with st.sidebar:
+        asked = settings.choose("photo", card.unsure_below, over_time=False)
     if chosen:
-        show_readings(read_all(chosen, detector), threshold)
+        show_readings(read_all(chosen, asked.detector), asked.judge.unsure_below)

@@ -9,13 +9,12 @@ import streamlit as st
 from webui.frame import resources, weights
 from webui.frame.layout import LIMITS, empty_state, page_head, plain, refused
 from webui.frame.session import KEPT, session
-from webui.parts.charts import percent
-from webui.view import videos
+from webui.view import settings, videos
+from webui.view.settings import ViewSettings
 from webui.view.videos import Watched
 
 STYLE = Path(videos.__file__).with_name("live.css")
 MAX_VIDEO_MB = 200
-DETECTORS = {"yunet": "YuNet", "haar": "Haar"}
 SAMPLE_NAME = "sample.mp4"
 SHOW_EVERY_S = 0.5
 PRIVATE = "Your video stays in this computer's memory: nothing is written to disk, nothing is sent anywhere."
@@ -49,26 +48,6 @@ def sample_clip() -> bytes:
     return videos.sample_clip(resources.sample_bytes())
 
 
-def choose_settings(unsure_below: float) -> tuple[str, float, float]:
-    """Detector, threshold 0..1 and smoothing in seconds from the sidebar. unsure_below: the model card's threshold."""
-    with st.sidebar:
-        threshold = st.slider(
-            "Say 'unsure' below", 0, 100, round(100 * unsure_below), format="%d %%",
-            key="video_threshold", persist_state=KEPT,
-            help=f"The model card advises {percent(unsure_below)}.",
-        )  # fmt: skip
-        smoothing = st.slider(
-            "Smoothing", 0.0, 1.0, 0.2, 0.05, format="%.2f s", key="video_smoothing", persist_state=KEPT,
-            help="Over how long expressions are averaged. At 0 every look speaks for itself and labels flicker.",
-        )  # fmt: skip
-        detector = st.segmented_control(
-            "Face detector", list(DETECTORS), default="yunet", required=True, format_func=DETECTORS.__getitem__,
-            key="video_detector", persist_state=KEPT,
-        )  # fmt: skip
-        st.caption("Another choice reads the video anew.")
-    return detector or "yunet", threshold / 100, smoothing
-
-
 def watched() -> Watched | None:
     """The video that this session has open; it stays open while the visitor looks at other pages."""
     return session().watched
@@ -81,18 +60,17 @@ def forget() -> None:
     session().watched = None
 
 
-def open_video(chosen: tuple[str, str, bytes], detector: str, threshold: float, smoothing_s: float) -> Watched:
+def open_video(chosen: tuple[str, str, bytes], asked: ViewSettings) -> Watched:
     """Begins to read it; one that is open already, read in the same way, goes on. Raises VideoError."""
-    from fer.see.judge import JudgeSettings
     from fer.see.video import VideoReading
 
-    settings = detector, threshold, smoothing_s, weights.in_use().digest
+    read_by = asked, weights.in_use().digest
     old = watched()
-    if old and old.chosen[0] == chosen[0] and old.settings == settings:
+    if old and old.chosen[0] == chosen[0] and old.settings == read_by:
         return old
     forget()
-    analyse = partial(weights.in_use().recognizer(detector).observe, thorough=False)
-    opened = Watched(chosen, settings, VideoReading(chosen[2], analyse, JudgeSettings(threshold, smoothing_s)))
+    analyse = partial(weights.in_use().recognizer(asked.detector).observe, thorough=False)
+    opened = Watched(chosen, read_by, VideoReading(chosen[2], analyse, asked.judge))
     session().watched = opened
     return opened
 
@@ -170,14 +148,16 @@ try:
 except weights.load_errors() as error:
     refused("The model cannot be loaded", str(error))
     st.stop()
-detector, threshold, smoothing_s = choose_settings(card.unsure_below)
+with st.sidebar:
+    asked = settings.choose("video", card.unsure_below)
+    st.caption("Another choice reads the video anew.")
 if chosen is None and (left := watched()):  # the visitor comes back from another page
     chosen = left.chosen
 if chosen:
     from fer.see.videofile import VideoError
 
     try:
-        video = open_video(chosen, detector, threshold, smoothing_s)
+        video = open_video(chosen, asked)
     except VideoError as error:
         refused(f"{chosen[1]} cannot be read", str(error))
         st.stop()

@@ -174,8 +174,8 @@ def test_box_label_table_timeline_and_stop(open_live: Callable[..., Page], films
     page = open_live(films["still"])
     expect(page.get_by_text("is looked at and forgotten")).to_be_visible()
     start(page)
-    expect(page.locator(".live-verdict")).to_contain_text("happy")
-    expect(page.locator(".live-faces .bars dt")).to_have_count(7)
+    expect(page.locator(".face .verdict")).to_contain_text("happy")
+    expect(page.locator(".faces .bars dt")).to_have_count(7)
     wait_until(lambda: box_of(grab(page), COLORS["happy"]) is not None)
     left, top, right, bottom = box_of(grab(page), COLORS["happy"]) or (0, 0, 0, 0)
     assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx((320, 230), abs=15)
@@ -198,9 +198,9 @@ def test_box_label_table_timeline_and_stop(open_live: Callable[..., Page], films
 def test_faces_come_go_and_keep_their_numbers(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
     page = open_live(films["acts"])
     start(page)
-    expect(page.locator(".live-verdict")).to_have_count(2)
+    expect(page.locator(".face .verdict")).to_have_count(2)
     expect(page.get_by_text("No face in the picture now.")).to_be_visible()
-    expect(page.locator(".live-verdict")).to_have_count(1)
+    expect(page.locator(".face .verdict")).to_have_count(1)
     assert page.locator(".live-strip").count() >= 2
 
 
@@ -258,7 +258,7 @@ def test_camera_unplugged_midway_says_so_and_frees_its_seat(
 ) -> None:
     page = open_live(films["still"], url=small_server, script=KEEP_CAMERA)
     start(page)
-    expect(page.locator(".live-verdict")).to_contain_text("happy")
+    expect(page.locator(".face .verdict")).to_contain_text("happy")
     next(frame for frame in page.frames if "streamlit_webrtc" in frame.url).evaluate(UNPLUG)
     expect(page.get_by_role("alert")).to_contain_text("The camera was unplugged")
     # Plugged in again: the very words of the message must help.
@@ -272,12 +272,12 @@ def test_two_tabs_at_once_do_not_disturb_each_other(open_live: Callable[..., Pag
     start(first)
     second = visit(first.context)
     start(second)
-    expect(second.locator(".live-verdict")).to_contain_text("happy")
+    expect(second.locator(".face .verdict")).to_contain_text("happy")
     stop(second)
     first.bring_to_front()
     before_s = played_s(first)
     wait_until(lambda: played_s(first) > before_s + 0.5)
-    expect(first.locator(".live-verdict")).to_contain_text("happy")
+    expect(first.locator(".face .verdict")).to_contain_text("happy")
 
 
 @pytest.fixture(scope="module")
@@ -340,4 +340,4 @@ def test_leaving_the_page_ends_the_stream(open_live: Callable[..., Page], films:
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Live camera").click()
     expect(component(page).get_by_role("button", name=START)).to_be_visible()
     start(page)
-    expect(page.locator(".live-verdict")).to_contain_text("happy")
+    expect(page.locator(".face .verdict")).to_contain_text("happy")

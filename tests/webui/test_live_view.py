@@ -21,12 +21,12 @@ def test_a_row_for_each_face_with_its_label_and_seven_bars():
     assert html.count("<li") == 2
     assert html.count("<dt") == 14
     assert html.index("unsure (happy 88\N{NO-BREAK SPACE}%)") < html.index("</li>")
-    assert html.index(f"border-left-color:{UNSURE_COLOR}") < html.index(f"border-left-color:{COLORS['happy']}")
+    assert html.index(f"--class-color:{UNSURE_COLOR}") < html.index(f"--class-color:{COLORS['happy']}")
 
 
 def test_a_crowd_shows_the_widest_faces_and_counts_the_rest():
     html = live_view.face_rows([said(n, width=10 * n) for n in range(1, 10)])
-    assert re.findall(r"<b>(\d+)</b>", html) == ["4", "5", "6", "7", "8", "9"]
+    assert re.findall(r'class="who">(\d+)<', html) == ["4", "5", "6", "7", "8", "9"]
     assert "and 3 more" in html
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from html import escape
 
-from fer.emotions import COLORS, EMOJI, UNSURE, UNSURE_COLOR
+from fer.emotions import COLORS, UNSURE
 from fer.see.caption import caption
 from fer.see.faces import Prediction, Sample
 from fer.see.live import LiveStats
 from fer.see.timeline import Recording, label_seconds, label_spans
 from webui.parts.charts import clock, percent, probability_bars
+from webui.view.face_card import color_of, face_card, face_cards
 
 MOST_ROWS = 6
 
@@ -18,18 +19,13 @@ def face_rows(predictions: Sequence[Prediction]) -> str:
     if not predictions:
         return '<div class="empty live-empty"><p>No face in the picture now.</p></div>'
     widest = sorted(predictions, key=lambda seen: -seen.face.width)[:MOST_ROWS]
-    rows = "".join(_row(seen) for seen in sorted(widest, key=lambda seen: seen.identity))
     left_out = len(predictions) - MOST_ROWS
-    more = f'<p class="quiet">and {left_out} more</p>' if left_out > 0 else ""
-    return f'<ul class="live-faces">{rows}</ul>{more}'
-
-
-def _row(seen: Prediction) -> str:
-    emoji = EMOJI.get(seen.label, "🤔")
-    return (
-        f'<li style="border-left-color:{COLORS.get(seen.label, UNSURE_COLOR)}"><div class="live-verdict">'
-        f"<b>{seen.identity}</b><span>{emoji} {escape(caption(seen))}</span></div>"
-        f"{probability_bars(seen.probabilities)}</li>"
+    return face_cards(
+        (
+            face_card(seen.identity, seen.label, caption(seen), probability_bars(seen.probabilities))
+            for seen in sorted(widest, key=lambda seen: seen.identity)
+        ),
+        f"and {left_out} more" if left_out > 0 else "",
     )
 
 
@@ -57,8 +53,7 @@ def _strip(identity: int, spans: Sequence[tuple[float, float, str]], start_s: fl
     pieces = []
     for begin_s, end_s, label in spans:
         left, right = (max(0.0, (t - start_s) / span_s * 100) for t in (begin_s, end_s))
-        color = COLORS.get(label, UNSURE_COLOR)
-        style = f"left:{left:.2f}%;width:{right - left:.2f}%;background:{color}"
+        style = f"left:{left:.2f}%;width:{right - left:.2f}%;background:{color_of(label)}"
         pieces.append(f'<i style="{style}" title="{escape(label)}"></i>')
     return f'<div class="live-strip"><b>{identity}</b><div>{"".join(pieces)}</div></div>'
 
@@ -80,7 +75,7 @@ def figures(stats: LiveStats) -> str:
 def legend() -> str:
     """The colours of the timeline."""
     names = "".join(f'<li><i style="background:{color}"></i>{name}</li>' for name, color in COLORS.items())
-    return f'<ul class="live-legend">{names}<li><i style="background:{UNSURE_COLOR}"></i>{UNSURE}</li></ul>'
+    return f'<ul class="live-legend">{names}<li><i style="background:{color_of(UNSURE)}"></i>{UNSURE}</li></ul>'
 
 
 def recording_sign(recording: Recording) -> str:

@@ -3,7 +3,6 @@
 Imports of the seeing wing stand inside the functions, so a page's first paint does not wait for them.
 """
 
-import base64
 import hashlib
 import io
 import zipfile
@@ -11,15 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from html import escape
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer.emotions import COLORS, EMOJI, UNSURE_COLOR
 from fer.see.caption import caption
 from webui.parts.charts import probability_bars
+from webui.view import face_card
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -137,9 +135,11 @@ def png_name(photo: Photo) -> str:
 
 
 def face_cards(reading: Reading, unsure_below: float) -> str:
-    """HTML: a card for each face with its crop, label, confidence and seven bars."""
-    cards = zip(reading.judged(unsure_below), reading.crops, strict=True)
-    return '<ul class="faces">' + "".join(_face_card(i, p, crop) for i, (p, crop) in enumerate(cards, 1)) + "</ul>"
+    """HTML: a card for each face with its crop, caption and seven bars."""
+    return face_card.face_cards(
+        face_card.face_card(p.identity, p.label, caption(p), probability_bars(p.probabilities), crop)
+        for p, crop in zip(reading.judged(unsure_below), reading.crops, strict=True)
+    )
 
 
 def summary(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> list[dict[str, object]]:
@@ -163,20 +163,6 @@ def label_counts(predictions: Sequence["Prediction"]) -> str:
 
 def _summary_row(photo: Photo, predictions: Sequence["Prediction"]) -> dict[str, object]:
     return {"photo": photo.name, "faces": len(predictions), "expressions": label_counts(predictions) or "no face found"}
-
-
-def _face_card(number: int, prediction: "Prediction", crop: bytes) -> str:
-    label = prediction.label
-    emoji = EMOJI.get(label, "🤔")
-    data = base64.b64encode(crop).decode()
-    return (
-        f'<li class="face" style="--class-color:{COLORS.get(label, UNSURE_COLOR)}">'
-        f'<figure><img src="data:image/jpeg;base64,{data}" alt="Face {number}">'
-        f"<figcaption>{number}</figcaption></figure>"
-        f'<div><div class="verdict"><span><span aria-hidden="true">{emoji}</span> '
-        f"{escape(caption(prediction))}</span></div>"
-        f"{probability_bars(prediction.probabilities)}</div></li>"
-    )
 
 
 def _crop(image: np.ndarray, box: tuple[float, float, float, float]) -> bytes:

@@ -8,14 +8,14 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from html import escape
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer.emotions import CLASSES, COLORS, EMOJI, UNSURE_COLOR
+from fer.emotions import CLASSES
 from webui.parts.charts import class_bars, clock, percent
+from webui.view import face_card
 
 if TYPE_CHECKING:
     from fer.see.faces import Sample
@@ -63,7 +63,8 @@ def progress_words(reading: "VideoReading", share: float, took_s: float, share_b
 
 def preview(picture: np.ndarray) -> str:
     """HTML of a picture, RGB uint8 (H, W, 3), small enough to send twice a second."""
-    return f'<img class="preview" alt="The newest frame" src="{_data_uri(picture, _PREVIEW_PX)}">'
+    data = base64.b64encode(_jpeg(picture, _PREVIEW_PX)).decode()
+    return f'<img class="preview" alt="The newest frame" src="data:image/jpeg;base64,{data}">'
 
 
 def person_cards(samples: "Sequence[Sample]", portraits: Mapping[int, np.ndarray], end_s: float | None = None) -> str:
@@ -75,26 +76,19 @@ def person_cards(samples: "Sequence[Sample]", portraits: Mapping[int, np.ndarray
 
     seconds = label_seconds(samples, end_s)
     longest = sorted(seconds, key=lambda identity: -sum(seconds[identity].values()))[:MOST_CARDS]
-    cards = "".join(_card(portraits[identity], identity, seconds[identity]) for identity in sorted(longest))
+    cards = (_card(portraits[identity], identity, seconds[identity]) for identity in sorted(longest))
     left_out = len(seconds) - len(longest)
-    more = f'<p class="quiet">and {left_out} more, seen for less time</p>' if left_out else ""
-    return f'<ul class="faces">{cards}</ul>{more}'
+    return face_card.face_cards(cards, f"and {left_out} more, seen for less time" if left_out else "")
 
 
 def _card(portrait: np.ndarray, identity: int, seconds: dict[str, float]) -> str:
     label = max(seconds, key=lambda name: seconds[name])
     total_s = sum(seconds.values())
     shares = np.array([seconds.get(name, 0.0) / total_s if total_s else float(name == label) for name in CLASSES])
-    mostly, share = ("mostly ", f"{percent(seconds[label] / total_s)} of ") if len(seconds) > 1 else ("", "")
-    return (
-        f'<li class="face" style="--class-color:{COLORS.get(label, UNSURE_COLOR)}">'
-        f'<figure><img src="{_data_uri(portrait, 192)}" alt="Face {identity}">'
-        f"<figcaption>{identity}</figcaption></figure>"
-        f'<div><div class="verdict"><span><span aria-hidden="true">{EMOJI.get(label, "🤔")}</span> '
-        f"{mostly}{escape(label)}</span>"
-        f'<span class="confidence">{share}{total_s:.0f} s</span></div>'
-        f"{class_bars(shares, label)}</div></li>"
-    )
+    words, note = label, f"{total_s:.0f} s"
+    if len(seconds) > 1:
+        words, note = f"mostly {label}", f"{percent(seconds[label] / total_s)} of {total_s:.0f} s"
+    return face_card.face_card(identity, label, words, class_bars(shares, label), _jpeg(portrait, 192), note)
 
 
 def file_name(name: str, ending: str) -> str:
@@ -128,10 +122,10 @@ def sample_clip(photo: bytes) -> bytes:
     return file.getvalue()
 
 
-def _data_uri(picture: np.ndarray, longest_px: int) -> str:
+def _jpeg(picture: np.ndarray, longest_px: int) -> bytes:
     import cv2
 
     scale = min(1.0, longest_px / max(picture.shape[:2]))
     small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else picture
     _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()
+    return jpeg.tobytes()

@@ -1,0 +1,61 @@
+"""The sidebar's panel that photo, video and camera share: how faces are found and how they are judged."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from fer.see.caption import percent
+from fer.see.judge import JudgeSettings
+from webui.frame.session import KEPT
+
+DETECTORS = {"yunet": "YuNet", "haar": "Haar"}
+
+
+@dataclass(frozen=True, slots=True)
+class ViewSettings:
+    """detector: one of fer.see.detect.DETECTORS. judge: changes at once, without reading anything again."""
+
+    detector: str
+    judge: JudgeSettings
+
+
+def choose(page: str, unsure_below: float, over_time: bool = True) -> ViewSettings:
+    """Draws the panel where it is called. page: begins the widgets' keys.
+
+    unsure_below: the model card's threshold. over_time: whether there is time to smooth over.
+    """
+    threshold = st.slider(
+        "Say 'unsure' below",
+        0,
+        100,
+        round(100 * unsure_below),
+        format="%d %%",
+        key=f"{page}_threshold",
+        persist_state=KEPT,
+        help="A label is shown only where the model is at least this confident. "
+        f"The model card advises {percent(unsure_below)}.",
+    )
+    smoothing_s = 0.0
+    if over_time:
+        smoothing_s = st.slider(
+            "Smoothing",
+            0.0,
+            1.0,
+            JudgeSettings().smoothing_s,
+            0.05,
+            format="%.2f s",
+            key=f"{page}_smoothing",
+            persist_state=KEPT,
+            help="Over how long expressions are averaged. At 0 each look speaks for itself and labels flicker.",
+        )
+    detector = st.segmented_control(
+        "Face detector",
+        list(DETECTORS),
+        default="yunet",
+        required=True,
+        format_func=DETECTORS.__getitem__,
+        key=f"{page}_detector",
+        persist_state=KEPT,
+        help="YuNet finds small, turned and half-hidden faces. Haar (2001) is what most older programs use.",
+    )
+    return ViewSettings(detector or "yunet", JudgeSettings(threshold / 100, smoothing_s))
