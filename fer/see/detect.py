@@ -21,6 +21,8 @@ __all__ = ["DETECTORS", "Detector", "DetectorError", "Haar", "YuNet", "make_dete
 
 DETECTORS = ("yunet", "haar")
 
+MIN_SCORE = 0.7  # loses 1 % of FER2013's faces against 0.6, and half of the false alarms
+CAMERA_LOOK_PX = 480  # longer side of a camera's picture: finds faces from some 20 px in 640 (benchmarks/live.md)
 FIRST_LOOK_PX = 640  # longer side; YuNet finds faces from 12 px on, so 1/50 of the photo's side
 SECOND_LOOK = 2.5  # times as large as the first, where that shows no face or signs of small ones
 SMALL_FACE_PX = 40  # height in the first look from which on a face is no sign of smaller ones
@@ -61,11 +63,11 @@ def make_detector(name: str, threads: int | None = None) -> Detector:
 
 
 class YuNet:
-    """min_score: 0.7 loses 1 % of FER2013's faces against 0.6, and half of the false alarms."""
+    """min_score: of a detector's box, 0..1, below which it is none."""
 
     name = "yunet"
 
-    def __init__(self, min_score: float = 0.7, threads: int | None = None) -> None:
+    def __init__(self, min_score: float = MIN_SCORE, threads: int | None = None) -> None:
         self.min_score = min_score
         self._graph = YuNetGraph(threads)
 

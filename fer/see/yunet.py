@@ -15,9 +15,9 @@ import onnxruntime
 MODEL_FILE = "face_detection_yunet_2023mar.onnx"
 MODEL_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 
-_STRIDES = (8, 16, 32)
-_OUTPUTS = [f"{kind}_{stride}" for stride in _STRIDES for kind in ("cls", "obj", "bbox", "kps")]
-_LARGEST_STEP = 6.0  # a box of e^6 strides is wider than any image looked at; keeps exp() finite
+STRIDES = (8, 16, 32)
+_OUTPUTS = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
+LARGEST_STEP = 6.0  # a box of e^6 strides is wider than any image looked at; keeps exp() finite
 
 # The file declares a 640 × 640 input, the graph itself takes any multiple of 32. The two protobuf
 # dimensions (tag, length 3, value 640) are renamed in place to the free dimensions 'h' and 'w'.
@@ -77,7 +77,7 @@ class YuNetGraph:
         columns = -(-image.shape[1] // 32) * 32
         rows = [
             _decode([output[0] for output in outputs[4 * i : 4 * i + 4]], stride, columns // stride, min_score)
-            for i, stride in enumerate(_STRIDES)
+            for i, stride in enumerate(STRIDES)
         ]
         return best_of_overlapping(np.concatenate(rows), overlap)
 
@@ -109,6 +109,6 @@ def _decode(outputs: list[np.ndarray], stride: int, columns: int, min_score: flo
     keep = np.flatnonzero(score >= min_score)
     cell = np.stack([keep % columns, keep // columns], axis=1).astype(np.float32)
     center = (cell + box[keep, :2]) * stride
-    size = np.exp(np.minimum(box[keep, 2:], _LARGEST_STEP)) * stride
+    size = np.exp(np.minimum(box[keep, 2:], LARGEST_STEP)) * stride
     landmarks = (points[keep].reshape(-1, 5, 2) + cell[:, None]) * stride
     return np.concatenate([center - size / 2, size, landmarks.reshape(-1, 10), score[keep, None]], axis=1)

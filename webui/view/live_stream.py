@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 SEATS_VARIABLE = "FER_MAX_LIVE_SESSIONS"
 MOST_SEATS = 8
-LOOK_PX = 480
 _GAVE_UP_S = 5.0
 _SILENT_S = 10.0
 
@@ -127,13 +126,13 @@ def make_analyse(recognizer: "Recognizer") -> Callable[[np.ndarray, LiveSettings
 
 
 def find_faces(detector: "Detector", image: np.ndarray) -> "list[Face]":
-    """The faces in a camera's picture, RGB uint8 (H, W, 3), by one look at a copy LOOK_PX wide.
+    """The faces in a camera's picture, RGB uint8 (H, W, 3), by one look at a copy CAMERA_LOOK_PX wide.
 
     Faces from some 20 px in 640 are found, and the boxes are as good as a full look's (benchmarks/live.md).
     """
-    from fer.see.detect import shrink
+    from fer.see.detect import CAMERA_LOOK_PX, shrink
 
-    small = shrink(image, LOOK_PX)
+    small = shrink(image, CAMERA_LOOK_PX)
     x, y = image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]
     return [face.scaled(x, y) for face in detector.detect(small, thorough=False)]
 

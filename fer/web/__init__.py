@@ -1,0 +1,51 @@
+"""The seeing wing in the visitor's own browser: JavaScript and WebAssembly that do what fer/see does, on its numbers.
+
+The scripts here are ES modules that import each other by file name. `script` joins some of them into one, for a page
+or a worker that is made from text; a browser may as well load them as they lie.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+# What each module needs stands before it.
+WORKER = ("onnx.js", "kernels.js", "network.js", "picture.js", "recognize.js", "worker.js")
+
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./[a-z_]+\.js"\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=const |class |function |async )", re.MULTILINE)
+
+
+def script(*names: str) -> str:
+    """These modules as one script in this order, whose names are in one scope."""
+    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", (FOLDER / name).read_text())) for name in names)
+
+
+def kernels() -> dict[str, bytes]:
+    """The WebAssembly, by name: 'plain' SIMD, and 'relaxed' SIMD for browsers that have it."""
+    return {"plain": (FOLDER / "kernels.wasm").read_bytes(), "relaxed": (FOLDER / "kernels_relaxed.wasm").read_bytes()}
+
+
+@dataclass(frozen=True)
+class Models:
+    """The two networks as ONNX files, byte for byte those that fer/see uses, their hashes checked."""
+
+    detector: bytes
+    classifier: bytes
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each, for whoever receives them."""
+        files = {"detector": self.detector, "classifier": self.classifier}
+        return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+
+
+def read_models(weights: Path) -> Models:
+    """YuNet and the weights file, as sealed. Raises DetectorError, WeightsError where one is missing or altered."""
+    from fer import onnxfile
+    from fer.see.yunet import read_model
+
+    return Models(read_model(), onnxfile.read(weights).content)

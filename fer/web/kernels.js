@@ -1,0 +1,50 @@
+// The WebAssembly of kernels.c with a memory that grows: what is kept (weights) below, what changes above.
+
+// wasm: {plain, relaxed}, Uint8Array each. Gives the module of the fastest that this browser runs.
+// Throws where it runs neither: it lacks WebAssembly or its SIMD.
+export const compileKernels = async ({ plain, relaxed }) => {
+  if (typeof WebAssembly === "undefined") throw new DOMException("no WebAssembly", "NotSupportedError")
+  for (const bytes of [relaxed, plain]) if (WebAssembly.validate(bytes)) return WebAssembly.compile(bytes)
+  throw new DOMException("no WebAssembly SIMD", "NotSupportedError")
+}
+
+export class Kernels {
+  constructor(module) {
+    this.calls = new WebAssembly.Instance(module).exports
+    this.kept = this.next = (this.calls.__heap_base.value + 15) & ~15
+  }
+
+  // So many bytes, zeroed; the address. Throws RangeError where the browser gives no more memory.
+  take(bytes) {
+    const at = this.next
+    this.next = (at + bytes + 15) & ~15
+    const missing = this.next - this.calls.memory.buffer.byteLength
+    if (missing > 0) this.calls.memory.grow(Math.ceil(missing / 65536))
+    new Uint8Array(this.calls.memory.buffer, at, bytes).fill(0)
+    return at
+  }
+
+  // A view ends to be valid with the next `take`, as memory that grows moves.
+  floats(at, length) {
+    return new Float32Array(this.calls.memory.buffer, at, length)
+  }
+
+  bytes(at, length) {
+    return new Uint8Array(this.calls.memory.buffer, at, length)
+  }
+
+  put(floats) {
+    const at = this.take(4 * floats.length)
+    this.floats(at, floats.length).set(floats)
+    return at
+  }
+
+  keep() {
+    this.kept = this.next
+  }
+
+  // Gives up everything that was taken since `keep`.
+  reset() {
+    this.next = this.kept
+  }
+}

@@ -1,0 +1,61 @@
+// OpenCV's ways to shrink a picture and to cut a face out of it, to the last bit where fer/see uses them.
+// A picture is {at, width, height} in the kernels' memory: uint8 RGBA, rows from the top.
+
+const FACE_PX = 48
+
+// Python's round: halves to the even neighbour.
+export const roundEven = (value) => {
+  const whole = Math.round(value)
+  return whole - value === 0.5 && whole % 2 ? whole - 1 : whole
+}
+
+export const newPicture = (kernels, width, height) => ({ at: kernels.take(4 * width * height), width, height })
+
+// The picture with its longer side `longest` pixels (fer.see.detect.shrink); a smaller one only grows where `enlarge`.
+export const shrink = (kernels, picture, longest, enlarge = false) => {
+  const { width, height } = picture
+  const scale = longest / Math.max(width, height)
+  if (scale === 1 || (scale > 1 && !enlarge)) return picture
+  const [toWidth, toHeight] = [width, height].map((side) => Math.max(1, roundEven(side * scale)))
+  const to = newPicture(kernels, toWidth, toHeight)
+  if (scale > 1) kernels.calls.resize_linear(picture.at, width, height, to.at, toWidth, toHeight)
+  else {
+    // Of a huge photo every step-th pixel, as there.
+    const step = Math.max(1, Math.floor(1 / (3 * scale)))
+    const skip = step > 1 ? Math.floor(step / 2) : 0
+    const [across, down] = [width, height].map((side) => Math.ceil((side - skip) / step))
+    resizeArea(kernels, picture.at + 4 * skip * (width + 1), across, down, 4 * step * width, 4 * step, to)
+  }
+  return to
+}
+
+const resizeArea = (kernels, from, width, height, row, step, to) => {
+  const numbers = 4 * to.width + 3 * (width + height) + 6 * (to.width + to.height)
+  const scratch = kernels.take(4 * numbers)
+  kernels.calls.resize_area(from, width, height, row, step, to.at, to.width, to.height, scratch)
+}
+
+// The square crop that frames a face as FER2013 does (fer.card.Framing.crop). box, crop: XYXY in pixels.
+export const cropOf = ([left, top, right, bottom], framing) => {
+  const side = Math.sqrt((((right - left) / framing.width) * (bottom - top)) / framing.height)
+  const x = (left + right) / 2 - framing.center_x * side
+  const y = (top + bottom) / 2 - framing.center_y * side
+  return [x, y, x + side, y + side]
+}
+
+// The crop as grey uint8 (48 × 48), as fer.see.recognize.cut_square cuts it.
+export const cutFace = (kernels, picture, [left, top, right, bottom]) => {
+  const side = Math.max(1, roundEven(right - left))
+  // In float32, as OpenCV has its points.
+  const place = (from, to) => Math.fround(Math.fround((from + to - 1) / 2) - Math.fround((side - 1) * 0.5))
+  const [x, y] = [place(left, right), place(top, bottom)]
+  const [column, row] = [Math.floor(x), Math.floor(y)]
+  const [xPart, yPart] = [Math.max(Math.fround(x - column), 0.0001), Math.max(Math.fround(y - row), 0.0001)]
+  const patch = newPicture(kernels, side, side)
+  kernels.calls.cut_grey(picture.at, picture.width, picture.height, column, row, xPart, yPart, patch.at, side)
+  const face = side === FACE_PX ? patch : newPicture(kernels, FACE_PX, FACE_PX)
+  if (side > FACE_PX) resizeArea(kernels, patch.at, side, side, 4 * side, 4, face)
+  else if (side < FACE_PX) kernels.calls.resize_linear(patch.at, side, side, face.at, FACE_PX, FACE_PX)
+  const four = kernels.bytes(face.at, 4 * FACE_PX * FACE_PX)
+  return Uint8Array.from({ length: FACE_PX * FACE_PX }, (_, i) => four[4 * i])
+}
