@@ -4,15 +4,14 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
 import zipfile
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
+from batches import batch, children, kill_one_half_way, parts, table
 from clips import clip
 from conftest import ROOT, SAMPLE
 from deadly import read as deadly_read
@@ -25,22 +24,6 @@ from fer.batch.walk import Walk
 from fer.batch.work import Settings, weights_hash
 from fer.cli import main
 from fer.emotions import CLASSES
-
-
-def batch(*arguments, **options):
-    """Runs `fer batch` in this process; gives the table's rows."""
-    out = arguments[arguments.index("--out") + 1]
-    assert main(["batch", *map(str, arguments)]) == options.get("status", 0)
-    return table(out)
-
-
-def table(out):
-    return pq.read_table(Path(out) / "faces").to_pylist() if (Path(out) / "faces").is_dir() else []
-
-
-def parts(out):
-    """Name → bytes of every part."""
-    return {path.name: path.read_bytes() for path in sorted((Path(out) / "faces").iterdir())}
 
 
 @pytest.fixture
@@ -209,25 +192,6 @@ def test_a_killed_worker_changes_nothing(tmp_path, settings):
     kill_one_half_way(tmp_path, settings, LocalEngine(2), lambda engine: next(iter(engine._pool._processes)))
 
 
-def kill_one_half_way(tmp_path, settings, engine, worker_of):
-    """A batch in which a worker dies by kill -9 after the first part: the same bytes as without."""
-    batch(tmp_path / "in", "--out", tmp_path / "whole", "--workers", "1")
-    killed = []
-
-    def kill(done):
-        if not killed:
-            killed.append(worker_of(engine))
-            os.kill(killed[0], signal.SIGKILL)
-
-    try:
-        with Result(str(tmp_path / "out"), settings) as result:
-            run(Walk([str(tmp_path / "in")]), result, engine, settings, kill)
-    finally:
-        engine.close()
-    assert killed
-    assert parts(tmp_path / "out") == parts(tmp_path / "whole")
-
-
 def test_killed_at_any_moment_it_goes_on(tmp_path, pytestconfig):
     """The parts at the end are those of an undisturbed run, byte for byte, and no process is left behind."""
     make_photos(tmp_path / "in", 400)
@@ -252,11 +216,6 @@ def test_killed_at_any_moment_it_goes_on(tmp_path, pytestconfig):
 def start(tmp_path, out):
     command = [sys.executable, "-m", "fer", "batch", str(tmp_path / "in"), "--out", str(tmp_path / out), "--workers=2"]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def children(pid):
-    listed = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in listed.read_text().split()] if listed.exists() else []
 
 
 def wait_for_end(pids):

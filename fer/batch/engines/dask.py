@@ -48,7 +48,7 @@ class DaskEngine:
             )
         try:
             at = self._cluster or check_address(address or "", "tcp", ("tcp", "tls"))
-            self._client = distributed.Client(at, timeout=_CONNECT_S, set_as_default=False)
+            self._client = distributed.Client(at, timeout=_CONNECT_S)
         except (OSError, TimeoutError) as error:
             raise EngineError(
                 f"no Dask scheduler answers at {address} ({' '.join(str(error).split())}). Start one with "
