@@ -118,6 +118,10 @@ def build(tensors: Mapping[str, np.ndarray], card: ModelCard, dtype: type[np.flo
     dtype: of the stored kernels, float16 or float32; biases are float32.
     Input 'faces': uint8 (N, 48, 48). Outputs 'probabilities': float32 (N, 7), 'features': float32 (N, 8·width).
     """
+    return _assembled(tensors, card, dtype, card.to_json())
+
+
+def _assembled(tensors: Mapping[str, np.ndarray], card: ModelCard, dtype: type[np.floating], card_text: str) -> bytes:
     graph = _Graph(tensors, np.dtype(dtype).newbyteorder("<"))
     x = graph.add("Cast", "faces", to=_FLOAT)
     x = graph.add("Reshape", x, graph.constant("shape", np.array([-1, 1, SIDE_PX, SIDE_PX], np.int64)))
@@ -140,7 +144,7 @@ def build(tensors: Mapping[str, np.ndarray], card: ModelCard, dtype: type[np.flo
     parts += [piece(5, tensor) for tensor in graph.tensors]
     parts += [piece(11, value) for value in inputs] + [piece(12, value) for value in outputs]
     # The metadata stands first, so that even a truncated file shows what it was.
-    metadata = piece(14, _entry(SEAL_KEY, BLANK_SEAL)) + piece(14, _entry(CARD_KEY, card.to_json()))
+    metadata = piece(14, _entry(SEAL_KEY, BLANK_SEAL)) + piece(14, _entry(CARD_KEY, card_text))
     opset = piece(8, piece(1, "") + number(2, OPSET))
     return metadata + number(1, IR_VERSION) + piece(7, b"".join(parts)) + opset
 
@@ -168,7 +172,7 @@ def _checked(content: bytes, name: str) -> NetworkFile:
 
 def _parse(content: bytes) -> NetworkFile:
     top = list(protobuf.fields(content, _FIELDS_MAX))
-    seal, card = _metadata([value for name, value in top if name == 14])
+    seal, card, card_text = _metadata([value for name, value in top if name == 14])
     graphs = [value for name, value in top if name == 7]
     if len(graphs) != 1:
         raise ProtobufError(f"expected one graph, found {len(graphs)}; a weights file of ours is an .onnx file")
@@ -181,7 +185,8 @@ def _parse(content: bytes) -> NetworkFile:
     dtype = np.float16 if found["conv1.weight"].dtype == _DTYPES[10] else np.float32
     if card.input_size_px != SIDE_PX:
         raise CardError(f"input_size_px must be {SIDE_PX}, got {card.input_size_px}")
-    expected = build(trained, card, dtype).replace(BLANK_SEAL.encode(), seal.encode(), 1)
+    # The card's text as it was written: a card of an earlier version lacks fields that came since.
+    expected = _assembled(trained, card, dtype, card_text).replace(BLANK_SEAL.encode(), seal.encode(), 1)
     if expected != content:
         raise ProtobufError(
             "its graph is not ResNet9's as scripts/train.py writes it; a weights file is read as data, never run as "
@@ -190,7 +195,7 @@ def _parse(content: bytes) -> NetworkFile:
     return NetworkFile(card, trained, content)
 
 
-def _metadata(entries: list[protobuf.Value]) -> tuple[str, ModelCard]:
+def _metadata(entries: list[protobuf.Value]) -> tuple[str, ModelCard, str]:
     found = {}
     for entry in entries:
         texts = [protobuf.text(value, _CARD_MAX_BYTES) for _, value in _message(entry)]
@@ -199,7 +204,7 @@ def _metadata(entries: list[protobuf.Value]) -> tuple[str, ModelCard]:
         found[texts[0]] = texts[1]
     if CARD_KEY not in found:
         raise CardError("carries no model card")
-    return found.get(SEAL_KEY, ""), ModelCard.from_json(found[CARD_KEY])
+    return found.get(SEAL_KEY, ""), ModelCard.from_json(found[CARD_KEY]), found[CARD_KEY]
 
 
 def _check_node(node: protobuf.Value) -> None:

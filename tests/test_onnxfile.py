@@ -280,3 +280,15 @@ def test_a_file_is_read_from_memory_as_well(tmp_path):
     assert onnxfile.parse(content, "a visitor's file").card == tiny.CARD
     with pytest.raises(WeightsError, match="a visitor's file: truncated or altered"):
         onnxfile.parse(content + b"x", "a visitor's file")
+
+
+def test_a_card_of_an_earlier_version_lacks_fields_and_its_file_is_read(tmp_path, monkeypatch):
+    """A field that the card got since is not in the file's text."""
+    path = tmp_path / "earlier.onnx"
+    whole = tiny.CARD.to_json()
+    fields = json.loads(whole)
+    del fields["learned_from_votes"]
+    monkeypatch.setattr(type(tiny.CARD), "to_json", lambda card: json.dumps(fields))
+    tiny.write_tiny(path)
+    monkeypatch.undo()
+    assert onnxfile.read(path).card.to_json() == whole
