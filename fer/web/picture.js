@@ -1,13 +1,8 @@
 // OpenCV's ways to shrink a picture and to cut a face out of it, to the last bit where fer/see uses them.
 // A picture is {at, width, height} in the kernels' memory: uint8 RGBA, rows from the top.
+import { roundEven } from "./numbers.js"
 
 const FACE_PX = 48
-
-// Python's round: halves to the even neighbour.
-export const roundEven = (value) => {
-  const whole = Math.round(value)
-  return whole - value === 0.5 && whole % 2 ? whole - 1 : whole
-}
 
 export const newPicture = (kernels, width, height) => ({ at: kernels.take(4 * width * height), width, height })
 

@@ -1,0 +1,64 @@
+// From what was seen to what is said: fer/see/judge.py and caption.py, in the same numbers.
+import { roundEven } from "./numbers.js"
+
+export const UNSURE = "unsure"
+
+// settings: {unsure_below, smoothing_s, hysteresis, faded}, as JudgeSettings has them.
+export class Judge {
+  constructor(settings, classes) {
+    Object.assign(this, { settings, classes, said: new Map() })
+  }
+
+  // The next look, {time, tracks}, judged: {time, unix, predictions: [{identity, face, seen, probabilities, label}]}.
+  add(look) {
+    const said = new Map(look.tracks.map((track) => [track.identity, this.#say(track, look.time)]))
+    // Who is out of sight is remembered until all has faded.
+    const memory = -this.settings.smoothing_s * Math.log(this.settings.faded)
+    for (const [identity, last] of this.said)
+      if (!said.has(identity) && look.time - last.time <= memory) said.set(identity, last)
+    this.said = said
+    const predictions = look.tracks.map(({ identity, face, seen }) => {
+      const { shares, label } = said.get(identity)
+      return { identity, face, seen, label, probabilities: Float32Array.from(shares) }
+    })
+    return { time: look.time, unix: look.unix, predictions }
+  }
+
+  #say(track, time) {
+    const last = this.said.get(track.identity)
+    const { smoothing_s: smoothing, faded } = this.settings
+    if (last && !track.seen) return last
+    const raw = Array.from(track.face.probabilities)
+    const keep = last && smoothing > 0 ? Math.exp(-Math.max(time - last.time, 0) / smoothing) : 0
+    if (!last || keep < faded) return { time, shares: raw, label: this.#label(null, raw) }
+    const shares = raw.map((now, i) => keep * last.shares[i] + (1 - keep) * now)
+    return { time, shares, label: this.#label(last.label, shares) }
+  }
+
+  // The label after `previous`, changed only where the probabilities leave no doubt.
+  #label(previous, shares) {
+    const { unsure_below: threshold, hysteresis } = this.settings
+    const confidence = Math.max(...shares)
+    const best = this.classes[shares.indexOf(confidence)]
+    if (previous === null) return confidence >= threshold ? best : UNSURE
+    if (previous === UNSURE) return confidence >= Math.min(threshold + hysteresis / 2, 1) ? best : UNSURE
+    const held = shares[this.classes.indexOf(previous)]
+    if (confidence - held <= hysteresis && held >= threshold - hysteresis / 2) return previous
+    return confidence >= threshold ? best : UNSURE
+  }
+}
+
+// '93 %'; '<1 %' for what is small but not nothing, '>99 %' for what is large but not all.
+export const percent = (share) => {
+  const whole = roundEven(100 * share)
+  if (share > 0 && whole === 0) return "<1\u00a0%"
+  if (share < 1 && whole === 100) return ">99\u00a0%"
+  return `${whole}\u00a0%`
+}
+
+// 'happy 93 %', or 'unsure (sad 34 %)', which names the closest class.
+export const caption = ({ label, probabilities }, classes) => {
+  const closest = label === UNSURE ? probabilities.indexOf(Math.max(...probabilities)) : classes.indexOf(label)
+  const named = `${classes[closest]} ${percent(probabilities[closest])}`
+  return label === UNSURE ? `${UNSURE} (${named})` : named
+}
