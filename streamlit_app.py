@@ -3,11 +3,13 @@
 import streamlit as st
 
 from webui.frame.layout import ABOUT, FAVICON, LOGO, apply_style
+from webui.frame.memory import spare_the_collector
 from webui.frame.navigation import PAGES, START
 from webui.frame.privacy import keep_uploads_in_memory
 from webui.frame.session import session
 from webui.frame.weights_note import show_weights_note
 
+spare_the_collector()
 keep_uploads_in_memory()
 st.set_page_config(page_icon=FAVICON, layout="wide", menu_items={"About": ABOUT})
 st.logo(LOGO, size="large")

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from webui.frame.layout import apply_style
+from webui.frame.memory import spare_the_collector
 from webui.view import live_stream
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -99,4 +100,5 @@ def prepare() -> None:
 st.set_page_config(layout="wide")
 apply_style()
 prepare()
+spare_the_collector()
 st.navigation([st.Page(ROOT / "pages" / "live_camera.py", title="Live camera")]).run()

@@ -20,7 +20,6 @@ from webui.dataset.augmentation import PreviewError, preview
 from webui.dataset.face_details import faces_with_details, open_face
 from webui.dataset.filters import MAJORITIES, ORDERS, Filter
 from webui.frame.layout import empty_state, page_head
-from webui.frame.memory import spare_the_collector
 from webui.frame.session import KEPT, session
 from webui.parts.bars import bars
 from webui.parts.charts import percent
@@ -331,7 +330,6 @@ def main() -> None:
                 draw(table, found)
             elif tabs[name].open:
                 empty_state("🔎", "No audit yet", "Make it with: python scripts/audit.py")
-    spare_the_collector("dataset")
 
 
 main()

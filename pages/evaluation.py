@@ -19,7 +19,6 @@ from webui.evaluation.choices import choose_part, choose_table, follow
 from webui.evaluation.data import VIEWS, Judged
 from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, no_dataset, page_head
-from webui.frame.memory import spare_the_collector
 from webui.frame.session import KEPT, session
 from webui.frame.weights import Weights
 from webui.parts.bars import bars, pressed_part
@@ -269,7 +268,6 @@ def main() -> None:
             with tab:
                 draw()
     st.caption(LIMITS)
-    spare_the_collector("evaluation")
 
 
 main()

@@ -11,7 +11,7 @@ from streamlit_webrtc import WebRtcMode, WebRtcStreamerContext, webrtc_streamer
 from fer.see.faces import Sample
 from fer.see.live import LiveSettings
 from webui.frame.layout import LIMITS, empty_state, page_head, refused
-from webui.frame.memory import return_freed_memory, spare_the_collector
+from webui.frame.memory import return_freed_memory
 from webui.frame.session import KEPT
 from webui.frame.weights import load_errors
 from webui.view import live_charts, live_stream, live_trouble, live_view, settings
@@ -184,5 +184,4 @@ with beside:
     st.fragment(show_panel, run_every=PANEL_EVERY_S if active else None)(viewer)
 show_recording(viewer)
 st.caption(LIMITS)
-spare_the_collector("live camera")  # here, since Streamlit loads pandas for the widgets above
 return_freed_memory()  # of streams that ended before this visit

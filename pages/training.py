@@ -9,7 +9,6 @@ from fer.runs import launch
 from fer.runs.folder import RunsFolder, runs_folder
 from fer.runs.run import Run, State, alarms, plain
 from webui.frame.layout import empty_state, page_head
-from webui.frame.memory import spare_the_collector
 from webui.frame.session import KEPT, session
 from webui.training import charts, views
 from webui.training.actions import show_actions
@@ -55,7 +54,6 @@ def main() -> None:
             "Training from this page is switched off. Whoever runs the app allows it with `FER_ALLOW_TRAINING=1`."
         )
     session().training.drawn = True
-    spare_the_collector("training")
 
 
 def show_starter(launcher_: launch.Launcher, has_runs: bool) -> None:

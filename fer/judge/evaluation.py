@@ -1,9 +1,11 @@
 """The evaluation table: what weights said of every face of PublicTest and PrivateTest, in a small Parquet file.
 
 It lies beside the weights, so the evaluation page works where neither the dataset nor torch is.
-numpy and pyarrow only.
+numpy and pyarrow only. A stranger's table is read in a process of its own (fer.confined).
 """
 
+import json
+import reprlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fer import confined
 from fer.data.faceset import SPLITS, VOTE_COLUMNS
 from fer.emotions import CLASSES
 from fer.files import replacing
@@ -20,6 +23,8 @@ TABLE_NAME = "evaluation.parquet"
 TEST_SPLITS = ("PublicTest", "PrivateTest")
 WEIGHTS_KEY = b"fer.weights"
 _MAX_BYTES = 64 * 2**20
+_MAX_ROWS = 200_000  # FER2013's two test splits are 7,178, 0.7 MB unpacked
+_AGAIN = "Write it anew with scripts/evaluate.py."
 _SINGLE = tuple(f"p_{name}" for name in CLASSES)
 _FLIPPED = tuple(f"f_{name}" for name in CLASSES)
 _VOTES = tuple(f"v_{name}" for name in VOTE_COLUMNS)
@@ -126,39 +131,100 @@ class EvaluationTable:
 
     @classmethod
     def from_parquet(cls, path: Path) -> "EvaluationTable":
-        """Reads what `to_parquet` wrote. Raises EvaluationError for anything else."""
-        again = "Write it anew with scripts/evaluate.py."
+        """Reads what `to_parquet` wrote: a file of one's own. Raises EvaluationError for anything else."""
         try:
             if path.stat().st_size > _MAX_BYTES:
-                raise EvaluationError(f"{path}: more than {_MAX_BYTES >> 20} MB, no evaluation table is. {again}")
-            table = pq.read_table(path, memory_map=False)
+                raise EvaluationError(f"{path}: more than {_MAX_BYTES >> 20} MB, no evaluation table is. {_AGAIN}")
+            return _parse(path.read_bytes())
         except OSError as error:
-            raise EvaluationError(f"{path}: cannot be read ({error.strerror or error}). {again}") from error
-        except pa.ArrowException as error:
-            raise EvaluationError(f"{path}: not a Parquet file ({error}). {again}") from error
-        missing = {"row", "split", "label", *_SINGLE, *_FLIPPED} - set(table.column_names)
-        if missing:
-            raise EvaluationError(f"{path}: columns {', '.join(sorted(missing))} are missing. {again}")
+            raise EvaluationError(f"{path}: cannot be read ({error.strerror or error}). {_AGAIN}") from error
+        except EvaluationError as error:
+            raise EvaluationError(f"{path}: {error}. {_AGAIN}") from error
+
+    @classmethod
+    def from_stranger(cls, content: bytes, name: str) -> "EvaluationTable":
+        """As `from_parquet`, for a file's content that may be hostile: it is read in a process of its own.
+
+        name: stands in the message of an EvaluationError. Takes a second.
+        """
+        if len(content) > _MAX_BYTES:
+            raise EvaluationError(f"{name}: more than {_MAX_BYTES >> 20} MB, no evaluation table is. {_AGAIN}")
         try:
-            return _from_table(table)
-        except (EvaluationError, ValueError, pa.ArrowException) as error:
-            raise EvaluationError(f"{path}: {error}. {again}") from error
+            return _unpacked(confined.run("fer.judge.confined_table", content))
+        except ValueError as error:  # EvaluationError and ConfinedError among them
+            raise EvaluationError(f"{name}: {error}. {_AGAIN}") from error
+
+
+def packed(content: bytes) -> bytes:
+    """A table's Parquet content as plain arrays after each other, for `_unpacked`. Raises EvaluationError."""
+    table = _parse(content)
+    head = {"n": len(table), "votes": table.votes is not None, "weights": table.weights}
+    arrays = [table.rows, table.splits, table.labels, table.single, table.flipped]
+    arrays += [] if table.votes is None else [table.votes]
+    return json.dumps(head).encode() + b"\n" + b"".join(array.tobytes() for array in arrays)
+
+
+def _unpacked(content: bytes) -> EvaluationTable:
+    line, _, data = content.partition(b"\n")
+    head = json.loads(line)
+    n, k = head["n"], len(CLASSES)
+    kinds = [(np.int32, 1), (np.uint8, 1), (np.int8, 1), (np.float32, k), (np.float32, k)]
+    kinds += [(np.uint8, len(VOTE_COLUMNS))] if head["votes"] else []
+    arrays: list[np.ndarray] = []
+    at = 0
+    for dtype, columns in kinds:
+        found = np.frombuffer(data, dtype, n * columns, at)
+        arrays.append(found if columns == 1 else found.reshape(n, columns))
+        at += found.nbytes
+    rows, splits, labels, single, flipped, *votes = arrays
+    return EvaluationTable(rows, splits, labels, single, flipped, votes[0] if votes else None, head["weights"])
+
+
+def _parse(content: bytes) -> EvaluationTable:
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=["split"])
+        metadata = file.metadata
+        if metadata.num_rows > _MAX_ROWS:
+            raise EvaluationError(f"{metadata.num_rows} rows; at most {_MAX_ROWS} are expected")
+        groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+        if (unpacked := sum(group.total_byte_size for group in groups)) > _MAX_BYTES:
+            raise EvaluationError(f"{unpacked} bytes unpacked; at most {_MAX_BYTES} are expected")
+        names = metadata.schema.names
+        if missing := sorted({"row", "split", "label", *_SINGLE, *_FLIPPED} - set(names)):
+            raise EvaluationError(f"columns {', '.join(missing)} are missing")
+        wanted = {"row", "split", "label", *_SINGLE, *_FLIPPED, *_VOTES}
+        return _from_table(file.read([name for name in names if name in wanted], use_threads=False))
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        if isinstance(error, EvaluationError):
+            raise
+        words = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise EvaluationError(f"not a Parquet file of this kind ({words})") from error
 
 
 def _from_table(table: pa.Table) -> EvaluationTable:
-    names = table.column("split").to_pylist()
-    if unknown := set(names) - set(SPLITS):
-        raise EvaluationError(f"unknown splits {sorted(map(str, unknown))}")
     votes = _matrix(table, _VOTES, np.uint8) if set(_VOTES) <= set(table.column_names) else None
     return EvaluationTable(
         rows=_column(table, "row", np.int32),
-        splits=np.array([SPLITS.index(name) for name in names], dtype=np.uint8),
+        splits=_splits(table.column("split")),
         labels=_column(table, "label", np.int8),
         single=_matrix(table, _SINGLE, np.float32),
         flipped=_matrix(table, _FLIPPED, np.float32),
         votes=votes,
         weights=((table.schema.metadata or {}).get(WEIGHTS_KEY) or b"").decode("ascii", "replace"),
     )
+
+
+def _splits(column: pa.ChunkedArray) -> np.ndarray:
+    """uint8 (N,): indices into SPLITS of a column of their names, stored as a dictionary."""
+    if column.null_count or not pa.types.is_dictionary(column.type) or not pa.types.is_string(column.type.value_type):
+        raise EvaluationError(f"column split must hold the names {', '.join(SPLITS)}, got {column.type}")
+    parts = [np.zeros(0, np.uint8)]
+    for chunk in column.chunks:
+        names = [str(name) for name in chunk.dictionary.to_pylist()]
+        if unknown := sorted(set(names) - set(SPLITS)):
+            raise EvaluationError(f"unknown splits {reprlib.repr(unknown)}")
+        parts.append(np.array([SPLITS.index(name) for name in names], dtype=np.uint8)[chunk.indices.to_numpy()])
+    return np.concatenate(parts)
 
 
 def _matrix(table: pa.Table, names: tuple[str, ...], dtype: type) -> np.ndarray:
@@ -170,7 +236,8 @@ def _column(table: pa.Table, name: str, dtype: type) -> np.ndarray:
     if column.null_count or not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         raise EvaluationError(f"column {name} must hold numbers without gaps, got {column.type}")
     values = column.to_numpy()
-    cast = values.astype(dtype)
+    with np.errstate(invalid="ignore"):  # what does not fit is told below
+        cast = values.astype(dtype)
     if np.issubdtype(dtype, np.integer) and not np.array_equal(cast, values):
         raise EvaluationError(f"column {name} must fit {np.dtype(dtype)}")
     return cast

@@ -94,6 +94,13 @@ def test_files_that_are_no_table(tmp_path, content):
         ("label", [None] * 40, "without gaps"),
         ("p_fear", ["0.1"] * 40, "hold numbers"),
         ("p_fear", [1.0] * 40, "sum to 1"),
+        ("p_fear", [float("nan")] * 40, "sum to 1"),
+        ("label", [float("inf")] * 40, "label must fit"),
+        ("label", [[1]] * 40, "label"),
+        ("split", [1] * 40, "split must hold the names"),
+        ("split", [None] * 40, "split must hold the names"),
+        ("split", [b"\xff"] * 40, "split must hold the names"),
+        ("row", [2**40] * 40, "row must fit"),
     ],
 )
 def test_tables_with_a_wrong_column(table, tmp_path, column, values, message):
@@ -107,3 +114,66 @@ def test_tables_with_a_wrong_column(table, tmp_path, column, values, message):
     pq.write_table(arrow, path)
     with pytest.raises(EvaluationError, match=message):
         EvaluationTable.from_parquet(path)
+
+
+def repeated(table, times: int) -> pa.Table:
+    return pa.concat_tables([table] * times).combine_chunks()
+
+
+def made_of(table, tmp_path, change=lambda t: t, **options) -> bytes:
+    path = tmp_path / "x.parquet"
+    table.to_parquet(path)
+    pq.write_table(change(pq.read_table(path)), path, compression="zstd", **options)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("with_votes", [True, False])
+def test_a_strangers_table_is_read_as_well(table, tmp_path, with_votes):
+    table = table if with_votes else dataclasses.replace(table, votes=None)
+    found = EvaluationTable.from_stranger(made_of(table, tmp_path), "upload.parquet")
+    for name in ("rows", "splits", "labels", "single", "flipped"):
+        assert np.array_equal(getattr(table, name), getattr(found, name)), name
+    assert (found.votes is None) == (not with_votes)
+    assert not with_votes or np.array_equal(found.votes, table.votes)
+    assert found.weights == table.weights
+
+
+def of_a_million_rows(table, tmp_path):
+    return made_of(table, tmp_path, lambda t: repeated(t, 25_000))
+
+
+def of_long_texts(table, tmp_path):
+    return made_of(
+        table, tmp_path, lambda t: t.append_column("v_x", pa.array(["x" * 2**21] * 40)), use_dictionary=False
+    )
+
+
+def of_one_text_in_every_row(table, tmp_path):
+    """As plain texts 8 GB."""
+
+    def change(t: pa.Table) -> pa.Table:
+        t = repeated(t, 200)
+        text = pa.DictionaryArray.from_arrays(np.zeros(len(t), np.int32), ["x" * 2**20])
+        return t.set_column(t.column_names.index("split"), "split", text).replace_schema_metadata(None)
+
+    return made_of(table, tmp_path, change)
+
+
+def of_nothing(table, tmp_path):
+    return b""
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (of_a_million_rows, "1000000 rows; at most 200000"),
+        (of_long_texts, "bytes unpacked; at most"),
+        (of_one_text_in_every_row, "unknown splits"),
+        (of_nothing, "not a Parquet file"),
+    ],
+)
+def test_a_hostile_table_is_refused_in_words(table, tmp_path, make, message):
+    with pytest.raises(EvaluationError, match=message) as refused:
+        EvaluationTable.from_stranger(make(table, tmp_path), "upload.parquet")
+    assert str(refused.value).startswith("upload.parquet: ")
+    assert len(str(refused.value)) < 500

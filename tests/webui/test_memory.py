@@ -1,12 +1,15 @@
 """Memory that was freed goes back to the system."""
 
+import gc
 import sys
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from webui.frame.memory import return_freed_memory
+from webui.frame.memory import return_freed_memory, spare_the_collector
 
+ROOT = Path(__file__).parents[2]
 PIECE_BYTES, PIECES = 100_000, 2_000  # below malloc's own mapping, so that glibc keeps them when they are freed
 
 
@@ -30,3 +33,18 @@ def test_a_system_without_glibc_is_left_alone(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr("ctypes.CDLL", lambda name: pytest.fail("no C library to ask"))
     return_freed_memory()
+
+
+@pytest.mark.app
+def test_the_libraries_are_frozen_once_and_no_visitors_objects(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("FER_DATA", str(tmp_path))
+    monkeypatch.setenv("FER_RUNS", str(tmp_path))
+    monkeypatch.chdir(ROOT)
+    frozen = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append("pandas" in sys.modules))
+    spare_the_collector.clear()
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120).run()
+    for page in ("dataset", "evaluation", "training"):
+        app.switch_page(f"pages/{page}.py").run()
+        assert not app.exception
+    assert frozen == [True], "once, with pandas loaded, before the first page"

@@ -1,7 +1,6 @@
 """What the evaluation page reads: evaluation tables of the shipped weights, of runs and of files."""
 
 import hashlib
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from fer import onnxfile
 from fer.data.dataset import SPLITS, FaceSet, open_faces
 from fer.judge import metrics
 from fer.judge.evaluation import TEST_SPLITS, EvaluationTable
@@ -84,17 +84,14 @@ def load(weights: Weights, progress: Progress | None = None) -> EvaluationTable:
 
 
 def uploaded(file: Upload, progress: Progress | None = None) -> EvaluationTable:
-    """As `load`, for an uploaded file; it lies in a temporary folder only while it is read."""
+    """As `load`, for an uploaded file, which never lies on the disk."""
 
     def read() -> EvaluationTable:
         from fer.see.classify import Classifier
 
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"upload{Path(file.name).suffix}"
-            path.write_bytes(file.content)
-            if path.suffix != ".onnx":
-                return EvaluationTable.from_parquet(path)
-            return evaluate(Classifier(path).probabilities, _dataset(), progress)
+        if not file.name.lower().endswith(".onnx"):
+            return EvaluationTable.from_stranger(file.content, file.name)
+        return evaluate(Classifier(onnxfile.parse(file.content, file.name)).probabilities, _dataset(), progress)
 
     return _remembered(hashlib.sha256(file.content).hexdigest(), read)
 
@@ -119,7 +116,7 @@ def _remembered(key: str, make: Callable[[], EvaluationTable]) -> EvaluationTabl
     if key not in memory:
         table = make()
         while len(memory) >= _REMEMBERED:
-            memory.pop(next(iter(memory)))
+            memory.pop(next(iter(memory)), None)  # another session may have been faster
         memory[key] = table
     return memory[key]
 

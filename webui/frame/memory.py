@@ -8,13 +8,16 @@ import streamlit as st
 
 
 @st.cache_resource(show_spinner=False)
-def spare_the_collector(page: str) -> None:
-    """Takes what is loaded by now from the garbage collector's rounds, once for each page that calls.
+def spare_the_collector() -> None:
+    """Takes the loaded libraries from the garbage collector's rounds: once, as the server's first page begins.
 
-    Streamlit collects garbage after every run of a script or fragment. Over the 150,000 objects of the loaded
-    libraries that is 80 ms under the interpreter's lock, up to three times a second for each viewer. They live as
-    long as the server does, so the collector need not look at them again.
+    Streamlit collects garbage after every run of a script or fragment. Over the 120,000 objects of itself and pandas
+    that is 80 ms under the interpreter's lock, up to three times a second for each viewer. They live as long as the
+    server does, so the collector need not look at them again. Later it would take visitors' objects too, and what of
+    them hangs together in cycles (a session, its frames) would never be freed.
     """
+    import pandas  # noqa: F401 - Streamlit loads it with the first widget; then it is too late
+
     gc.collect()
     gc.freeze()
 

@@ -1,0 +1,7 @@
+"""`python -m fer.judge.confined_table`: reads a stranger's evaluation table for `EvaluationTable.from_stranger`."""
+
+from fer import confined
+from fer.judge.evaluation import EvaluationError, packed
+
+if __name__ == "__main__":
+    confined.serve(packed, EvaluationError)
