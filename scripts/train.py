@@ -64,7 +64,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         nargs="+",
         default=[],
         metavar="WEIGHTS",
-        help="best.safetensors of trained runs to learn from; goes with --teacher-weight",
+        help="best.safetensors of trained runs, or what soft_labels.py wrote of them; goes with --teacher-weight",
     )
     parser.add_argument(
         "--start-from",
@@ -155,7 +155,8 @@ def read_pretrained(
     """From the files that the command names, or, to go on, from what `store_pretrained` wrote into the run's folder."""
     path = options.start_from
     if options.resume:
-        answers, stored = checkpoint.load_teacher(folder), folder / initial.INITIAL_NAME
+        said, stored = folder / checkpoint.TEACHER_NAME, folder / initial.INITIAL_NAME
+        answers = checkpoint.load_teacher(said) if said.exists() else None
         path = stored if stored.is_file() else None
     else:
         answers = teacher.ask(options.teacher, faces, device) if options.teacher else None
@@ -166,7 +167,7 @@ def read_pretrained(
 def store_pretrained(pretrained: Pretrained, folder: Path) -> None:
     """Writes it into the run's folder: a run is resumed without the files that it came from. Raises SaveError."""
     if pretrained.teacher:
-        checkpoint.save_teacher(folder, pretrained.teacher)
+        checkpoint.save_teacher(folder / checkpoint.TEACHER_NAME, pretrained.teacher)
     if trained := pretrained.initial:
         checkpoint.save_weights(folder / initial.INITIAL_NAME, trained.network, trained.card)
 

@@ -14,11 +14,14 @@ from fer.learn.config import ConfigError, TrainConfig
 class Teacher:
     """What trained networks say of the Training faces.
 
-    probabilities: float32 (N, 7). knows_votes: whether one of the networks learned from FER+ votes.
+    probabilities: float32 (N, 7), their mean. knows_votes: whether one of the networks learned from FER+ votes.
+    networks: how many of them there are. data_sha256: fingerprint of the set whose Training faces they are about.
     """
 
     probabilities: np.ndarray
     knows_votes: bool
+    networks: int = 1
+    data_sha256: str = ""
 
 
 def soft_targets(faces: FaceSet, config: TrainConfig, teacher: Teacher | None = None) -> np.ndarray:

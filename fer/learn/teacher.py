@@ -10,25 +10,44 @@ from pathlib import Path
 
 import torch
 
+from fer.card import WeightsError
 from fer.data.dataset import FaceSet
 from fer.emotions import CLASSES
 from fer.learn import checkpoint, train
 from fer.learn.devices import Device
+from fer.learn.model import ResNet9
 from fer.learn.targets import Teacher
 
 
-def ask(weights: Sequence[Path], faces: FaceSet, device: Device) -> Teacher:
+def ask(files: Sequence[Path], faces: FaceSet, device: Device) -> Teacher:
     """The mean of what all networks say of the Training faces and their mirror images.
 
-    weights: safetensors files that scripts/train.py wrote. Raises WeightsError.
+    files: weights that scripts/train.py wrote, and tables that scripts/soft_labels.py wrote of such weights; a table
+    counts as the networks that it is of. Raises WeightsError, also where a table is about another set.
     """
     images = torch.tensor(faces.split("Training").images, device=device.torch_device)  # (N, 48, 48) uint8
-    total = torch.zeros(len(images), len(CLASSES), device=device.torch_device)
-    knows_votes = False
-    for path in weights:
-        network, card = checkpoint.load_weights(path)
-        network = network.to(device.torch_device).to(memory_format=torch.channels_last)
-        for view in (images, images.flip(2)):
-            total += train.predict(network, view, device).softmax(1)
-        knows_votes |= card.learned_from_votes
-    return Teacher((total / total.sum(1, keepdim=True)).cpu().numpy(), knows_votes)
+    fingerprint = faces.fingerprint()
+    total = torch.zeros(len(images), len(CLASSES))
+    networks, knows_votes = 0, False
+    for path in files:
+        said = checkpoint.load_teacher(path)
+        if said is None:
+            network, card = checkpoint.load_weights(path)
+            said = Teacher(answers(network, images, device).numpy(), card.learned_from_votes, 1, fingerprint)
+        if said.data_sha256 != fingerprint:
+            raise WeightsError(f"{path}: about the Training faces of another set; make it again with this one.")
+        total += said.networks * torch.from_numpy(said.probabilities)
+        networks, knows_votes = networks + said.networks, knows_votes or said.knows_votes
+    # Rounded as they are stored, so that a resumed run learns from the same numbers.
+    mean = (total / total.sum(1, keepdim=True)).half().float()
+    return Teacher(mean.numpy(), knows_votes, networks, fingerprint)
+
+
+def answers(network: ResNet9, images: torch.Tensor, device: Device) -> torch.Tensor:
+    """What a network says of faces, averaged with their mirror images: float32 (N, 7) on the CPU.
+
+    images: uint8 (N, 48, 48) on the device.
+    """
+    network = network.to(device.torch_device).to(memory_format=torch.channels_last)
+    both = [train.predict(network, view, device).softmax(1) for view in (images, images.flip(2))]
+    return ((both[0] + both[1]) / 2).cpu()
