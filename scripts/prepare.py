@@ -101,6 +101,8 @@ def prepare(source: Path, votes: Path | None, cache: Path, skip_bad_rows: bool) 
     print(f"Votes    {votes or f'none; --votes {VOTES_NAME} adds those of FER+'}")
     print(table(faces))
     print(dataset.difference_from_original(faces) or "This is the original FER2013, class by class and split by split.")
+    if words := dataset.lacking(faces):
+        print(f"Missing  {words}")
     dataset.write_cache(faces, cache)
     print(f"Written  {cache} ({cache.stat().st_size / 1e6:.0f} MB)")
 

@@ -1,12 +1,13 @@
-"""FER2013 as one CSV: the article's fer2013.csv, or the competition's icml_face_data.csv (another order of columns).
+"""FER2013 as one table of text: the article's fer2013.csv, the competition's icml_face_data.csv (another order of
+columns), or either as a spreadsheet writes it again: semicolons or tabs for commas, UTF-16, labels as 3.0.
 
-The 83 million pixel values are parsed as arrays of bytes, 32 rows at a time so that all of it stays in the
-processor's cache. Every row is checked in full; benchmarks/read_csv.md has the times.
+Every row is checked in full; benchmarks/read_csv.md has the times.
 """
 
+import codecs
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import BinaryIO
 
 import numpy as np
@@ -22,37 +23,29 @@ from fer.data.faceset import (
     FaceSet,
     Progress,
     RowError,
+    stacked,
 )
 from fer.emotions import CLASSES
 
 PIXELS = SIDE_PX * SIDE_PX
 _COLUMNS = ("emotion", "pixels", "usage")
-_LABELS = {str(i).encode(): i for i in range(len(CLASSES))}
+_DELIMITERS = (b",", b";", b"\t")
+_LABELS = {f"{i}{end}".encode(): i for i in range(len(CLASSES)) for end in ("", ".0")}
 _SPLITS = {name.encode(): i for i, name in enumerate(SPLITS)}
 _PADDING = b' \t\r\n"'  # headers of icml_face_data.csv start with blanks; other tools put quotes round the pixels
 _LINE_MAX_BYTES = 2**16  # a row has at most 9.3 kB; a file without line ends must not fill the memory
-_BATCH_ROWS = 32
+_PROGRESS_ROWS = 64
 
 
 @dataclass(frozen=True)
 class Layout:
-    """At which place each column stands, and how many columns there are."""
+    """What stands between the columns, at which place each one stands, and how many there are."""
 
+    delimiter: bytes
     emotion: int
     pixels: int
     usage: int
     width: int
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line, taken apart but for its pixels: where it is, its place among the rows, class and split."""
-
-    where: str
-    index: int
-    label: int
-    split: int
-    pixels: bytes
 
 
 def read_csv(
@@ -61,70 +54,93 @@ def read_csv(
     """Reads the whole file, from its header on.
 
     Row numbers are kept where the file has as many rows as the original; else they are UNKNOWN_ROW.
-    Raises DatasetError where the header does not fit or the file is no such CSV; a row that cannot be
+    Raises DatasetError where the header does not fit or the file is no such table; a row that cannot be
     used goes to `bad_row`.
     """
     lines = _lines(file, name)
     layout = read_layout(next(lines, (1, b""))[1], name)
-    rows: list[Row] = []
-    blocks: list[np.ndarray] = []
+    faces: list[tuple[np.ndarray, int, int, int]] = []  # pixels, row, class, split
     count = done_bytes = 0
-    while batch := list(islice(lines, _BATCH_ROWS)):
-        good = []
-        for number, line in batch:
-            try:
-                good.append(_split_row(line, layout, f"{name}, line {number}", count))
-            except RowError as error:
-                bad_row(f"{name}, line {number}: {error}")
-            count += 1
-            done_bytes += len(line)
-        good, images = _parse_batch(good, bad_row)
-        rows += good
-        blocks.append(images)
+    for number, line in lines:
+        try:
+            label, split, pixels = _read_row(line, layout)
+            faces.append((pixels, count, label, split))
+        except RowError as error:
+            bad_row(f"{name}, line {number}: {error}")
+        count += 1
+        done_bytes += len(line)
         if count > MAX_FACES:
             raise DatasetError(f"{name}: more than {MAX_FACES} rows; FER2013 has {ORIGINAL_ROWS}")
-        if progress:
+        if progress and count % _PROGRESS_ROWS == 0:
             progress(done_bytes, max(total_bytes, done_bytes + 1))
     if progress:
         progress(done_bytes, done_bytes)  # blank lines are not counted, so the sum may lie below the file's size
-    if not rows:
+    if not faces:
         raise DatasetError(f"{name}: the file has a header but no usable row")
-    whole = count == ORIGINAL_ROWS
-    return FaceSet(
-        np.concatenate(blocks).reshape(-1, SIDE_PX, SIDE_PX),
-        np.array([row.label for row in rows], np.int64),
-        np.array([row.split for row in rows], np.uint8),
-        None,
-        np.array([row.index if whole else UNKNOWN_ROW for row in rows], np.int64),
-    )
+    found = stacked(faces)
+    if count == ORIGINAL_ROWS:
+        return found
+    return FaceSet(found.images, found.labels, found.splits, None, np.full(len(found), UNKNOWN_ROW))
 
 
 def read_layout(header: bytes, name: str) -> Layout:
     """Finds the columns by their names, whatever their order, case and padding. Raises DatasetError."""
-    found = [cell.decode("utf-8-sig", "replace").strip(_PADDING.decode()).lower() for cell in header.split(b",")]
-    if any(found.count(column) != 1 for column in _COLUMNS):
-        shown = header[:80].decode("utf-8", "replace").strip()
-        raise DatasetError(
-            f"{name}, line 1: the header must name emotion, pixels and Usage, found {shown!r}. "
-            "Give fer2013.csv or icml_face_data.csv."
-        )
-    emotion, pixels, usage = (found.index(column) for column in _COLUMNS)
-    return Layout(emotion, pixels, usage, len(found))
+    for delimiter in _DELIMITERS:
+        found = [
+            cell.decode("utf-8-sig", "replace").strip(_PADDING.decode()).lower() for cell in header.split(delimiter)
+        ]
+        if all(found.count(column) == 1 for column in _COLUMNS):
+            emotion, pixels, usage = (found.index(column) for column in _COLUMNS)
+            return Layout(delimiter, emotion, pixels, usage, len(found))
+    shown = header[:80].decode("utf-8", "replace").strip()
+    raise DatasetError(
+        f"{name}, line 1: the header must name emotion, pixels and Usage, found {shown!r}. Give fer2013.csv or "
+        "icml_face_data.csv, with commas, semicolons or tabs between the columns."
+    )
+
+
+def looks_like_csv(start: bytes) -> bool:
+    """Whether a file that starts so is such a table."""
+    encoding = _encoding(start)
+    if encoding != "utf-8":
+        start = start[: len(start) // 2 * 2].decode(encoding, "replace").encode()
+    try:
+        read_layout(start.partition(b"\n")[0], "")
+    except DatasetError:
+        return False
+    return True
+
+
+def _encoding(start: bytes) -> str:
+    return "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines that are not blank; refuses a line too long for any row."""
+    """Numbered lines in UTF-8 that are not blank; refuses a line too long for any row."""
+    start = file.read(2)
+    if _encoding(start) == "utf-16":
+        text = io.TextIOWrapper(file, "utf-16-le" if start == codecs.BOM_UTF16_LE else "utf-16-be", "replace", "\n")
+        first = b""
+    else:
+        text, first = None, start
     number = 0
-    while line := file.readline(_LINE_MAX_BYTES):
+    while True:
+        line = text.readline(_LINE_MAX_BYTES).encode() if text else first + file.readline(_LINE_MAX_BYTES - len(first))
+        first = b""
+        if not line:
+            break
         number += 1
-        if len(line) == _LINE_MAX_BYTES:
+        if len(line) >= _LINE_MAX_BYTES:
             raise DatasetError(f"{name}, line {number}: longer than {_LINE_MAX_BYTES} bytes, so not FER2013's CSV")
         if not line.isspace():
             yield number, line
+    if text:
+        text.detach()  # else the wrapper closes a file that is not its own
 
 
-def _split_row(line: bytes, layout: Layout, where: str, index: int) -> Row:
-    cells = line.split(b",")
+def _read_row(line: bytes, layout: Layout) -> tuple[int, int, np.ndarray]:
+    """Class, split and pixels of one line. Raises RowError."""
+    cells = line.split(layout.delimiter)
     if len(cells) != layout.width:
         raise RowError(f"{len(cells)} columns, expected {layout.width} (a truncated line?)")
     label = _LABELS.get(cells[layout.emotion].strip(_PADDING))
@@ -133,58 +149,24 @@ def _split_row(line: bytes, layout: Layout, where: str, index: int) -> Row:
     split = _SPLITS.get(cells[layout.usage].strip(_PADDING))
     if split is None:
         raise RowError(f"usage {_shown(cells[layout.usage])}, expected one of {', '.join(SPLITS)}")
-    return Row(where, index, label, split, cells[layout.pixels].strip(_PADDING))
+    return label, split, parse_pixels(cells[layout.pixels].strip(_PADDING))
 
 
-def _parse_batch(rows: list[Row], bad_row: BadRow) -> tuple[list[Row], np.ndarray]:
-    """The rows whose pixels are good, and these pixels: uint8 (n, 2304)."""
-    images = parse_pixels([row.pixels for row in rows])
-    if images is not None:
-        return rows, images
-    good, parsed = [], []
-    for row in rows:
-        try:
-            parsed.append(parse_carefully(row.pixels))
-            good.append(row)
-        except RowError as error:
-            bad_row(f"{row.where}: {error}")
-    return good, np.array(parsed, np.uint8).reshape(-1, PIXELS)
-
-
-def parse_pixels(fields: list[bytes]) -> np.ndarray | None:
-    """Parses rows of 2304 numbers 0..255 with one blank between; uint8 (n, 2304), or None where any is otherwise.
-
-    All fields are laid end to end. A number ends before each blank; its ones, tens and hundreds are the
-    bytes one, two and three before that blank, as far as the number is wide enough to have them.
-    """
-    if not fields:
-        return np.empty((0, PIXELS), np.uint8)
-    text = np.frombuffer(b" " + b" ".join(fields) + b" ", np.uint8)
-    blanks = np.flatnonzero(text == ord(" "))
-    ends = blanks[1:]
-    row_ends = np.cumsum([len(field) + 1 for field in fields])
-    if len(ends) != len(fields) * PIXELS or (ends[PIXELS - 1 :: PIXELS] != row_ends).any():
-        return None
-    digits = text - np.uint8(ord("0"))  # what is below '0' wraps round to a large number
-    widths = np.diff(blanks).astype(np.uint16) - 1
-    if np.count_nonzero(digits > 9) != len(blanks) or widths.min() < 1 or widths.max() > 3:
-        return None
-    ones = digits.take(ends - 1)
-    tens = digits.take(ends - 2) * (widths > 1)
-    hundreds = digits.take(ends - 3) * (widths > 2)
-    values = hundreds.astype(np.uint16) * 100 + tens * np.uint8(10) + ones
-    return values.astype(np.uint8).reshape(-1, PIXELS) if values.max() <= 255 else None
-
-
-def parse_carefully(field: bytes) -> np.ndarray:
-    """Parses one row's pixels, uint8 (2304,), more than one blank or leading zeros allowed. Raises RowError."""
-    values = field.split()
-    if len(values) != PIXELS:
-        raise RowError(f"{len(values)} pixel values, expected {PIXELS}")
-    for place, value in enumerate(values):
-        if not value.isdigit() or len(value) > 9 or int(value) > 255:
-            raise RowError(f"pixel {place} is {_shown(value)}, expected a whole number 0 to 255")
-    return np.array([int(value) for value in values], np.uint8)
+def parse_pixels(field: bytes) -> np.ndarray:
+    """2304 whole numbers 0..255 with blanks between them → uint8 (48, 48). Raises RowError."""
+    if field.translate(None, b"0123456789 "):  # numpy would take signs, and stop at anything else
+        values = [value for value in field.split(b" ") if value]
+        place, value = next((i, v) for i, v in enumerate(values) if not v.isdigit())
+        raise RowError(f"pixel {place} is {_shown(value)}, expected a whole number 0 to 255")
+    numbers = (
+        np.fromstring(field, np.int64, sep=" ") if field else np.empty(0, np.int64)
+    )  # too many digits: the largest
+    if len(numbers) != PIXELS:
+        raise RowError(f"{len(numbers)} pixel values, expected {PIXELS}")
+    if numbers.max() > 255:
+        place = int((numbers > 255).argmax())
+        raise RowError(f"pixel {place} is {_shown(field.split()[place])}, expected a whole number 0 to 255")
+    return numbers.astype(np.uint8).reshape(SIDE_PX, SIDE_PX)
 
 
 def _shown(value: bytes) -> str:

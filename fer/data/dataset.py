@@ -76,8 +76,7 @@ def read(
 ) -> FaceSet:
     """Reads FER2013 from a file or a folder, told apart by content; nothing is written.
 
-    source: fer2013.csv, icml_face_data.csv, Parquet shards (files or their folder), image folders
-    train|test/<class>/<usage>_N.jpg, or a zip of a CSV or of image folders.
+    source: what fer.data.sources.ACCEPTED names.
     votes: fer2013new.csv (FER+), joined by row. skip_bad_rows: leave unusable rows out instead of
     stopping; each is told to `on_skipped` ('file, line: why') or, without it, counted in the log.
     progress: called with (done, total).
@@ -86,13 +85,11 @@ def read(
     """
     from fer.data.sources import read_source  # pulls in zip and image code that opening a cache needs not
 
-    skipped: list[str] = []
+    bad: list[str] = []
 
     def bad_row(message: str) -> None:
-        if not skip_bad_rows:
-            raise DatasetError(f"{message}. Mend the row, or leave such rows out with --skip-bad-rows.")
-        skipped.append(message)
-        if on_skipped:
+        bad.append(message)
+        if skip_bad_rows and on_skipped:
             on_skipped(message)
 
     if not source.exists():
@@ -101,8 +98,15 @@ def read(
         faces = read_source(source, bad_row, progress)
     except OSError as error:
         raise DatasetError(f"{source}: cannot be read ({error.strerror or error})") from error
-    if skipped and not on_skipped:
-        _log.warning("%s: %d bad rows left out, the first: %s", source, len(skipped), skipped[0])
+    except DatasetError as error:
+        if not bad:
+            raise
+        raise DatasetError(f"{error}. {len(bad):,} rows or files cannot be used, the first: {bad[0]}") from error
+    if bad and not skip_bad_rows:
+        more = f" {len(bad) - 1:,} more are bad too." if len(bad) > 1 else ""
+        raise DatasetError(f"{bad[0]}.{more} Mend the row, or leave such rows out with --skip-bad-rows.")
+    if bad and not on_skipped:
+        _log.warning("%s: %d bad rows left out, the first: %s", source, len(bad), bad[0])
     return faces if votes is None else join_votes(faces, votes)
 
 

@@ -1,12 +1,10 @@
-"""FER2013 as one image file a face: train|test/<class>/(Training|PublicTest|PrivateTest)_N.jpg, in folders or a zip.
+"""FER2013 as one image file a face: SPLIT/CLASS/NAME.jpg, in folders or an archive.
 
-Nothing is ever written or unpacked to disk: a zip is read in memory, member by member, with limits.
+In the archive that goes round the name says the split too: test/sad/PublicTest_12.jpg.
 """
 
 import io
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -28,20 +26,37 @@ from fer.data.faceset import (
 )
 from fer.emotions import CLASSES
 
-# What zipfile raises for a torn member, a password, a compression that it has not
-UNPACK_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError)
-
+IMAGE_MAX_BYTES = 2**16  # a 48×48 face has about 2 kB
+LAYOUT = (
+    "SPLIT/CLASS/NAME.jpg, with train, validation or test (also Training, PublicTest or PrivateTest) for the split "
+    f"and {', '.join(CLASSES)} for the class"
+)
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-_IMAGE_MAX_BYTES = 2**16  # a 48×48 face has about 2 kB
-# train/happy/Training_12345.jpg; what stands before is the archive's own folder
-_FACE_PATH = re.compile(r"(?:^|/)(train|test)/([^/]+)/([A-Za-z]+)_(\d{1,18})\.\w+$", re.IGNORECASE)
+_SPLIT_FOLDERS = {
+    **dict.fromkeys(("train", "training"), "Training"),
+    **dict.fromkeys(("validation", "valid", "val", "publictest", "public_test"), "PublicTest"),
+    **dict.fromkeys(("test", "testing", "privatetest", "private_test"), "PrivateTest"),
+}
+CLASS_NAMES = {name: i for i, name in enumerate(CLASSES)} | {
+    name: CLASSES.index(own)
+    for own, others in {
+        "angry": ("anger",),
+        "disgust": ("disgusted",),
+        "fear": ("fearful",),
+        "happy": ("happiness",),
+        "sad": ("sadness",),
+        "surprise": ("surprised",),
+    }.items()
+    for name in others
+}
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
 class FaceFile:
-    """An image in a folder or a zip: how messages name it, its path with slashes, and what gives its bytes.
+    """An image in a folder or an archive: how messages name it, its path with slashes, and what gives its bytes.
 
-    `content` gives at most _IMAGE_MAX_BYTES + 1 bytes, so no stored size needs to be believed.
+    `content` gives at most IMAGE_MAX_BYTES + 1 bytes, so no stored size needs to be believed. It may raise RowError.
     """
 
     where: str
@@ -49,88 +64,76 @@ class FaceFile:
     content: Callable[[], bytes]
 
 
-def files_in_folder(folder: Path) -> list[FaceFile]:
-    """Every image below the folder."""
+def files_in_folder(folder: Path, paths: Iterable[Path]) -> list[FaceFile]:
+    """The images among the paths below a folder."""
 
     def content(path: Path) -> bytes:
         with open(path, "rb") as file:
-            return file.read(_IMAGE_MAX_BYTES + 1)
+            return file.read(IMAGE_MAX_BYTES + 1)
 
-    paths = [path for path in folder.rglob("*") if _is_image(path.relative_to(folder).as_posix())]
-    return [FaceFile(str(path), path.absolute().as_posix(), partial(content, path)) for path in paths]
-
-
-def files_in_zip(archive: zipfile.ZipFile, name: str) -> list[FaceFile]:
-    """Every image in the archive, which must stay open while they are read."""
-
-    def content(member: zipfile.ZipInfo) -> bytes:
-        try:
-            with archive.open(member) as file:
-                return file.read(_IMAGE_MAX_BYTES + 1)
-        except UNPACK_ERRORS as error:
-            raise RowError(f"cannot be unpacked ({error})") from error
-
-    members = [member for member in archive.infolist() if _is_image(member.filename)]
-    return [FaceFile(f"{name}/{m.filename}", m.filename, partial(content, m)) for m in members]
+    images = [path for path in paths if is_image(path.relative_to(folder).as_posix())]
+    return [FaceFile(str(path), path.absolute().as_posix(), partial(content, path)) for path in images]
 
 
-def read_files(files: Iterable[FaceFile], bad_row: BadRow, progress: Progress | None = None) -> FaceSet:
-    """Reads faces in the order of split and N.
+def read_files(files: Iterable[FaceFile], bad_row: BadRow, progress: Progress | None = None, total: int = 0) -> FaceSet:
+    """Reads faces one after the other and puts them in the order of split and number.
 
-    N is not the row of the original and nothing published says which it is, so rows are UNKNOWN_ROW.
-    A file that cannot be used goes to `bad_row`.
+    The number is not the row of the original and nothing published says which it is, so rows are UNKNOWN_ROW.
+    A file that cannot be used goes to `bad_row`. total: how many there are, where that is known.
     """
-    found = []
-    for file in files:
+    found: list[tuple[tuple[int, int, str], int, np.ndarray]] = []  # place in the order, class, pixels
+    done = 0
+    for done, file in enumerate(files, start=1):
+        if done > MAX_FACES:
+            raise DatasetError(f"more than {MAX_FACES} images; no FER2013 has so many")
         try:
-            found.append((parse_path(file.path), file))
+            split, number, label = parse_path(file.path)
+            found.append(((split, number, file.path), label, decode_face(file.content())))
         except RowError as error:
             bad_row(f"{file.where}: {error}")
-    if len(found) > MAX_FACES:
-        raise DatasetError(f"{len(found)} images are more than any FER2013 has")
-    found.sort(key=lambda item: (item[0], item[1].path))
-    faces = []
-    for done, ((split, _, label), file) in enumerate(found, start=1):
-        try:
-            faces.append((decode_face(file.content()), UNKNOWN_ROW, label, split))
-        except RowError as error:
-            bad_row(f"{file.where}: {error}")
-        if progress and (done % 256 == 0 or done == len(found)):
-            progress(done, len(found))
-    return stacked(faces)
+        if progress and done % 256 == 0:
+            progress(done, max(total, done + 1))
+    if progress and done:
+        progress(done, done)
+    found.sort(key=lambda face: face[0])
+    return stacked([(pixels, UNKNOWN_ROW, label, order[0]) for order, label, pixels in found])
 
 
 def parse_path(path: str) -> tuple[int, int, int]:
-    """Split, N and class of 'train/happy/Training_12345.jpg', whatever folders stand before. Raises RowError."""
-    parts = _FACE_PATH.search(path)
-    if parts is None:
-        raise RowError("expected a name like train/happy/Training_1.jpg or test/sad/PublicTest_1.jpg")
-    folder, name, usage, number = parts.groups()
-    if name.lower() not in CLASSES:
-        raise RowError(f"unknown class {name!r}, expected one of {', '.join(CLASSES)}")
-    if usage not in SPLITS:
-        raise RowError(f"unknown usage {usage!r}, expected one of {', '.join(SPLITS)}")
-    if (folder.lower() == "train") != (usage == SPLITS[0]):
-        raise RowError(f"usage {usage} does not belong into the folder {folder}")
-    return SPLITS.index(usage), int(number), CLASSES.index(name.lower())
+    """Split, number and class of 'train/happy/Training_12345.jpg', whatever folders stand before. Raises RowError."""
+    parts = PurePosixPath(path).parts[-3:]
+    folder_split = _SPLIT_FOLDERS.get(parts[0].lower()) if len(parts) == 3 else None
+    if folder_split is None:
+        raise RowError(f"expected {LAYOUT}")
+    label = CLASS_NAMES.get(parts[1].lower())
+    if label is None:
+        raise RowError(f"unknown class {parts[1]!r:.40}, expected one of {', '.join(CLASSES)}")
+    stem = PurePosixPath(path).stem
+    usage, _, rest = stem.partition("_")
+    split = usage if usage in SPLITS else folder_split  # the archive's test/ holds both test splits
+    number = _NUMBER.search(rest if usage in SPLITS else stem)
+    if (split == SPLITS[0]) != (folder_split == SPLITS[0]):
+        raise RowError(f"usage {split} does not belong into the folder {parts[0]}")
+    return SPLITS.index(split), int(number[0]) if number else 0, label
 
 
 def decode_face(content: bytes) -> np.ndarray:
     """Decodes one image to grey uint8 (48, 48). Its size is checked before any pixel is unpacked. Raises RowError."""
     from PIL import Image
 
-    if len(content) > _IMAGE_MAX_BYTES:
-        raise RowError(f"more than {_IMAGE_MAX_BYTES} bytes, too many for a 48×48 face")
+    if len(content) > IMAGE_MAX_BYTES:
+        raise RowError(f"more than {IMAGE_MAX_BYTES} bytes, too many for a 48×48 face")
+    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
     try:
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP", "BMP")) as image:
             if image.size != (SIDE_PX, SIDE_PX):
                 raise RowError(f"{image.width}×{image.height} pixels, expected {SIDE_PX}×{SIDE_PX}")
             return np.asarray(image.convert("L"))
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, *bombs) as error:
         raise RowError("not a readable image (JPEG, PNG, WebP or BMP)") from error
 
 
-def _is_image(path: str) -> bool:
+def is_image(path: str) -> bool:
     """Whether this is meant as a face: macOS and editors leave hidden files that only look so."""
     parts = PurePosixPath(path).parts
     hidden = any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)

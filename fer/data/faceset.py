@@ -24,7 +24,7 @@ VOTE_COLUMNS = (
 )
 UNKNOWN_ROW = -1
 ORIGINAL_ROWS = 35_887
-MAX_FACES = 500_000  # far above any FER2013; bounds what a hostile file can make us hold (1.2 GB)
+MAX_FACES = 100_000  # far above any FER2013; bounds what a hostile file can make us hold (0.5 GB while it is read)
 
 
 BadRow = Callable[[str], None]  # takes 'where: why' of a row; raises DatasetError, or counts the row as left out

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer.data.facefiles import decode_face
+from fer.data.facefiles import CLASS_NAMES, IMAGE_MAX_BYTES, decode_face
 from fer.data.faceset import MAX_FACES, UNKNOWN_ROW, BadRow, DatasetError, FaceSet, Progress, RowError, stacked
 from fer.emotions import CLASSES
 
 if TYPE_CHECKING:
+    from pyarrow import Array, RecordBatch
     from pyarrow.parquet import ParquetFile
 
-_SHARD_MAX_BYTES = 2**31
+_SHARD_MAX_BYTES = 2**28  # faces of 2 kB: far above any FER2013
 _BATCH_ROWS = 1024
 # The first word found in a shard's name names its split: 'public_test' must be asked before 'test'.
 _SHARD_SPLITS = (("train", 0), ("public", 1), ("valid", 1), ("private", 2), ("test", 2))
@@ -53,6 +54,8 @@ def _row_count(file: Path) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if file.stat().st_size > _SHARD_MAX_BYTES:
+        raise DatasetError(f"{file}: larger than any FER2013")
     try:
         return pq.read_metadata(file).num_rows
     except (pa.ArrowException, OSError) as error:
@@ -68,50 +71,84 @@ def _read_shard(file: Path, bad_row: BadRow) -> Iterator[tuple[FaceSet, int]]:
     if split is None:
         raise DatasetError(f"{file}: the name must say the split: train…, public_test… or private_test…")
     try:
-        shard = pq.ParquetFile(file)
+        # Bytes and paths stay as the file's dictionary has them: one long value of a thousand rows is held once.
+        metadata = pq.read_metadata(file)
+        leaves = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
+        packed = [leaf for leaf in leaves if leaf in ("image", "image.bytes", "image.path")]
+        shard = pq.ParquetFile(file, metadata=metadata, read_dictionary=packed)
         labels = _check_schema(shard, file)
         first = 0
         for batch in shard.iter_batches(_BATCH_ROWS, columns=["image", "label"]):
             faces = []
-            for i, row in enumerate(batch.to_pylist(), start=first):
+            for i, (content, path, label) in enumerate(_cells(batch), start=first):
                 try:
-                    faces.append((*_read_row(row["image"], row["label"], labels), split))
+                    faces.append((*_read_row(content, path, label, labels), split))
                 except RowError as error:
                     bad_row(f"{file}, row {i}: {error}")
             yield stacked(faces), len(batch)
             first += len(batch)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         raise DatasetError(f"{file}: broken Parquet ({error})") from error
 
 
 def _check_schema(shard: "ParquetFile", file: Path) -> dict[object, int]:
-    """Which label means which class. Raises DatasetError where columns lack or the size is out of bounds."""
-    names = shard.schema_arrow.names
-    if not {"image", "label"} <= set(names):
-        raise DatasetError(f"{file}: columns {', '.join(names)}; expected image and label")
-    size_bytes = sum(shard.metadata.row_group(i).total_byte_size for i in range(shard.metadata.num_row_groups))
+    """Which label means which class. Raises DatasetError where columns do not fit or the size is out of bounds."""
+    import pyarrow as pa
+
+    schema, metadata = shard.schema_arrow, shard.metadata
+    if not {"image", "label"} <= set(schema.names):
+        raise DatasetError(f"{file}: columns {', '.join(schema.names):.200}; expected image and label")
+    image = schema.field("image").type
+    fields = [image.field(i) for i in range(image.num_fields)] if pa.types.is_struct(image) else [schema.field("image")]
+    kinds = {field.name: field.type.value_type for field in fields if pa.types.is_dictionary(field.type)}
+    content = kinds.get("bytes", kinds.get("image"))
+    if content is None or not pa.types.is_binary(content) or not pa.types.is_integer(schema.field("label").type):
+        raise DatasetError(f"{file}: expected image as bytes, or as {{bytes, path}}, and label as a whole number")
+    size_bytes = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
     if size_bytes > _SHARD_MAX_BYTES:
         raise DatasetError(f"{file}: {size_bytes} bytes unpacked are more than any FER2013 has")
-    return _label_map(shard.schema_arrow.metadata)
+    return _label_map(schema.metadata)
 
 
 def _label_map(metadata: dict[bytes, bytes] | None) -> dict[object, int]:
     """By the class names in the hub's metadata, whose order may be another; where there are none, as FER2013 has it."""
     try:
-        label = json.loads((metadata or {})[b"huggingface"])["info"]["features"]["label"]
-        return {i: CLASSES.index(name.lower()) for i, name in enumerate(label["names"])}
-    except (KeyError, TypeError, AttributeError, ValueError):
+        names = json.loads((metadata or {})[b"huggingface"])["info"]["features"]["label"]["names"]
+        return {i: CLASS_NAMES[name.lower()] for i, name in enumerate(names) if name.lower() in CLASS_NAMES}
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
         return {i: i for i in range(len(CLASSES))}
 
 
-def _read_row(image: object, label: object, labels: dict[object, int]) -> tuple[np.ndarray, int, int]:
+def _cells(batch: "RecordBatch") -> Iterator[tuple[bytes | None, str, object]]:
+    """The image's bytes, its path and its label, row by row; bytes beyond what an image may have are cut off."""
+    import pyarrow as pa
+
+    image = batch.column("image")
+    columns = {"bytes": image}
+    if pa.types.is_struct(image.type):
+        columns = dict(
+            zip([image.type.field(i).name for i in range(image.type.num_fields)], image.flatten(), strict=True)
+        )
+    for i, label in enumerate(batch.column("label").to_pylist()):
+        path = _cell(columns["path"], i) if "path" in columns else None
+        yield _cell(columns["bytes"], i), (path or b"").decode("utf-8", "replace"), label
+
+
+def _cell(column: "Array", i: int) -> bytes | None:
+    index = column[i].index.as_py() if column[i].is_valid else None
+    value = None if index is None else column.dictionary[index]
+    return value.as_buffer()[: IMAGE_MAX_BYTES + 1].to_pybytes() if value is not None and value.is_valid else None
+
+
+def _read_row(
+    content: bytes | None, path: str, label: object, labels: dict[object, int]
+) -> tuple[np.ndarray, int, int]:
     """Pixels, row in the original, class."""
-    content, path = (image.get("bytes"), image.get("path")) if isinstance(image, dict) else (image, None)
-    if not isinstance(content, bytes):
+    if content is None:
         raise RowError("the image holds no bytes")
     if label not in labels:
-        raise RowError(f"class {label!r}, expected 0 to {len(CLASSES) - 1}")
-    named = re.search(r"fer(\d{7})\b", path or "")
+        raise RowError(f"class {label!r}, expected one of {', '.join(map(str, labels))}")
+    named = re.search(r"fer(\d{7})\b", path)
     return decode_face(content), int(named[1]) if named else UNKNOWN_ROW, labels[label]
 
 

@@ -130,7 +130,7 @@ def test_a_bad_row_of_a_zipped_csv_is_named(tmp_path):
 
 def test_a_zipped_csv_that_is_too_large_is_refused(tmp_path, few, monkeypatch):
     source = packed(tmp_path / "archive.zip", {"fer2013.csv": csv_file(tmp_path / "x", few).read_bytes()})
-    monkeypatch.setattr("fer.data.sources._CSV_MAX_BYTES", 1000)
+    monkeypatch.setattr("fer.data.archives._UNPACKED_MAX_BYTES", 1000)
     with pytest.raises(DatasetError, match="bytes unpacked are more than any FER2013 has"):
         dataset.read(source)
 
@@ -147,7 +147,9 @@ def test_a_folder_of_shards_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\x1f\x8b\x08rest", "unpack this archive and give the folder"),
+        (b"\x1f\x8b\x08rest", "broken or locked gzip archive"),
+        (b"BZh91AY", "unpack this archive and give the folder"),
+        (bytes(257) + b"ustar" + bytes(300), "broken or locked tar archive"),
         (b"7z\xbc\xaf\x27\x1c", "unpack this archive"),
         (b"PK\x03\x04rest", "broken or locked zip"),
         (b"PAR1rest", "broken Parquet"),

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -6,9 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from forms import picture
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fer.data import shards
 from fer.data.dataset import DatasetError, read
+
+ROOT = Path(__file__).parents[2]
 
 
 def shard(path: Path, rows: list[dict], names: list[str] | None = None) -> Path:
@@ -78,7 +84,7 @@ def test_labels_go_by_the_names_in_the_hubs_metadata(tmp_path):
 
 
 BAD_ROWS = {
-    "class": (row(0, 7), "class 7, expected 0 to 6"),
+    "class": (row(0, 7), "class 7, expected one of 0, 1, 2, 3, 4, 5, 6"),
     "no class": ({**row(0, 0), "label": None}, "class None"),
     "no image": ({"image": None, "label": 0}, "the image holds no bytes"),
     "no bytes": ({"image": {"bytes": None, "path": "fer0000001.webp"}, "label": 0}, "the image holds no bytes"),
@@ -131,11 +137,19 @@ def test_no_usable_row_is_refused(tmp_path):
 
 def test_too_many_rows_or_bytes_are_refused(tmp_path, monkeypatch):
     path = shard(tmp_path / "train.parquet", [row(i, 0, i) for i in range(5)])
-    monkeypatch.setattr(shards, "_SHARD_MAX_BYTES", 100)
-    with pytest.raises(DatasetError, match="bytes unpacked are more than any FER2013 has"):
-        read(path)
     monkeypatch.setattr(shards, "MAX_FACES", 4)
     with pytest.raises(DatasetError, match="5 rows are more than any FER2013 has"):
+        read(path)
+    monkeypatch.setattr(shards, "_SHARD_MAX_BYTES", 100)
+    with pytest.raises(DatasetError, match="larger than any FER2013"):
+        read(path)
+
+
+def test_what_a_shard_says_it_unpacks_to_has_a_limit(tmp_path, monkeypatch):
+    path = bomb(tmp_path / "train.parquet", bytes(2**20), 3)
+    assert path.stat().st_size < 2**18
+    monkeypatch.setattr(shards, "_SHARD_MAX_BYTES", 2**18)
+    with pytest.raises(DatasetError, match="bytes unpacked are more than any FER2013 has"):
         read(path)
 
 
@@ -149,3 +163,83 @@ def test_progress_counts_rows_over_all_shards(tmp_path):
 def test_every_real_face_is_there(faces):
     assert np.array_equal(faces.rows, np.arange(35_887))
     assert (faces.images.shape, faces.images.dtype) == ((35_887, 48, 48), np.uint8)
+
+
+# --- hostile files ---
+
+
+def bomb(path: Path, content: bytes, rows: int, nested: bool = True) -> Path:
+    """A shard whose rows all name one value of the file's dictionary."""
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([content], pa.binary()))
+    if nested:
+        column = pa.StructArray.from_arrays([column, pa.array(["x"] * rows)], ["bytes", "path"])
+    table = pa.table({"image": column, "label": pa.array([0] * rows)})
+    with pq.ParquetWriter(path, table.schema, dictionary_pagesize_limit=2**30, store_schema=False) as writer:
+        writer.write_table(table)
+    return path
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_one_large_value_for_many_rows_is_held_once(tmp_path, nested):
+    """4,096 rows of 8 MiB each are 32 GiB: 8 GiB a batch were they taken apart."""
+    path = bomb(tmp_path / "train.parquet", bytes(2**23), 4096, nested)
+    code = (
+        "import resource, sys\nfrom pathlib import Path\nfrom fer.data.dataset import DatasetError, read\n"
+        "import pyarrow.parquet, PIL.Image\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"try:\n    read(Path({str(path)!r}))\n"
+        "except DatasetError as error:\n    print(str(error)[-200:])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    message, grown_kb = done.stdout.splitlines()
+    assert "4,096 rows or files cannot be used" in message
+    assert "more than 65536 bytes" in message
+    assert int(grown_kb) < 150 * 1024
+
+
+@pytest.mark.parametrize(
+    ("image", "label", "message"),
+    [
+        ("text", 0, "expected image as bytes"),
+        (3, 0, "expected image as bytes"),
+        ({"path": "x"}, 0, "expected image as bytes"),
+        ({"bytes": "text", "path": "x"}, 0, "expected image as bytes"),
+        ([b"x"], 0, "expected image as bytes"),
+        (b"x", "happy", "label as a whole number"),
+        (b"x", 0.5, "label as a whole number"),
+    ],
+)
+def test_columns_of_other_kinds_are_refused(tmp_path, image, label, message):
+    with pytest.raises(DatasetError, match=message):
+        read(shard(tmp_path / "train.parquet", [{"image": image, "label": label}]))
+
+
+def test_a_class_that_the_app_does_not_know_is_a_bad_row_not_another_class(tmp_path):
+    names = ["contempt", "happiness", "Angry"]
+    path = shard(tmp_path / "train.parquet", [row(0, 1), row(0, 0), row(0, 2)], names)
+    with pytest.raises(DatasetError, match="row 1: class 0, expected one of 1, 2"):
+        read(path)
+    assert read(path, skip_bad_rows=True).labels.tolist() == [3, 0]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> bytes:
+    rows = [row(i, i % 7, i) for i in range(9)]
+    return shard(tmp_path_factory.mktemp("seed") / "train.parquet", rows, ["angry", "joy"]).read_bytes()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(places=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=5), cut=st.booleans())
+def test_a_damaged_shard_ends_in_faces_or_in_a_documented_error(tmp_path, whole, places, cut):
+    content = bytearray(whole)
+    for at, value in places:
+        content[int(at * len(content))] = value
+    if cut:
+        del content[int(places[0][0] * len(content)) : -8]
+    path = tmp_path / "train.parquet"
+    path.write_bytes(content)
+    try:
+        assert len(read(path, skip_bad_rows=True, on_skipped=str.encode)) > 0
+    except DatasetError as error:
+        str(error).encode()

@@ -1,0 +1,186 @@
+"""FER2013 in an archive: zip, tar, or either of tar and table in gzip. Read in memory, member by member.
+
+Nothing is ever written, so no name in an archive can lead anywhere. What an archive declares (members, sizes, how much
+it grows) is checked before it is read; where it declares nothing, what comes out is counted.
+"""
+
+import gzip
+import io
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+from fer.data.csvfile import looks_like_csv, read_csv
+from fer.data.facefiles import IMAGE_MAX_BYTES, FaceFile, is_image, read_files
+from fer.data.faceset import MAX_FACES, BadRow, DatasetError, FaceSet, Progress, RowError
+
+TABLE_ENDINGS = (".csv", ".tsv", ".txt")
+HEAD_BYTES = 4096  # enough for a table's header
+_UNPACKED_MAX_BYTES = 2**30  # the original's CSV has 0.3 GB
+_RATIO_FREE_BYTES, _RATIO_MAX = 2**24, 100  # numbers pack 3 to 1; what packs 1,000 to 1 is no set of faces
+_DIRECTORY_MAX_BYTES = 2**23  # a zip's list of its members; the image archive's has 3.3 MB
+_MEMBERS_MAX = 2 * MAX_FACES
+_READ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What the standard library raises for torn, locked or made-up archives
+_ERRORS = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    RuntimeError,  # a password
+    ValueError,  # names that are no UTF-8, places that cannot be
+    OverflowError,
+    OSError,
+)
+
+
+def archive_kind(start: bytes) -> str | None:
+    """'zip', 'tar' or 'gzip' by a file's first 512 bytes; None for anything else."""
+    if start.startswith(b"PK"):
+        return "zip"
+    if start.startswith(b"\x1f\x8b"):
+        return "gzip"
+    return "tar" if start[257:262] == b"ustar" else None
+
+
+def read_archive(source: Path, kind: str, bad_row: BadRow, progress: Progress | None) -> FaceSet:
+    """Reads the table or the images in an archive. kind: see archive_kind. Raises DatasetError."""
+    name = str(source)
+    try:
+        with open(source, "rb") as file:
+            if kind == "zip":
+                return _read_zip(file, name, bad_row, progress)
+            if kind == "tar":
+                return _read_tar(file, name, bad_row, progress)
+            with (
+                gzip.GzipFile(fileobj=file) as packed,
+                io.BufferedReader(cast("io.RawIOBase", _Bounded(packed, name)), 2**20) as unpacked,
+            ):
+                if archive_kind(unpacked.peek(512)[:512]) == "tar":
+                    return _read_tar(unpacked, name, bad_row, progress)
+                return read_csv(unpacked, name, bad_row, progress)
+    except _ERRORS as error:
+        raise DatasetError(f"{name}: broken or locked {kind} archive ({error}); download it again") from error
+
+
+class _Bounded(io.RawIOBase):
+    """What a packed file unpacks to, up to a limit. Raises DatasetError beyond."""
+
+    def __init__(self, packed: gzip.GzipFile, name: str) -> None:
+        self._packed, self._name, self._left = packed, name, _UNPACKED_MAX_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        content = self._packed.read(len(buffer))
+        self._left -= len(content)
+        if self._left < 0:
+            raise DatasetError(f"{self._name}: more than {_UNPACKED_MAX_BYTES} bytes unpacked; no FER2013 has so many")
+        buffer[: len(content)] = content
+        return len(content)
+
+
+def _read_zip(file: BinaryIO, name: str, bad_row: BadRow, progress: Progress | None) -> FaceSet:
+    # zipfile offers no public look at how long the directory is before it reads all of it.
+    end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
+    if end and end[zipfile._ECD_SIZE] > _DIRECTORY_MAX_BYTES:  # type: ignore[attr-defined]
+        raise DatasetError(f"{name}: lists more members than any FER2013 has")
+    with zipfile.ZipFile(file) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) > _MEMBERS_MAX:
+            raise DatasetError(f"{name}: {len(members)} members are more than any FER2013 has")
+        for member in members:
+            where = f"{name}/{_readable(member.filename)}"
+            if _is_table(member.filename):
+                _check_declared(member, where)
+                with archive.open(member) as packed, io.BufferedReader(cast("io.RawIOBase", packed), 2**20) as table:
+                    if looks_like_csv(table.peek(HEAD_BYTES)[:HEAD_BYTES]):
+                        return read_csv(table, where, bad_row, progress, member.file_size)
+        images = [member for member in members if is_image(member.filename)]
+        return read_files(_zipped_images(archive, images, name), bad_row, progress, len(images))
+
+
+def _check_declared(member: zipfile.ZipInfo, where: str) -> None:
+    size_bytes = member.file_size
+    if size_bytes > _UNPACKED_MAX_BYTES:
+        raise DatasetError(f"{where}: {size_bytes} bytes unpacked are more than any FER2013 has")
+    if size_bytes > _RATIO_FREE_BYTES and size_bytes > _RATIO_MAX * member.compress_size:
+        raise DatasetError(f"{where}: unpacks to {size_bytes} bytes, {_RATIO_MAX} times its size; no FER2013 does")
+    if member.compress_type not in _READ_METHODS:
+        raise DatasetError(f"{where}: packed in a way that is not read here; pack it as zip tools usually do (deflate)")
+
+
+def _zipped_images(archive: zipfile.ZipFile, images: list[zipfile.ZipInfo], name: str) -> Iterator[FaceFile]:
+    for member in images:
+
+        def content(member: zipfile.ZipInfo = member) -> bytes:
+            if member.compress_type not in _READ_METHODS:
+                raise RowError("packed in a way that is not read here (deflate is)")
+            try:
+                with archive.open(member) as file:
+                    return file.read(IMAGE_MAX_BYTES + 1)
+            except _ERRORS as error:
+                raise RowError(f"cannot be unpacked ({error})") from error
+
+        path = _readable(member.filename)
+        yield FaceFile(f"{name}/{path}", path, content)
+
+
+class _Header(tarfile.TarInfo):
+    """A tar's header whose long names and extras have a limit: tarfile takes each into memory whole."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
+        header = cast("_Header", super().frombuf(buf, encoding, errors))
+        extras = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE,
+                  tarfile.SOLARIS_XHDTYPE)  # fmt: skip
+        if header.type in extras and header.size > IMAGE_MAX_BYTES:
+            raise tarfile.ReadError("a header of more than 64 kB")
+        return header
+
+
+def _read_tar(file: BinaryIO, name: str, bad_row: BadRow, progress: Progress | None) -> FaceSet:
+    """In one pass, since a tar has no list of its members: the first table, else all images."""
+    tables: list[FaceSet] = []
+    bad: list[str] = []
+    with tarfile.open(fileobj=file, mode="r|", tarinfo=_Header) as archive:
+        faces = read_files(_tar_images(archive, name, tables, bad_row, progress), bad.append, progress)
+    if tables:
+        return tables[0]
+    for message in bad:
+        bad_row(message)
+    return faces
+
+
+def _tar_images(
+    archive: tarfile.TarFile, name: str, tables: list[FaceSet], bad_row: BadRow, progress: Progress | None
+) -> Iterator[FaceFile]:
+    """The images up to the first table, which is read and goes into `tables`."""
+    for count, member in enumerate(archive):
+        if count > _MEMBERS_MAX:
+            raise DatasetError(f"{name}: more members than any FER2013 has")
+        file = archive.extractfile(member) if member.isreg() else None
+        if file is None:
+            continue
+        path = _readable(member.name)
+        if _is_table(path) and looks_like_csv(cast("io.BufferedReader", file).peek(HEAD_BYTES)[:HEAD_BYTES]):
+            tables.append(read_csv(cast("BinaryIO", file), f"{name}/{path}", bad_row, progress, member.size))
+            return
+        if is_image(path):
+            yield FaceFile(f"{name}/{path}", path, lambda file=file: file.read(IMAGE_MAX_BYTES + 1))  # type: ignore[misc]
+
+
+def _is_table(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return path.lower().endswith(TABLE_ENDINGS) and "__MACOSX" not in parts and not parts[-1].startswith(".")
+
+
+def _readable(name: str) -> str:
+    """A member's name as it can be printed: bytes that are no UTF-8 come as halves of characters."""
+    return name.encode("utf-8", "replace").decode()
