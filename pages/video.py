@@ -1,20 +1,27 @@
 """Video page: a video in, every face's expression over time out."""
 
+import os
 import time
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from fer.see.judge import JudgeSettings
 from webui.frame import resources, weights
 from webui.frame.layout import LIMITS, empty_state, page_head, plain, refused
 from webui.frame.session import KEPT, session
 from webui.view import settings, videos
-from webui.view.settings import ViewSettings
-from webui.view.videos import Watched
+from webui.view.videos import Making, ReadBy, Watched
+
+if TYPE_CHECKING:
+    from fer.see.faces import Sample
 
 STYLE = Path(videos.__file__).with_name("live.css")
-MAX_VIDEO_MB = 200
+# Limits of the operator. A video lies in memory while it is open, so the size is what costs.
+MAX_VIDEO_MB = int(os.environ.get("FER_VIDEO_MB", "1000"))
+LONGEST_S = 60 * float(os.environ.get("FER_VIDEO_MINUTES", "180"))
 SAMPLE_NAME = "sample.mp4"
 SHOW_EVERY_S = 0.5
 PRIVATE = "Your video stays in this computer's memory: nothing is written to disk, nothing is sent anywhere."
@@ -27,7 +34,7 @@ def choose_video() -> tuple[str, str, bytes] | None:
         max_upload_size=MAX_VIDEO_MB,
         key="video_upload",
         on_change=forget,
-        help=f"MP4, MOV, WebM, MKV, AVI, MPEG, FLV, WMV; up to {MAX_VIDEO_MB} MB, 4K and ten minutes.",
+        help=f"MP4, MOV, WebM, MKV, AVI, MPEG, FLV, WMV; up to {MAX_VIDEO_MB} MB, 4K and {LONGEST_S / 60:.0f} minutes.",
     )
     if file is not None:
         return file.file_id, file.name, file.getvalue()
@@ -60,57 +67,65 @@ def forget() -> None:
     session().watched = None
 
 
-def open_video(chosen: tuple[str, str, bytes], asked: ViewSettings) -> Watched:
-    """Begins to read it; one that is open already, read in the same way, goes on. Raises VideoError."""
+def open_video(chosen: tuple[str, str, bytes], read_by: ReadBy) -> Watched:
+    """Begins to read it; one that is open already goes on, however it is read. Raises VideoError."""
     from fer.see.video import VideoReading
 
-    read_by = asked, weights.in_use().digest
     old = watched()
-    if old and old.chosen[0] == chosen[0] and old.settings == read_by:
+    if old and old.chosen[0] == chosen[0]:
         return old
     forget()
-    analyse = partial(weights.in_use().recognizer(asked.detector).observe, thorough=False)
-    opened = Watched(chosen, read_by, VideoReading(chosen[2], analyse, asked.judge))
+    observe = partial(weights.in_use().recognizer(read_by.detector, threads=1).observe, thorough=False)
+    opened = Watched(chosen, read_by, VideoReading(chosen[2], observe, fast=read_by.fast, longest_s=LONGEST_S))
     session().watched = opened
+    opened.reading.start()
     return opened
 
 
-def read_on(video: Watched) -> None:
-    """Reads with a progress bar and the newest frame. Whatever the visitor presses meanwhile, it goes on after it."""
-    reading, start_s, shown_s, share_before = video.reading, time.monotonic(), 0.0, None
-    place = st.empty()
-    with place.container():
-        bar = st.progress(0.0, f"Reading {plain(video.name)}")
-        st.button("Stop here", icon=":material/stop_circle:", on_click=reading.stop, help="Keeps what was read so far.")
-        picture = st.empty()
-    for share in reading.steps():
-        now_s = time.monotonic()
-        share_before = share if share_before is None else share_before
-        if now_s - shown_s > SHOW_EVERY_S and (frame := reading.picture()) is not None:
-            shown_s = now_s
-            bar.progress(share, videos.progress_words(reading, share, now_s - start_s, share_before))
-            picture.html(videos.preview(frame))
-    place.empty()
+def offer_another_reading(video: Watched, read_by: ReadBy) -> None:
+    """Says that what is shown was read in another way than is chosen now."""
+    if video.read_by == read_by:
+        return
+    changes = []
+    if video.read_by.detector != read_by.detector:
+        changes.append(f"with {settings.DETECTORS[read_by.detector]}")
+    if video.read_by.weights != read_by.weights:
+        changes.append("with the weights in use now")
+    if video.read_by.fast != read_by.fast:
+        changes.append("in the fast way" if read_by.fast else "with every look")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("What is shown was read in another way.", width="content")
+        st.button(f"Read again {' and '.join(changes)}", icon=":material/replay:", on_click=forget)
 
 
-def show_result(video: Watched) -> None:
-    """The copy to play, a card for each face, who showed what when, and the downloads."""
+@st.fragment(run_every=SHOW_EVERY_S)
+def show_progress(video: Watched) -> None:
+    """How far the reading is, with its newest picture; then the page is drawn anew, with the result."""
+    reading = video.reading
+    if reading.done:
+        st.rerun()
+    st.progress(reading.share, videos.progress_words(reading, reading.share, time.monotonic() - video.started_s))
+    st.button("Stop here", icon=":material/stop_circle:", on_click=reading.stop, help="Keeps what was read so far.")
+    if (picture := reading.picture()) is not None:
+        st.html(videos.preview(picture))
+
+
+def show_result(video: Watched, judged_by: JudgeSettings) -> None:
+    """The video to play, a card for each face, who showed what when, and the downloads."""
     from fer.see.timeline import to_csv
     from webui.view import live_view
 
     reading = video.reading
-    samples, end_s = reading.samples(), reading.end_s
+    samples, end_s = reading.samples(judged_by), reading.end_s
     st.subheader(plain(video.name), anchor=False)
     st.caption(videos.about(reading))
     if reading.trouble:
         st.warning(reading.trouble, icon=":material/warning:")
     picture, beside = st.columns([11, 9], gap="medium")
     with picture:
-        st.video(reading.copy, format="video/mp4")
+        st.video(video.chosen[2])
         with st.container(horizontal=True, gap="small"):
-            st.download_button("MP4", reading.copy, videos.file_name(video.name, "annotated.mp4"), "video/mp4",
-                               icon=":material/movie:", on_click="ignore",
-                               help="The video with its boxes and labels.")  # fmt: skip
+            offer_copy(video, samples, judged_by)
             st.download_button("CSV", lambda: to_csv(samples), videos.file_name(video.name, "faces.csv"),
                                "text/csv", icon=":material/table:", on_click="ignore",
                                help="Times, boxes and probabilities of every face.")  # fmt: skip
@@ -127,6 +142,36 @@ def show_result(video: Watched) -> None:
         st.dataframe(live_view.share_rows(samples, end_s), hide_index=True)
         show_probabilities(samples)
     st.caption(LIMITS)
+
+
+def make_copy(video: Watched, samples: "list[Sample]", judged_by: JudgeSettings) -> None:
+    """Begins to write the annotated MP4."""
+    from fer.see.videodraw import write_copy
+
+    video.copies[judged_by] = Making(lambda tell: write_copy(video.chosen[2], samples, progress=tell)[0])
+
+
+def offer_copy(video: Watched, samples: "list[Sample]", judged_by: JudgeSettings) -> None:
+    """The annotated MP4, made only when asked for."""
+    made = video.copies.get(judged_by)
+    if made is None:
+        st.button("Make MP4", icon=":material/movie:", key="video_make", help="The video with boxes and labels.",
+                  on_click=make_copy, args=(video, samples, judged_by))  # fmt: skip
+    elif not made.done:
+        show_making(made)
+    elif made.error:
+        refused("The MP4 cannot be written", str(made.error))
+    else:
+        st.download_button("MP4", made.content, videos.file_name(video.name, "annotated.mp4"), "video/mp4",
+                           icon=":material/movie:", on_click="ignore",
+                           help="The video with its boxes and labels.")  # fmt: skip
+
+
+@st.fragment(run_every=SHOW_EVERY_S)
+def show_making(made: Making) -> None:
+    if made.done:
+        st.rerun()
+    st.progress(made.share, "Writing the MP4")
 
 
 def show_probabilities(samples: list) -> None:
@@ -150,17 +195,23 @@ except weights.load_errors() as error:
     st.stop()
 with st.sidebar:
     asked = settings.choose("video", card.unsure_below)
-    st.caption("Another choice reads the video anew.")
+    fast = st.toggle("Fast reading", key="video_fast", persist_state=KEPT,
+                     help="Five looks a second, and only at pictures that others refer to.")  # fmt: skip
+read_by = ReadBy(asked.detector, weights.in_use().digest, fast)
 if chosen is None and (left := watched()):  # the visitor comes back from another page
     chosen = left.chosen
 if chosen:
     from fer.see.videofile import VideoError
 
     try:
-        video = open_video(chosen, asked)
+        video = open_video(chosen, read_by)
     except VideoError as error:
         refused(f"{chosen[1]} cannot be read", str(error))
         st.stop()
+    offer_another_reading(video, read_by)
     if not video.reading.done:
-        read_on(video)
-    show_result(video)
+        show_progress(video)
+    else:
+        if video.reading.error:
+            refused(f"{video.name} was not read to its end", str(video.reading.error))
+        show_result(video, asked.judge)

@@ -13,24 +13,26 @@ from fer.see.videofile import VideoError, VideoFile
 _SOUND_OF_PLAYERS = ("aac", "mp3", "opus")  # MP4 carries it and browsers play it: it goes in as it is
 _CLOCK = Fraction(1, 90_000)
 _SOUND_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # of AAC, samples a second
+_ENCODER = {"preset": "superfast", "crf": "23"}  # benchmarks/video.md: the quickest whose file is no larger
 
 
 class Copy:
     """Writes frames of `of`'s size, and its sound: as it is where players take it, else as AAC.
 
-    into: a file to write to; None is one in memory. Raises VideoError where the copy cannot be written.
+    into: a file to write to; None is one in memory. start_s: what was before it is not taken. Raises VideoError where
+    the copy cannot be written.
 
     trouble: what of the sound is missing, in a sentence; None so far.
     """
 
-    def __init__(self, of: VideoFile, into: BinaryIO | None = None) -> None:
+    def __init__(self, of: VideoFile, into: BinaryIO | None = None, start_s: float = 0.0) -> None:
+        self._start_s = start_s
         self._file = into or io.BytesIO()
         self.trouble: str | None = None
         self._last = -1
         try:
             self._container = av.open(self._file, "w", format="mp4")
-            # 'veryfast': drawing boxes deserves no more of two cores than finding the faces.
-            self._video = self._container.add_stream("libx264", of.rate, options={"preset": "veryfast", "crf": "23"})
+            self._video = self._container.add_stream("libx264", of.rate, options=_ENCODER)
             (self._video.width, self._video.height), self._video.pix_fmt = of.frame_size, "yuv420p"
             self._video.codec_context.time_base = _CLOCK  # frames need not come at equal distances
             self._sound = _SoundWriter(self._container, of.sound) if of.sound else None
@@ -40,7 +42,7 @@ class Copy:
     def add(self, planes: np.ndarray, time_s: float) -> None:
         """planes: as `Frame.planes` gives them. time_s: later than of the last one."""
         picture = av.VideoFrame.from_ndarray(planes, "yuv420p")
-        self._last = picture.pts = max(round(time_s / _CLOCK), self._last + 1)
+        self._last = picture.pts = max(round((time_s - self._start_s) / _CLOCK), self._last + 1)
         picture.time_base = _CLOCK
         try:
             self._container.mux(self._video.encode(picture))
@@ -49,12 +51,24 @@ class Copy:
 
     def add_sound(self, packet: av.Packet) -> None:
         """packet: of the sound, as `VideoFile.read` gives it."""
-        if self._sound is None:
+        if self._sound is None or not self._shifted(packet):
             return
         try:
             self._sound.add(packet)
         except (av.error.FFmpegError, ValueError):
             self.trouble = "A part of its sound is damaged and missing from the copy."
+
+    def _shifted(self, packet: av.Packet) -> bool:
+        """Sets a packet's time to count from the start; False where it lies before it."""
+        time = packet.pts if packet.pts is not None else packet.dts
+        if not self._start_s or time is None:
+            return True
+        if time * packet.time_base < self._start_s:
+            return False
+        offset = round(self._start_s / packet.time_base)
+        packet.pts = None if packet.pts is None else packet.pts - offset
+        packet.dts = None if packet.dts is None else packet.dts - offset
+        return True
 
     def close(self) -> bytes:
         """The whole file where it is in memory, else b""."""

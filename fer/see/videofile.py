@@ -4,7 +4,7 @@ Decoding is FFmpeg's, through PyAV.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import av
 import av.error
+import cv2
 import numpy as np
 
 from fer.see.faces import Face
@@ -33,6 +34,7 @@ _UNORDERED = ("avi", "asf")  # store no time of presentation; FFmpeg makes up a 
 _TIMELESS = ("h264", "hevc", "m4v", "mpegvideo")
 _MAY_JUMP = 0x0200  # FFmpeg's AVFMT_TS_DISCONT
 _ENDS_EARLY_S = 0.5
+_WORTH_A_SEEK_S = 10.0
 _LIKELY_RATES = range(1, 241)  # frames a second
 
 
@@ -57,6 +59,10 @@ class Frame:
     def image(self) -> np.ndarray:
         """RGB uint8 (H, W, 3), upright, H and W even, the longer at most LONGEST_PX; in its own size and shape."""
         return rgb(self.picture, self.shape)
+
+    def shown(self) -> np.ndarray:
+        """The canvas with the frame on it, RGB uint8 (H, W, 3)."""
+        return self.image if self.shape.size == self.canvas else cv2.cvtColor(self.planes(), cv2.COLOR_YUV2RGB_I420)
 
     def planes(self) -> np.ndarray:
         """The canvas with the frame on it, uint8 (H * 3 / 2, W), I420; each call gives an array of its own."""
@@ -103,7 +109,7 @@ class VideoFile:
             self.width_px, self.height_px = shape.shown_px
             self.frame_size = shape.size
             self.duration_s = trial.duration / av.time_base if trial.duration and trial.duration > 0 else None
-            start_s = (trial.start_time or 0) / av.time_base  # 1.4 s in MPEG-TS
+            self._start_s = (trial.start_time or 0) / av.time_base  # 1.4 s in MPEG-TS
             position = list(trial.streams.video).index(stream)
         self._shapes: dict[tuple[int, ...], Shape] = {_stored(frame): shape}
         self._source = _opened(self._file)
@@ -117,11 +123,21 @@ class VideoFile:
         self.sound = sounds[0] if sounds else None
         may_jump = bool(self._source.format.flags & _MAY_JUMP)
         name = self._source.format.name
-        self._packet_clock = PacketClock(start_s, may_jump, name in _UNORDERED, name in _TIMELESS)
+        self._packet_clock = PacketClock(self._start_s, may_jump, name in _UNORDERED, name in _TIMELESS)
         self._says_s = _said_length(self.video, None if self.sound else self.duration_s)
-        self._fast, self._broken, self._missing, self._end = fast, 0, 0, ""
+        self._partly, self._broken, self._missing, self._end = fast, 0, 0, ""
 
-    def read(self, sound: bool = False) -> Iterator["Frame | av.Packet"]:
+    def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Generator["Frame"]:
+        """The frames from `start_s` to `end_s` (None: the end), in order of time."""
+        self._seek(start_s)
+        for frame in self.read():
+            assert isinstance(frame, Frame)
+            if end_s is not None and frame.time_s > end_s:
+                return
+            if frame.time_s >= start_s - 1e-3:
+                yield frame
+
+    def read(self, sound: bool = False) -> Generator["Frame | av.Packet"]:
         """Frames in order of time; with `sound` its packets between them."""
         clock = FrameClock()
         for packet in self._packets(sound):
@@ -142,7 +158,7 @@ class VideoFile:
                     self._broken += 1
                 else:
                     yield Frame(frame, self._shape(frame), self.frame_size, max(time_s, 0.0))
-        self._missing = 0 if self._fast else clock.missing
+        self._missing = 0 if self._partly else clock.missing
         if not self._end and self._says_s and clock.last_s < self._says_s - _ENDS_EARLY_S:
             self._end = f"Its pictures end at {clock.last_s:.1f} s, though the file says {self._says_s:.1f} s."
 
@@ -152,11 +168,16 @@ class VideoFile:
         return min(self._file.tell() / max(self._size, 1), 1.0) if not self._file.closed else 1.0
 
     @property
+    def jumps(self) -> int:
+        """How often the file's clock jumped so far."""
+        return self._packet_clock.jumps
+
+    @property
     def left_out(self) -> list[str]:
         said = []
         if missing := max(self._broken, self._missing):
             said.append(f"{missing} damaged frame{'s were' if missing > 1 else ' was'} left out.")
-        if jumps := self._packet_clock.jumps:
+        if jumps := self.jumps:
             times = "once" if jumps == 1 else f"{jumps} times"
             said.append(f"The file's clock jumps {times}; the time goes on without a gap there.")
         return said + ([self._end] if self._end else [])
@@ -164,6 +185,16 @@ class VideoFile:
     def close(self) -> None:
         self._source.close()
         self._file.close()
+
+    def _seek(self, start_s: float) -> None:
+        """Spares the decoder what lies long before a time, where the container's clock does not jump."""
+        if start_s < _WORTH_A_SEEK_S or self._source.format.flags & _MAY_JUMP or self._source.format.name in _TIMELESS:
+            return
+        try:
+            self._source.seek(round((start_s + self._start_s) * av.time_base))
+            self._partly = True  # frames before the first whole one are no loss
+        except av.error.FFmpegError:
+            self._source.seek(0)
 
     def _packets(self, sound: bool) -> Iterator[av.Packet]:
         wanted = [self.video, *([self.sound] if sound and self.sound else [])]

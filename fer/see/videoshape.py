@@ -77,16 +77,15 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
 
 def rgb(frame: av.VideoFrame, shape: Shape) -> np.ndarray:
     """RGB uint8 (H, W, 3), upright, in one piece."""
-    return np.ascontiguousarray(shape.turned(frame.reformat(*shape.flat, "rgb24").to_ndarray()))
+    # FFmpeg scales to YUV in a fifth of the time that it takes to scale to RGB.
+    flat = cv2.cvtColor(_flat(frame, shape), cv2.COLOR_YUV2RGB_I420)
+    return np.ascontiguousarray(shape.turned(flat))
 
 
 def i420(frame: av.VideoFrame, shape: Shape, canvas: tuple[int, int]) -> np.ndarray:
     """Upright, uint8 (H * 3 / 2, W), I420, in the middle of a black canvas (width, height) that it fits."""
     width, height = shape.flat
-    planes = frame.reformat(width, height, "yuv420p").to_ndarray()
-    if frame.color_range == ColorRange.JPEG:
-        planes[:height] = cv2.LUT(planes[:height], _NARROW_LUMA)
-        planes[height:] = cv2.LUT(planes[height:], _NARROW_CHROMA)
+    planes = _flat(frame, shape)
     if shape == Shape(canvas, shape.shown_px):
         return planes
     luma, chroma = planes[:height], planes[height:].reshape(2, height // 2, width // 2)
@@ -99,6 +98,16 @@ def i420(frame: av.VideoFrame, shape: Shape, canvas: tuple[int, int]) -> np.ndar
     for i in range(2):
         _put(parts[i], shape.turned(chroma[i]), left // 2, top // 2)
     return whole
+
+
+def _flat(frame: av.VideoFrame, shape: Shape) -> np.ndarray:
+    """As it is stored, at the size it is shown at: uint8 (H * 3 / 2, W), I420, limited range."""
+    height = shape.flat[1]
+    planes = frame.reformat(*shape.flat, "yuv420p", threads=1).to_ndarray()
+    if frame.color_range == ColorRange.JPEG:
+        planes[:height] = cv2.LUT(planes[:height], _NARROW_LUMA)
+        planes[height:] = cv2.LUT(planes[height:], _NARROW_CHROMA)
+    return planes
 
 
 def corner(shape: Shape, canvas: tuple[int, int]) -> tuple[int, int]:

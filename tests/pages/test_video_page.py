@@ -25,6 +25,14 @@ def video_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AppTest:
 
 def upload(page: AppTest, name: str, content: bytes) -> AppTest:
     page.file_uploader(key="video_upload").set_value([(name, content, "video/mp4")])
+    return read_whole(page.run())
+
+
+def read_whole(page: AppTest) -> AppTest:
+    """The page once the reading in the background is done."""
+    video = page.session_state[STORE].watched
+    if video is not None:
+        assert video.reading.wait(TIMEOUT_S)
     return page.run()
 
 
@@ -40,11 +48,12 @@ def test_before_a_video(video_page: AppTest) -> None:
 
 def test_the_sample_gives_a_face_a_timeline_and_downloads(video_page: AppTest) -> None:
     video_page.button_group(key="video_sample").set_value(["sample"]).run()
+    read_whole(video_page)
     assert not video_page.exception
     assert "happy" in html(video_page)
     assert 'class="live-strip"' in html(video_page)
     assert [heading.value for heading in video_page.subheader] == ["sample.mp4", "Who showed what, when"]
-    assert {button.proto.label for button in video_page.get("download_button")} == {"MP4", "CSV"}
+    assert {button.proto.label for button in video_page.get("download_button")} == {"CSV"}
 
 
 def test_a_video_without_a_face_says_so(video_page: AppTest) -> None:
@@ -81,12 +90,38 @@ def test_another_file_takes_the_place_of_the_first(video_page: AppTest) -> None:
     assert len(second.reading.looks) == 5
 
 
-def test_a_setting_reads_anew_and_a_press_elsewhere_does_not(video_page: AppTest) -> None:
+def test_a_setting_reads_nothing_again(video_page: AppTest) -> None:
+    video_page.button_group(key="video_sample").set_value(["sample"]).run()
+    read_whole(video_page)
+    first = video_page.session_state[STORE].watched
+    assert "happy" in html(video_page)
+    video_page.slider(key="video_threshold").set_value(100).run()
+    assert video_page.session_state[STORE].watched is first
+    assert "unsure" in html(video_page)
+    assert "mostly happy" not in html(video_page)
+
+
+def test_another_detector_asks_before_it_reads_again(video_page: AppTest) -> None:
     upload(video_page, "one.mp4", clip(greys(10)))
     first = video_page.session_state[STORE].watched
-    assert video_page.run().session_state[STORE].watched is first
-    video_page.slider(key="video_threshold").set_value(99).run()
+    video_page.button_group(key="video_detector").set_value("haar").run()
+    assert video_page.session_state[STORE].watched is first
+    [again] = [button for button in video_page.button if button.label == "Read again with Haar"]
+    again.click().run()
+    read_whole(video_page)
     assert video_page.session_state[STORE].watched is not first
+    assert video_page.session_state[STORE].watched.read_by.detector == "haar"
+
+
+def test_the_annotated_copy_is_made_on_request(video_page: AppTest) -> None:
+    upload(video_page, "one.mp4", clip(greys(10)))
+    video_page.button(key="video_make").click().run()
+    [made] = video_page.session_state[STORE].watched.copies.values()
+    assert made.wait(TIMEOUT_S)
+    video_page.run()
+    assert not video_page.exception
+    assert {button.proto.label for button in video_page.get("download_button")} == {"MP4", "CSV"}
+    assert b"ftyp" in made.content[:12]
 
 
 def test_the_page_stands_without_weights(video_page: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

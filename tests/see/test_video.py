@@ -1,19 +1,17 @@
-"""A video read step by step: looks, tracks between them, portraits, the copy, stops and broken files."""
+"""A video read look by look: times, portraits, parts, stops, errors and broken files."""
 
-import io
 import threading
 
-import av
 import numpy as np
 import pytest
-from clips import RATE, clip, greys
+from clips import clip, greys, number_in, numbered
 
 from fer.emotions import CLASSES
-from fer.see import video
-from fer.see.faces import Face, Observation, Prediction, Sample
+from fer.see import video, videofile
+from fer.see.faces import Face, Observation
 from fer.see.judge import JudgeSettings
 from fer.see.timeline import label_seconds, to_csv
-from fer.see.video import VideoReading, between, portrait
+from fer.see.video import VideoReading, portrait
 from fer.see.videofile import VideoError
 
 SIZE = (320, 240)
@@ -40,73 +38,85 @@ def see_bright(image: np.ndarray) -> list[Observation]:
 
 
 def read(content: bytes, **settings) -> VideoReading:
-    reading = VideoReading(content, see_bright, ALONE, **settings)
+    reading = VideoReading(content, see_bright, **settings)
     for _ in reading.steps():
         pass
     return reading
 
 
-def pictures(content: bytes) -> list[np.ndarray]:
-    with av.open(io.BytesIO(content)) as film:
-        return [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+def times(reading: VideoReading) -> list[float]:
+    return [look.time_s for look in reading.looks]
 
 
-def test_every_look_is_a_sample_and_every_frame_is_in_the_copy():
+def test_looks_come_as_often_as_asked():
     reading = read(clip(moving()), looks_per_s=5)
-    assert [s.time_s for s in reading.looks] == pytest.approx(np.arange(0, 2, 0.2), abs=2e-3)
-    assert {p.identity for s in reading.samples() for p in s.predictions} == {1}
-    assert all(p.label == "happy" for s in reading.samples() for p in s.predictions)
-    assert len(pictures(reading.copy)) == 20
+    assert times(reading) == pytest.approx(np.arange(0, 2, 0.2), abs=2e-3)
+    samples = reading.samples(ALONE)
+    assert {p.identity for s in samples for p in s.predictions} == {1}
+    assert all(p.label == "happy" for s in samples for p in s.predictions)
     assert reading.done
     assert reading.trouble is None
     assert reading.picture() is None
+    assert reading.end_s == pytest.approx(2.0, abs=0.11)
 
 
-def test_boxes_lie_on_the_face_in_frames_between_the_looks():
-    """With two looks a second the square moves 20 px from one to the next, a third of its width."""
-    drawn = pictures(read(clip(moving()), looks_per_s=2).copy)
-    plain = moving()
-    for i in (7, 8, 12, 13):  # the tracker knows its speed by now
-        changed = np.abs(drawn[i].astype(int) - plain[i]).max(2) > 40
-        columns = np.flatnonzero(changed[110:150].sum(0) > 30)  # the box's upright sides
-        assert columns.min() == pytest.approx(20 + 4 * i, abs=8)
-        assert columns.max() == pytest.approx(80 + 4 * i, abs=8)
+def test_a_rate_that_does_not_divide_by_the_looks_gives_as_many():
+    frames = greys(60, SIZE)
+    reading = read(clip(frames, times_s=[i / 25 for i in range(60)]), looks_per_s=10)
+    assert len(reading.looks) == 24
 
 
-def test_progress_grows_to_the_end():
-    reading = VideoReading(clip(moving()), see_bright)
+def test_after_a_pause_there_is_no_second_look_at_once():
+    reading = read(clip(greys(6, SIZE), "matroska", times_s=[0, 0.5, 30, 30.04, 30.2, 30.24]), looks_per_s=10)
+    assert times(reading) == pytest.approx([0, 0.5, 30, 30.2])
+
+
+def test_only_frames_that_are_looked_at_become_pixels(monkeypatch):
+    made = []
+    monkeypatch.setattr(videofile, "rgb", lambda *a: made.append(1) or np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
+    read(clip(moving()), looks_per_s=2)
+    assert len(made) == 4
+
+
+@pytest.mark.parametrize("looks_per_s", [5, 10])
+def test_progress_grows_to_the_end(looks_per_s):
+    reading = VideoReading(clip(moving()), see_bright, looks_per_s)
+    assert reading.share == 0
     shares = list(reading.steps())
     assert shares == sorted(shares)
     assert 0 <= shares[0] < 0.1
-    assert shares[-1] > 0.9
+    assert shares[-1] > 0.85
+    assert reading.share == 1
 
 
-def test_reading_goes_on_where_it_was_left():
+def test_a_part_is_read():
+    reading = read(clip(moving(40)), start_s=1.0, end_s=2.5)
+    assert times(reading) == pytest.approx(np.arange(1.0, 2.55, 0.1), abs=2e-3)
+    assert reading.end_s == pytest.approx(2.5, abs=0.01)
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska", "avi", "mpegts"])
+def test_a_part_late_in_a_file_is_found(container):
+    codec = "libx264"
+    content = clip(numbered(60), container, codec, times_s=[i / 2 for i in range(60)], options={"g": "10"})
+    seen = []
+    reading = VideoReading(content, lambda image: seen.append(number_in(image)) or [], start_s=20.0, end_s=25.0)
+    list(reading.steps())
+    if container != "avi":  # it knows one rate only
+        assert seen == list(range(40, 51))
+        assert times(reading) == pytest.approx([20 + i / 2 for i in range(11)], abs=2e-3)
+
+
+def test_a_stop_keeps_what_was_read():
     reading = VideoReading(clip(moving()), see_bright)
-    for _, _share in zip(range(4), reading.steps(), strict=False):
+    for _, _share in zip(range(4), steps := reading.steps(), strict=False):
         assert reading.picture().shape == (SIZE[1], SIZE[0], 3)
-    assert 0 < len(reading.looks) < 20
-    for _ in reading.steps():
-        pass
-    assert [s.time_s for s in reading.looks] == pytest.approx(np.arange(20) / RATE, abs=2e-3)
-    assert len(pictures(reading.copy)) == 20
-
-
-@pytest.mark.parametrize("steps", [0, 1, 7])
-def test_a_stop_keeps_what_was_read(steps):
-    reading = VideoReading(clip(moving()), see_bright, looks_per_s=5)
-    for _ in range(steps):
-        next(reading.steps())
-    reading.stop()
+    steps.close()
     assert reading.done
-    assert len(reading.looks) == max(steps, 1)
-    assert len(pictures(reading.copy)) == 2 * max(steps, 1) - 1
-    assert not list(reading.steps())
-    reading.stop()  # a second time does nothing
-    assert len(reading.looks) == max(steps, 1)
+    assert times(reading) == pytest.approx([0, 0.1, 0.2, 0.3], abs=2e-3)
 
 
-def test_a_stop_waits_for_a_step_of_another_thread():
+def test_a_reading_in_its_own_thread_is_stopped_from_another():
     entered, go_on = threading.Event(), threading.Event()
 
     def slow(image: np.ndarray) -> list[Observation]:
@@ -114,18 +124,30 @@ def test_a_stop_waits_for_a_step_of_another_thread():
         assert go_on.wait(30)
         return see_bright(image)
 
-    reading = VideoReading(clip(moving()), slow, looks_per_s=5)
-    reader = threading.Thread(target=lambda: next(reading.steps()))
-    stopper = threading.Thread(target=reading.stop)
-    reader.start()
+    reading = VideoReading(clip(moving()), slow)
+    reading.start()
     assert entered.wait(30)
-    stopper.start()
     assert not reading.done
+    reading.stop()
     go_on.set()
-    reader.join(30)
-    stopper.join(30)
+    assert reading.wait(30)
+    assert len(reading.looks) == 1
+    assert reading.error is None
+    reading.stop()  # a second time does nothing
+
+
+def test_a_failing_analysis_ends_the_reading_with_its_error():
+    def fail(image: np.ndarray) -> list[Observation]:
+        raise RuntimeError("the network is gone")
+
+    reading = VideoReading(clip(moving()), fail)
+    with pytest.raises(RuntimeError, match="the network is gone"):
+        list(reading.steps())
     assert reading.done
-    assert len(pictures(reading.copy)) == 1
+    reading = VideoReading(clip(moving()), fail)
+    reading.start()
+    assert reading.wait(30)
+    assert str(reading.error) == "the network is gone"
 
 
 def test_a_portrait_is_the_largest_picture_of_a_face():
@@ -147,22 +169,20 @@ def test_a_video_without_faces_is_read_whole():
     reading = read(clip(greys(10, SIZE)))
     assert len(reading.looks) == 10
     assert reading.portraits == {}
-    assert len(pictures(reading.copy)) == 10
 
 
-def test_a_long_video_is_read_up_to_the_limit(monkeypatch):
-    monkeypatch.setattr(video, "MAX_DURATION_S", 1.0)
-    reading = read(clip(moving()))
+def test_a_long_video_is_read_up_to_the_limit():
+    reading = read(clip(moving()), longest_s=1.0)
     assert reading.reached_s == pytest.approx(1.0, abs=0.11)
     assert "Only the first" in reading.trouble
-    assert len(pictures(reading.copy)) <= 11
 
 
 def test_a_cut_file_keeps_what_comes_before():
     whole = clip(moving(), "matroska")
     reading = read(whole[: len(whole) * 2 // 3])
-    assert 0 < len(pictures(reading.copy)) < 20
+    assert 0 < len(reading.looks) < 20
     assert reading.done
+    assert reading.trouble
 
 
 def test_what_is_no_video_is_refused():
@@ -170,55 +190,25 @@ def test_what_is_no_video_is_refused():
         VideoReading(b"nothing", see_bright)
 
 
-def test_a_failing_analysis_ends_the_reading_with_its_error():
-    def fail(image: np.ndarray) -> list[Observation]:
-        raise RuntimeError("the network is gone")
-
-    reading = VideoReading(clip(moving()), fail)
-    with pytest.raises(RuntimeError, match="the network is gone"):
-        list(reading.steps())
-    assert reading.done
+def test_the_same_looks_are_judged_by_any_settings():
+    reading = read(clip(moving()))
+    before = list(reading.looks)
+    assert {p.label for s in reading.samples(JudgeSettings(unsure_below=0.95)) for p in s.predictions} == {"unsure"}
+    assert {p.label for s in reading.samples(ALONE) for p in s.predictions} == {"happy"}
+    assert reading.looks == before
 
 
 def test_the_table_has_no_clock_that_nobody_knows():
-    rows = to_csv(read(clip(moving())).samples()).decode().splitlines()
+    rows = to_csv(read(clip(moving())).samples(ALONE)).decode().splitlines()
     assert len(rows) == 21
     assert rows[1].startswith(",0.000,1,happy,")
     assert rows[2].startswith(",0.100,1,happy,")
 
 
-def said(left: float, identity: int = 1) -> Prediction:
-    box = (left, 10.0, left + 20, 40.0)
-    values = np.full(len(CLASSES), 1 / 7, np.float32)
-    return Prediction(Face(box, 0.9, "yunet"), values, "happy", identity)
-
-
-def test_between_two_looks_a_box_goes_straight():
-    before, after = Sample(1.0, (said(10),)), Sample(2.0, (said(50),))
-    lefts = [between(before, after, t)[0].face.box[0] for t in (1.0, 1.25, 1.5, 2.0)]
-    assert lefts == pytest.approx([10, 20, 30, 50])
-
-
-def test_between_two_looks_come_and_gone_faces_do_not_move():
-    before = Sample(1.0, (said(10, 1),))
-    after = Sample(2.0, (said(50, 2),))
-    assert [t.identity for t in between(before, after, 1.5)] == [1]
-    assert between(before, after, 1.5)[0].face.box == said(10).face.box
-    assert [t.identity for t in between(before, after, 2.0)] == [2]
-    assert [t.identity for t in between(None, after, 0.5)] == [2]
-
-
-def test_a_still_person_in_a_slow_slideshow_is_one_person_who_loses_no_time():
-    """A frame every two seconds: longer than a camera's face is remembered by time alone."""
-    reading = read(clip(moving(1) * 8, times_s=[2.0 * i for i in range(8)]))
-    assert [len(look.tracks) for look in reading.looks] == [1] * 8
-    seconds = label_seconds(reading.samples(), reading.end_s)
+def test_a_still_person_seen_every_two_seconds_is_one_all_the_time():
+    still = moving(1)[0]
+    reading = read(clip([still] * 8, times_s=[1.5 * i for i in range(8)]))
+    seconds = label_seconds(reading.samples(ALONE), reading.end_s)
     assert list(seconds) == [1]
-    assert seconds[1]["happy"] == pytest.approx(reading.end_s)
-    assert reading.end_s >= 14.0
-
-
-def test_a_threshold_changes_what_is_said_without_another_reading():
-    reading = read(clip(moving()))
-    assert {p.label for s in reading.samples(JudgeSettings(unsure_below=0.95)) for p in s.predictions} == {"unsure"}
-    assert {p.label for s in reading.samples() for p in s.predictions} == {"happy"}
+    assert sum(seconds[1].values()) == pytest.approx(reading.end_s)
+    assert reading.end_s >= 10.5

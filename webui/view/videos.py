@@ -5,8 +5,10 @@ Imports of the seeing wing stand inside the functions, so a page's first paint d
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -27,19 +29,60 @@ _SAMPLE_S, _SAMPLE_RATE, _SAMPLE_PX = 6, 12, 480
 
 
 @dataclass(frozen=True, slots=True)
+class ReadBy:
+    """How a video is read. detector: one of fer.see.detect.DETECTORS. weights: their digest. fast: fewer looks."""
+
+    detector: str
+    weights: str
+    fast: bool = False
+
+
+@dataclass(slots=True)
 class Watched:
     """A video that this session has open.
 
-    chosen: (id, name, content) of the file. settings: how it is read; others need another reading.
+    chosen: (id, name, content) of the file. read_by: how it is read; other ways need another reading.
+    copies: what was made of it on request, by what was asked.
     """
 
     chosen: tuple[str, str, bytes]
-    settings: tuple[object, ...]
+    read_by: "ReadBy"
     reading: "VideoReading"
+    started_s: float = field(default_factory=time.monotonic)
+    copies: "dict[object, Making]" = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return self.chosen[1]
+
+
+class Making:
+    """A file that is made in a thread of its own. work: makes it, and tells the share that is done, 0..1.
+
+    content: the file, b"" until `done`. error: what went wrong.
+    """
+
+    def __init__(self, work: Callable[[Callable[[float], None]], bytes]) -> None:
+        self.share, self.content, self.done = 0.0, b"", False
+        self.error: Exception | None = None
+        self._work = work
+        self._thread = threading.Thread(target=self._run, name="fer-video-making", daemon=True)
+        self._thread.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        self._thread.join(timeout_s)
+        return self.done
+
+    def _run(self) -> None:
+        try:
+            self.content = self._work(self._tell)
+        except Exception as error:  # shown by the page
+            self.error = error
+        finally:
+            self.done = True
+
+    def _tell(self, share: float) -> None:
+        self.share = share
 
 
 def about(reading: "VideoReading") -> str:
@@ -51,12 +94,12 @@ def about(reading: "VideoReading") -> str:
     return " · ".join(parts)
 
 
-def progress_words(reading: "VideoReading", share: float, took_s: float, share_before: float) -> str:
-    """Where the reading is and how long it will still take. took_s: since the share was `share_before`."""
+def progress_words(reading: "VideoReading", share: float, took_s: float) -> str:
+    """Where the reading is and how long it will still take. took_s: since its start."""
     length_s = reading.file.duration_s
     words = f"Read up to {clock(reading.reached_s)}" + (f" of {clock(length_s)}" if length_s else "")
-    if took_s > 2 and share - share_before > 0.02:
-        left_s = took_s * (1 - share) / (share - share_before)
+    if took_s > 2 and share > 0.02:
+        left_s = took_s * (1 - share) / share
         words += f" · about {max(left_s, 1):.0f} s left" if left_s < 90 else f" · about {left_s / 60:.0f} min left"
     return words
 

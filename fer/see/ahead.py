@@ -1,0 +1,58 @@
+"""A step of a pipeline in a thread of its own. Standard library only."""
+
+import queue
+import threading
+from collections.abc import Generator, Iterable
+from contextlib import suppress
+from typing import TypeVar
+
+T = TypeVar("T")
+_POLL_S = 0.1  # how long a full queue may hide that nobody takes from it any more
+
+
+class _Failed:
+    """What ended the work: an error, or nothing."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+def ahead(items: Iterable[T], most: int = 4) -> Generator[T]:
+    """The items, made by a thread that is at most `most` of them ahead of who takes them.
+
+    An error in the making is raised here, where the item would have come. Who ends early (`close`, an error, a break)
+    ends the thread too, before this returns; `items` is closed by that thread where it can be.
+    """
+    line: queue.Queue[T | _Failed] = queue.Queue(most)
+    ended = threading.Event()
+
+    def put(item: T | _Failed) -> None:
+        while not ended.is_set():
+            with suppress(queue.Full):
+                line.put(item, timeout=_POLL_S)
+                return
+
+    def work() -> None:
+        error: BaseException | None = None
+        try:
+            for item in items:
+                put(item)
+                if ended.is_set():
+                    break
+        except BaseException as raised:  # handed over: nobody would see it here
+            error = raised
+        finally:
+            if isinstance(items, Generator):
+                items.close()
+        put(_Failed(error))
+
+    thread = threading.Thread(target=work, name="fer-ahead", daemon=True)
+    thread.start()
+    try:
+        while not isinstance(item := line.get(), _Failed):
+            yield item
+        if item.error is not None:
+            raise item.error
+    finally:
+        ended.set()
+        thread.join()

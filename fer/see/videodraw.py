@@ -1,0 +1,161 @@
+"""A video's looks on its pictures: a copy with boxes and labels, with faces made unknowable, or a part of it.
+
+Decoding, drawing and encoding run side by side. In the frames between two looks each box goes straight from where it
+was to where it will be: a video can wait for the next look, so nothing is guessed ahead as for a camera.
+"""
+
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import cv2
+import numpy as np
+
+from fer.see.ahead import ahead
+from fer.see.draw import annotate_planes
+from fer.see.faces import Box, Face, Prediction, Sample
+from fer.see.videocopy import Copy
+from fer.see.videofile import Frame, VideoFile
+
+_MOSAIC_CELLS = 6  # across a face: a person, but not which one
+_MOSAIC_SIDE = 1.5  # of the box: with hair and chin
+
+
+@dataclass(frozen=True, slots=True)
+class CopySettings:
+    """boxes: whether boxes and labels are drawn. blurred: identities whose faces are made unknowable; None is all.
+
+    start_s, end_s: the part that is copied; None is to the end.
+    """
+
+    boxes: bool = True
+    blurred: Collection[int] | None = ()
+    start_s: float = 0.0
+    end_s: float | None = None
+
+
+def write_copy(
+    source: bytes | Path | BinaryIO,
+    samples: Sequence[Sample],
+    settings: CopySettings | None = None,
+    into: BinaryIO | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> tuple[bytes, str | None]:
+    """Writes a copy as MP4 with its sound; gives it (b"" where it went `into` a file) and what is missing from it.
+
+    samples: of that video, in order of time. progress: is told the share that is done, 0..1. Raises VideoError.
+    """
+    settings = settings or CopySettings()
+    with closing(VideoFile(source)) as file:
+        copy = Copy(file, into, settings.start_s)
+        with closing(ahead(_parts(file, settings))) as parts, closing(ahead(_drawn(parts, samples, settings))) as drawn:
+            for part in drawn:
+                if isinstance(part, av.Packet):
+                    copy.add_sound(part)
+                else:
+                    copy.add(*part)
+                    progress(_share(part[1], file, settings))
+        content = copy.close()
+        return content, " ".join([*file.left_out, *([copy.trouble] if copy.trouble else [])]) or None
+
+
+def _share(time_s: float, file: VideoFile, settings: CopySettings) -> float:
+    ends = [end for end in (file.duration_s, settings.end_s) if end]
+    if not ends:
+        return file.share
+    return min(max(time_s - settings.start_s, 0.0) / max(min(ends) - settings.start_s, 1e-3), 1.0)
+
+
+def _parts(file: VideoFile, settings: CopySettings) -> Generator[Frame | av.Packet]:
+    for part in file.read(sound=True):
+        if isinstance(part, Frame):
+            if settings.end_s is not None and part.time_s > settings.end_s:
+                return
+            if part.time_s < settings.start_s - 1e-3:
+                continue
+        yield part
+
+
+def _drawn(
+    parts: Generator[Frame | av.Packet], samples: Sequence[Sample], settings: CopySettings
+) -> Generator[tuple[np.ndarray, float] | av.Packet]:
+    faces = Between(samples)
+    for part in parts:
+        if isinstance(part, av.Packet):
+            yield part
+            continue
+        planes, seen = part.planes(), faces.at(part.time_s)
+        for prediction in seen:
+            if settings.blurred is None or prediction.identity in settings.blurred:
+                blur(planes, prediction.face.box)
+        if settings.boxes:
+            annotate_planes(planes, seen)
+        yield planes, part.time_s
+
+
+class Between:
+    """The faces of any moment of a video. samples: its looks, judged, in order of time."""
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self._samples = samples
+        self._next = 0  # moments are mostly asked for in order
+
+    def at(self, time_s: float) -> list[Prediction]:
+        """The faces at a time; before the first look those of it, after the last one those of that."""
+        if not self._samples:
+            return []
+        if self._next and self._samples[self._next - 1].time_s > time_s:
+            self._next = 0
+        while self._next < len(self._samples) and self._samples[self._next].time_s <= time_s:
+            self._next += 1
+        before = self._samples[self._next - 1] if self._next else None
+        after = self._samples[min(self._next, len(self._samples) - 1)]
+        return between(before, after, time_s)
+
+
+def between(before: Sample | None, after: Sample, time_s: float) -> list[Prediction]:
+    """The faces at a time between two looks: boxes on a straight line, all else as the earlier look has it.
+
+    A face that the later look misses stands still until then; one that only the later knows is not shown before.
+    """
+    if before is None or time_s >= after.time_s:
+        return list(after.predictions)
+    share = (time_s - before.time_s) / (after.time_s - before.time_s)
+    later = {prediction.identity: prediction.face for prediction in after.predictions}
+    return [_moved(prediction, later.get(prediction.identity), share) for prediction in before.predictions]
+
+
+def _moved(prediction: Prediction, to: Face | None, share: float) -> Prediction:
+    if to is None:
+        return prediction
+    face = prediction.face
+    left, top, right, bottom = (a + (b - a) * share for a, b in zip(face.box, to.box, strict=True))
+    return replace(prediction, face=face.fitted((left, top, right, bottom)))
+
+
+def blur(planes: np.ndarray, box: Box) -> None:
+    """Makes a face unknowable, in place: a mosaic over it and around it.
+
+    planes: uint8 (H * 3 / 2, W), I420, H and W even. box: XYXY in pixels; may reach beyond the edges.
+    """
+    rows, width = planes.shape
+    height = rows * 2 // 3
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    half_x, half_y = _MOSAIC_SIDE * (box[2] - box[0]) / 2, _MOSAIC_SIDE * (box[3] - box[1]) / 2
+    left, right = (round(min(max(value, 0), width) / 2) for value in (x - half_x, x + half_x))
+    top, bottom = (round(min(max(value, 0), height) / 2) for value in (y - half_y, y + half_y))
+    if right <= left or bottom <= top:
+        return
+    chroma = planes[height:].reshape(2, height // 2, width // 2)
+    _mosaic(planes[:height][2 * top : 2 * bottom, 2 * left : 2 * right])
+    for i in range(2):
+        _mosaic(chroma[i][top:bottom, left:right])
+
+
+def _mosaic(part: np.ndarray) -> None:
+    cells = min(_MOSAIC_CELLS, part.shape[1]), min(_MOSAIC_CELLS, part.shape[0])
+    small = cv2.resize(part, cells, interpolation=cv2.INTER_AREA)
+    part[:] = cv2.resize(small, part.shape[1::-1], interpolation=cv2.INTER_NEAREST)
