@@ -1,7 +1,11 @@
-"""The app: `streamlit run streamlit_app.py`. Frame of every page; the pages are listed in webui/frame/navigation.py."""
+"""The app: `streamlit run streamlit_app.py`. Frame of every page; the pages are listed in webui/frame/navigation.py.
+
+Streamlit's server imports this file once and finds `app`; then each visit runs it as __main__.
+"""
 
 import streamlit as st
 
+from webui.frame import api
 from webui.frame.layout import ABOUT, FAVICON, LOGO, apply_style
 from webui.frame.memory import spare_the_collector
 from webui.frame.navigation import PAGES, START
@@ -9,15 +13,23 @@ from webui.frame.privacy import keep_uploads_in_memory
 from webui.frame.session import session
 from webui.frame.weights_note import show_weights_note
 
-spare_the_collector()
-keep_uploads_in_memory()
-st.set_page_config(page_icon=FAVICON, layout="wide", menu_items={"About": ABOUT})
-st.logo(LOGO, size="large")
-apply_style()
 
-page = st.navigation(
-    [st.Page(entry.file, title=entry.title, icon=entry.icon, default=entry is START) for entry in PAGES]
-)
-session().enter(page.url_path)
-show_weights_note()
-page.run()
+def visit() -> None:
+    spare_the_collector()
+    keep_uploads_in_memory()
+    st.set_page_config(page_icon=FAVICON, layout="wide", menu_items={"About": ABOUT})
+    st.logo(LOGO, size="large")
+    apply_style()
+
+    page = st.navigation(
+        [st.Page(entry.file, title=entry.title, icon=entry.icon, default=entry is START) for entry in PAGES]
+    )
+    session().enter(page.url_path)
+    show_weights_note()
+    page.run()
+
+
+if __name__ == "__main__":
+    visit()
+else:
+    app = st.App(__file__, routes=api.routes(), lifespan=api.lifespan)

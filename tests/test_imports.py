@@ -15,6 +15,7 @@ FORBIDDEN = {
     "fer": {"streamlit", "streamlit_webrtc", "webui", "pages"},
     "fer/see": {"torch", "fer.learn", "fer.judge", "fer.data", "fer.runs"},
     "fer/batch": {"torch", "fer.learn", "fer.judge", "fer.data", "fer.runs"},
+    "fer/serve": {"torch", "fer.learn", "fer.judge", "fer.data", "fer.runs"},
     "fer/data": {"torch", "fer.see", "fer.learn", "fer.runs"},
     "fer/judge": {"torch", "fer.see", "fer.learn", "fer.runs"},
     "fer/runs": {"torch", "fer.see", "fer.data"},

@@ -77,7 +77,12 @@ def pins(name: str) -> dict[str, Requirement]:
 
 
 @pytest.mark.parametrize(
-    ("file", "extras"), [("requirements.txt", (None, "app")), ("requirements-train.txt", ("train",))]
+    ("file", "extras"),
+    [
+        ("requirements.txt", (None, "app", "serve")),
+        ("requirements-train.txt", ("train",)),
+        ("requirements-cluster.txt", ("dask", "ray")),
+    ],
 )
 def test_what_is_tested_lies_in_the_ranges_that_the_wheel_allows(file, extras):
     ranges = [

@@ -25,6 +25,7 @@ from fer.batch.storage import StorageError, join, storage_of
 from fer.batch.table import ERROR, SCHEMA
 from fer.batch.walk import Item, digest
 from fer.batch.work import Chunk, Settings, to_parquet
+from fer.files import replacing
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -101,10 +102,8 @@ class Result:
             _write_csv(sink, self.tables())
             self._storage.write(location, sink.getvalue())
         else:
-            temporary = Path(location).with_name(".faces.csv.tmp")
-            with open(temporary, "wb") as file:
+            with replacing(Path(location)) as temporary, open(temporary, "wb") as file:
                 _write_csv(file, self.tables())
-            temporary.replace(location)
         return location
 
     def close(self) -> None:

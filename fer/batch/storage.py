@@ -4,7 +4,6 @@ A location is a string: a path, or an address with '://'. Two kinds of storage k
 fer.batch knows which of them it reads or writes.
 """
 
-import contextlib
 import itertools
 import os
 import stat
@@ -12,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from fer.files import write_whole
 
 _SORTED_AT_ONCE = 10_000  # names: in order for people, and never a whole folder of a million in memory
 
@@ -89,20 +90,10 @@ class Local:
         return _checked(content, most_bytes)
 
     def write(self, location: str, content: bytes) -> None:
-        path = Path(location)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(temporary, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())  # else a power cut may leave the new name on an empty file
-            temporary.replace(path)
+            write_whole(Path(location), content)
         except OSError as error:
             raise StorageError(f"{location}: cannot be written ({error.strerror})") from error
-        finally:
-            with contextlib.suppress(OSError):  # renamed by now, or never made
-                temporary.unlink()
 
     def remove(self, location: str) -> None:
         Path(location).unlink(missing_ok=True)

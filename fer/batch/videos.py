@@ -15,13 +15,15 @@ class Looks:
     """The looks at a video, judged, to go through once.
 
     source: the file's bytes or its path. Boxes are in pixels of the upright picture, shrunk as VideoFile shrinks it.
-    left_out: what was damaged, in sentences; "" so far. Raises VideoError where the file is no video.
+    duration_s: None where the file does not say. left_out: what was damaged, in sentences; "" so far.
+    Raises VideoError where the file is no video.
     """
 
     def __init__(self, source: bytes | Path, recognizer: Recognizer, unsure_below: float, looks_per_s: float) -> None:
         self._file = VideoFile(source)
         self._recognizer, self._settings = recognizer, JudgeSettings(unsure_below)
         self._every_s = 1 / looks_per_s
+        self.duration_s = self._file.duration_s
 
     def __iter__(self) -> Iterator[Sample]:
         tracker, judge = Tracker(), Judge(self._settings)

@@ -19,6 +19,7 @@ BAD_INPUT = 2
 COMMANDS = {
     "photo": ("fer.cli.photo", "say what expression each face in photos shows"),
     "batch": ("fer.cli.batch", "read thousands of photos and videos into one table"),
+    "serve": ("fer.cli.serve", "answer other programs over HTTP and WebSocket"),
     "app": ("fer.cli.app", "start the pages in the browser"),
     "prepare": ("fer.cli.script", "read FER2013 in any of its forms and write the cache"),
     "train": ("fer.cli.script", "train the network"),

@@ -35,10 +35,10 @@ def rows(predictions: Sequence[Prediction], source: str) -> list[Row]:
     return [_row(prediction, source, number) for number, prediction in enumerate(predictions, start=1)]
 
 
-def to_csv(table: Sequence[Row]) -> str:
-    """CSV with a header line (RFC 4180), also where there is no row."""
+def to_csv(table: Sequence[Row], columns: Sequence[str] = COLUMNS) -> str:
+    """CSV with a header line (RFC 4180), also where there is no row. columns: the rows' keys, in order."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS)
+    writer = csv.DictWriter(text, columns)
     writer.writeheader()
     writer.writerows(table)
     return text.getvalue()

@@ -1,0 +1,82 @@
+"""`fer serve`: the service for other programs on plain uvicorn, without the pages."""
+
+import argparse
+import importlib.util
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fer.batch.engines.address import is_loopback
+from fer.cli import complain
+from fer.installed import DISTRIBUTION, InstallationError
+
+if TYPE_CHECKING:
+    from fer.serve.settings import ServeSettings
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serves until it is stopped; exit status 2 where the settings cannot be."""
+    options = _parser().parse_args(arguments)
+    missing = [name for name in ("starlette", "uvicorn", "python_multipart", "websockets") if not _is_here(name)]
+    if missing:
+        raise InstallationError(f"the service needs the extra 'serve': pip install '{DISTRIBUTION}[serve]'")
+    from fer.serve.settings import HOSTS, TOKEN, ServeError, from_environment
+
+    try:
+        settings = from_environment()
+    except ServeError as error:
+        return complain(str(error))
+    if not is_loopback(options.host) and settings.token is None:
+        return complain(f"--host {options.host} lets others in: set {TOKEN}, and their name for it in {HOSTS}.")
+    return _serve(options, settings)
+
+
+def _is_here(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fer serve",
+        description="Answers other programs over HTTP and WebSocket: http://localhost:8600/api/v1/docs. "
+        "FER_API_TOKEN and FER_API_HOSTS let other computers in (docs/operating.md).",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at; default: this computer only")
+    parser.add_argument("--port", type=int, default=8600, help="default: 8600; 0 takes a free one and says which")
+    parser.add_argument("--workers", metavar="N", type=int, help="threads that read photos; default: one a core")
+    return parser
+
+
+def _serve(options: argparse.Namespace, settings: "ServeSettings") -> int:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    import cv2
+    import uvicorn
+    from starlette.applications import Starlette
+
+    from fer.batch.engines.local import available_cores
+    from fer.serve.routes import api
+    from fer.serve.service import Service
+
+    cv2.setNumThreads(1)  # requests share the cores, not the steps of one
+    service = Service(settings, options.workers or available_cores())
+    service.recognizer("yunet")  # loaded before the first request
+    config = uvicorn.Config(
+        Starlette(routes=[api(service)]),
+        host=options.host,
+        port=options.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # a header would decide who is this computer
+        ws_max_size=settings.frame_bytes,
+        h11_max_incomplete_event_size=2**16,
+        timeout_graceful_shutdown=10,
+    )
+    with config.bind_socket() as listening:
+        host, port = listening.getsockname()[:2]
+        print(f"http://{f'[{host}]' if ':' in host else host}:{port}/api/v1/docs", flush=True)
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            service.close()
+    return 0

@@ -1,0 +1,249 @@
+"""The routes in OpenAPI 3.1, and the same as a page for people."""
+
+import html
+from typing import Any
+
+from fer.emotions import CLASSES, UNSURE
+from fer.see.report import COLUMNS
+from fer.serve.problems import MEDIA_TYPE
+from fer.serve.settings import ServeSettings
+
+VIDEO_COLUMNS = (COLUMNS[0], "time_s", "identity", *COLUMNS[1:])
+
+Json = dict[str, Any]
+
+
+def document(settings: ServeSettings) -> Json:
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Facial expressions",
+            "version": "1",
+            "description": "Photos, videos and a live stream in, the expression on every face out: what a model sees "
+            "on a face, not what a person feels. Errors are application/problem+json (RFC 9457). "
+            "WebSocket /api/v1/live: send each JPEG or WebP frame as one binary message; for the newest one comes an "
+            'object {"frame": its number from 1, "width", "height", "faces": rows as of /faces with "identity"}.',
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}, {}],
+        "paths": _paths(settings),
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {
+                "Face": _face(COLUMNS),
+                "VideoFace": _face(VIDEO_COLUMNS),
+                "Video": _VIDEO,
+                "Problem": _PROBLEM,
+            },
+        },
+    }
+
+
+def _paths(settings: ServeSettings) -> Json:
+    photo_mb, video_mb = settings.photo_bytes // 2**20, settings.video_bytes // 2**20
+    faces = _answer("A row a face, as `fer photo --json` prints them.", _list_of("Face"))
+    status = _answer("How far it is.", _ref("Video"))
+    table = _answer("A row a face at each look.", _list_of("VideoFace"))
+    table["content"]["text/csv"] = {"schema": {"type": "string"}}
+    key = {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}}
+    form = {"name": "format", "in": "query", "schema": {"enum": ["json", "csv"]}}
+    return {
+        "/api/v1/faces": {
+            "post": {
+                "operationId": "readPhotos",
+                "summary": f"Faces of one photo or of up to {settings.photos}, at most {photo_mb} MB together",
+                "parameters": [_DETECTOR, _UNSURE_BELOW],
+                "requestBody": _body("image", settings.photos),
+                "responses": {"200": faces, **_errors(400, 401, 403, 408, 413, 415, 422, 429)},
+            }
+        },
+        "/api/v1/videos": {
+            "post": {
+                "operationId": "sendVideo",
+                "summary": f"Takes a video of at most {video_mb} MB to read; its first ten minutes are",
+                "parameters": [_DETECTOR, _UNSURE_BELOW, _LOOKS],
+                "requestBody": _body("video", 1),
+                "responses": {
+                    "202": {
+                        **_answer("Taken.", _ref("Video")),
+                        "headers": {"Location": {"schema": {"type": "string"}}},
+                    },
+                    **_errors(400, 401, 403, 408, 413, 415, 429),
+                },
+            }
+        },
+        "/api/v1/videos/{key}": {
+            "parameters": [key],
+            "get": {
+                "operationId": "videoStatus",
+                "summary": "How far a video is",
+                "responses": {"200": status, **_errors(400, 401, 404, 429)},
+            },
+            "delete": {
+                "operationId": "forgetVideo",
+                "summary": "Stops reading a video and forgets its table",
+                "responses": {"204": {"description": "Forgotten."}, **_errors(400, 401, 403, 404, 429)},
+            },
+        },
+        "/api/v1/videos/{key}/table": {
+            "parameters": [key, form],
+            "get": {
+                "operationId": "videoTable",
+                "summary": "The table of a video that is done",
+                "responses": {"200": table, **_errors(400, 401, 404, 409, 422, 429)},
+            },
+        },
+        "/api/v1/health": {
+            "get": {
+                "operationId": "health",
+                "summary": "Whether the service answers; needs no token",
+                "security": [],
+                "responses": {
+                    "200": _answer(
+                        "It does.", {"type": "object", "required": ["status"], "properties": {"status": {}}}
+                    ),
+                    **_errors(400, 429),
+                },
+            }
+        },
+        "/api/v1/metrics": {
+            "get": {
+                "operationId": "metrics",
+                "summary": "Counts for Prometheus",
+                "responses": {
+                    "200": {"description": "Text 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+                    **_errors(400, 401, 429),
+                },
+            }
+        },
+    }
+
+
+def page(said: Json) -> str:
+    """The document as HTML, without a script or anything from elsewhere."""
+    rows = []
+    for path, methods in said["paths"].items():
+        for method, operation in methods.items():
+            if method == "parameters":
+                continue
+            parameters = [*methods.get("parameters", ()), *operation.get("parameters", ())]
+            names = "".join(f"<code>{html.escape(p['name'])}</code> " for p in parameters if p["in"] == "query")
+            statuses = ", ".join(operation["responses"])
+            rows.append(
+                f"<tr><td><b>{method.upper()}</b></td><td><code>{html.escape(path)}</code></td>"
+                f"<td>{html.escape(operation['summary'])}</td><td>{names}</td><td>{statuses}</td></tr>"
+            )
+    return _PAGE.format(
+        title=html.escape(said["info"]["title"]), words=html.escape(said["info"]["description"]), rows="\n".join(rows)
+    )
+
+
+def _face(columns: tuple[str, ...]) -> Json:
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    kinds: Json = {name: {"type": "number"} for name in ("left", "top", "right", "bottom", "time_s")}
+    kinds |= dict.fromkeys(("score", "confidence", *CLASSES), share)
+    kinds |= {name: {"type": "integer", "minimum": 1} for name in ("face", "identity")}
+    kinds |= {"label": {"enum": [*CLASSES, UNSURE]}, "best": {"enum": list(CLASSES)}}
+    properties = {name: kinds.get(name, {"type": "string"}) for name in columns}
+    return {"type": "object", "required": list(columns), "properties": properties}
+
+
+def _body(kind: str, most: int) -> Json:
+    files = {"type": "array", "minItems": 1, "maxItems": most, "items": {"type": "string", "format": "binary"}}
+    form = {"type": "object", "required": ["file"], "properties": {"file": files}, "additionalProperties": False}
+    bare = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
+    return {
+        "required": True,
+        "content": {f"{kind}/*": bare, "application/octet-stream": bare, "multipart/form-data": {"schema": form}},
+    }
+
+
+def _answer(words: str, schema: Json) -> Json:
+    return {"description": words, "content": {"application/json": {"schema": schema}}}
+
+
+def _errors(*statuses: int) -> Json:
+    content = {MEDIA_TYPE: {"schema": _ref("Problem")}}
+    return {str(status): {"description": _WORDS[status], "content": content} for status in statuses}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list_of(name: str) -> Json:
+    return {"type": "array", "items": _ref(name)}
+
+
+_WORDS = {
+    400: "Something in the request cannot be.",
+    401: "A token is needed.",
+    403: "Another origin's page asked.",
+    404: "There is nothing here.",
+    408: "The body took too long.",
+    409: "Not yet.",
+    413: "Too much.",
+    415: "Not this type.",
+    422: "The file cannot be read; the detail says why.",
+    429: "Too many at once. Retry-After says when.",
+}
+_TEXT = {"type": "string"}
+_DETECTOR = {"name": "detector", "in": "query", "schema": {"enum": ["yunet", "haar"], "default": "yunet"}}
+_UNSURE_BELOW = {
+    "name": "unsure_below",
+    "in": "query",
+    "description": f"Confidence below which a label is '{UNSURE}'; the model card's where it is not given.",
+    "schema": {"type": "number", "minimum": 0, "maximum": 1},
+}
+_LOOKS = {
+    "name": "looks_per_s",
+    "in": "query",
+    "schema": {"type": "number", "minimum": 0.1, "maximum": 60, "default": 10},
+}
+_VIDEO = {
+    "type": "object",
+    "required": ["id", "source", "status", "progress", "rows", "detail"],
+    "properties": {
+        "id": {"type": "string"},
+        "source": {"type": "string"},
+        "status": {"enum": ["waiting", "reading", "done", "failed"]},
+        "progress": {"type": "number", "minimum": 0, "maximum": 1},
+        "rows": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}: API</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem }}
+table {{ border-collapse: collapse; width: 100% }}
+td, th {{ text-align: left; vertical-align: top; padding: .5rem .75rem .5rem 0; border-bottom: 1px solid #dcdce6 }}
+.wide {{ overflow-x: auto }}
+:root {{ color-scheme: light dark }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>{words}</p>
+<p>For programs: openapi.json beside this page. For a start in curl, Python and JavaScript: docs/api.md.</p>
+<div class="wide"><table>
+<tr><th>method</th><th>path</th><th>what it does</th><th>query</th><th>answers</th></tr>
+{rows}
+</table></div>
+</body>
+</html>
+"""

@@ -1,0 +1,161 @@
+"""The routes under /api/v1, one set for the app and for `fer serve`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route, Router, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from fer.see.images import ImageError
+from fer.see.report import Row, to_csv, to_json
+from fer.serve import metrics, openapi
+from fer.serve.body import uploads
+from fer.serve.guard import Guard
+from fer.serve.live import live
+from fer.serve.problems import ProblemError
+from fer.serve.service import Service, Video
+from fer.serve.settings import ServeSettings
+
+PREFIX = "/api/v1"
+_DETECTORS = ("yunet", "haar")
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def api(service: Service) -> Mount:
+    """All of it, behind the guard, to be put among an application's routes."""
+    settings = service.settings
+    routes = [
+        Route("/health", health),
+        Route("/metrics", _bound(_metrics, service)),
+        Route("/openapi.json", _openapi(settings)),
+        Route("/docs", _docs(settings)),
+        Route("/faces", _bound(faces, service), methods=["POST"]),
+        Route("/videos", _bound(add_video, service), methods=["POST"]),
+        Route("/videos/{key}", _bound(one_video, service), methods=["GET", "DELETE"]),
+        Route("/videos/{key}/table", _bound(video_table, service), methods=["GET"]),
+        WebSocketRoute("/live", _live(service)),
+    ]
+    return Mount(PREFIX, app=Guard(Router(routes), settings, service.metrics))
+
+
+async def health(request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def faces(request: Request, service: Service) -> Response:
+    """Every photo of the request is read, or the whole request is refused with the reason for each."""
+    detector, unsure_below, _ = _options(request)
+    settings = service.settings
+    with service.place():
+        photos = await uploads(request, "image", settings.photo_bytes, settings.photos, settings)
+        read = [service.run(service.photo, photo, detector, unsure_below) for photo in photos]
+        found = await asyncio.gather(*read, return_exceptions=True)
+    refused = []
+    table: list[Row] = []
+    for photo, result in zip(photos, found, strict=True):
+        if isinstance(result, ImageError):
+            refused.append({"source": photo.name, "detail": str(result)})
+        elif isinstance(result, BaseException):
+            raise result
+        else:
+            table += result
+    if refused:
+        words = refused[0]["detail"] if len(photos) == 1 else f"{len(refused)} of {len(photos)} photos cannot be read."
+        raise ProblemError(422, words, refused=refused)
+    return Response(to_json(table), media_type="application/json")
+
+
+async def add_video(request: Request, service: Service) -> Response:
+    detector, unsure_below, looks_per_s = _options(request)
+    service.videos.check_room()
+    with service.place():
+        (upload,) = await uploads(request, "video", service.settings.video_bytes, 1, service.settings)
+    video = service.videos.add(upload, detector, unsure_below, looks_per_s)
+    return JSONResponse(_status(video), 202, {"Location": f"{PREFIX}/videos/{video.key}"})
+
+
+async def one_video(request: Request, service: Service) -> Response:
+    key = request.path_params["key"]
+    if request.method == "DELETE":
+        service.videos.forget(key)
+        return Response(status_code=204)
+    return JSONResponse(_status(service.videos.get(key)))
+
+
+async def video_table(request: Request, service: Service) -> Response:
+    form = request.query_params.get("format", "json")
+    if form not in ("json", "csv"):
+        raise ProblemError(400, f"format is json or csv, not {form!r}.")
+    video = service.videos.get(request.path_params["key"])
+    if video.status == "failed":
+        raise ProblemError(422, video.detail)
+    if not video.is_over:
+        raise ProblemError(409, f"The video is {video.status}: its table comes when it is done.")
+    if form == "csv":
+        return Response(to_csv(video.table, openapi.VIDEO_COLUMNS), media_type="text/csv")
+    return Response(to_json(video.table), media_type="application/json")
+
+
+def _status(video: Video) -> dict[str, str | float]:
+    said: dict[str, str | float] = {"id": video.key, "source": video.name, "status": video.status}
+    return {**said, "progress": round(video.progress, 3), "rows": len(video.table), "detail": video.detail}
+
+
+def _options(request: Request) -> tuple[str, float | None, float]:
+    """detector, unsure_below and looks_per_s of the query. Raises ProblemError (400)."""
+    detector = request.query_params.get("detector", "yunet")
+    if detector not in _DETECTORS:
+        raise ProblemError(400, f"detector is {' or '.join(_DETECTORS)}, not {detector!r}.")
+    return (
+        detector,
+        _number(request, "unsure_below", None, 0, 1),
+        _number(request, "looks_per_s", 10.0, 0.1, 60) or 10.0,
+    )
+
+
+def _number(request: Request, name: str, default: float | None, least: float, most: float) -> float | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not least <= value <= most:
+        raise ProblemError(400, f"{name} is a number in {least:g}..{most:g}, not {text!r}.")
+    return value
+
+
+def _bound(function: Callable[[Request, Service], Awaitable[Response]], service: Service) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        return await function(request, service)
+
+    return endpoint
+
+
+def _live(service: Service) -> Callable[[WebSocket], Awaitable[None]]:
+    async def endpoint(socket: WebSocket) -> None:
+        await live(socket, service)
+
+    return endpoint
+
+
+async def _metrics(request: Request, service: Service) -> Response:
+    return Response(service.metrics.text(service.gauges()), media_type=metrics.MEDIA_TYPE)
+
+
+def _openapi(settings: ServeSettings) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        return JSONResponse(openapi.document(settings))
+
+    return endpoint
+
+
+def _docs(settings: ServeSettings) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+        return HTMLResponse(openapi.page(openapi.document(settings)), headers={"Content-Security-Policy": policy})
+
+    return endpoint

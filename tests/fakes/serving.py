@@ -1,0 +1,33 @@
+"""A service on a port of its own, in this process."""
+
+import contextlib
+import threading
+import time
+
+import uvicorn
+from starlette.applications import Starlette
+
+from fer.serve.routes import PREFIX, api
+from fer.serve.service import Service
+from fer.serve.settings import ServeSettings
+
+
+@contextlib.contextmanager
+def serving(settings: ServeSettings | None = None, workers: int = 2):
+    """Gives (address of the API, the Service behind it)."""
+    service = Service(settings or ServeSettings(), workers)
+    config = uvicorn.Config(Starlette(routes=[api(service)]), port=0, log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    with config.bind_socket() as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            give_up = time.monotonic() + 30
+            while not server.started:
+                assert time.monotonic() < give_up
+                time.sleep(0.01)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}{PREFIX}", service
+        finally:
+            server.should_exit = True
+            thread.join(30)
+            service.close()
