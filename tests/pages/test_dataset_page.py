@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
+import tiny
 from evaluated import drawn_set, imagined_audit
 from streamlit.testing.v1 import AppTest
+from tiny import write_tiny
 
 from fer.data import dataset
 from fer.data.dataset import CACHE_NAME, FaceSet
@@ -24,6 +26,7 @@ from webui.dataset import filters as dataset_filters
 from webui.dataset.audit import FINDINGS
 from webui.dataset.filters import Filter
 from webui.parts import face_grid as gallery
+from webui.parts.charts import probability_bars
 from webui.parts.face_map import inside
 
 ROOT = Path(__file__).parents[2]
@@ -344,6 +347,29 @@ def test_a_face_opens_with_all_that_is_known_of_it(page, faces_):
     assert words.count('<dl class="bars">') == 2
     (grid,) = [json.loads(element.proto.json) for element in opened.get("bidi_component")]
     assert [row for row, _, _ in grid["faces"]] == list(range(41, 49))
+
+
+def large_face_of_a_run() -> None:
+    import os
+    from pathlib import Path
+
+    from webui.dataset import data as dataset_data
+    from webui.dataset import face_details
+    from webui.frame import weights
+
+    found = dataset_data.faces()
+    assert found is not None
+    face_details.face_page(found, 40, weights.of_run(Path(os.environ["FER_RUNS"]) / "mine"))
+
+
+def test_a_face_is_shown_with_what_the_runs_weights_say(page, faces_, tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_RUNS", str(tmp_path / "runs"))
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    write_tiny(tmp_path / "runs" / "mine" / "resnet9.onnx")
+    opened = AppTest.from_function(large_face_of_a_run, default_timeout=TIMEOUT_S).run()
+    assert not opened.exception
+    assert "**The model**: Run mine (probability)" in words_of(opened)
+    assert probability_bars(tiny.probabilities(faces_.images[[40]])[0]) in words_of(opened)
 
 
 def test_a_server_open_to_others_lets_nobody_name_files(page, tmp_path, monkeypatch):

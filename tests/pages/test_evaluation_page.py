@@ -25,6 +25,7 @@ from webui.evaluation import data as evaluation_data
 from webui.evaluation import words as evaluation_words
 from webui.evaluation.data import Judged
 from webui.frame import weights
+from webui.frame.session import STORE
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120  # a loaded machine; never part of a verdict
@@ -247,6 +248,52 @@ def with_tiny(page, tmp_path, monkeypatch) -> AppTest:
     monkeypatch.setenv("FER_RUNS", str(tmp_path / "runs"))
     page.run()
     return open_part(page, "Compare")
+
+
+@pytest.fixture
+def with_run(page, tmp_path, monkeypatch) -> AppTest:
+    """The page with a run that has its table and its weights: the tiny network, 'unsure' below 10 %."""
+    folder = tmp_path / "runs" / "mine"
+    imagined_table(drawn_set(tmp_path / "set"), mistaken=ANGRY).to_parquet(folder / "evaluation.parquet")
+    write_tiny(folder / "resnet9.onnx")
+    monkeypatch.setenv("FER_RUNS", str(tmp_path / "runs"))
+    return page
+
+
+def unsure_sliders(page: AppTest) -> list[int]:
+    return [slider.value for slider in page.slider if slider.label.startswith("Say 'unsure'")]
+
+
+def test_the_first_threshold_is_that_of_the_chosen_weights(with_run):
+    open_part(with_run, "Confidence")
+    assert unsure_sliders(with_run) == [round(100 * weights.shipped().card.unsure_below)]
+    with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
+    assert unsure_sliders(with_run) == [10]
+
+
+def test_the_card_is_that_of_the_chosen_weights(with_run):
+    open_part(with_run, "Model card")
+    assert "# tiny" not in words_of(with_run)
+    with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
+    assert "# tiny" in words_of(with_run)
+
+
+def test_weights_taken_into_use_are_judged_at_first(with_run, tmp_path):
+    with_run.run()
+    assert with_run.selectbox(key="evaluation_weights").value == "Shipped weights"
+    with_run.session_state[STORE].weights = str(tmp_path / "runs" / "mine" / "resnet9.onnx")
+    with_run.run()
+    assert with_run.selectbox(key="evaluation_weights").value == "Run mine"
+    with_run.selectbox(key="evaluation_weights").set_value("Shipped weights").run()
+    assert with_run.selectbox(key="evaluation_weights").value == "Shipped weights"  # and left where one puts it
+
+
+def test_a_table_without_weights_says_so(with_run, tmp_path):
+    (tmp_path / "runs" / "mine" / "resnet9.onnx").unlink()
+    with_run.run()
+    with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
+    open_part(with_run, "Model card")
+    assert "Run mine: the weights file is not on this computer" in with_run.error[0].value
 
 
 def test_a_weights_file_is_compared_by_reading_the_set(with_tiny, tmp_path, monkeypatch):
