@@ -78,7 +78,7 @@ def faces(found: FaceSet) -> None:
     state = (wanted, order, seed)
     from_the_first("dataset_faces", state)
     count, export = st.columns([3, 1], vertical_alignment="bottom")
-    count.subheader(f"{len(at):,} faces", anchor=False)
+    count.header(f"{len(at):,} faces", anchor=False)
     export.download_button(
         "Export the list (CSV)",
         lambda: dataset_filters.as_table(found, brightness, at).to_csv(index=False),
@@ -213,7 +213,7 @@ def audit_part(table: Audit, found: FaceSet | None) -> None:
         on_click="ignore",
         width="stretch",
     )
-    st.subheader(f"{len(chosen.at):,} faces", anchor=False)
+    st.header(f"{len(chosen.at):,} faces", anchor=False)
     if name == "Likely wrong labels":
         judged = SPLITS[0] if one_split == ALL else one_split
         doubted, confirmed, silent = table.precision_at(100, judged)
@@ -282,7 +282,7 @@ def map_part(table: Audit, found: FaceSet | None) -> None:
     at = session().dataset.lasso
     if at is None:
         return
-    st.subheader(f"{len(at):,} faces in the lasso", anchor=False)
+    st.header(f"{len(at):,} faces in the lasso", anchor=False)
     if found is None:
         st.dataframe(audit_data.as_table(table, at), hide_index=True)
         return

@@ -75,7 +75,7 @@ def mistakes(judged: Judged, asked: Weights) -> None:
 
 def show_faces(judged: Judged, picked: np.ndarray, title: str, key: str, asked: Weights) -> None:
     """The faces at these positions, in this order: the pictures where the dataset is there, else their rows."""
-    st.subheader(title, anchor=False)
+    st.header(title, anchor=False)
     if not len(picked):
         st.caption("None.")
         return

@@ -127,7 +127,7 @@ def show_recording(viewer: Viewer) -> None:
     if recording is None:
         return
     samples = recording.samples
-    st.subheader(f"Recording of {recording.duration_s:.0f} seconds", anchor=False)
+    st.header(f"Recording of {recording.duration_s:.0f} seconds", anchor=False)
     if rows := live_view.share_rows(samples):
         st.dataframe(rows, hide_index=True)
         st.html(live_view.timeline(samples, span_s=None) + live_view.legend())

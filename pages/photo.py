@@ -102,7 +102,7 @@ def show_summary(readings: list[tuple[Photo, Reading]], threshold: float) -> Non
     """A table of several photos with the downloads of all."""
     rows = photos.summary(readings, threshold)
     faces = sum(len(reading.observations) for _, reading in readings)
-    st.subheader(f"{len(rows)} photos, {faces} face{'' if faces == 1 else 's'}", anchor=False)
+    st.header(f"{len(rows)} photos, {faces} face{'' if faces == 1 else 's'}", anchor=False)
     st.dataframe(rows, hide_index=True, height="content" if len(rows) <= 10 else 390)
     with st.container(horizontal=True):
         show_table_downloads(readings, threshold)
@@ -127,7 +127,7 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
     """One photo with its boxes, and a card for each face. key: tells its widgets from those of the same photo again."""
     count = len(reading.observations)
     turned = f" · turned by {TURNS[reading.turn_deg]}" if reading.turn_deg else ""
-    st.subheader(plain(photo.name), anchor=False)
+    st.header(plain(photo.name), anchor=False)
     st.caption(f"{reading.width_px} × {reading.height_px} px · {count} face{'' if count == 1 else 's'}{turned}")
     # One or two faces fit beside the photo; more go below it in a grid.
     picture, beside = st.columns([11, 9], gap="medium") if count <= 2 else (st.container(), st.container())

@@ -62,7 +62,7 @@ def show_sample(place: DeltaGenerator, picture: bytes | np.ndarray) -> None:
 
 
 def show_pages() -> None:
-    st.subheader("What is here", anchor=False)
+    st.header("What is here", anchor=False)
     with st.container(key="start_pages"):
         for entry in PAGES:
             if entry is START:
@@ -73,12 +73,12 @@ def show_pages() -> None:
 
 
 def show_limits() -> None:
-    st.subheader("What it cannot do", anchor=False)
+    st.header("What it cannot do", anchor=False)
     tiles([("", heading, words) for heading, words in LIMITS])
 
 
 def show_model(card: ModelCard) -> None:
-    st.subheader("The model, in plain words", anchor=False)
+    st.header("The model, in plain words", anchor=False)
     tiles(card_tiles(card))
     if (recall := class_recall(card)) is not None:
         with st.container(border=True):

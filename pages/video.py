@@ -117,7 +117,7 @@ def show_result(video: Watched, judged_by: JudgeSettings) -> None:
 
     reading = video.reading
     samples, end_s = reading.samples(judged_by), reading.end_s
-    st.subheader(plain(video.name), anchor=False)
+    st.header(plain(video.name), anchor=False)
     st.caption(videos.about(reading))
     if reading.trouble:
         st.warning(reading.trouble, icon=":material/warning:")
@@ -137,7 +137,7 @@ def show_result(video: Watched, judged_by: JudgeSettings) -> None:
                 "🔍", "No face found", "Faces should look at the camera, upright, well lit and at least 24 pixels wide."
             )
     if reading.portraits:
-        st.subheader("Who showed what, when", anchor=False)
+        st.header("Who showed what, when", anchor=False)
         st.html(live_view.timeline(samples, span_s=None, end_s=end_s) + live_view.legend())
         st.dataframe(live_view.share_rows(samples, end_s), hide_index=True)
         show_probabilities(samples)

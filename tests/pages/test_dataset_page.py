@@ -60,7 +60,7 @@ def open_part(page: AppTest, name: str) -> AppTest:
 
 
 def headings(page: AppTest) -> list[str]:
-    return [element.value for element in page.subheader]
+    return [element.value for element in page.header]
 
 
 def words_of(page: AppTest) -> str:

@@ -62,7 +62,7 @@ def page(table, tmp_path, monkeypatch) -> AppTest:
 
 def words_of(page: AppTest) -> str:
     parts = [element.proto.body for element in page.get("html")]
-    return " ".join(parts + [e.value for e in (*page.markdown, *page.subheader, *page.caption)])
+    return " ".join(parts + [e.value for e in (*page.markdown, *page.header, *page.caption)])
 
 
 def open_part(page: AppTest, name: str) -> AppTest:

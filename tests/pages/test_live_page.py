@@ -124,11 +124,11 @@ def test_recording_is_shown_while_on_and_summed_up_after(open_page, stage: Stage
     page.run()
     assert "Recording," in html(page)
     next(b for b in page.button if b.label == "Stop recording").click().run()
-    assert any(s.value.startswith("Recording of") for s in page.subheader)
+    assert any(s.value.startswith("Recording of") for s in page.header)
     assert list(page.dataframe[0].value["face"]) == [1]
     assert "Face 1: probability of each expression" in page.get("plotly_chart")[0].proto.spec
     next(b for b in page.button if b.label == "Discard").click().run()
-    assert not page.subheader
+    assert not page.header
 
 
 def test_recording_survives_the_end_of_its_stream(open_page, stage: Stage):
@@ -137,7 +137,7 @@ def test_recording_survives_the_end_of_its_stream(open_page, stage: Stage):
     stage.viewer.session.close()
     stage.playing = False
     page = open_page()
-    assert any(s.value.startswith("Recording of") for s in page.subheader)
+    assert any(s.value.startswith("Recording of") for s in page.header)
 
 
 @pytest.mark.parametrize(

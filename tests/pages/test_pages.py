@@ -48,7 +48,7 @@ def picture(width: int = 64, height: int = 48) -> bytes:
 
 def test_start_page_shows_limits_and_card(app: AppTest) -> None:
     assert not app.exception
-    assert [heading.value for heading in app.subheader] == [
+    assert [heading.value for heading in app.header] == [
         "What is here", "What it cannot do", "The model, in plain words",
     ]  # fmt: skip
     assert "48 × 48" in html(app)
@@ -62,7 +62,7 @@ def test_start_page_stands_without_weights(monkeypatch: pytest.MonkeyPatch, tmp_
     [error] = again.error
     assert error.value.startswith("**The model cannot be loaded.**")
     assert "resnet9.onnx" in error.value
-    assert "What it cannot do" in [heading.value for heading in again.subheader]
+    assert "What it cannot do" in [heading.value for heading in again.header]
 
 
 def test_every_page_of_the_menu_exists() -> None:
@@ -140,9 +140,9 @@ def test_turning_reads_anew(photo_page: AppTest) -> None:
 
 def test_own_photos_take_the_samples_place(photo_page: AppTest) -> None:
     photo_page.pills(key="photo_sources").set_value(["sample"]).run()
-    assert [heading.value for heading in photo_page.subheader] == ["sample.jpg"]
+    assert [heading.value for heading in photo_page.header] == ["sample.jpg"]
     upload(photo_page, ("wall.png", picture()))
-    assert [heading.value for heading in photo_page.subheader] == ["wall.png"]
+    assert [heading.value for heading in photo_page.header] == ["wall.png"]
 
 
 def test_turned_photo_is_offered_its_turn(photo_page: AppTest) -> None:

@@ -52,7 +52,7 @@ def test_the_sample_gives_a_face_a_timeline_and_downloads(video_page: AppTest) -
     assert not video_page.exception
     assert "happy" in html(video_page)
     assert 'class="live-strip"' in html(video_page)
-    assert [heading.value for heading in video_page.subheader] == ["sample.mp4", "Who showed what, when"]
+    assert [heading.value for heading in video_page.header] == ["sample.mp4", "Who showed what, when"]
     assert {button.proto.label for button in video_page.get("download_button")} == {"CSV"}
 
 
@@ -60,7 +60,7 @@ def test_a_video_without_a_face_says_so(video_page: AppTest) -> None:
     upload(video_page, "grey.mp4", clip(greys(10, (320, 240))))
     assert not video_page.exception
     assert "No face found" in html(video_page)
-    assert "Who showed what, when" not in [heading.value for heading in video_page.subheader]
+    assert "Who showed what, when" not in [heading.value for heading in video_page.header]
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing" * 50, clip(greys())[:800]])

@@ -32,7 +32,8 @@ def difference_cells(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray,
     texts = [["0" if abs(value) < 0.05 else f"{value:+.1f}" for value in row] for row in points]
     spoken = [
         [
-            f"true {CLASSES[i]}, named {CLASSES[j]}: {first[i, j]:,} faces by the first, {second[i, j]:,} by the second"
+            f"true {CLASSES[i]}, named {CLASSES[j]}: {texts[i][j]} points; {first[i, j]:,} faces by the first, "
+            f"{second[i, j]:,} by the second"
             for j in range(len(CLASSES))
         ]
         for i in range(len(CLASSES))

@@ -10,7 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from fer.emotions import CLASSES, EMOJI
+from fer.judge.metrics import row_shares
 from fer.runs.run import Epoch, Run, Sheet, State, differences, duration_words, plain
+from webui.evaluation.words import matrix_cells
 from webui.frame.layout import empty_state
 from webui.frame.session import KEPT, session, set_widget, widget
 from webui.parts.charts import percent
@@ -208,16 +210,8 @@ def show_confusion(run: Run) -> None:
 
 
 def _show_matrix(counts: np.ndarray, title: str) -> None:
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    texts = [[percent(float(share)) if share else "" for share in row] for row in shares]
-    spoken = [
-        [
-            f"{counts[true, named]} of {counts[true].sum()} {CLASSES[true]} faces were named {CLASSES[named]}"
-            for named in range(len(CLASSES))
-        ]
-        for true in range(len(CLASSES))
-    ]
-    matrix(shares, texts, spoken, title, key="training_matrix", selected=None)
+    texts, spoken = matrix_cells(counts, as_shares=True)
+    matrix(row_shares(counts), texts, spoken, title, key="training_matrix")
 
 
 def show_faces(run: Run) -> None:

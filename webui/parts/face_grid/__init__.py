@@ -25,7 +25,7 @@ def _component() -> Any:
         "face_grid",
         html='<div class="grid" role="group"></div>',
         css=(_FOLDER / "face_grid.css").read_text(),
-        js=(_FOLDER / "face_grid.js").read_text(),
+        js=(_FOLDER.parent / "return_focus.js").read_text() + (_FOLDER / "face_grid.js").read_text(),
     )
 
 

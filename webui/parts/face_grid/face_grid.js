@@ -3,7 +3,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const grid = parentElement.querySelector(".grid")
   grid.onclick = (event) => {
     const button = event.target.closest("button")
-    if (button) setTriggerValue("face", Number(button.value))
+    if (!button) return
+    returnFocus(() => grid.querySelector(`button[value="${button.value}"]`))
+    setTriggerValue("face", Number(button.value))
   }
   const signature = JSON.stringify(data)
   if (grid.signature === signature) return

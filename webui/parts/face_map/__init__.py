@@ -36,7 +36,7 @@ def _component() -> Any:
         "face_map",
         html='<div class="map"></div>',
         css=(_FOLDER / "face_map.css").read_text(),
-        js=(_FOLDER / "face_map.js").read_text(),
+        js=(_FOLDER.parent / "return_focus.js").read_text() + (_FOLDER / "face_map.js").read_text(),
     )
 
 

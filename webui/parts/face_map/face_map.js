@@ -157,8 +157,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     move.setAttribute("aria-pressed", String(!on))
     catcher.setAttribute("aria-pressed", String(on))
   }
-  const move = tool("Move", "Move the map by dragging", () => setMode(false), false)
-  const catcher = tool("Lasso", "Draw around points to see their faces", () => setMode(true), true)
+  const move = tool("Move", "Move the map by dragging it", () => setMode(false), false)
+  const catcher = tool("Lasso", "Lasso: draw around points to see their faces", () => setMode(true), true)
   tool("+", "Zoom in", () => zoom(1.6))
   tool("−", "Zoom out", () => zoom(1 / 1.6))
   tool("Whole map", "Show the whole map", () => {
@@ -238,7 +238,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (pressed) {
       lasso = []
       const at = nearest(event)
-      if (at >= 0) root.tell("face", rows[at])
+      if (at >= 0) {
+        returnFocus(() => field)
+        root.tell("face", rows[at])
+      }
     } else if (lassoing && lasso.length > 2) {
       const step = Math.ceil(lasso.length / 200)
       const corners = lasso.filter((_, i) => i % step === 0).map((p) => p.map((v) => Math.round(v * 65535)))

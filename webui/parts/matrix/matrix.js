@@ -1,4 +1,5 @@
-// A real table whose cells are buttons: keys, screen readers and fingers work as anywhere.
+// A real table whose cells are buttons: keys, screen readers and fingers work as anywhere. It is one stop of the Tab key;
+// arrows, Home and End move within it (https://www.w3.org/WAI/ARIA/apg/patterns/grid).
 const hexToRgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))
 const mix = (from, to, share) => from.map((value, i) => Math.round(value + (to[i] - value) * share))
 // Relative luminance, WCAG 2.2.
@@ -20,15 +21,43 @@ const cell = (tag, text, attributes = {}) => {
   return element
 }
 
+const MOVES = {
+  ArrowLeft: ([row, column]) => [row, column - 1],
+  ArrowRight: ([row, column]) => [row, column + 1],
+  ArrowUp: ([row, column]) => [row - 1, column],
+  ArrowDown: ([row, column]) => [row + 1, column],
+  Home: ([row]) => [row, 0],
+  End: ([row], last) => [row, last],
+}
+
+// The one cell that the Tab key reaches.
+const stop = (table, button) => {
+  for (const other of table.querySelectorAll("button")) other.tabIndex = other === button ? 0 : -1
+}
+
+const move = (table, event, last) => {
+  const at = event.target.closest("button")?.value.split(",").map(Number)
+  if (!at || !MOVES[event.key]) return
+  event.preventDefault()
+  const [row, column] = MOVES[event.key](at, last).map((place) => Math.min(last, Math.max(0, place)))
+  const next = table.querySelector(`button[value="${row},${column}"]`)
+  stop(table, next)
+  next.focus()
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const table = parentElement.querySelector("table")
+  table.onkeydown = (event) => move(table, event, data.classes.length - 1)
   table.onclick = (event) => {
     const button = event.target.closest("button")
-    if (button) setTriggerValue("cell", button.value.split(",").map(Number))
+    if (!button) return
+    stop(table, button)
+    setTriggerValue("cell", button.value.split(",").map(Number))
   }
   const background = getComputedStyle(table).getPropertyValue("--st-background-color").trim()
   const signature = JSON.stringify([data, background])
   if (table.signature === signature) return
+  const before = table.querySelector('button[tabindex="0"]')?.value ?? data.selected?.join(",") ?? "0,0"
   const focused = parentElement.activeElement?.value
   table.signature = signature
   const ground = hexToRgb(/^#[0-9a-f]{6}$/i.test(background) ? background : "#ffffff")
@@ -63,5 +92,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const title = document.createElement("caption")
   title.textContent = data.title
   table.replaceChildren(title, head, ...body)
+  stop(table, table.querySelector(`button[value="${before}"]`))
   if (focused) parentElement.querySelector(`button[value="${focused}"]`)?.focus()
 }
