@@ -34,7 +34,7 @@ def server(
 def go_to(page: Page, title: str) -> None:
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=title, exact=True).click()
     expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
-    expect(page.get_by_test_id("stMain").locator("[data-stale='true']")).to_have_count(0)
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.get_by_text("encountered an error")).to_have_count(0)
     expect(page.get_by_text("cannot be loaded")).to_have_count(0)
     expect(page.get_by_text("cannot start")).to_have_count(0)
