@@ -4,6 +4,7 @@ import time
 
 import streamlit as st
 
+from fer.see.formats import LIMITS_IN_WORDS
 from webui.frame import resources, weights
 from webui.frame.layout import LIMITS, PRIVATE, empty_state, page_head, plain, refused
 from webui.frame.session import KEPT, session, set_widget, widget
@@ -12,10 +13,10 @@ from webui.view.photos import Photo, Reading
 
 MAX_PHOTOS = 40
 MAX_PHOTO_MB = 64
-TYPES = ("jpg", "jpeg", "png", "webp", "avif", "heic", "heif", "tif", "tiff", "bmp", "gif")
 SOURCES = {"camera": ":material/photo_camera: Take one with the camera", "sample": ":material/image: Use the sample"}
 TURNS = {90: "90° to the left", 180: "180°", 270: "90° to the right"}
 PHOTOS_A_SCREEN = 6
+ANIMATION = "An animation: only its first frame is read here. The Video page reads all frames of a film."
 SLOW_S = 0.3  # a progress bar that flashes by is worse than none
 
 
@@ -23,12 +24,11 @@ def choose_photos() -> list[Photo]:
     """The drop zone, the camera and the sample; what the visitor chose, in that order."""
     files = st.file_uploader(
         "Drop photos here, or choose them",
-        type=TYPES,
         accept_multiple_files=True,
         max_upload_size=MAX_PHOTO_MB,
         key="photo_uploads",
         on_change=leave_sample,
-        help=f"JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF; up to {MAX_PHOTOS} photos of {MAX_PHOTO_MB} MB.",
+        help=f"{LIMITS_IN_WORDS}; whatever the file's name ends in. Up to {MAX_PHOTOS} photos of {MAX_PHOTO_MB} MB.",
     )
     sources = st.pills(
         "No photo at hand?",
@@ -128,7 +128,11 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
     count = len(reading.observations)
     turned = f" · turned by {TURNS[reading.turn_deg]}" if reading.turn_deg else ""
     st.header(plain(photo.name), anchor=False)
-    st.caption(f"{reading.width_px} × {reading.height_px} px · {count} face{'' if count == 1 else 's'}{turned}")
+    halved = ", read at half its sides" if reading.scale > 1 else ""
+    width, height = (round(side * reading.scale) for side in (reading.width_px, reading.height_px))
+    st.caption(f"{width} × {height} px{halved} · {count} face{'' if count == 1 else 's'}{turned}")
+    if reading.animated:
+        st.caption(ANIMATION)
     # One or two faces fit beside the photo; more go below it in a grid.
     picture, beside = st.columns([11, 9], gap="medium") if count <= 2 else (st.container(), st.container())
     picture.container(key=f"photo_shown_{key}").image(

@@ -82,15 +82,18 @@ def _run(options: argparse.Namespace) -> int:
 def _recognize(
     recognizer: "Recognizer", photo: Path, unsure_below: float | None, target: Path | None
 ) -> "list[Prediction]":
-    from fer.see.images import open_image
+    from fer.see.faces import scaled
+    from fer.see.images import open_picture
 
-    image = open_image(photo)
-    predictions = recognizer.predict(image, unsure_below)
+    picture = open_picture(photo)
+    predictions = recognizer.predict(picture.image, unsure_below)
+    if picture.animated:
+        print(f"fer: {photo}: an animation; only its first frame is read.", file=sys.stderr)
     if target is not None:
         from fer.see.draw import annotate
 
-        _write_png(annotate(image, predictions), target)
-    return predictions
+        _write_png(annotate(picture.image, predictions), target)
+    return scaled(predictions, picture.scale)
 
 
 def _lines(photo: Path, found: "list[Prediction]") -> str:

@@ -4,6 +4,7 @@ Face (detector) → Observation (network, nothing judged) → Track (who it is) 
 → Prediction (judged by fer.see.judge) in a Sample (what views draw of that moment).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -163,6 +164,11 @@ class Prediction:
     def confidence(self) -> float:
         """The probability of `closest`, 0..1: the only figure to show beside the label."""
         return float(self.probabilities[CLASSES.index(self.closest)])
+
+
+def scaled(predictions: Iterable[Prediction], scale: float) -> list[Prediction]:
+    """The predictions with their faces as in a picture whose sides are `scale` times as long."""
+    return [replace(p, face=p.face.scaled(scale)) for p in predictions]
 
 
 @dataclass(frozen=True, slots=True)

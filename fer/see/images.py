@@ -1,51 +1,74 @@
-"""Opens photos of any kind that Pillow reads, as upright RGB arrays; refuses what is broken or too large.
+"""Opens photos of any kind that fer.see.formats lists, as upright RGB arrays; refuses what is broken or too large.
 
 Pillow is loaded by the first photo, its HEIC plugin by the first HEIC photo.
 """
 
 import io
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+
+from fer.see.formats import HALVED_MP, LARGEST_MP, LIMITS_IN_WORDS, LIMITS_MP, refusal
 
 if TYPE_CHECKING:
     import PIL.Image
 
-MAX_PIXELS = 108_000_000  # the largest phone cameras; 324 MB as RGB
-
-# No format that runs code or other programs (EPS starts Ghostscript). HEIF is added where a file asks for it.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000")
+ImageSource = "Path | str | bytes | np.ndarray | PIL.Image.Image"
 
 _ORIENTATION_TAG = 0x0112
-_TURNS = {  # EXIF orientation → the member of PIL.Image.Transpose that sets the photo upright
-    2: "FLIP_LEFT_RIGHT",
-    3: "ROTATE_180",
-    4: "FLIP_TOP_BOTTOM",
-    5: "TRANSPOSE",
-    6: "ROTATE_270",
-    7: "TRANSVERSE",
-    8: "ROTATE_90",
+_TURNS = {  # EXIF orientation → the stored picture as a view of the upright one
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: np.rot90(upright, 1),
+    7: lambda upright: np.rot90(upright, 2).swapaxes(0, 1),
+    8: lambda upright: np.rot90(upright, -1),
 }
+_STRIP_PIXELS = 2_000_000  # converted at once: the whole picture would be held twice more
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_ANIMATIONS = ("GIF", "WEBP", "PNG", "AVIF")
 
 
 class ImageError(Exception):
     """A picture that is refused; the message says which (where it has a path), why, and what to do."""
 
 
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture file, opened.
+
+    image: RGB uint8 (H, W, 3), upright. scale: the file's sides in sides of `image`: 1, 2 for a JPEG of more than 50
+    megapixels, or what `longest_px` made of it. animated: whether it is the first frame of several.
+    """
+
+    image: np.ndarray
+    scale: float = 1.0
+    animated: bool = False
+
+
 def open_image(source: Path | str | bytes, longest_px: int | None = None) -> np.ndarray:
     """A photo as RGB uint8 (H, W, 3): upright by its EXIF data, alpha on white, 16 bits scaled to 8.
 
-    source: a path, or the content of a file. Of an animation the first frame is read.
-    longest_px: photos with a longer side are shrunk to it; large JPEGs already in the decoder, which
-        saves most of the time and memory.
+    source: a path, or the content of a file. What kind of file it is shows its content, not its name. Of an
+    animation the first frame is read; `open_picture` says whether it is one.
+    longest_px: pictures with a longer side are shrunk to it; large JPEGs already in the decoder, which saves most of
+        the time and memory.
 
-    Raises ImageError where the file is missing, no image, truncated, or larger than MAX_PIXELS. The
-    size is checked in the header, before any pixel is decoded.
+    Raises ImageError where the file is missing, no image, truncated, or larger than fer.see.formats allows:
+    JPEG up to 108 megapixels (more than 50 at half its sides), most others up to 50. The size is checked in the
+    header, before any pixel is decoded.
     """
+    return open_picture(source, longest_px).image
+
+
+def open_picture(source: Path | str | bytes, longest_px: int | None = None) -> Picture:
+    """As `open_image`, with what the file is beside its pixels."""
     where = "" if isinstance(source, bytes) else f"{source}: "
     try:
         file = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")  # noqa: SIM115 (closed below)
@@ -55,15 +78,13 @@ def open_image(source: Path | str | bytes, longest_px: int | None = None) -> np.
         pillow, formats = _pillow(file.read(12))
         file.seek(0)
         try:
-            with pillow.open(file, formats=formats) as picture:
-                _check_size(picture, where)
-                return _pixels(picture, longest_px)
+            return _opened(pillow, file, formats, where, longest_px)
         except ImageError:
             raise
         except pillow.UnidentifiedImageError as error:
             raise ImageError(f"{where}not an image that can be opened. Use JPEG, PNG, WebP, AVIF or HEIC.") from error
         except (pillow.DecompressionBombError, pillow.DecompressionBombWarning) as error:
-            raise ImageError(f"{where}more than {MAX_PIXELS // 10**6} megapixels. Make it smaller first.") from error
+            raise ImageError(_too_large(where, f"more than {LARGEST_MP} megapixels")) from error
         except MemoryError as error:
             raise ImageError(f"{where}too large for this machine's memory. Make it smaller first.") from error
         except Exception as error:  # Pillow's decoders raise whatever their parsing of a broken file meets
@@ -72,43 +93,73 @@ def open_image(source: Path | str | bytes, longest_px: int | None = None) -> np.
             ) from error
 
 
+def _opened(pillow: Any, file: BinaryIO, formats: tuple[str, ...], where: str, longest_px: int | None) -> Picture:
+    with pillow.open(file, formats=formats) as picture:
+        if why := refusal(picture, _content(file) if picture.format in ("JPEG", "MPO") else b""):
+            raise ImageError(_too_large(where, why))
+        width, height = picture.size
+        if width * height > HALVED_MP * 1e6:
+            picture.draft(None, (width // 2, height // 2))  # JPEG only; the sides that it gets are rounded up
+        elif longest_px and max(width, height) > longest_px:
+            part = longest_px / max(width, height)
+            picture.draft(None, (max(1, round(width * part)), max(1, round(height * part))))  # at least that large
+        animated = picture.format in _ANIMATIONS and bool(picture.is_animated)
+        image = to_array(picture)
+        if longest_px:
+            from fer.see.detect import shrink
+
+            image = shrink(image, longest_px)
+        return Picture(image, max(width, height) / max(image.shape[:2]), animated)
+
+
+def _content(file: BinaryIO) -> bytes:
+    """The whole file; its place is kept."""
+    place = file.tell()
+    file.seek(0)
+    content = file.read()
+    file.seek(place)
+    return content
+
+
+def _too_large(where: str, why: str) -> str:
+    return f"{where}{why}. Make it smaller first. Read are {LIMITS_IN_WORDS}."
+
+
 def _pillow(head: bytes) -> tuple[Any, tuple[str, ...]]:
     """PIL.Image, set up for files from strangers, and the formats to try for a file with these first 12 bytes."""
     from PIL import Image
 
     # Pillow itself only warns between its limit and twice that; our own check refuses with our words.
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    Image.MAX_IMAGE_PIXELS = LARGEST_MP * 10**6
     warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # odd metadata: nothing a user can mend
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         import pillow_heif
 
         pillow_heif.register_heif_opener()
-        return Image, (*_FORMATS, "HEIF")
-    return Image, _FORMATS
+        return Image, ("HEIF", "AVIF")
+    return Image, tuple(form for form in LIMITS_MP if form != "HEIF")
 
 
-def _check_size(picture: "PIL.Image.Image", where: str) -> None:
-    width, height = picture.size
-    if width * height > MAX_PIXELS:
-        raise ImageError(
-            f"{where}{width} × {height} is {width * height / 1e6:.0f} megapixels, "
-            f"the limit is {MAX_PIXELS // 10**6}. Make it smaller first."
-        )
+def to_array(picture: "PIL.Image.Image") -> np.ndarray:
+    """A picture of Pillow's as upright RGB uint8 (H, W, 3), of any mode. Decodes it where that is still to be done."""
+    picture.load()
+    turn = _TURNS.get(_orientation(picture), lambda upright: upright)
+    upright = np.empty((*turn(np.empty((picture.height, picture.width))).shape, 3), np.uint8)
+    stored = turn(upright)
+    scale = _grey_scale(picture)
+    for top, strip in _strips(picture):
+        stored[top : top + strip.height] = _to_rgb(strip, scale)
+    return upright
 
 
-def _pixels(picture: "PIL.Image.Image", longest_px: int | None) -> np.ndarray:
-    from PIL import Image
-
-    if longest_px is not None:
-        scale = longest_px / max(picture.size)
-        # JPEG only: decodes at 1/2, 1/4 or 1/8, never below this size; nothing elsewhere.
-        picture.draft(None, (max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
-    rgb = _to_rgb(picture)
-    if longest_px is not None:
-        rgb.thumbnail((longest_px, longest_px), reducing_gap=2.0)
-    turn = _TURNS.get(_orientation(picture))
-    return np.array(rgb if turn is None else rgb.transpose(Image.Transpose[turn]))
+def _strips(picture: "PIL.Image.Image") -> "Iterator[tuple[int, PIL.Image.Image]]":
+    rows = max(1, _STRIP_PIXELS // picture.width)
+    for top in range(0, picture.height, rows):
+        strip = picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+        if "transparency" in picture.info:
+            strip.info["transparency"] = picture.info["transparency"]
+        yield top, strip
 
 
 def _orientation(picture: "PIL.Image.Image") -> int:
@@ -119,27 +170,23 @@ def _orientation(picture: "PIL.Image.Image") -> int:
         return 1
 
 
-def _to_rgb(picture: "PIL.Image.Image") -> "PIL.Image.Image":
-    """RGB, 8 bits. Decodes the picture."""
+def _to_rgb(picture: "PIL.Image.Image", grey_scale: float | None) -> np.ndarray:
+    """RGB uint8 (H, W, 3). grey_scale: what grey of more than 8 bits is multiplied by; None where it has not more."""
     from PIL import Image
 
-    picture.load()
-    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        return Image.fromarray(_to_8_bits(np.asarray(picture))).convert("RGB")
+    if grey_scale is not None:
+        grey = np.nan_to_num(np.asarray(picture).astype(np.float32)) * grey_scale
+        return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
-        white = Image.new("RGB", rgba.size, "white")
-        white.paste(rgba, mask=rgba.getchannel("A"))
-        return white
-    return picture.convert("RGB")
+        picture = Image.new("RGB", rgba.size, "white")
+        picture.paste(rgba, mask=rgba.getchannel("A"))
+    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
-def _to_8_bits(grey: np.ndarray) -> np.ndarray:
-    """Grey of more than 8 bits as uint8: 0..65535 is scaled, as is 0..1 of floating point; 0..255 is kept."""
-    grey = np.nan_to_num(grey.astype(np.float32))
-    brightest = grey.max()
-    if brightest > 255:
-        grey /= 257  # 65535 / 255
-    elif brightest <= 1:
-        grey *= 255
-    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+def _grey_scale(picture: "PIL.Image.Image") -> float | None:
+    """To 8 bits of a grey picture of more: 0..65535 is scaled, as is 0..1 of floating point; 0..255 is kept."""
+    if not (picture.mode.startswith("I;16") or picture.mode in ("I", "F")):
+        return None
+    brightest = max(float(np.nan_to_num(np.asarray(strip).astype(np.float32)).max()) for _, strip in _strips(picture))
+    return 1 / 257 if brightest > 255 else 255.0 if brightest <= 1 else 1.0

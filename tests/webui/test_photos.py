@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -164,3 +165,21 @@ def test_broken_files_are_refused() -> None:
 def test_real_turned_photos_get_the_turn_that_sets_them_upright(turned_deg: int, suggested_deg: int) -> None:
     reading = photos.read(Photo("turned.png", turned_sample(turned_deg)), Recognizer())
     assert reading.suggested_deg == suggested_deg
+
+
+def test_boxes_of_a_photo_that_was_read_at_half_its_sides_are_in_the_files_pixels(photo: Photo) -> None:
+    reading = photos.read(photo, OneFace())
+    whole, halved = (
+        json.loads(photos.tables([(photo, of)], 0.0)[1])[0] for of in (reading, replace(reading, scale=2.0))
+    )
+    for edge in ("left", "top", "right", "bottom"):
+        assert halved[edge] == 2 * whole[edge]
+    assert halved["happy"] == whole["happy"]
+
+
+def test_an_animation_is_said_to_be_one(photo: Photo) -> None:
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (60, 40), color) for color in ("red", "blue")]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    assert photos.read(Photo("a.gif", file.getvalue()), OneFace()).animated
+    assert not photos.read(photo, OneFace()).animated
