@@ -18,6 +18,7 @@ BAD_INPUT = 2
 # Command → its module and what it is for. Nothing is imported before it is asked for.
 COMMANDS = {
     "photo": ("fer.cli.photo", "say what expression each face in photos shows"),
+    "video": ("fer.cli.video", "say who shows which expression when in videos"),
     "batch": ("fer.cli.batch", "read thousands of photos and videos into one table"),
     "serve": ("fer.cli.serve", "answer other programs over HTTP and WebSocket"),
     "app": ("fer.cli.app", "start the pages in the browser"),

@@ -33,13 +33,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--detector", choices=("yunet", "haar"), default="yunet", help="default: yunet")
     parser.add_argument("--annotate", metavar="DIR", type=Path, help="write each photo with boxes and labels there")
     parser.add_argument(
-        "--unsure-below", metavar="P", type=_probability, help="say 'unsure' below this confidence, 0..1"
+        "--unsure-below", metavar="P", type=probability, help="say 'unsure' below this confidence, 0..1"
     )
     parser.add_argument("--weights", metavar="FILE", type=Path, help="another .onnx file of scripts/train.py")
     return parser
 
 
-def _probability(text: str) -> float:
+def probability(text: str) -> float:
     try:
         value = float(text)
     except ValueError:

@@ -5,7 +5,7 @@ written again here (fer.see.videodraw).
 """
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -72,7 +72,7 @@ class VideoReading:
         self._thread = threading.Thread(target=self._run, name="fer-video-reading", daemon=True)
         self._thread.start()
 
-    def steps(self) -> Iterator[float]:
+    def steps(self) -> Generator[float]:
         """Reads on, once; after each look the share that is read, 0..1. Ended early it keeps what was read."""
         try:
             with closing(self.file), closing(ahead(self._due())) as frames:

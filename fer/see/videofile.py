@@ -90,7 +90,8 @@ class Frame:
 class VideoFile:
     """A video to read once.
 
-    source: the file's bytes, its path, or a file open for reading. fast: only frames that others refer to are decoded.
+    source: the file's bytes, its path, or a file open for reading, which stays open.
+    fast: only frames that others refer to are decoded.
     Raises VideoError where it cannot be opened, is no video, broken at its start, or too large.
 
     width_px, height_px: of the upright picture. frame_size: (width, height) of the canvas that frames are shown on.
@@ -101,7 +102,15 @@ class VideoFile:
 
     def __init__(self, source: bytes | Path | BinaryIO, fast: bool = False) -> None:
         self._file = _as_file(source)
-        self._size = self._file.seek(0, io.SEEK_END)
+        self._own = not isinstance(source, io.IOBase)
+        try:
+            self._size = self._file.seek(0, io.SEEK_END)
+            self._open(fast)
+        except BaseException:
+            self._close_file()
+            raise
+
+    def _open(self, fast: bool) -> None:
         with _opened(self._file) as trial:
             stream, frame = _first_frame(trial)
             self._pixel = stream.sample_aspect_ratio or Fraction(1)
@@ -184,7 +193,11 @@ class VideoFile:
 
     def close(self) -> None:
         self._source.close()
-        self._file.close()
+        self._close_file()
+
+    def _close_file(self) -> None:
+        if self._own:
+            self._file.close()
 
     def _seek(self, start_s: float) -> None:
         """Spares the decoder what lies long before a time, where the container's clock does not jump."""

@@ -1,0 +1,142 @@
+"""What was seen in a video as tables and subtitles: CSV, Parquet, WebVTT."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fer.emotions import CLASSES, UNSURE
+from fer.see.caption import percent
+from fer.see.faces import Sample
+from fer.see.people import People
+from fer.see.timeline import COLUMNS, label_seconds, label_spans
+
+# The first ones are those of every recording; time_s counts from the file's start, elapsed_s from the first look.
+VIDEO_COLUMNS = (*COLUMNS, "file", "name", "time_s", "measured", "marks")
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A note at a moment, or over a stretch. start_s, end_s: seconds; one alike for a moment. note: plain text."""
+
+    start_s: float
+    end_s: float
+    note: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start_s <= self.end_s:
+            raise ValueError(f"a mark must not end before it begins, got {self.start_s} to {self.end_s} s")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A video's result. file: its name. samples: its looks, judged, in order of time, with `people` applied.
+
+    end_s: until when the last look holds.
+    """
+
+    file: str
+    samples: Sequence[Sample]
+    end_s: float
+    people: People = field(default_factory=People)
+    marks: Sequence[Mark] = ()
+
+    def within(self, start_s: float, end_s: float) -> "Seen":
+        """The part from `start_s` to `end_s`."""
+        kept = [sample for sample in self.samples if start_s <= sample.time_s <= end_s]
+        marks = [mark for mark in self.marks if mark.end_s >= start_s and mark.start_s <= end_s]
+        return Seen(self.file, kept, min(self.end_s, end_s), self.people, marks)
+
+
+def rows(seen: Seen) -> Iterator[tuple[Value, ...]]:
+    """One for each face of each look, under VIDEO_COLUMNS. Boxes in pixels, XYXY; measured: whether the detector found
+    the face in this look, or its place was carried on from the look before."""
+    start_s = seen.samples[0].time_s if seen.samples else 0.0
+    moments = sorted(seen.marks, key=lambda mark: mark.start_s)
+    for i, sample in enumerate(seen.samples):
+        until_s = seen.samples[i + 1].time_s if i + 1 < len(seen.samples) else seen.end_s
+        notes = "; ".join(
+            m.note for m in moments if m.start_s < max(until_s, sample.time_s + 1e-9) and m.end_s >= sample.time_s
+        )
+        for face in sample.predictions:
+            box = (round(value, 1) for value in face.face.box)
+            shares = (round(float(value), 4) for value in face.probabilities)
+            elapsed_s, name = round(sample.time_s - start_s, 3), seen.people.name(face.identity)
+            yield (None, elapsed_s, face.identity, face.label, *box, *shares,
+                   seen.file, name, round(sample.time_s, 3), face.seen, notes)  # fmt: skip
+
+
+def to_csv(videos: Sequence[Seen]) -> bytes:
+    """UTF-8, one header."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(VIDEO_COLUMNS)
+    for seen in videos:
+        for row in rows(seen):
+            writer.writerow([_cell(value) for value in row])
+    return text.getvalue().encode()
+
+
+def _cell(value: Value) -> str | int:
+    if isinstance(value, bool):
+        return int(value)
+    return "" if value is None else f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
+
+
+def to_parquet(videos: Sequence[Seen]) -> bytes:
+    """Zstandard; the columns of the CSV with their types."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    types = {"time_utc": pa.timestamp("ms", "UTC"), "face": pa.int32(), "measured": pa.bool_()}
+    text = {"label", "file", "name", "marks"}
+    schema = pa.schema(
+        [(name, types.get(name, pa.string() if name in text else pa.float64())) for name in VIDEO_COLUMNS]
+    )
+    found = [row for seen in videos for row in rows(seen)]
+    columns = [pa.array([row[i] for row in found], field.type) for i, field in enumerate(schema)]
+    into = io.BytesIO()
+    pyarrow.parquet.write_table(pa.table(columns, schema=schema), into, compression="zstd")
+    return into.getvalue()
+
+
+def to_webvtt(seen: Seen) -> bytes:
+    """Subtitles: a cue for as long as a person's label stays the same."""
+    cues = [
+        (start_s, end_s, f"{seen.people.name(identity)}: {label}")
+        for identity, spans in label_spans(seen.samples, seen.end_s).items()
+        for start_s, end_s, label in spans
+        if end_s > start_s
+    ]
+    text = ["WEBVTT", ""]
+    for start_s, end_s, words in sorted(cues):
+        safe = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
+        text += [f"{_clock(start_s)} --> {_clock(end_s)}", safe, ""]
+    return "\n".join(text).encode()
+
+
+def summary(seen: Seen) -> list[dict[str, str | int | float]]:
+    """For each person: looks, seconds, and the share of that time under each label."""
+    looks: dict[int, int] = {}
+    for sample in seen.samples:
+        for face in sample.predictions:
+            looks[face.identity] = looks.get(face.identity, 0) + 1
+    table: list[dict[str, str | int | float]] = []
+    for identity, seconds in sorted(label_seconds(seen.samples, seen.end_s).items()):
+        shares = shares_of(seconds)
+        row: dict[str, str | int | float] = {"person": seen.people.name(identity)}
+        row |= {"seen": f"{sum(seconds.values()):.1f} s", "looks": looks[identity]}
+        table.append(row | {label: percent(shares.get(label, 0.0)) for label in (*CLASSES, UNSURE)})
+    return table
+
+
+def shares_of(seconds: Mapping[str, float]) -> dict[str, float]:
+    """Each label's share of the time; of one moment alone its label has it all."""
+    total_s = sum(seconds.values())
+    return {label: span_s / total_s if total_s else 1.0 / len(seconds) for label, span_s in seconds.items()}
+
+
+def _clock(time_s: float) -> str:
+    ms = round(1000 * time_s)
+    return f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}.{ms % 1000:03}"
