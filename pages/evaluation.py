@@ -19,7 +19,7 @@ from webui.evaluation.choices import choose_part, choose_table, follow
 from webui.evaluation.data import VIEWS, Judged
 from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, no_dataset, page_head
-from webui.frame.session import KEPT, session
+from webui.frame.session import KEPT, advise, session
 from webui.frame.weights import Weights
 from webui.parts.bars import bars, pressed_part
 from webui.parts.charts import percent
@@ -138,14 +138,8 @@ def confidence(judged: Judged, asked: Weights) -> None:
 
 @st.fragment
 def coverage(judged: Judged, asked: Weights) -> None:
-    threshold = st.slider(
-        "Say 'unsure' below this confidence (%)",
-        0,
-        95,
-        round(100 * unsure_below(asked)),
-        key=f"evaluation_unsure_{asked.digest[:8]}",  # each network has its own
-        persist_state=KEPT,
-    )
+    advise("evaluation_unsure", round(100 * unsure_below(asked)))
+    threshold = st.slider("Say 'unsure' below this confidence (%)", 0, 95, key="evaluation_unsure", persist_state=KEPT)
     answered = judged.confidence >= threshold / 100
     right_share = judged.right[answered].mean() if answered.any() else 0.0
     st.markdown(f"Answers **{answered.mean():.1%}** of the faces; **{right_share:.1%}** of those answers are right.")

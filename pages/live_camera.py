@@ -83,13 +83,16 @@ def show_status(viewer: Viewer, context: WebRtcStreamerContext) -> None:
         live_trouble.show(notice)
 
 
-def show_panel(viewer: Viewer) -> None:
-    """Figures, a row a face, the last minute. Runs several times a second: plain HTML, no charts."""
+def show_panel(viewer: Viewer, playing: bool) -> None:
+    """Figures, a row a face, the last minute. Runs several times a second: plain HTML, no charts.
+
+    playing: whether the browser sends pictures. A session ends a little later than they do.
+    """
     session = viewer.session
-    if session is None:
-        empty_state("🎥", "Nothing to see yet", "Press Start camera and allow the browser to use it.")
+    if session is None or not (playing and viewer.running):
+        empty_state("🎥", "The camera is off", "Press Start camera and allow the browser to use it.")
         return
-    st.html(live_view.figures(session.stats()) + live_view.face_rows(session.predictions() if viewer.running else []))
+    st.html(live_view.figures(session.stats()) + live_view.face_rows(session.predictions()))
     st.html(live_view.timeline(session.timeline()) + live_view.legend())
     if session.recording is not None:
         st.html(live_view.recording_sign(session.recording))
@@ -181,7 +184,7 @@ with picture:
     show_snapshot(viewer)
     st.caption(f":material/lock: {PRIVATE}")
 with beside:
-    st.fragment(show_panel, run_every=PANEL_EVERY_S if active else None)(viewer)
+    st.fragment(show_panel, run_every=PANEL_EVERY_S if active else None)(viewer, context.state.playing)
 show_recording(viewer)
 st.caption(LIMITS)
 return_freed_memory()  # of streams that ended before this visit

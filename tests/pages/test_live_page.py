@@ -92,7 +92,7 @@ def face(label: str) -> Observation:
 def test_first_visit_says_what_happens_to_the_picture(open_page, stage: Stage):
     page = open_page()
     assert any("Nothing is stored" in caption.value for caption in page.caption)
-    assert "Nothing to see yet" in html(page)
+    assert "The camera is off" in html(page)
     assert stage.asked["async_processing"] is False
     assert stage.asked["media_stream_constraints"]["audio"] is False
     assert stage.asked["rtc_configuration"] == {"iceServers": []}
@@ -106,6 +106,25 @@ def test_running_stream_shows_a_row_for_each_face(open_page, stage: Stage):
     assert "live-strip" in html(page)
     assert not page.warning
     assert not page.error
+
+
+def test_a_stopped_camera_counts_nothing_and_misses_no_face(open_page, stage: Stage):
+    stage.play([])
+    assert "No face in the picture now." in html(open_page())
+    stage.playing = False  # the session itself ends a little later
+    stopped = html(open_page())
+    assert "The camera is off" in stopped
+    assert "No face" not in stopped
+    assert '<dl class="live-figures">' not in stopped
+
+
+def test_threshold_follows_the_card_until_it_is_moved(open_page, stage: Stage, monkeypatch):
+    page = open_page()
+    monkeypatch.setattr(live_stream, "model", lambda: SimpleNamespace(card=SimpleNamespace(unsure_below=0.6)))
+    assert page.run().slider[0].value == 60
+    page.slider[0].set_value(70).run()
+    monkeypatch.setattr(live_stream, "model", lambda: SimpleNamespace(card=SimpleNamespace(unsure_below=0.5)))
+    assert page.run().slider[0].value == 70
 
 
 def test_threshold_starts_at_the_cards_and_reaches_the_session(open_page, stage: Stage):

@@ -47,10 +47,12 @@ def words(page: AppTest) -> str:
     return "\n".join(element.value for element in page.markdown)
 
 
-def confidence(page: AppTest) -> str:
-    """Of the one face on the photo page, in words."""
+def bars(page: AppTest) -> str:
+    """The seven probabilities of the one face on the photo page, as HTML."""
     [cards] = [element.proto.body for element in page.get("html") if 'class="face"' in element.proto.body]
-    return cards.partition('class="confidence">')[2].partition("<")[0]
+    found = cards.partition('<dl class="bars">')[2].partition("</dl>")[0]
+    assert found
+    return found
 
 
 def test_photos_are_read_with_a_runs_weights_until_the_way_back_is_taken(app: AppTest, weights: Path) -> None:
@@ -60,7 +62,7 @@ def test_photos_are_read_with_a_runs_weights_until_the_way_back_is_taken(app: Ap
             page.pills(key="photo_sources").set_value(["sample"]).run()
         assert not page.exception
         assert not page.error
-        return confidence(page)
+        return bars(page)
 
     shipped = read_sample()
     assert NOTE not in words(app)

@@ -85,7 +85,7 @@ class Session:
 
     weights: the file that was chosen on the training page; None: the shipped one. watched: the open video. viewer:
     the camera's. pages: where a list of many faces stands, by its key. face: position in the set of the face that is
-    shown large.
+    shown large. advised: what a widget was last advised to be, by its key.
     """
 
     page: str = ""
@@ -99,6 +99,7 @@ class Session:
     training: TrainingValues = field(default_factory=TrainingValues)
     pages: dict[str, int] = field(default_factory=dict)
     face: int = 0
+    advised: dict[str, object] = field(default_factory=dict)
 
     def enter(self, page: str) -> None:
         """Counts visits; called once a run, by streamlit_app.py."""
@@ -120,3 +121,14 @@ def widget(key: str) -> Any:
 def set_widget(key: str, value: object) -> None:
     """Gives a widget its value; before it is drawn in this run, or in a callback."""
     st.session_state[key] = value
+
+
+def advise(key: str, value: object) -> None:
+    """Sets a widget to what is advised, from the first on and whenever the advice changes, until the visitor moves it.
+
+    For a widget that is given no value of its own: Streamlit objects to two.
+    """
+    advised = session().advised
+    if widget(key) is None or widget(key) == advised.get(key):
+        set_widget(key, value)
+    advised[key] = value

@@ -6,7 +6,7 @@ import streamlit as st
 
 from fer.see.caption import percent
 from fer.see.judge import JudgeSettings
-from webui.frame.session import KEPT
+from webui.frame.session import KEPT, advise
 
 DETECTORS = {"yunet": "YuNet", "haar": "Haar"}
 
@@ -24,11 +24,11 @@ def choose(page: str, unsure_below: float, over_time: bool = True) -> ViewSettin
 
     unsure_below: the model card's threshold. over_time: whether there is time to smooth over.
     """
+    advise(f"{page}_threshold", round(100 * unsure_below))
     threshold = st.slider(
         "Say 'unsure' below",
         0,
         100,
-        round(100 * unsure_below),
         format="%d %%",
         key=f"{page}_threshold",
         persist_state=KEPT,
