@@ -194,7 +194,7 @@ def _parse(content: bytes) -> EvaluationTable:
             raise EvaluationError(f"columns {', '.join(missing)} are missing")
         wanted = {"row", "split", "label", *_SINGLE, *_FLIPPED, *_VOTES}
         return _from_table(file.read([name for name in names if name in wanted], use_threads=False))
-    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
         if isinstance(error, EvaluationError):
             raise
         words = (str(error).splitlines() or [type(error).__name__])[0][:200]
