@@ -27,9 +27,9 @@ from fer.data.dataset import VOTE_COLUMNS, FaceSet
 from fer.judge import metrics
 from fer.learn import checkpoint, config, devices, export, train
 from fer.learn.checkpoint import SaveError
+from fer.weights import WEIGHTS
 
 ROOT = Path(__file__).parents[1]
-WEIGHTS = ROOT / "fer" / "weights" / "resnet9.onnx"
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -10,7 +10,6 @@ evaluation table beside it and benchmarks/evaluation.md.
 """
 
 import argparse
-import json
 import math
 import sys
 from dataclasses import replace
@@ -22,7 +21,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from fer.card import Framing, ModelCard, WeightsError
+from fer.card import ModelCard, WeightsError
 from fer.data import dataset
 from fer.emotions import CLASSES
 from fer.judge import metrics
@@ -30,10 +29,9 @@ from fer.judge.evaluation import TABLE_NAME, TEST_SPLITS, EvaluationTable
 from fer.learn import checkpoint, export
 from fer.learn.config import PRESETS
 from fer.runs.log import LOG_NAME, Tail
+from fer.weights import FOLDER, FRAMING, WEIGHTS, read_framing
 
 ANSWERED_SHARE = 0.8
-WEIGHTS_NAME = "resnet9.onnx"
-FRAMING_NAME = "framing.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--data", type=Path, default=None, help="folder of the prepared set (default: FER_DATA, else data/)"
     )
-    parser.add_argument("--out", type=Path, default=ROOT / "fer" / "weights", help="folder of weights and table")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of weights and table")
     parser.add_argument("--report", type=Path, default=ROOT / "benchmarks" / "evaluation.md", help="table in words")
     options = parser.parse_args(arguments)
     try:
@@ -54,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         cards = [calibrate(network, card, faces.split("PublicTest")) for network, card in trained]
         best = max(range(len(cards)), key=lambda i: cards[i].metrics["PublicTest"]["accuracy_while_training"])
         run, (network, _), card = options.runs[best], trained[best], cards[best]
-        card = replace(card, framing=read_framing(options.out / FRAMING_NAME), commit=commit_of(run) or card.commit)
+        card = replace(card, framing=read_framing(options.out / FRAMING.name), commit=commit_of(run) or card.commit)
         tables = [evaluate(network, card, faces) for (network, _), card in zip(trained, cards, strict=True)]
     except (WeightsError, dataset.DatasetError, OSError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
@@ -69,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         created=datetime.now(UTC).date().isoformat(),
         licence="MIT; the faces of FER2013 are those of a public research challenge",
     )
-    digest = export.write_onnx(options.out / WEIGHTS_NAME, network, card)
+    digest = export.write_onnx(options.out / WEIGHTS.name, network, card)
     replace(table, weights=digest).to_parquet(options.out / TABLE_NAME)
     text = report(card, table, [run.name for run in options.runs])
     if len(trained) > 1:
@@ -88,11 +86,6 @@ def check_one_recipe(cards: list[ModelCard]) -> None:
         raise WeightsError(f"the runs differ in {', '.join(differ)}: name the seeds of one recipe, or one run")
 
 
-def read_framing(path: Path) -> dict[str, Framing]:
-    """The crop framing of each detector, as scripts/learn_framing.py learned it from Training faces."""
-    return {name: Framing(**box) for name, box in json.loads(path.read_text()).items()}
-
-
 def commit_of(run: Path) -> str:
     """The commit of the code that trained, from the run's log."""
     starts = [event.values for event in Tail(run / LOG_NAME).read() if event.kind == "start"]
@@ -100,12 +93,17 @@ def commit_of(run: Path) -> str:
 
 
 def calibrate(network: checkpoint.ResNet9, card: ModelCard, public: dataset.FaceSet) -> ModelCard:
-    """The card with the temperature that fits PublicTest best, and the threshold that answers 80 % of it."""
+    """The card with the temperature that fits PublicTest best, and the threshold that answers 80 % of it.
+
+    Both for what the app says: the mean of a face and its mirror image.
+    """
     plain = export.build_onnx(network, replace(card, temperature=1.0))
     # The logarithm of softmax differs from the logits by a constant a row, which softmax does not see.
-    logits = np.log(np.maximum(export.run_onnx(plain, public.images)[0], 1e-30))
+    views = public.images, public.images[:, :, ::-1]
+    logits = np.stack([np.log(np.maximum(export.run_onnx(plain, view)[0], 1e-30)) for view in views])
     temperature = metrics.fit_temperature(logits, public.labels)
-    threshold = metrics.threshold_for(metrics.softmax(logits, temperature), ANSWERED_SHARE)
+    answers = np.mean([metrics.softmax(view, temperature) for view in logits], axis=0)
+    threshold = metrics.threshold_for(answers, ANSWERED_SHARE)
     return replace(card, temperature=round(temperature, 4), unsure_below=math.floor(threshold * 1e4) / 1e4)
 
 
@@ -126,20 +124,27 @@ def evaluate(network: checkpoint.ResNet9, card: ModelCard, faces: dataset.FaceSe
 
 
 def figures(table: EvaluationTable, unsure_below: float) -> dict[str, float]:
-    """The card's figures of one split, by FER2013's labels; accuracies with their 95 % Wilson interval."""
+    """The card's figures of one split, by FER2013's labels; accuracies with their 95 % Wilson interval.
+
+    Those with `_flip` are of the mean with the mirror image, which the app says.
+    """
     labels = table.truth("FER2013")
     values: dict[str, float] = {"n": len(labels)}
     for suffix, probabilities in (("", table.single), ("_flip", table.flipped)):
         right = probabilities.argmax(1) == labels
+        answered = probabilities.max(1) >= unsure_below
         low, high = metrics.wilson(int(right.sum()), len(right))
-        values |= {f"accuracy{suffix}": right.mean(), f"accuracy{suffix}_low": low, f"accuracy{suffix}_high": high}
+        found = {
+            "accuracy": right.mean(),
+            "macro_f1": metrics.macro_f1(metrics.confusion(labels, probabilities.argmax(1))),
+            "ece": metrics.reliability(labels, probabilities).ece,
+            "nll": metrics.nll(labels, probabilities),
+            "answered_share": answered.mean(),
+            "answered_accuracy": right[answered].mean(),
+        }
+        values |= {f"{name}{suffix}": value for name, value in found.items()}
+        values |= {f"accuracy{suffix}_low": low, f"accuracy{suffix}_high": high}
     matrix = metrics.confusion(labels, table.single.argmax(1))
-    answered = table.single.max(1) >= unsure_below
-    values["macro_f1"] = metrics.macro_f1(matrix)
-    values["ece"] = metrics.reliability(labels, table.single).ece
-    values["nll"] = metrics.nll(labels, table.single)
-    values["answered_share"] = answered.mean()
-    values["answered_accuracy"] = (table.single.argmax(1) == labels)[answered].mean()
     if table.votes is not None:
         judged, truth = table.judged("FER+ majority")
         values["accuracy_ferplus_majority"] = metrics.accuracy(truth, judged.single.argmax(1))

@@ -23,6 +23,7 @@ from fer.data.dataset import DatasetError, open_faces
 from fer.see.detect import DETECTORS, Detector, make_detector
 from fer.see.faces import Box, Face
 from fer.see.recognize import prominence
+from fer.weights import FRAMING
 
 ENLARGE = 4  # 48 → 192 px, where YuNet finds the most
 PADDING = 0.5  # of the crop's side, on each side: room for a box that is higher than the crop
@@ -32,7 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--faces", type=int, default=1500, metavar="N", help="drawn from Training (default: 1500)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, metavar="FILE", default=ROOT / "fer" / "weights" / "framing.json")
+    parser.add_argument("--out", type=Path, metavar="FILE", default=FRAMING)
     options = parser.parse_args()
     try:
         images = open_faces().split("Training").images

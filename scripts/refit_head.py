@@ -31,6 +31,7 @@ from fer.judge import metrics
 from fer.learn import checkpoint, export, initial
 from fer.learn.config import TrainConfig
 from fer.learn.targets import soft_targets
+from fer.weights import WEIGHTS
 
 REPORT = ROOT / "benchmarks" / "votes.md"
 SHARES, SMOOTHINGS = (0.0, 0.2, 0.4, 0.7), (0.0, 0.1)
@@ -40,7 +41,7 @@ SHOWN = ("fear", "sad", "neutral")  # what the votes move
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", nargs="?", type=Path, default=ROOT / "fer" / "weights" / "resnet9.onnx")
+    parser.add_argument("weights", nargs="?", type=Path, default=WEIGHTS)
     parser.add_argument("--data", type=Path, help="folder of the prepared set (default: FER_DATA, else data/)")
     parser.add_argument("--write", type=Path, metavar="RUN", help="a run folder for the refitted network that is best")
     parser.add_argument("--out", type=Path, default=REPORT)

@@ -9,7 +9,6 @@ torchrun --nproc-per-node=8 scripts/train.py        # the same training on eight
 """
 
 import argparse
-import json
 import os
 import platform
 import signal
@@ -22,13 +21,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from fer.card import Framing, WeightsError
+from fer.card import WeightsError
 from fer.data import dataset
 from fer.learn import checkpoint, config, devices, display, export, initial, teacher, train
 from fer.learn.checkpoint import SaveError
 from fer.learn.initial import InitialWeights
 from fer.learn.targets import Teacher
 from fer.runs.log import RunLog, RunLogError
+from fer.weights import shipped_framing
 
 STATUS = {"finished": 0, "stopped": 130, "failed": 1, "diverged": 1, "unsaved": 2}
 
@@ -266,12 +266,6 @@ def how_to_go_on(folder: Path, device: devices.Device) -> str:
 def resume_command(folder: Path, device: devices.Device) -> str:
     start = "python" if device.ranks == 1 else f"torchrun --nproc-per-node={os.environ['LOCAL_WORLD_SIZE']}"
     return f"{start} scripts/train.py --resume {folder}"
-
-
-def shipped_framing() -> dict[str, Framing]:
-    """How each detector's box is cut to FER2013's framing: the dataset's, not the run's, and the app asks for it."""
-    path = ROOT / "fer" / "weights" / "framing.json"
-    return {name: Framing(**box) for name, box in json.loads(path.read_text()).items()} if path.is_file() else {}
 
 
 def versions() -> dict[str, str]:

@@ -118,7 +118,7 @@ def prepare_worker() -> None:
 
 def weights_hash(weights: str | None) -> str:
     """SHA-256 of a weights file, hexadecimal. Raises OSError."""
-    from fer.see.classify import WEIGHTS
+    from fer.weights import WEIGHTS
 
     return hashlib.sha256((Path(weights) if weights else WEIGHTS).read_bytes()).hexdigest()
 

@@ -136,11 +136,13 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
 def fit_temperature(logits: np.ndarray, labels: np.ndarray, low: float = 0.05, high: float = 20.0) -> float:
     """The temperature in low..high that minimises the NLL of the labels (Guo et al. 2017, arXiv 1706.04599).
 
-    Newton's method would need guarding; the NLL is convex in 1/T, so golden section search over it in
-    60 steps narrows the range by 1e-12 and cannot go wrong.
+    logits: (N, 7), or (V, N, 7) for V views of each face whose probabilities are averaged.
+
+    Newton's method would need guarding; the NLL of one view is convex in 1/T, that of a mean of views of the same
+    network all but convex, so golden section search over it in 60 steps narrows the range by 1e-12.
     """
-    if len(logits) == 0 or len(logits) != len(labels):
-        raise ValueError(f"expected as many labels as logits and more than 0, got {len(labels)} and {len(logits)}")
+    if labels.size == 0 or logits.shape[-2] != len(labels):
+        raise ValueError(f"expected as many labels as logits and more than 0, got {len(labels)} and {logits.shape[-2]}")
     ratio = (math.sqrt(5) - 1) / 2
     a, b = 1 / high, 1 / low
     c, d = b - ratio * (b - a), a + ratio * (b - a)
@@ -271,6 +273,9 @@ def _divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 def _nll_at(logits: np.ndarray, labels: np.ndarray, beta: float) -> float:
     scaled = np.asarray(logits, dtype=np.float64) * beta
-    scaled = scaled - scaled.max(axis=1, keepdims=True)
-    picked = scaled[np.arange(len(labels)), labels]
-    return float((np.log(np.exp(scaled).sum(axis=1)) - picked).mean())
+    scaled = scaled - scaled.max(axis=-1, keepdims=True)
+    picked = scaled[..., np.arange(len(labels)), labels] - np.log(np.exp(scaled).sum(axis=-1))
+    if picked.ndim == 1:
+        return float(-picked.mean())
+    best = picked.max(axis=0)  # taken out before exp, so that no view's share becomes 0
+    return float(-(np.log(np.exp(picked - best).mean(axis=0)) + best).mean())

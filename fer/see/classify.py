@@ -7,8 +7,7 @@ import onnxruntime
 
 from fer import onnxfile
 from fer.onnxfile import NetworkFile
-
-WEIGHTS = Path(__file__).parents[1] / "weights" / "resnet9.onnx"
+from fer.weights import WEIGHTS
 
 CHUNK = 64  # faces a run: bounds the memory for any N, and a larger chunk is no faster a face
 
@@ -18,14 +17,18 @@ class Classifier:
 
     weights: an ONNX file that scripts/train.py wrote, as a path or as read; None is the one that ships.
     threads: cores that one call may use; None is all of them.
+    mirror: whether probabilities are the mean of those of the face and of its mirror image. It takes twice the time
+        and gains half a point of accuracy (benchmarks/mirror.md). Features are the face's own.
 
     Raises WeightsError where the file is missing, altered, or holds anything but the known network (fer.onnxfile).
     """
 
-    def __init__(self, weights: Path | str | NetworkFile | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, weights: Path | str | NetworkFile | None = None, threads: int | None = None, mirror: bool = False
+    ) -> None:
         if not isinstance(weights, NetworkFile):
             weights = onnxfile.read(WEIGHTS if weights is None else Path(weights))
-        self.card = weights.card
+        self.card, self.mirror = weights.card, mirror
         self._session = onnxruntime.InferenceSession(weights.content, _options(threads), ["CPUExecutionProvider"])
 
     def probabilities(self, faces: np.ndarray) -> np.ndarray:
@@ -50,10 +53,19 @@ class Classifier:
         if not isinstance(faces, np.ndarray) or found[0] != np.uint8 or found[1][1:] != (side, side):
             raise ValueError(f"faces must be uint8 (N, {side}, {side}), got {found[0]} {found[1]}")
         chunks = [
-            self._session.run(outputs, {"faces": faces[start : start + CHUNK]})
-            for start in range(0, max(len(faces), 1), CHUNK)
+            self._run_chunk(outputs, faces[start : start + CHUNK]) for start in range(0, max(len(faces), 1), CHUNK)
         ]
         return chunks[0] if len(chunks) == 1 else [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+
+    def _run_chunk(self, outputs: list[str], faces: np.ndarray) -> list[np.ndarray]:
+        if not self.mirror or outputs == ["features"]:
+            return self._session.run(outputs, {"faces": faces})
+        n = len(faces)
+        found = self._session.run(outputs, {"faces": np.concatenate([faces, faces[:, :, ::-1]])})
+        return [
+            (values[:n] + values[n:]) / 2 if name == "probabilities" else values[:n]
+            for name, values in zip(outputs, found, strict=True)
+        ]
 
 
 def _options(threads: int | None) -> onnxruntime.SessionOptions:

@@ -63,11 +63,13 @@ def make_detector(name: str, threads: int | None = None) -> Detector:
 
 
 class YuNet:
-    """min_score: of a detector's box, 0..1, below which it is none."""
+    """min_score: of a detector's box, 0..1, below which it is none. Raises ValueError for another number."""
 
     name = "yunet"
 
     def __init__(self, min_score: float = MIN_SCORE, threads: int | None = None) -> None:
+        if not 0 <= min_score <= 1:
+            raise ValueError(f"min_score must lie in 0..1, got {min_score}")
         self.min_score = min_score
         self._graph = YuNetGraph(threads)
 

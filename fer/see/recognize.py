@@ -12,6 +12,7 @@ from fer.see.classify import Classifier
 from fer.see.detect import Detector, make_detector, suggest_turn
 from fer.see.faces import Box, Face, Observation, Prediction
 from fer.see.judge import judge_alone
+from fer.weights import shipped_framing
 
 
 class Recognizer:
@@ -20,7 +21,10 @@ class Recognizer:
     weights: path of an ONNX file that scripts/train.py wrote; None is the one that ships.
     detector: 'yunet', 'haar', or an object that keeps the Detector protocol.
     threads: cores that one call may use; None is all of them.
-    framing: where a detector's box lies in a crop, by detector, for weights whose card does not say.
+    framing: where a detector's box lies in a crop, by detector, for weights whose card does not say and detectors
+        that fer.weights.shipped_framing does not know.
+    mirror: whether each face is read twice, as it is and mirrored, and the mean of both counts: half a point more
+        accurate for twice the network's time, which is 1 ms a face (benchmarks/mirror.md).
 
     Safe to share between threads: the weights and the detector are loaded once and keep no state
     between calls. Raises WeightsError, DetectorError where a file is missing or refused, ValueError for
@@ -33,10 +37,11 @@ class Recognizer:
         detector: str | Detector = "yunet",
         threads: int | None = None,
         framing: Mapping[str, Framing] | None = None,
+        mirror: bool = True,
     ) -> None:
-        self._classifier = Classifier(weights, threads)
+        self._classifier = Classifier(weights, threads, mirror)
         known = self._classifier.card
-        self._card = replace(known, framing={**(framing or {}), **known.framing})
+        self._card = replace(known, framing={**shipped_framing(), **(framing or {}), **known.framing})
         self._detector = make_detector(detector, threads) if isinstance(detector, str) else detector
 
     @property

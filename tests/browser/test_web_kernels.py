@@ -231,7 +231,7 @@ def compare_faces(found: list[dict], faces: list[Face], probabilities: np.ndarra
 def test_twenty_frames_give_the_faces_of_python(
     modules: Modules, models: dict[str, bytes], sample_image: np.ndarray, look: int
 ) -> None:
-    recognizer, detector = Recognizer(threads=1), YuNet(threads=1)
+    recognizer, detector = Recognizer(threads=1, mirror=False), YuNet(threads=1)
     noise = np.random.default_rng(0)
     frames = [
         np.clip(frame + noise.normal(0, 5, frame.shape), 0, 255).astype(np.uint8)

@@ -102,6 +102,19 @@ def test_temperature_is_where_the_nll_is_least(logits, labels, stretch):
     assert metrics.fit_temperature(logits * stretch, labels) == pytest.approx(expected, rel=1e-5)
 
 
+def test_temperature_of_two_views_is_where_the_nll_of_their_mean_is_least(logits, labels, rng):
+    views = np.stack([logits, logits + rng.normal(size=logits.shape)]) * 3
+
+    def loss(temperature: float) -> float:
+        return reference.log_loss(labels, np.mean([metrics.softmax(view, temperature) for view in views], axis=0))
+
+    expected = optimize.minimize_scalar(loss, bounds=(0.05, 20), method="bounded", options={"xatol": 1e-8}).x
+    assert metrics.fit_temperature(views, labels) == pytest.approx(expected, rel=1e-5)
+    assert metrics.fit_temperature(np.stack([logits] * 2), labels) == pytest.approx(
+        metrics.fit_temperature(logits, labels)
+    )
+
+
 def test_temperature_needs_as_many_labels_as_logits():
     with pytest.raises(ValueError, match="as many labels"):
         metrics.fit_temperature(np.zeros((2, K)), np.array([1]))

@@ -213,6 +213,12 @@ def test_an_unknown_detector_is_refused(name):
         make_detector(name)
 
 
+@pytest.mark.parametrize("score", [-0.1, 1.1, 70, float("nan")])
+def test_a_score_that_is_no_share_is_refused(score):
+    with pytest.raises(ValueError, match=r"min_score must lie in 0\.\.1"):
+        YuNet(min_score=score)
+
+
 def test_a_missing_cascade_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(detect.cv2, "__file__", str(tmp_path / "__init__.py"))
     with pytest.raises(DetectorError, match="opencv-python-headless"):

@@ -13,6 +13,7 @@ from fer.card import Framing, WeightsError
 from fer.emotions import CLASSES, UNSURE
 from fer.see.faces import Face
 from fer.see.recognize import Recognizer, cut_square, prominence
+from fer.weights import shipped_framing
 
 ONE_TO_ONE = dataclasses.replace(tiny.CARD.framing["yunet"], width=1.0, height=1.0, center_x=0.5, center_y=0.5)
 
@@ -47,7 +48,9 @@ def test_the_sample_gives_one_prediction(recognizer, sample_image):
     (prediction,) = recognizer.predict(sample_image)
     assert prediction.face == recognizer.detect(sample_image)[0]
     crops = recognizer.crops(sample_image, [prediction.face])
-    np.testing.assert_allclose(prediction.probabilities, tiny.probabilities(crops)[0], atol=1e-6)
+    expected = (tiny.probabilities(crops) + tiny.probabilities(crops[:, :, ::-1])) / 2
+    assert np.abs(expected - tiny.probabilities(crops)).max() > 1e-3, "the mirror image would not show"
+    np.testing.assert_allclose(prediction.probabilities, expected[0], atol=1e-6)
     assert prediction.label == prediction.best, "the card's threshold lies below it"
 
 
@@ -58,12 +61,6 @@ def test_an_observation_is_the_same_and_has_its_features_where_asked(recognizer,
     np.testing.assert_array_equal(plain.probabilities, prediction.probabilities)
     np.testing.assert_array_equal(full.probabilities, prediction.probabilities)
     np.testing.assert_array_equal(full.features, recognizer.features(recognizer.crops(sample_image, [full.face]))[0])
-
-
-@pytest.mark.parametrize("wrong", [50, -0.1, float("nan")])
-def test_a_threshold_that_is_no_share_is_refused(recognizer, sample_image, wrong):
-    with pytest.raises(ValueError, match="unsure_below must be a share"):
-        recognizer.predict(sample_image, wrong)
 
 
 def test_grey_and_rgb_of_a_grey_photo_agree(recognizer, sample_image):
@@ -104,6 +101,14 @@ def test_other_images_are_refused_with_what_was_found(recognizer, image, error, 
     for method in (recognizer.predict, recognizer.detect, recognizer.suggest_turn):
         with pytest.raises(error, match=says):
             method(image)
+
+
+@pytest.mark.parametrize("threshold", [50, 1.01, -0.01, float("nan"), float("inf")])
+@pytest.mark.parametrize("faces", [True, False])
+def test_a_threshold_that_is_no_share_is_refused(recognizer, sample_image, threshold, faces):
+    """50 for 50 % would call everything unsure, without a word; also where there is no face to judge."""
+    with pytest.raises(ValueError, match=r"unsure_below must be a share, 0\.\.1"):
+        recognizer.predict(sample_image if faces else np.zeros((9, 9), np.uint8), threshold)
 
 
 @pytest.mark.parametrize(("threshold", "unsure"), [(None, False), (0.0, False), (1.0, True)])
@@ -197,6 +202,22 @@ def test_a_framing_is_taken_where_the_card_has_none(weights, sample_image):
     assert recognizer.card.framing["new"] == wide
     assert recognizer.card.framing["yunet"] != tight, "what the card says counts"
     assert len(recognizer.predict(sample_image)) == 1
+
+
+def test_the_mirror_image_can_be_left_out(weights, sample_image):
+    recognizer = Recognizer(weights, mirror=False)
+    (seen,) = recognizer.observe(sample_image)
+    crops = recognizer.crops(sample_image, [seen.face])
+    np.testing.assert_allclose(seen.probabilities, tiny.probabilities(crops)[0], atol=1e-6)
+
+
+def test_weights_whose_card_has_no_framing_are_framed_as_fer2013_is(tmp_path, sample_image):
+    """Of a run that was exported without one: the command line and the API read it as the app does."""
+    bare = tiny.write_tiny(tmp_path / "bare.onnx", dataclasses.replace(tiny.CARD, framing={}))
+    for detector in ("yunet", "haar"):
+        recognizer = Recognizer(bare, detector)
+        assert recognizer.card.framing == shipped_framing()
+        assert len(recognizer.predict(sample_image)) == 1
 
 
 def test_an_unknown_detector_is_refused(weights):

@@ -30,7 +30,7 @@ def test_tiles(position: int, figure: str) -> None:
 
 
 def test_facts_leave_out_what_is_unknown() -> None:
-    assert set(card_facts(CARD)) == {"Confidence", "Name, date, code"}
+    assert set(card_facts(CARD)) == {"How a face is read", "Confidence", "Name, date, code"}
     assert "1.25" in card_facts(CARD)["Confidence"]
 
 
@@ -38,6 +38,14 @@ def test_unsure_tile_says_what_the_threshold_costs_and_gives() -> None:
     figures = {"answered_share": 0.8, "answered_accuracy": 0.79}
     words = card_tiles(replace(CARD, metrics={"PrivateTest": figures}))[1][2].replace("\N{NO-BREAK SPACE}", " ")
     assert "answers 80 % of the test faces, and is right on 79 %" in words
+
+
+def test_figures_are_those_of_the_mean_with_the_mirror_image_where_there_are_some() -> None:
+    figures = {"accuracy": 0.695, "accuracy_flip": 0.705, "answered_share": 0.8, "answered_accuracy": 0.79}
+    card = replace(CARD, metrics={"PrivateTest": figures | {"answered_accuracy_flip": 0.85}})
+    assert card_tiles(card)[0][0].startswith("70")
+    assert "right on 85" in card_tiles(card)[1][2]
+    assert "69.5% (70.5% with the mirror image) of PrivateTest" in card_facts(card)["Accuracy on faces kept to the end"]
 
 
 def test_recall_follows_the_classes_or_is_missing_whole() -> None:

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from tiny import CARD, write_tiny
 from written_runs import write_run
 
+from fer.weights import shipped_framing
 from webui.frame import weights as weights_in_use
 from webui.frame.navigation import PAGES
 from webui.frame.session import STORE
@@ -94,4 +95,4 @@ def test_weights_that_vanish_are_named_and_the_way_back_stays(app: AppTest, weig
 
 
 def test_the_shipped_framing_is_that_of_the_shipped_weights() -> None:
-    assert weights_in_use.shipped().card.framing == weights_in_use.shipped_framing() != {}
+    assert weights_in_use.shipped().card.framing == shipped_framing() != {}

@@ -37,6 +37,7 @@ def card_facts(card: ModelCard) -> dict[str, str]:
         "How it was made and checked": card.protocol,
         "Accuracy where choices were made": _split_words(card, _CHOSEN_ON),
         "Accuracy on faces kept to the end": _split_words(card, _TEST),
+        "How a face is read": "As it is and mirrored; the mean of both counts.",
         "Confidence": f"Temperature {card.temperature:.2f}: of faces given 70 %, about 70 % should be right.",
         "Name, date, code": " · ".join(part for part in (card.name, card.created[:10], card.commit[:10]) if part),
         "Licence": card.licence,
@@ -44,19 +45,29 @@ def card_facts(card: ModelCard) -> dict[str, str]:
     return {heading: words for heading, words in facts.items() if words}
 
 
+def _as_read(card: ModelCard, split: str) -> dict[str, float]:
+    """A split's figures of the mean with the mirror image, which the app says, under their plain names.
+
+    Of the single view where the card has no other, and where it is all that there is.
+    """
+    figures = card.metrics.get(split, {})
+    flipped = {name.replace("_flip", ""): value for name, value in figures.items() if "_flip" in name}
+    return figures | flipped
+
+
 def _accuracy_tile(card: ModelCard) -> tuple[str, str, str]:
-    figures = card.metrics.get(_TEST, {})
+    figures = _as_read(card, _TEST)
     if "accuracy" not in figures:
         return ("–", "Not tested yet", "These weights have not been read against the test faces.")
     return (
         percent(figures["accuracy"]),
         "Right on faces it never saw",
-        f"{_interval_words(figures)}FER2013's PrivateTest, read once.",
+        f"{_interval_words(figures)}FER2013's PrivateTest, read once; each face with its mirror image.",
     )
 
 
 def _unsure_words(card: ModelCard) -> str:
-    figures = card.metrics.get(_TEST, {})
+    figures = _as_read(card, _TEST)
     if not {"answered_share", "answered_accuracy"} <= set(figures):
         return "A slider moves it."
     share, right = percent(figures["answered_share"]), percent(figures["answered_accuracy"])
@@ -67,7 +78,8 @@ def _split_words(card: ModelCard, split: str) -> str:
     figures = card.metrics.get(split, {})
     if "accuracy" not in figures:
         return ""
-    return f"{figures['accuracy']:.1%} of {split}. {_interval_words(figures)}".strip()
+    mirrored = f" ({figures['accuracy_flip']:.1%} with the mirror image)" if "accuracy_flip" in figures else ""
+    return f"{figures['accuracy']:.1%}{mirrored} of {split}. {_interval_words(figures)}".strip()
 
 
 def _interval_words(figures: dict[str, float]) -> str:

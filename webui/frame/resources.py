@@ -2,11 +2,11 @@
 
 import streamlit as st
 
+from fer.weights import SAMPLE
 from webui.frame import weights
 from webui.view import photos
 from webui.view.photos import Photo, Reading
 
-SAMPLE = weights.FOLDER / "sample.jpg"
 SAMPLE_CREDIT = "Eileen Collins, NASA astronaut. Photo: NASA, public domain."
 
 

@@ -5,25 +5,22 @@ nor ONNX Runtime.
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
-from fer.card import Framing, ModelCard
+from fer.card import ModelCard
 from fer.judge.evaluation import TABLE_NAME
 from fer.runs.folder import runs_folder
-from fer.runs.launch import ONNX_NAME
+from fer.weights import FOLDER, WEIGHTS
 from webui.frame.session import session
 
 if TYPE_CHECKING:
     from fer.see.recognize import Recognizer
 
-FOLDER = Path(__file__).parents[2] / "fer" / "weights"
 SHIPPED = "Shipped weights"
 
 
@@ -62,7 +59,7 @@ class Weights:
         return self.recognizer().card
 
     def probabilities(self, faces: np.ndarray) -> np.ndarray:
-        """Of faces uint8 (N, 48, 48), float32 (N, 7), as the evaluation has them. Raises what `recognizer` raises."""
+        """Of faces uint8 (N, 48, 48), float32 (N, 7), as the app says them. Raises what `recognizer` raises."""
         return self.recognizer().classify(faces)
 
 
@@ -74,7 +71,7 @@ def in_use() -> Weights:
 
 def shipped() -> Weights:
     table = FOLDER / TABLE_NAME
-    return Weights(SHIPPED, FOLDER / ONNX_NAME, table if table.is_file() else None)
+    return Weights(SHIPPED, FOLDER / WEIGHTS.name, table if table.is_file() else None)
 
 
 def of_run(folder: Path, file: Path | None = None) -> Weights:
@@ -102,17 +99,6 @@ def use(path: str | None) -> None:
     session().weights = path
 
 
-@cache
-def shipped_framing() -> dict[str, Framing]:
-    """How each detector's box is cut to FER2013's framing: learned from the dataset, so it holds for every run on it.
-
-    The cards of runs that were exported without it lack it.
-    """
-    file = FOLDER / "framing.json"
-    boxes = json.loads(file.read_text()) if file.is_file() else {}
-    return {name: Framing(**box) for name, box in boxes.items()}
-
-
 def load_errors() -> tuple[type[Exception], ...]:
     """The exceptions that `Weights.recognizer` raises for a file that is missing or refused."""
     from fer.card import WeightsError
@@ -130,7 +116,7 @@ def _changed_ns(file: Path) -> int:
 def _recognizer(file: str, changed_ns: int, detector: str, threads: int | None) -> "Recognizer":
     from fer import Recognizer
 
-    return Recognizer(file, detector, threads, shipped_framing())
+    return Recognizer(file, detector, threads)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
