@@ -118,13 +118,18 @@ def label_spans(samples: Sequence[Sample], end_s: float | None = None) -> dict[i
     return spans
 
 
+def longest_gap_s(samples: Sequence[Sample]) -> float:
+    """Seconds between two samples beyond which the second is no continuation of the first, but a pause lies between."""
+    steps_s = sorted(after.time_s - before.time_s for before, after in itertools.pairwise(samples))
+    return max(_LONGEST_GAP_S, 2 * steps_s[len(steps_s) // 2]) if steps_s else _LONGEST_GAP_S
+
+
 def _spans(samples: Sequence[Sample], end_s: float | None) -> Iterable[tuple[float, float, Prediction]]:
     if not samples:
         return
     times_s = [sample.time_s for sample in samples]
     ends_s = [*times_s[1:], max(times_s[-1], end_s or 0.0)]
-    steps_s = sorted(until_s - time_s for time_s, until_s in itertools.pairwise(times_s))
-    longest_s = max(_LONGEST_GAP_S, 2 * steps_s[len(steps_s) // 2]) if steps_s else _LONGEST_GAP_S
+    longest_s = longest_gap_s(samples)
     for sample, until_s in zip(samples, ends_s, strict=True):
         if sample.unix_s is not None:
             until_s = min(until_s, sample.time_s + longest_s)

@@ -2,7 +2,9 @@
 
 Each face is followed by a constant-velocity Kalman filter (Kalman 1960) and matched to the nearest new box, nearest
 pairs first, as norfair and SORT's greedy variants do (Bewley et al. 2016). A face that is hidden for a moment keeps
-its number, because its place is carried on by its motion. Nothing is judged here (fer.see.judge). numpy only.
+its number, because its place is carried on by its motion; one that looks away or leaves the picture for some seconds
+gets it back where it comes back near that place, in about the same size. The network's features are no help: they
+tell expressions apart, not people (benchmarks/identity.md). Nothing is judged here (fer.see.judge). numpy only.
 """
 
 from collections.abc import Sequence
@@ -25,12 +27,13 @@ class TrackSettings:
         second. start_speed_per_s: of a face that has just appeared.
     reach: a new box further than this from where its face is expected belongs to someone else; the longer a face
         was not seen and the less is known of its speed, the further away it may be, up to longest_reach.
-    coast_s: motion is trusted for so long after the last box; then the face is expected to wait.
+    coast_s: motion is trusted for so long after the last box; then the face is expected to wait, there or where it
+        was seen last.
 
     Raises ValueError for a number below zero.
     """
 
-    forget_s: float = 1.5
+    forget_s: float = 5.0
     forget_looks: int = 3
     linger_s: float = 0.25
     longest_linger_s: float = 0.75
@@ -124,9 +127,12 @@ class _Known:
         self.missed = 0
         self.settings = settings
         self.observation = replace(observation, features=None)
-        self.place = _place(observation.face)
-        self.speed = np.zeros(4)
-        self.covariance = np.diag([settings.jitter**2, settings.start_speed_per_s**2])
+        self._start(observation.face)
+
+    def places(self, time_s: float) -> np.ndarray:
+        """Where it may be, (2, 4): carried on by its motion, and where it was seen last if that is a while ago."""
+        carried = self.expected(time_s)
+        return np.stack([carried, self.place if time_s - self.last_seen_s > self.settings.coast_s else carried])
 
     def expected(self, time_s: float) -> np.ndarray:
         place = self.place + self.speed * min(time_s - self.last_seen_s, self.settings.coast_s)
@@ -135,7 +141,10 @@ class _Known:
         return place
 
     def see(self, observation: Observation, time_s: float) -> None:
-        self._move(_place(observation.face), time_s)
+        if time_s - self.last_seen_s > 2 * self.settings.coast_s:  # nothing is known of its way
+            self._start(observation.face)
+        else:
+            self._move(_place(observation.face), time_s)
         self.observation = replace(observation, features=None)
         self.last_seen_s, self.missed = time_s, 0
 
@@ -156,6 +165,11 @@ class _Known:
         box: Box = (float(x - width / 2), float(y - height / 2), float(x + width / 2), float(y + height / 2))
         return self.observation.face.fitted(box)
 
+    def _start(self, face: Face) -> None:
+        self.place = _place(face)
+        self.speed = np.zeros(4)
+        self.covariance = np.diag([self.settings.jitter**2, self.settings.start_speed_per_s**2])
+
     def _move(self, measured: np.ndarray, time_s: float) -> None:
         covariance = self.expected_covariance(time_s)
         gain = covariance[:, 0] / (covariance[0, 0] + self.settings.jitter**2)
@@ -167,17 +181,21 @@ class _Known:
 
 
 def _match(known: list[_Known], observations: Sequence[Observation], time_s: float) -> list[tuple[_Known, int]]:
-    """Pairs of a known face and the index of its new box: nearest pairs first, each used once."""
+    """Pairs of a known face and the index of its new box, each used once: nearest pairs first.
+
+    A face out of sight steps back behind those in sight, the more the longer it was not seen.
+    """
     if not known or not observations:
         return []
-    expected = np.stack([k.expected(time_s) for k in known])[:, None]  # (K, 1, 4)
-    measured = np.stack([_place(seen.face) for seen in observations])[None]  # (1, N, 4)
-    width = (expected[..., 2] + measured[..., 2]) / 2
-    distance = np.hypot(*np.moveaxis(expected[..., :2] - measured[..., :2], -1, 0)) / width
-    growth = np.abs(np.log(measured[..., 2] / expected[..., 2]))
-    cost = distance + growth  # (K, N)
-    reach = np.array([k.reach(time_s) for k in known])[:, None]
-    cost[(distance > reach) | (growth > np.log(2))] = np.inf
+    expected = np.stack([k.places(time_s) for k in known])[:, :, None]  # (K, 2, 1, 4)
+    measured = np.stack([_place(seen.face) for seen in observations])  # (N, 4)
+    width = (expected[..., 2] + measured[:, 2]) / 2
+    distance = np.hypot(*np.moveaxis(expected[..., :2] - measured[:, :2], -1, 0)) / width
+    growth = np.abs(np.log(measured[:, 2] / expected[..., 2]))
+    reach = np.array([k.reach(time_s) for k in known])[:, None, None]
+    cost = np.where((distance > reach) | (growth > np.log(2)), np.inf, distance + growth).min(axis=1)  # (K, N)
+    forget_s = max(known[0].settings.forget_s, 1e-9)
+    cost += np.array([[min((time_s - k.last_seen_s) / forget_s, 1.0)] for k in known])
     pairs = []
     while np.isfinite(cost).any():
         row, column = np.unravel_index(cost.argmin(), cost.shape)

@@ -5,7 +5,7 @@ Decoding is FFmpeg's, through PyAV.
 
 import io
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -73,14 +73,7 @@ class Frame:
         if self.shape.size == self.canvas:
             return face
         x_scale, y_scale = (f / s for f, s in zip(self._fitted.size, self.shape.size, strict=True))
-        left, top = corner(self._fitted, self.canvas)
-
-        def moved(x: float, y: float) -> tuple[float, float]:
-            return left + x * x_scale, top + y * y_scale
-
-        box = (*moved(*face.box[:2]), *moved(*face.box[2:]))
-        points = None if face.landmarks is None else tuple(moved(*point) for point in face.landmarks)
-        return replace(face, box=box, landmarks=points)
+        return face.scaled(x_scale, y_scale).moved(*corner(self._fitted, self.canvas))
 
     @property
     def _fitted(self) -> Shape:

@@ -1,10 +1,13 @@
 """The tracker on faces whose motion is known."""
 
+import itertools
 import json
 from dataclasses import asdict
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given
 
 from fer.emotions import CLASSES
 from fer.see.faces import Face, Observation, Track
@@ -106,6 +109,64 @@ def test_landmarks_move_with_the_box():
 def test_tracks_are_widest_first():
     tracks = Tracker().update([seen(100, width=50), seen(400, width=150)], 0.0)
     assert [round(track.observation.face.width) for track in tracks] == [150, 50]
+
+
+def numbers_after(*steps: tuple[float, list[float]], tracker: Tracker | None = None) -> list[list[int]]:
+    """(seconds, centres in sight from then on) → the numbers of those in sight, left to right, at each step's end."""
+    tracker, found, now = tracker or Tracker(), [], 0
+    for (_, xs), (end_s, _) in itertools.pairwise((*steps, (steps[-1][0] + 1, []))):
+        while now < end_s * 15:
+            tracks = tracker.update([seen(x) for x in xs], now / 15)
+            now += 1
+        found.append([track.identity for track in sorted(tracks, key=place) if track.seen])
+    return found
+
+
+@pytest.mark.parametrize("away_s", [1, 2, 4])
+def test_who_looks_away_for_seconds_comes_back_under_the_same_number(away_s: int):
+    assert numbers_after((0, [300]), (3, []), (3 + away_s, [340])) == [[1], [], [1]]
+
+
+def test_who_walks_out_of_the_picture_comes_back_at_its_edge_under_the_same_number():
+    tracker = Tracker()
+    for step in range(20):
+        tracker.update([seen(300 + 20 * step)], step / 15)
+    for step in range(20, 50):
+        tracker.update([], step / 15)
+    (back,) = tracker.update([seen(680)], 50 / 15)
+    assert back.identity == 1
+
+
+def test_two_who_look_away_come_back_each_under_the_own_number():
+    assert numbers_after((0, [200, 340]), (2, []), (4, [330, 190])) == [[1, 2], [], [1, 2]]
+
+
+def test_who_comes_back_elsewhere_or_in_another_size_or_after_long_is_somebody_new():
+    assert numbers_after((0, [100]), (2, []), (4, [500])) == [[1], [], [2]]
+    assert numbers_after((0, [100]), (2, []), (8, [100])) == [[1], [], [2]]
+    tracker = Tracker()
+    assert numbers_after((0, [100]), (2, []), tracker=tracker) == [[1], []]
+    assert tracker.update([seen(100, width=3 * WIDTH_PX)], 4.0)[0].identity == 2
+
+
+def test_a_face_in_sight_keeps_its_number_from_one_who_left():
+    """The second comes closer to where the first was last than to the own place."""
+    assert numbers_after((0, [100, 300]), (2, [300]), (2.5, [240]), (3, [190]), (3.5, [140])) == [
+        *([1, 2], [2], [2], [2], [2]),
+    ]
+
+
+@given(st.lists(st.lists(st.floats(0, 640), max_size=6), min_size=1, max_size=25), st.sampled_from([0.07, 0.4, 2.0]))
+def test_no_two_faces_ever_share_a_number_and_none_is_given_twice(looks: list[list[float]], every_s: float):
+    tracker, highest = Tracker(), 0
+    for step, xs in enumerate(looks):
+        tracks = tracker.update([seen(x) for x in xs], step * every_s)
+        numbers = [track.identity for track in tracks]
+        assert len(set(numbers)) == len(numbers)
+        assert sum(track.seen for track in tracks) == len(xs)
+        fresh = [number for number in numbers if number > highest]
+        assert sorted(fresh) == list(range(highest + 1, highest + 1 + len(fresh)))
+        highest += len(fresh)
 
 
 @pytest.mark.parametrize("every_s", [0.1, 0.5, 1.5, 2.0, 30.0])

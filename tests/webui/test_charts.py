@@ -30,7 +30,7 @@ def test_bars_show_every_class_in_order_and_the_best_in_bold() -> None:
     html = charts.probability_bars(shares)
     assert re.findall(r"</span> (\w+)</dt>", html) == list(CLASSES)
     assert re.findall(r"width:([\d.]+)%;background:(#\w+)", html) == [
-        (f"{100 * share:.1f}", COLORS[name]) for name, share in zip(CLASSES, shares, strict=True)
+        (f"{100 * share:.1f}", COLORS[name]) for name, share in zip(CLASSES, shares, strict=True) if share
     ]
     assert re.findall(r'<dt class="name best">.*?</span> (\w+)', html) == ["happy"]
 

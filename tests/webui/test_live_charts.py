@@ -35,3 +35,8 @@ def test_a_long_recording_is_thinned_to_means():
     line = live_charts.probabilities(samples, 1).data[CLASSES.index("happy")]
     assert len(line.x) == 2000
     assert line.y.mean() == pytest.approx(0.45, abs=0.01)
+
+
+def test_a_file_that_is_looked_at_every_two_seconds_has_no_pauses():
+    samples = [sample(2.0 * step, said(1, "happy")) for step in range(5)]
+    assert live_charts.probabilities(samples, 1).data[0].x.tolist() == [0.0, 2.0, 4.0, 6.0, 8.0]

@@ -34,8 +34,9 @@ def class_bars(shares: np.ndarray, bold: str = "") -> str:
 
 def _bar(name: str, share: float, is_best: bool) -> str:
     mark = " best" if is_best else ""
+    # However little is shown as a sliver, but nothing as nothing.
+    fill = f'<span class="fill" style="width:{share:.1%};background:{COLORS[name]}"></span>' if share > 0 else ""
     return (
         f'<dt class="name{mark}"><span aria-hidden="true">{EMOJI[name]}</span> {escape(name)}</dt>'
-        f'<dd class="track" aria-hidden="true"><span class="fill" style="width:{share:.1%};background:{COLORS[name]}">'
-        f'</span></dd><dd class="value{mark}">{percent(share)}</dd>'
+        f'<dd class="track" aria-hidden="true">{fill}</dd><dd class="value{mark}">{percent(share)}</dd>'
     )

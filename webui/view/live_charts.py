@@ -7,11 +7,11 @@ import plotly.graph_objects as go
 
 from fer.emotions import CLASSES, COLORS
 from fer.see.faces import Sample
+from fer.see.timeline import longest_gap_s
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"], "responsive": True}
 _DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "solid", "dot")
 _MOST_POINTS = 2000  # an hour's recording holds 54,000
-_LONGEST_GAP_S = 1.0  # a longer one is drawn as a gap
 
 
 def identities(samples: Sequence[Sample]) -> list[int]:
@@ -27,13 +27,14 @@ def probabilities(samples: Sequence[Sample], identity: int) -> go.Figure:
     Above _MOST_POINTS samples the points are means over equal numbers of samples. Pauses are left open.
     """
     found = [(s.time_s, p.probabilities) for s in samples for p in s.predictions if p.identity == identity]
+    gap_s = longest_gap_s(samples)
     times_s = np.array([time_s for time_s, _ in found]) - samples[0].time_s
     values = np.stack([p for _, p in found])  # (N, 7)
     if len(times_s) > _MOST_POINTS:
         parts = np.array_split(np.arange(len(times_s)), _MOST_POINTS)
         times_s = np.array([times_s[part].mean() for part in parts])
         values = np.stack([values[part].mean(axis=0) for part in parts])
-    pauses = np.flatnonzero(np.diff(times_s) > _LONGEST_GAP_S) + 1
+    pauses = np.flatnonzero(np.diff(times_s) > gap_s) + 1
     times_s, values = np.insert(times_s, pauses, np.nan), np.insert(values, pauses, np.nan, axis=0)
     figure = go.Figure()
     for index, name in enumerate(CLASSES):

@@ -128,9 +128,8 @@ def _card(portrait: np.ndarray, identity: int, seconds: dict[str, float]) -> str
     label = max(seconds, key=lambda name: seconds[name])
     total_s = sum(seconds.values())
     shares = np.array([seconds.get(name, 0.0) / total_s if total_s else float(name == label) for name in CLASSES])
-    words, note = label, f"{total_s:.0f} s"
-    if len(seconds) > 1:
-        words, note = f"mostly {label}", f"{percent(seconds[label] / total_s)} of {total_s:.0f} s"
+    words = f"mostly {label}" if len(seconds) > 1 else label
+    note = f"{percent(max(seconds[label] / total_s, 0.0) if total_s else 1.0)} of {total_s:.0f} s"
     return face_card.face_card(identity, label, words, class_bars(shares, label), _jpeg(portrait, 192), note)
 
 
