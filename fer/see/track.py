@@ -26,7 +26,8 @@ class TrackSettings:
     jitter: a detector's box is off by so much. acceleration_per_s2: a head starts or stops within a few tenths of a
         second. start_speed_per_s: of a face that has just appeared.
     reach: a new box further than this from where its face is expected belongs to someone else; the longer a face
-        was not seen and the less is known of its speed, the further away it may be, up to longest_reach.
+        was not seen and the less is known of its speed, the further away it may be, up to longest_reach; up to
+        return_reach if it comes back after looks that missed it and more than twice coast_s.
     coast_s: motion is trusted for so long after the last box; then the face is expected to wait, there or where it
         was seen last.
 
@@ -42,6 +43,7 @@ class TrackSettings:
     start_speed_per_s: float = 2.0
     reach: float = 0.6
     longest_reach: float = 1.6
+    return_reach: float = 1.0
     coast_s: float = 0.5
 
     def __post_init__(self) -> None:
@@ -118,7 +120,7 @@ class _Known:
 
     place: (centre x, centre y, width, height) in pixels; speed: its change a second. All four share
     one covariance, in squared face widths, since all are measured alike.
-    missed: how many looks have come since the last one that saw it.
+    missed: how many looks have come since the last one that saw it, the present one included until it is seen.
     """
 
     def __init__(self, identity: int, observation: Observation, time_s: float, settings: TrackSettings) -> None:
@@ -157,7 +159,9 @@ class _Known:
     def reach(self, time_s: float) -> float:
         """How far from its expected place, in face widths, this face may turn up."""
         spread = float(self.expected_covariance(time_s)[0, 0]) ** 0.5
-        return min(self.settings.reach + spread, self.settings.longest_reach)
+        away = self.missed > 1 and time_s - self.last_seen_s > 2 * self.settings.coast_s
+        longest = self.settings.return_reach if away else self.settings.longest_reach
+        return min(self.settings.reach + spread, longest)
 
     def face(self, time_s: float) -> Face:
         """The face, carried to `time_s`."""

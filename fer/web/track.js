@@ -17,10 +17,20 @@ const fitted = (face, box) => {
 class Known {
   constructor(identity, observation, time, settings) {
     Object.assign(this, { identity, observation, settings, lastSeen: time, missed: 0 })
+    this.#start(observation)
+  }
+
+  #start(observation) {
     this.place = placeOf(observation)
     this.speed = [0, 0, 0, 0]
     // Of place and speed, in squared face widths; all four numbers share it, since all are measured alike.
-    this.covariance = [settings.jitter ** 2, 0, settings.start_speed_per_s ** 2]
+    this.covariance = [this.settings.jitter ** 2, 0, this.settings.start_speed_per_s ** 2]
+  }
+
+  // Where it may be: carried on by its motion, and where it was seen last if that is a while ago.
+  places(time) {
+    const carried = this.expected(time)
+    return time - this.lastSeen > this.settings.coast_s ? [carried, this.place] : [carried]
   }
 
   expected(time) {
@@ -43,6 +53,12 @@ class Known {
   }
 
   see(observation, time) {
+    if (time - this.lastSeen > 2 * this.settings.coast_s) this.#start(observation) // nothing is known of its way
+    else this.#move(observation, time)
+    Object.assign(this, { observation, lastSeen: time, missed: 0 })
+  }
+
+  #move(observation, time) {
     const [place, both, speed] = this.expectedCovariance(time)
     const sum = place + this.settings.jitter ** 2
     const expected = this.expected(time)
@@ -50,12 +66,13 @@ class Known {
     this.place = expected.map((value, i) => value + (place / sum) * surprise[i])
     this.speed = this.speed.map((value, i) => value + (both / sum) * surprise[i])
     this.covariance = [place - (place / sum) * place, both - (place / sum) * both, speed - (both / sum) * both]
-    Object.assign(this, { observation, lastSeen: time, missed: 0 })
   }
 
   // How far from its expected place, in face widths, this face may turn up.
   reach(time) {
-    return Math.min(this.settings.reach + Math.sqrt(this.expectedCovariance(time)[0]), this.settings.longest_reach)
+    const { coast_s: coast, reach, longest_reach: longest, return_reach: back } = this.settings
+    const away = this.missed > 1 && time - this.lastSeen > 2 * coast
+    return Math.min(reach + Math.sqrt(this.expectedCovariance(time)[0]), away ? back : longest)
   }
 
   face(time) {
@@ -64,16 +81,21 @@ class Known {
   }
 }
 
-// Pairs of a known face and a new box, [known, index]: nearest pairs first, each used once.
+// Pairs of a known face and a new box, [known, index], each used once: nearest pairs first. A face out of sight steps
+// back behind those in sight, the more the longer it was not seen.
 const match = (known, observations, time) => {
   const costs = known.map((one) => {
-    const [x, y, expectedWidth] = one.expected(time)
+    const places = one.places(time)
     const reach = one.reach(time)
+    const away = Math.min((time - one.lastSeen) / Math.max(one.settings.forget_s, 1e-9), 1)
     return observations.map((seen) => {
       const [seenX, seenY, seenWidth] = placeOf(seen)
-      const distance = Math.hypot(x - seenX, y - seenY) / ((expectedWidth + seenWidth) / 2)
-      const growth = Math.abs(Math.log(seenWidth / expectedWidth))
-      return distance > reach || growth > Math.LN2 ? Infinity : distance + growth
+      const costs = places.map(([x, y, width]) => {
+        const distance = Math.hypot(x - seenX, y - seenY) / ((width + seenWidth) / 2)
+        const growth = Math.abs(Math.log(seenWidth / width))
+        return distance > reach || growth > Math.LN2 ? Infinity : distance + growth
+      })
+      return Math.min(...costs) + away
     })
   })
   const pairs = []
