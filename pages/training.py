@@ -4,15 +4,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from fer.data.dataset import data_folder
+from fer.data.dataset import CACHE_NAME, data_folder
 from fer.runs import launch
 from fer.runs.folder import RunsFolder, runs_folder
 from fer.runs.run import Run, State, alarms, plain
-from webui.frame.layout import empty_state, page_head
+from fer.runs.shipped import NAME, shipped_run
+from webui.frame import weights
+from webui.frame.layout import empty_state, no_dataset, page_head
 from webui.frame.session import KEPT, session
 from webui.training import charts, views
 from webui.training.actions import show_actions
 from webui.training.form import training_form
+from webui.training.words import shipped_words
 
 LOOK_EVERY_S = 1.0
 
@@ -21,6 +24,12 @@ LOOK_EVERY_S = 1.0
 def followed(folder: str) -> RunsFolder:
     """One for the server: sessions that look at the same runs read each log once."""
     return RunsFolder(Path(folder))
+
+
+@st.cache_data(show_spinner=False)
+def shipped_training() -> Run | None:
+    """The training that comes with the app: read once for the server."""
+    return shipped_run()
 
 
 @st.cache_resource(show_spinner=False)
@@ -39,11 +48,14 @@ def main() -> None:
     runs, news = look(launcher_)
     if launcher_:
         show_starter(launcher_, has_runs=bool(runs))
-    chosen: list[Run] = []
-    if runs:
-        chosen = views.choose_runs(runs)
-    else:
+    if not runs:
         show_none_yet()
+    shipped = shipped_training()
+    if shipped:
+        runs = [*runs, shipped]
+    chosen: list[Run] = views.choose_runs(runs) if runs else []
+    if shipped in chosen:
+        st.caption(shipped_words(shipped, weights.shipped().digest))
     watch(news, [run.name for run in chosen])
     if chosen:
         show_chosen(chosen, launcher_)
@@ -58,7 +70,9 @@ def main() -> None:
 
 def show_starter(launcher_: launch.Launcher, has_runs: bool) -> None:
     with st.expander("Start a training", icon=":material/rocket_launch:", expanded=not has_runs):
-        if name := training_form(launcher_):
+        if not (launcher_.data / CACHE_NAME).is_file():
+            no_dataset()
+        elif name := training_form(launcher_):
             views.choose([name])
             st.toast(f"{name} is starting.", icon="🚀")
     for name, words in launcher_.failures().items():
@@ -96,7 +110,12 @@ def watch(news: tuple, chosen: list[str]) -> None:
 
 
 def show_none_yet() -> None:
-    empty_state("🏃", "No runs yet", f"Runs appear here as soon as a training starts and writes into {runs_folder()}/.")
+    empty_state(
+        "🏃",
+        "No runs of your own yet",
+        f"Runs appear here as soon as a training starts and writes into {runs_folder()}/. Below is one that came with "
+        "the app.",
+    )
     st.code(f"python scripts/train.py --preset smoke --runs {runs_folder()}", language="bash")
 
 
@@ -105,7 +124,7 @@ def show_chosen(runs: list[Run], launcher_: launch.Launcher | None) -> None:
         for alarm in alarms(run):
             show = st.error if alarm.fatal else st.warning
             show(f"**{plain(run.name)}**: {plain(alarm.words)}", icon=":material/warning:")
-    views.show_legend(runs, lambda run: show_actions(run, launcher_))
+    views.show_legend(runs, lambda run: None if run.name == NAME else show_actions(run, launcher_))
     view = st.segmented_control(
         "View",
         list(views.VIEWS),

@@ -14,6 +14,7 @@ import math
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from fer.judge.evaluation import TABLE_NAME, TEST_SPLITS, EvaluationTable
 from fer.learn import checkpoint, export
 from fer.learn.config import PRESETS
 from fer.runs.log import LOG_NAME, Tail
+from fer.runs.shipped import SHIPPED_LOG, write_shipped_log
 from fer.weights import FOLDER, FRAMING, WEIGHTS, read_framing
 
 ANSWERED_SHARE = 0.8
@@ -47,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         faces = dataset.open_faces(options.data)
+        dataset.require_splits(faces, dataset.USES["evaluation"], "evaluation")
         trained = [checkpoint.load_weights(run / checkpoint.WEIGHTS_NAME) for run in options.runs]
         check_one_recipe([card for _, card in trained])
         cards = [calibrate(network, card, faces.split("PublicTest")) for network, card in trained]
@@ -69,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     digest = export.write_onnx(options.out / WEIGHTS.name, network, card)
     replace(table, weights=digest).to_parquet(options.out / TABLE_NAME)
+    whole_file = sha256((options.out / WEIGHTS_NAME).read_bytes()).hexdigest()
+    write_shipped_log(Tail(run / LOG_NAME).read(), options.out / SHIPPED_LOG.name, whole_file)
     text = report(card, table, [run.name for run in options.runs])
     if len(trained) > 1:
         text += report_seeds(cards, tables)

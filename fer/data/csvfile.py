@@ -92,10 +92,10 @@ def read_layout(header: bytes, name: str) -> Layout:
         if all(found.count(column) == 1 for column in _COLUMNS):
             emotion, pixels, usage = (found.index(column) for column in _COLUMNS)
             return Layout(delimiter, emotion, pixels, usage, len(found))
-    shown = header[:80].decode("utf-8", "replace").strip()
+    # What stands there is not repeated: a server shows this message, and the file may be none of the reader's business.
     raise DatasetError(
-        f"{name}, line 1: the header must name emotion, pixels and Usage, found {shown!r}. Give fer2013.csv or "
-        "icml_face_data.csv, with commas, semicolons or tabs between the columns."
+        f"{name}, line 1: the header must name emotion, pixels and Usage once each, with commas, semicolons or tabs "
+        "between them. Give fer2013.csv or icml_face_data.csv."
     )
 
 

@@ -144,12 +144,12 @@ def _read_votes(file: Path) -> tuple[np.ndarray, np.ndarray]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{file}: FER+ votes cannot be read ({error})") from error
     if header != ["Usage", "Image name", *VOTE_COLUMNS]:
-        raise DatasetError(f"{file}, line 1: expected the header of FER+'s fer2013new.csv, found {','.join(header)!r}")
+        raise DatasetError(f"{file}, line 1: expected the header of FER+'s fer2013new.csv")
     splits, votes = [], []
     for number, line in enumerate(lines, start=2):
         counts = [int(cell) if cell.isascii() and cell.isdigit() and len(cell) < 3 else -1 for cell in line[2:]]
         if len(counts) != len(VOTE_COLUMNS) or line[0] not in SPLITS or not 0 <= min(counts) <= max(counts) <= 10:
-            raise DatasetError(f"{file}, line {number}: expected a usage, a name and ten counts 0 to 10, found {line}")
+            raise DatasetError(f"{file}, line {number}: expected a usage, a name and ten counts 0 to 10")
         splits.append(SPLITS.index(line[0]))
         votes.append(counts)
     return np.array(splits, np.uint8), np.array(votes, np.uint8).reshape(-1, len(VOTE_COLUMNS))

@@ -97,7 +97,7 @@ def _check_schema(shard: "ParquetFile", file: Path) -> dict[object, int]:
 
     schema, metadata = shard.schema_arrow, shard.metadata
     if not {"image", "label"} <= set(schema.names):
-        raise DatasetError(f"{file}: columns {', '.join(schema.names):.200}; expected image and label")
+        raise DatasetError(f"{file}: expected the columns image and label")
     image = schema.field("image").type
     fields = [image.field(i) for i in range(image.num_fields)] if pa.types.is_struct(image) else [schema.field("image")]
     kinds = {field.name: field.type.value_type for field in fields if pa.types.is_dictionary(field.type)}

@@ -109,7 +109,8 @@ class _Terminal:
             bars.console.print(f"{'epoch':>9}  {heading()}", style="dim", highlight=False)
         elif event.kind == "step":
             bars.update(self._epoch_bar, total=values["steps"], completed=values["step"],
-                        words=f"{values['epoch'] + 1}: step {values['step']}/{values['steps']}")  # fmt: skip
+                        words=f"{values['epoch'] + 1}: step {values['step']}/{values['steps']}, loss "
+                        f"{values['train_loss']:.3f}, {values['images_per_s']:,.0f} img/s")  # fmt: skip
             bars.update(self._run_bar, completed=values["epoch"] + values["step"] / values["steps"])
         elif event.kind == "epoch":
             self._epoch(values)

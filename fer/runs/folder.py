@@ -9,7 +9,7 @@ from typing import Any
 
 from fer.runs.heartbeat import HeartbeatReader
 from fer.runs.log import LOG_NAME, RunEvent, Tail
-from fer.runs.run import Epoch, Run, State, read_epoch
+from fer.runs.run import MAX_EPOCHS, Epoch, Run, State, Step, read_epoch, read_step
 
 _END_STATES = {"finished": State.FINISHED, "stopped": State.STOPPED, "diverged": State.DIVERGED}
 
@@ -19,12 +19,19 @@ def runs_folder() -> Path:
     return Path(os.environ.get("FER_RUNS") or "runs")
 
 
-class Follower:
-    """Reads one run's log as it grows and keeps the newest Run."""
+def follow_log(path: Path, name: str) -> Run:
+    """The Run of a log that lies by itself."""
+    follower = Follower(path.parent, path.name, name)
+    follower.refresh()
+    return follower.run
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._tail, self._heartbeat = Tail(folder / LOG_NAME), HeartbeatReader(folder)
+
+class Follower:
+    """Reads one run's log as it grows and keeps the newest Run. name: the folder's where none is given."""
+
+    def __init__(self, folder: Path, log: str = LOG_NAME, name: str = "") -> None:
+        self._folder, self._name = folder, name or folder.name
+        self._tail, self._heartbeat = Tail(folder / log), HeartbeatReader(folder)
         self._restarts = 0
         self._clear()
         self.run = self._snapshot()
@@ -35,7 +42,7 @@ class Follower:
         self._at_s = math.nan
         self._epochs: list[Epoch] = []
         self._total = 0
-        self._step_share = 0.0
+        self._step: Step | None = None
 
     def refresh(self) -> bool:
         """Reads what is new; True when more than the place within an epoch changed."""
@@ -55,19 +62,18 @@ class Follower:
         values = event.values
         if event.kind == "start":
             self._at_s = event.time if math.isnan(self._at_s) else self._at_s
-            self._start, self._end, self._step_share = values, None, 0.0
+            self._start, self._end, self._step = values, None, None
             self._total = _count(self._config().get("epochs"))
             self._drop_from(_count(values.get("start_epoch")) + 1)
         elif event.kind == "epoch" and (epoch := read_epoch(values)):
             self._drop_from(epoch.number)
             self._epochs.append(epoch)
             self._total = max(_count(values.get("epochs")), epoch.number)
-            self._step_share = 0.0
+            self._step = None
         elif event.kind == "step":
-            steps = _count(values.get("steps"))
-            self._step_share = min(1.0, _count(values.get("step")) / steps) if steps else 0.0
+            self._step = read_step(values)
         elif event.kind == "end":
-            self._end, self._step_share = values, 0.0
+            self._end, self._step = values, None
 
     def _config(self) -> dict[str, Any]:
         config = self._start.get("config")
@@ -85,14 +91,14 @@ class Follower:
 
     def _snapshot(self) -> Run:
         return Run(
-            self._folder.name,
+            self._name,
             self._folder,
             self._state(),
             self._start,
             self._at_s,
             tuple(self._epochs),
             self._total,
-            self._step_share,
+            self._step,
             self._end or {},
             self._tail.skipped,
         )
@@ -140,4 +146,5 @@ def _age(run: Run) -> tuple[float, str]:
 
 
 def _count(value: object) -> int:
-    return value if type(value) is int and value > 0 else 0
+    """A number of epochs; 0 for what is none, or more than any run has."""
+    return value if type(value) is int and 0 < value <= MAX_EPOCHS else 0

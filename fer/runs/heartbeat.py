@@ -98,7 +98,7 @@ def read_heartbeat(path: Path) -> dict[str, Any] | None:
         beat = json.loads(path.read_bytes())
         whole = type(beat["pid"]) is int and beat["pid"] > 0 and math.isfinite(beat["time"])
         return beat if whole else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

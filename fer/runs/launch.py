@@ -17,12 +17,15 @@ from pathlib import Path
 from fer.installed import app_folder
 from fer.learn.config import PRESETS, TrainConfig
 from fer.runs.heartbeat import HEARTBEAT_NAME, is_writer, machine_id, read_heartbeat
+from fer.runs.log import LOG_NAME
 from fer.runs.run import Run, State
 
 ROOT = app_folder()
 SCRIPT = ROOT / "scripts" / "train.py"
 STATE_NAME = "state.safetensors"  # fer.learn.checkpoint's; importing that would import torch
+WEIGHTS_NAME = "best.safetensors"  # likewise
 ONNX_NAME = "resnet9.onnx"
+WRITTEN_BEFORE_AN_EPOCH = (LOG_NAME, HEARTBEAT_NAME, "teacher.safetensors", "start.safetensors")
 OUTPUT_FOLDER = ".output"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TAIL_BYTES = 4000
@@ -150,6 +153,35 @@ def why_not_resume(run: Run) -> str | None:
     if not (run.folder / STATE_NAME).is_file():
         return "The run ended before its first whole epoch: there is no state to go on from."
     return None
+
+
+def can_remove(run: Run) -> bool:
+    """Whether a run ended before its first whole epoch, so that nothing in its folder is worth keeping."""
+    return run.state not in (State.RUNNING, State.FINISHED) and not run.epochs and not _kept(run)
+
+
+def _kept(run: Run) -> bool:
+    return any((run.folder / name).exists() for name in (STATE_NAME, WEIGHTS_NAME, ONNX_NAME))
+
+
+def remove(run: Run) -> None:
+    """Removes the folder of a run that ended before its first whole epoch. Raises LaunchError.
+
+    Only what a training writes is removed: where a file of someone else's lies in the folder, it stays.
+    """
+    if not can_remove(run):
+        raise LaunchError(f"The run {run.name} holds what it learned, or still runs: it is not removed from a page.")
+    try:
+        for name in WRITTEN_BEFORE_AN_EPOCH:
+            (run.folder / name).unlink(missing_ok=True)
+        for events in (run.folder / "events").glob("events.*"):
+            events.unlink()
+        if (run.folder / "events").is_dir():
+            (run.folder / "events").rmdir()
+        run.folder.rmdir()
+        (run.folder.parent / OUTPUT_FOLDER / f"{run.name}.txt").unlink(missing_ok=True)
+    except OSError as error:
+        raise LaunchError(f"{run.folder} cannot be removed whole ({error.strerror or error}).") from error
 
 
 def stop(run: Run) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from fer.emotions import CLASSES
 
+MAX_EPOCHS = 10_000_000
 _LAST_EPOCHS = 5  # the pace of these tells the time left
 FIGURES = (
     "lr",
@@ -88,9 +89,20 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """How far the epoch in progress is: its share that is done, 0..1, the mean loss of that, its pace, its seconds so
+    far; a figure that the log lacks is NaN."""
+
+    share: float
+    train_loss: float
+    images_per_s: float
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A run as far as its log goes. ``start`` is the newest start event's values, ``at_s`` when the first was written
-    (unix seconds), ``step_share`` how much of the epoch in progress is done, 0..1."""
+    (unix seconds), ``step`` tells of the epoch in progress."""
 
     name: str
     folder: Path
@@ -99,7 +111,7 @@ class Run:
     at_s: float = math.nan
     epochs: tuple[Epoch, ...] = ()
     total_epochs: int = 0
-    step_share: float = 0.0
+    step: Step | None = None
     end: dict[str, Any] = field(default_factory=dict)
     skipped_lines: int = 0
 
@@ -124,25 +136,40 @@ class Run:
         return float(np.nansum([epoch.elapsed_s for epoch in self.epochs]))
 
     @property
+    def done_epochs(self) -> float:
+        """Whole epochs, and how much of the next one is done."""
+        return len(self.epochs) + (self.step.share if self.step else 0.0)
+
+    @property
     def progress(self) -> float:
         """Share of all epochs that is done, 0..1."""
         if self.state is State.FINISHED:
             return 1.0
-        return min(1.0, (len(self.epochs) + self.step_share) / self.total_epochs) if self.total_epochs else 0.0
+        return min(1.0, self.done_epochs / self.total_epochs) if self.total_epochs else 0.0
 
     @property
     def time_left_s(self) -> float:
-        """At the pace of the last epochs; NaN before the first."""
+        """At the pace of the last epochs, or of the first one as far as it has come; NaN before its first step."""
         pace = [epoch.elapsed_s for epoch in self.epochs[-_LAST_EPOCHS:] if math.isfinite(epoch.elapsed_s)]
+        if not pace and self.step and self.step.share > 0:
+            pace = [self.step.elapsed_s / self.step.share]
         if not pace:
             return math.nan
-        return sum(pace) / len(pace) * max(0.0, self.total_epochs - len(self.epochs) - self.step_share)
+        return sum(pace) / len(pace) * max(0.0, self.total_epochs - self.done_epochs)
+
+
+def read_step(values: dict[str, Any]) -> Step | None:
+    """A "step" event's values as a Step, or None when they do not say how far the epoch is."""
+    step, steps = values.get("step"), values.get("steps")
+    if type(step) is not int or type(steps) is not int or not 0 < step <= steps:
+        return None
+    return Step(step / steps, *(_number(values.get(name)) for name in ("train_loss", "images_per_s", "elapsed_s")))
 
 
 def read_epoch(values: dict[str, Any]) -> Epoch | None:
     """An "epoch" event's values as an Epoch, or None when they hold none."""
     number = values.get("epoch")
-    if type(number) is not int or not 0 <= number < 10_000_000:
+    if type(number) is not int or not 0 <= number < MAX_EPOCHS:
         return None
     figures = {name: _number(values.get(name)) for name in FIGURES}
     recall = _array(values.get("recall"), (len(CLASSES),), np.float64)

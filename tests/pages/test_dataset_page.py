@@ -50,6 +50,7 @@ def page(faces_, folder, tmp_path, monkeypatch) -> AppTest:
     imagined_audit(faces_).to_parquet(tmp_path / "audit.parquet")
     monkeypatch.setattr(audit_data, "AUDIT_PATH", tmp_path / "audit.parquet")
     monkeypatch.setenv("FER_DATA", str(folder))
+    monkeypatch.setenv("FER_ALLOW_FETCH", "1")
     monkeypatch.chdir(ROOT)
     return AppTest.from_file(str(ROOT / "pages" / "dataset.py"), default_timeout=TIMEOUT_S)
 
@@ -372,10 +373,12 @@ def test_a_face_is_shown_with_what_the_runs_weights_say(page, faces_, tmp_path, 
     assert probability_bars(tiny.probabilities(faces_.images[[40]])[0]) in words_of(opened)
 
 
-def test_a_server_open_to_others_lets_nobody_name_files(page, tmp_path, monkeypatch):
+def test_only_the_operators_switch_lets_visitors_name_files(page, tmp_path, monkeypatch):
     monkeypatch.setenv("FER_DATA", str(tmp_path / "new"))
-    monkeypatch.setattr(dataset_fetch.st, "get_option", lambda name: "0.0.0.0")
+    monkeypatch.delenv("FER_ALLOW_FETCH")
+    monkeypatch.setattr(dataset_fetch.st, "get_option", lambda name: "localhost")  # as behind a reverse proxy
     page.run()
+    assert "FER_ALLOW_FETCH=1" in words_of(page)
     assert not page.text_input
     assert not [b for b in page.button if "etch" in b.label]
 

@@ -11,22 +11,27 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from cartoons import cartoon_faces
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 from tiny import CARD, write_tiny
 from written_runs import epoch_values, follow, write_run
 
-from fer.data.dataset import FaceSet
+from fer.data.dataset import CACHE_NAME
+from fer.data.faceset import FaceSet
 from fer.learn.config import PRESETS, TrainConfig
 from fer.runs import launch
 from fer.runs.folder import Follower, RunsFolder
 from fer.runs.heartbeat import HEARTBEAT_NAME
-from fer.runs.log import LOG_NAME, RunEvent, RunLog, encode
-from fer.runs.run import Epoch, Run, Sheet, State, alarms, differences, duration_words, read_epoch
+from fer.runs.log import LOG_NAME, RunEvent, RunLog, Tail, encode
+from fer.runs.run import Epoch, Run, Sheet, State, Step, alarms, differences, duration_words, read_epoch, read_step
+from fer.runs.shipped import NAME, SHIPPED_LOG, WEIGHTS, shipped_run, write_shipped_log
 from webui.dataset import data as dataset_data
 from webui.frame.session import STORE
 from webui.training import charts
 from webui.training.data import sheet_faces
 from webui.training.views import progress_words
+from webui.training.words import shipped_words
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "training.py")
 HOUR = 3600
@@ -165,13 +170,58 @@ def test_ten_thousand_epochs_of_a_clock_that_goes_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("done", "step", "words"),
-    [(0, 0, "a: epoch 1 of 10"), (4, 2, r"a: epoch 5 of 10 · 33 s left"), (10, 0, r"a: epoch 10 of 10 · 0 s left")],
+    [
+        (0, 0, "a: epoch 1 of 10 · the first step is under way"),
+        (4, 2, r"a: epoch 5 of 10 · 33 s left"),
+        (10, 0, r"a: epoch 10 of 10 · 0 s left"),
+    ],
 )
 def test_progress_names_the_epoch_and_the_time_left(tmp_path: Path, done: int, step: int, words: str) -> None:
     write_run(tmp_path / "a", epochs=done, end=None)
     with RunLog(tmp_path / "a") as log:
         log.write("step", epoch=done, step=step, steps=4)
     assert progress_words(follow(tmp_path / "a")) == words
+
+
+def test_the_first_epoch_tells_loss_pace_and_time_left(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", epochs=0, end=None)
+    with RunLog(tmp_path / "a") as log:
+        log.write("step", epoch=0, step=30, steps=120, train_loss=1.8765, images_per_s=1240.4, elapsed_s=15.0)
+    run = follow(tmp_path / "a")
+    assert run.step == Step(0.25, 1.8765, 1240.4, 15.0)
+    assert run.time_left_s == pytest.approx(60 * 9.75)
+    assert progress_words(run) == "a: epoch 1 of 10 · loss 1.88 · 1,240 images/s · 9 min 45 s left"
+
+
+@pytest.mark.parametrize("values", [{}, {"step": 5, "steps": 4}, {"step": 0, "steps": 4}, {"step": 1.0, "steps": 4},
+                                    {"step": 10**400, "steps": 10**400}, {"step": 1, "steps": "4"}])  # fmt: skip
+def test_a_foreign_step_tells_nothing_false(values: dict) -> None:
+    step = read_step(values)
+    assert step is None or step.share == 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = st.sampled_from([*epoch_values(0), "step", "steps", "config", "start_epoch", "reason", "message", "faces"])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(events=st.lists(st.tuples(st.sampled_from(["start", "epoch", "step", "end", "new"]),
+                                 st.dictionaries(NAMES, JSON, max_size=5)), max_size=5))  # fmt: skip
+def test_whatever_a_log_holds_is_shown_or_left_out(tmp_path: Path, events: list) -> None:
+    whole = [("epoch", epoch_values(0) | values) if kind == "epoch" else (kind, values) for kind, values in events]
+    lines = [encode(RunEvent(kind, seq, 1.0, values)) for seq, (kind, values) in enumerate(whole)]
+    (tmp_path / LOG_NAME).write_bytes(b"".join(lines))
+    run = follow(tmp_path)
+    assert 0 <= run.progress <= 1
+    assert isinstance(progress_words(run), str)
+    assert isinstance(alarms(run), list)
+    assert differences([run, run]) == {}
+    for chart in (*charts.CURVES, *charts.HEALTH):
+        charts.curve(chart, [run], ["#000000"], True, 0.5, False)
 
 
 def test_every_figure_of_a_training_is_drawn() -> None:
@@ -299,6 +349,8 @@ def test_without_the_set_the_predictions_are_shown_alone(monkeypatch: pytest.Mon
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FER_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("FER_DATA", str(tmp_path / "data"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / CACHE_NAME).touch()
     monkeypatch.delenv("FER_ALLOW_TRAINING", raising=False)
     return tmp_path / "runs"
 
@@ -316,10 +368,70 @@ def texts(page: AppTest) -> str:
 
 def test_without_runs_the_page_says_how_to_get_one(runs: Path) -> None:
     page = open_page()
-    assert "No runs yet" in texts(page)
+    assert "No runs of your own yet" in texts(page)
     assert "scripts/train.py" in page.code[0].value
     assert "FER_ALLOW_TRAINING" in texts(page)
     assert not page.button, "nothing can be started"
+
+
+def test_a_fresh_machine_shows_a_real_training(runs: Path) -> None:
+    page = open_page()
+    assert page.dataframe[0].value["Run"].tolist() == [NAME]
+    assert "comes with the app" in texts(page)
+    assert "seed 1, 48 epochs" in texts(page)
+    assert "67.85%" in texts(page)
+    assert len(page.get("bidi_component")) == 1, "its curves"
+    for view in ("Health", "Confusion", "Settings"):
+        page.session_state["training_view"] = view
+        page.run()
+        assert not page.exception
+    assert not page.button
+
+
+def test_the_shipped_log_is_small_and_holds_no_face(runs: Path) -> None:
+    assert SHIPPED_LOG.stat().st_size < 100_000
+    run = shipped_run()
+    assert run is not None
+    assert len(run.epochs) == run.total_epochs
+    assert all(epoch.finite and epoch.confusion is not None and epoch.sheet is None for epoch in run.epochs)
+    assert alarms(run) == []
+
+
+def test_a_log_is_the_shipped_networks_own_only_where_it_names_its_file(tmp_path: Path) -> None:
+    events = Tail(write_run(tmp_path / "a", epochs=10) / LOG_NAME).read()
+    events += events[-3:-1]  # a resumed run repeats an epoch
+    write_shipped_log(events, tmp_path / "log.jsonl", weights="1234")
+    run = shipped_run(tmp_path / "log.jsonl")
+    assert run is not None
+    assert [epoch.number for epoch in run.epochs] == list(range(1, 11))
+    assert run.start[WEIGHTS] == "1234"
+    assert shipped_words(run, "1234").startswith(f"**{NAME}** is the training of the network that ships")
+    for other in ("9999", ""):
+        assert "not its own, whose log was not kept" in shipped_words(run, other)
+    assert shipped_run(tmp_path / "none.jsonl") is None
+
+
+def test_the_form_is_offered_only_where_there_is_a_set_to_train_on(runs: Path, monkeypatch) -> None:
+    monkeypatch.setenv("FER_ALLOW_TRAINING", "1")
+    dataset_file = Path(os.environ["FER_DATA"]) / CACHE_NAME
+    dataset_file.unlink()
+    page = open_page()
+    assert not page.number_input
+    assert "prepare.py --download" in page.code[0].value
+    dataset_file.touch()
+    assert open_page().number_input
+
+
+def test_a_run_without_a_whole_epoch_can_be_removed_and_promises_nothing(runs: Path, monkeypatch) -> None:
+    monkeypatch.setenv("FER_ALLOW_TRAINING", "1")
+    write_run(runs / "a", epochs=0, end="stopped")
+    (runs / "a" / HEARTBEAT_NAME).write_text("{}")
+    page = open_page()
+    assert "no whole epoch yet" in texts(page)
+    page.button(key="training_remove_a").click().run()
+    assert not page.exception
+    assert not (runs / "a").exists()
+    assert page.dataframe[0].value["Run"].tolist() == [NAME]
 
 
 def test_the_newest_run_is_chosen_and_drawn(runs: Path) -> None:
@@ -328,8 +440,8 @@ def test_the_newest_run_is_chosen_and_drawn(runs: Path) -> None:
     write_run(runs / "b")
     page = open_page()
     table = page.dataframe[0].value
-    assert table["Run"].tolist() == ["b", "a"]
-    assert table["Best accuracy"].tolist() == pytest.approx([40, 40])
+    assert table["Run"].tolist() == ["b", "a", NAME]
+    assert table["Best accuracy"].tolist() == pytest.approx([40, 40, 67.846])
     assert len(page.get("bidi_component")) == 1
     assert "40.00% in epoch 3" in texts(page)
 

@@ -19,7 +19,7 @@ from fer.learn import config as config_module
 from fer.learn.config import PRESETS, TrainConfig
 from fer.runs import launch
 from fer.runs.heartbeat import HEARTBEAT_NAME
-from fer.runs.log import RunLog
+from fer.runs.log import LOG_NAME, RunLog
 from fer.runs.run import Run, State
 
 
@@ -109,9 +109,48 @@ def test_what_can_be_resumed(tmp_path: Path, end: str, state: bool, message: str
             starter.resume(run)
 
 
+@pytest.mark.parametrize(
+    ("epochs", "end", "more", "removable"),
+    [
+        (0, "stopped", (), True),
+        (0, "failed", ("teacher.safetensors", "start.safetensors"), True),
+        (1, "stopped", (), False),
+        (0, "stopped", (launch.STATE_NAME,), False),
+        (0, "stopped", (launch.WEIGHTS_NAME,), False),
+        (0, "finished", (), False),
+    ],
+)
+def test_only_a_run_that_learned_nothing_is_removed(
+    tmp_path: Path, epochs: int, end: str, more: tuple, removable: bool
+) -> None:
+    folder = write_run(tmp_path / "runs" / "a", epochs=epochs, end=end)
+    for name in more:
+        (folder / name).touch()
+    run = follow(folder)
+    assert launch.can_remove(run) == removable
+    if removable:
+        launch.remove(run)
+        assert not folder.exists()
+    else:
+        with pytest.raises(launch.LaunchError, match="holds what it learned, or still runs"):
+            launch.remove(run)
+        assert (folder / LOG_NAME).exists()
+
+
+def test_a_running_one_is_not_removed_and_foreign_files_stay(tmp_path: Path) -> None:
+    with RunLog(tmp_path / "a") as log:
+        log.write("start")
+        assert not launch.can_remove(follow(tmp_path / "a"))
+        log.write("end", reason="stopped")
+    (tmp_path / "a" / "notes.txt").write_text("mine")
+    with pytest.raises(launch.LaunchError, match="cannot be removed whole"):
+        launch.remove(follow(tmp_path / "a"))
+    assert [file.name for file in (tmp_path / "a").iterdir()] == ["notes.txt"]
+
+
 CHILD = """
 import sys, time
-from fer.runs.log import RunLog
+from fer.runs.log import LOG_NAME, RunLog
 with RunLog(sys.argv[1]) as log:
     log.write("start")
     print("up", flush=True)
@@ -170,7 +209,7 @@ def test_the_stop_signal_is_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 TRAINING = f"""
 import sys, time
 sys.path.insert(0, {str(launch.ROOT)!r})
-from fer.runs.log import RunLog
+from fer.runs.log import LOG_NAME, RunLog
 runs = next(word for word in sys.argv if word.startswith("--runs=")).removeprefix("--runs=")
 with RunLog(runs + "/a") as log:
     log.write("start")

@@ -378,7 +378,13 @@ def test_another_machines_heartbeat_counts_by_its_changes_not_by_its_clock(
     assert not reader.alive()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "1", "time": 1}', '{"pid": 0, "time": 1}', '{"pid": 7}'])
+BROKEN_HEARTBEATS = (
+    *("", "{", "[]", '{"pid": "1", "time": 1}', '{"pid": 0, "time": 1}', '{"pid": 7}'),
+    f'{{"pid": 7, "time": {10**400}}}',
+)
+
+
+@pytest.mark.parametrize("text", BROKEN_HEARTBEATS)
 def test_a_broken_heartbeat_is_no_heartbeat(tmp_path: Path, text: str) -> None:
     reader = HeartbeatReader(tmp_path)
     reader.path.write_text(text)

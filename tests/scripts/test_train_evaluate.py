@@ -1,7 +1,9 @@
 """scripts/train.py and scripts/evaluate.py from the command line to the files, on a synthetic set."""
 
+import hashlib
 import importlib.util
 import json
+import os
 import re
 import signal
 import subprocess
@@ -11,11 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from toy import toy_faces
+from written_runs import follow
 
 from fer.data import dataset
 from fer.judge.evaluation import EvaluationTable
 from fer.learn import checkpoint
 from fer.runs.log import LOG_NAME, Tail
+from fer.runs.run import State
+from fer.runs.shipped import shipped_run
 from fer.see.classify import Classifier
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +105,102 @@ def test_evaluate_writes_weights_that_carry_their_figures(finished_run, data, tm
     mirrored = classifier.probabilities(np.ascontiguousarray(private.images[:, :, ::-1]))
     assert np.allclose(table.flipped, (table.single + mirrored) / 2, atol=1e-6)
     assert "| happy |" in (tmp_path / "evaluation.md").read_text()
+    shipped = shipped_run(tmp_path / "training_log.jsonl")
+    assert len(shipped.epochs) == 4
+    assert shipped.start["weights"] == hashlib.sha256((tmp_path / "resnet9.onnx").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("command", "lacks", "message"),
+    [
+        ("train", 0, "no faces of Training: training needs Training and PublicTest"),
+        ("train", 1, "no faces of PublicTest: training needs Training and PublicTest"),
+        ("evaluate", 1, "no faces of PublicTest: evaluation needs PublicTest and PrivateTest"),
+        ("evaluate", 2, "no faces of PrivateTest: evaluation needs PublicTest and PrivateTest"),
+    ],
+)
+def test_a_set_without_a_split_is_refused_at_once(finished_run, data, tmp_path, capsys, command, lacks, message):
+    faces = dataset.open_faces(data)
+    dataset.write_cache(faces.take(faces.splits != lacks), tmp_path / "data" / dataset.CACHE_NAME)
+    places = ["--data", str(tmp_path / "data")]
+    if command == "train":
+        assert train.main([*QUICK, *places, "--runs", str(tmp_path / "runs")]) == 2
+    else:
+        assert evaluate.main([str(finished_run), *places, "--out", str(tmp_path / "runs")]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+# --- folders and disks that take nothing ---
+
+
+def test_a_runs_folder_that_cannot_be_made_is_one_line(data, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert train.main([*QUICK, "--data", str(data), "--runs", str(tmp_path / "file")]) == 2
+    error = capsys.readouterr().err
+    assert "cannot be written (Not a directory): choose another folder with --runs" in error
+    assert error.count("\n") == 1
+
+
+class FullDisk:
+    """Lets so many files reach the disk, then no more."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, files: int) -> None:
+        self.left = files
+        self.real = os.fsync
+        monkeypatch.setattr("fer.files.os.fsync", self.fsync)
+
+    def fsync(self, descriptor: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name.endswith(".tmp"):  # not the run log's own lines
+            self.left -= 1
+            if self.left < 0:
+                raise OSError(28, "No space left on device")
+        self.real(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("files", "kept", "go_on"),
+    [
+        (0, [], "start it again: not one whole epoch is saved"),
+        (1, ["best.safetensors"], "start it again: not one whole epoch is saved"),
+        (3, ["best.safetensors", "state.safetensors"], "go on with: python scripts/train.py --resume"),
+    ],
+)
+def test_a_full_disk_is_one_line_and_the_run_goes_on_later(data, tmp_path, capsys, monkeypatch, files, kept, go_on):
+    disk = FullDisk(monkeypatch, files)
+    places = ["--data", str(data), "--runs", str(tmp_path), "--name", "toy"]
+    assert train.main([*QUICK, *places]) == 2
+    error = capsys.readouterr().err
+    assert "cannot be written (No space left on device)" in error
+    assert f"make room, then {go_on}" in error
+    assert ("the best weights so far are kept" in error) == bool(kept)
+    assert error.count("\n") == 1
+    run = tmp_path / "toy"
+    assert sorted(f.name for f in run.iterdir() if f.suffix == ".safetensors") == kept
+    assert follow(run).state is State.FAILED
+    for name in kept:
+        checkpoint.read_sealed(run / name)
+    disk.left = 10**9
+    if "resume" in go_on:
+        assert train.main(["--resume", str(run), "--data", str(data)]) == 0
+        assert follow(run).state is State.FINISHED
+        assert len(follow(run).epochs) == 4
+
+
+def test_a_disk_that_is_full_at_the_export_keeps_the_weights(data, tmp_path, capsys, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(train.export, "write_onnx", full)
+    places = ["--data", str(data), "--runs", str(tmp_path), "--name", "toy"]
+    assert train.main([*QUICK, *places]) == 2
+    error = capsys.readouterr().err
+    assert "resnet9.onnx: cannot be written (No space left on device); the best weights so far are kept" in error
+    monkeypatch.undo()
+    assert train.main(["--resume", str(tmp_path / "toy"), "--data", str(data)]) == 0
+    assert (tmp_path / "toy" / "resnet9.onnx").is_file()
 
 
 def test_evaluate_never_chooses_on_private_test(finished_run, data, tmp_path):

@@ -1,5 +1,6 @@
 """Offers to fetch FER2013 or to take a copy that the user has; shown where the set is not there."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,20 +13,24 @@ from webui.frame.layout import empty_state
 from webui.parts.charts import percent
 
 ROOT = Path(__file__).parents[2]
-_HOME = ("localhost", "127.0.0.1", "::1")
 _LAST_LINES = 12
 
 
 def offer() -> None:
-    """Two ways to the set; on a server open to others only the command lines, as visitors must not name files here."""
+    """Two ways to the set where the operator allows them, else the command line: who may press these buttons names
+    files of the server and has it fetch."""
     empty_state(
         "🗂️",
         "The dataset is not on this computer",
         "What you see here comes with the app. With FER2013 (290 MB to fetch, 83 MB prepared) this page also "
         "shows every face.",
     )
-    if st.get_option("server.address") not in _HOME:
+    if not allowed():
         st.code("python scripts/prepare.py --download", language="bash")
+        st.caption(
+            "Or `python scripts/prepare.py PATH` for a copy that you have. Fetching from this page is switched off; "
+            "whoever runs the app for themselves alone allows it with `FER_ALLOW_FETCH=1`."
+        )
         return
     have, fetch = st.columns(2, gap="large")
     with have, st.form("dataset_have", border=True):
@@ -42,6 +47,11 @@ def offer() -> None:
         st.caption("Runs `python scripts/prepare.py --download`. A broken line is no harm: press again to go on.")
         if st.button("Fetch and prepare"):
             download()
+
+
+def allowed() -> bool:
+    """Whether the operator lets this page read files of the server and fetch the set: FER_ALLOW_FETCH=1."""
+    return os.environ.get("FER_ALLOW_FETCH") == "1"
 
 
 def prepare(source: Path, votes: Path | None) -> None:

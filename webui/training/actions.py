@@ -16,6 +16,8 @@ def show_actions(run: Run, launcher: launch.Launcher | None) -> None:
         _stop_button(run)
     if launcher is not None and launch.why_not_resume(run) is None and not launcher.busy(run.name):
         _resume_button(run, launcher)
+    if launcher is not None and launch.can_remove(run):
+        _remove_button(run)
     onnx = run.folder / launch.ONNX_NAME
     if onnx.is_file():
         _weights_button(run, onnx)
@@ -23,16 +25,33 @@ def show_actions(run: Run, launcher: launch.Launcher | None) -> None:
 
 def _stop_button(run: Run) -> None:
     with st.popover("Stop…", icon=":material/stop:", key=f"training_stop_{run.name}"):
-        st.markdown(
-            f"**Stop {plain(run.name)}?** The last whole epoch is kept, and the run can be resumed. "
-            "What is done of the present epoch is lost."
+        kept = (
+            "The last whole epoch is kept, and the run can be resumed. What is done of the present epoch is lost."
+            if run.epochs
+            else "Its first epoch is not whole yet: nothing is kept, and the run cannot be resumed."
         )
+        st.markdown(f"**Stop {plain(run.name)}?** {kept}")
         if st.button("Stop the training", type="primary", key=f"training_stop_now_{run.name}"):
             try:
                 launch.stop(run)
                 st.toast(f"{run.name} is stopping.", icon="⏸️")
             except launch.LaunchError as error:
                 st.error(str(error))
+
+
+def _remove_button(run: Run) -> None:
+    if st.button(
+        "Remove",
+        icon=":material/delete:",
+        key=f"training_remove_{run.name}",
+        help="It ended before its first whole epoch, so it holds nothing that was learned.",
+    ):
+        try:
+            launch.remove(run)
+        except launch.LaunchError as error:
+            st.error(str(error))
+        else:
+            st.rerun()
 
 
 def _resume_button(run: Run, launcher: launch.Launcher) -> None:

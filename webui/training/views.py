@@ -1,5 +1,6 @@
 """The parts of the training page: the table of runs, curves, confusion, faces, settings, actions. Layout and words."""
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from html import escape
@@ -50,6 +51,7 @@ def choose_runs(runs: list[Run]) -> list[Run]:
         on_select="rerun",
         selection_mode="multi-row",
         hide_index=True,
+        placeholder="–",
         height=min(320, 38 + 35 * max(1, len(runs))),
         column_config={
             "Best accuracy": st.column_config.NumberColumn(
@@ -120,12 +122,19 @@ def colors(runs: Sequence[Run]) -> list[str]:
 
 
 def progress_words(run: Run) -> str:
-    """'smoke-1: epoch 3 of 10 · 41 s left'."""
+    """'smoke-1: epoch 3 of 10 · loss 1.28 · 240 images/s · 41 s left'."""
     if not run.total_epochs:
         return f"{plain(run.name)}: starting"
-    at = min(len(run.epochs) + 1, run.total_epochs)
-    left = "" if not run.epochs else f" · {duration_words(run.time_left_s)} left"
-    return f"{plain(run.name)}: epoch {at} of {run.total_epochs}{left}"
+    words = [f"{plain(run.name)}: epoch {min(len(run.epochs) + 1, run.total_epochs)} of {run.total_epochs}"]
+    if run.step and math.isfinite(run.step.train_loss):
+        words.append(f"loss {run.step.train_loss:.2f}")
+    if run.step and math.isfinite(run.step.images_per_s):
+        words.append(f"{run.step.images_per_s:,.0f} images/s")
+    if math.isfinite(run.time_left_s):
+        words.append(f"{duration_words(run.time_left_s)} left")
+    elif run.state is State.RUNNING and not run.step:
+        words.append("the first step is under way")
+    return " · ".join(words)
 
 
 def show_legend(runs: Sequence[Run], actions: Callable[[Run], None]) -> None:
@@ -140,7 +149,8 @@ def show_legend(runs: Sequence[Run], actions: Callable[[Run], None]) -> None:
 def _legend_line(run: Run, color: str) -> str:
     swatch = f'<span style="display:inline-block;width:.8em;height:.8em;border-radius:50%;background:{color}"></span>'
     best = f" · best {run.best.valid_accuracy:.2%} in epoch {run.best.number}" if run.best else ""
-    words = f"{run.state.mark} {run.state}{best} · {duration_words(run.seconds)}"
+    time = duration_words(run.seconds) if run.epochs else "no whole epoch yet"
+    words = f"{run.state.mark} {run.state}{best} · {time}"
     return f'<div>{swatch} <b>{escape(run.name)}</b> <span class="quiet">{words}</span></div>'
 
 

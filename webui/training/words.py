@@ -1,0 +1,19 @@
+"""What the training page says of the training that comes with the app."""
+
+from fer.runs.run import Run
+from fer.runs.shipped import WEIGHTS
+
+
+def shipped_words(run: Run, digest: str) -> str:
+    """Whose training it is, and how it was done. digest: SHA-256 of the shipped weights."""
+    best = run.best
+    seed = run.config.get("seed", "?")
+    figures = f"preset {run.preset}, seed {seed}, {run.total_epochs} epochs"
+    if best:
+        figures += f", {best.valid_accuracy:.2%} of PublicTest in epoch {best.number}"
+    if digest and run.start.get(WEIGHTS) == digest:
+        return f"**{run.name}** is the training of the network that ships with this app: {figures}."
+    return (
+        f"**{run.name}** comes with the app: a training of the same recipe as the shipped network's, not its own, "
+        f"whose log was not kept ({figures})."
+    )
