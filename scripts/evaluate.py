@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     digest = export.write_onnx(options.out / WEIGHTS.name, network, card)
     replace(table, weights=digest).to_parquet(options.out / TABLE_NAME)
-    whole_file = sha256((options.out / WEIGHTS_NAME).read_bytes()).hexdigest()
+    whole_file = sha256((options.out / WEIGHTS.name).read_bytes()).hexdigest()
     write_shipped_log(Tail(run / LOG_NAME).read(), options.out / SHIPPED_LOG.name, whole_file)
     text = report(card, table, [run.name for run in options.runs])
     if len(trained) > 1:
