@@ -87,7 +87,7 @@ def _read_shard(file: Path, bad_row: BadRow) -> Iterator[tuple[FaceSet, int]]:
                     bad_row(f"{file}, row {i}: {error}")
             yield stacked(faces), len(batch)
             first += len(batch)
-    except (pa.ArrowException, OSError, UnicodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeError, IndexError) as error:  # a damaged dictionary's indices run out
         raise DatasetError(f"{file}: broken Parquet ({error})") from error
 
 
