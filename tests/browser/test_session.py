@@ -78,7 +78,7 @@ def test_a_walk_through_all_pages_with_a_runs_weights(page: Page) -> None:
     assert page.locator(".face .bars").inner_text() == bars
     expect(page.get_by_text(f"Still here from before: {SAMPLE.name}")).to_be_visible()
     go_to(page, "Live camera")
-    expect(page.get_by_role("checkbox", name="Show landmarks")).to_be_checked()
+    expect(page.get_by_role("switch", name="Show landmarks")).to_be_checked()
     go_to(page, "Video")
     expect(page.locator(".face .verdict")).to_be_visible()
     go_to(page, "Dataset")
