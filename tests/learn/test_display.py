@@ -66,7 +66,7 @@ def test_a_terminal_shows_the_same_figures_and_marks_the_best(monkeypatch: pytes
     monkeypatch.setenv("TERM", "xterm")
     with display.watching(stream=stream) as show:
         show(start())
-        show(event("step", epoch=0, step=1, steps=2))
+        show(event("step", epoch=0, step=1, steps=2, train_loss=1.5, images_per_s=900.0))
         show(epoch(0))
         show(epoch(1, valid_accuracy=0.4, train_loss=math.nan))
     words = stream.getvalue()
