@@ -187,14 +187,6 @@ def test_a_file_that_is_no_table_is_refused_in_words(evaluation: Page, tmp_path:
     expect(evaluation.get_by_text("not a Parquet file")).to_be_visible()
 
 
-def test_the_card_is_read_and_fetched(evaluation: Page) -> None:
-    evaluation.get_by_role("tab", name="Model card").click()
-    expect(evaluation.get_by_text("An expression is not an emotion.")).to_be_visible()
-    with evaluation.expect_download() as download:
-        evaluation.get_by_role("button", name="Download as Markdown").click()
-    assert "FER2013" in download.value.path().read_text()
-
-
 @pytest.mark.parametrize("size", [(390, 844), (1440, 900)])
 def test_no_part_is_wider_than_the_screen(evaluation: Page, size: tuple[int, int]) -> None:
     evaluation.set_viewport_size({"width": size[0], "height": size[1]})
