@@ -45,7 +45,7 @@ def alone(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ranks(alone):
-    with torchrun(str(ROOT / "tests" / "two_ranks.py"), str(alone["folder"])) as process:
+    with torchrun(str(ROOT / "tests" / "fakes" / "two_ranks.py"), str(alone["folder"])) as process:
         output = process.stdout.read()
     assert process.returncode == 0, output
     return [json.loads((alone["folder"] / f"{rank}.json").read_text()) for rank in (0, 1)]
