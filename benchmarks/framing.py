@@ -19,7 +19,8 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.table import versions
 from fer.card import Framing
-from fer.data.dataset import FaceSet, open_faces
+from fer.data.dataset import open_faces
+from fer.data.faceset import FaceSet
 from fer.judge.metrics import wilson
 from fer.see.detect import DETECTORS, make_detector
 from fer.see.faces import Box, Face

@@ -155,12 +155,13 @@ def _labels(rows: np.ndarray, settings: JudgeSettings) -> list[str]:
 def fer_faces() -> tuple[np.ndarray, np.ndarray] | None:
     """PublicTest images and labels where FER2013 is at hand (FER_DATA, else ../shared/fer2013)."""
     from fer.data import dataset
+    from fer.data.faceset import DatasetError
 
     for folder in (os.environ.get("FER_DATA"), ROOT.parent / "shared" / "fer2013"):
         if folder and Path(folder).is_dir():
             try:
                 faces = dataset.open_faces(Path(folder))
-            except dataset.DatasetError:
+            except DatasetError:
                 faces = dataset.read(Path(folder))
             public = faces.split("PublicTest")
             return public.images, public.labels

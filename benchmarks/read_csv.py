@@ -24,13 +24,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from fer.data import dataset
+from fer.data.faceset import SPLITS, FaceSet
 
 T = TypeVar("T")
 CLOCKS = ("wall_s", "cpu_s")
 TABLE_PATH = Path(__file__).parents[1] / "benchmarks" / "read_csv.md"
 
 
-def write_csv(faces: dataset.FaceSet, path: Path) -> None:
+def write_csv(faces: FaceSet, path: Path) -> None:
     """Writes the article's fer2013.csv."""
     numbers = [str(value).encode() for value in range(256)]
     path.parent.mkdir(parents=True)
@@ -38,7 +39,7 @@ def write_csv(faces: dataset.FaceSet, path: Path) -> None:
         file.write(b"emotion,pixels,Usage\n")
         for image, label, split in zip(faces.images, faces.labels, faces.splits, strict=True):
             pixels = b" ".join([numbers[value] for value in image.tobytes()])
-            file.write(b"%d,%b,%b\n" % (label, pixels, dataset.SPLITS[split].encode()))
+            file.write(b"%d,%b,%b\n" % (label, pixels, SPLITS[split].encode()))
 
 
 def read_torchvision(path: Path) -> np.ndarray:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.table import Section, in_turns, machine, report, versions
-from fer.data.dataset import FaceSet
+from fer.data.faceset import FaceSet
 from fer.emotions import CLASSES
 from fer.learn import devices, model, train
 from fer.learn.augment import Augmenter, mix

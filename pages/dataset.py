@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from fer.data import dataset
 from fer.data.audit import NONE, Audit
-from fer.data.dataset import SPLITS, FaceSet
+from fer.data.faceset import SPLITS, FaceSet
+from fer.data.summary import summary
 from fer.emotions import CLASSES, COLORS
 from fer.learn.config import PRESETS, TrainConfig
 from webui.dataset import audit as audit_data
@@ -41,8 +41,8 @@ AUGMENTATIONS = {
 
 
 def overview() -> None:
-    summary = dataset.summary()
-    counts = summary.counts
+    original = summary()
+    counts = original.counts
     figures(
         [
             (f"{counts.sum():,}", "Faces", "grey, 48×48 pixels"),
@@ -52,7 +52,7 @@ def overview() -> None:
         ]
     )
     st.markdown("**Mean face of each class** (grey level; number of Training faces below)")
-    st.html(dataset_charts.mean_faces(summary.mean_faces, counts))
+    st.html(dataset_charts.mean_faces(original.mean_faces, counts))
     left, right = st.columns(2, gap="large")
     with left:
         bars(dataset_charts.counts(counts), "dataset_counts")
@@ -60,10 +60,10 @@ def overview() -> None:
         bars(dataset_charts.balance(counts), "dataset_balance")
     left, right = st.columns(2, gap="large")
     with left:
-        bars(dataset_charts.agreement(summary.ferplus), "dataset_ferplus")
+        bars(dataset_charts.agreement(original.ferplus), "dataset_ferplus")
     with right:
         st.markdown("**What ten FER+ taggers mostly called the faces of each class** (% of the class)")
-        st.markdown("\n".join(f"* {line}" for line in dataset_charts.taggers(summary.ferplus)))
+        st.markdown("\n".join(f"* {line}" for line in dataset_charts.taggers(original.ferplus)))
         st.caption(
             "FER+ (Barsoum et al. 2016) asked ten people about every face. Where they name another class, "
             "the label is doubtful and no model can be sure."

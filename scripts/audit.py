@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from fer import onnxfile
 from fer.card import ModelCard, WeightsError
 from fer.data import audit, dataset, duplicates, embedding
-from fer.data.dataset import VOTE_COLUMNS, FaceSet
+from fer.data.faceset import SPLITS, VOTE_COLUMNS, DatasetError, FaceSet
 from fer.judge import metrics
 from fer.learn import checkpoint, config, devices, export, train
 from fer.learn.checkpoint import SaveError
@@ -57,9 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
         chosen = replace(config.from_arguments(options), votes_weight=0.0)
         faces = dataset.open_faces(options.data)
         if faces.votes is None:
-            raise dataset.DatasetError("the audit needs FER+ votes: python scripts/prepare.py --votes fer2013new.csv")
+            raise DatasetError("the audit needs FER+ votes: python scripts/prepare.py --votes fer2013new.csv")
         table = make(faces, chosen, options)
-    except (config.ConfigError, dataset.DatasetError, WeightsError, SaveError) as error:
+    except (config.ConfigError, DatasetError, WeightsError, SaveError) as error:
         print(f"audit: {error}", file=sys.stderr)
         return 2
     table.to_parquet(options.out)
@@ -82,7 +82,7 @@ def make(faces: FaceSet, chosen: config.TrainConfig, options: argparse.Namespace
         alike = embedding.neighbours(features, audit.NEIGHBOURS)
     with stage(f"Map ({options.map})"):
         x, y = embedding.to_grid(embedding.project(features, options.map))
-    training = np.flatnonzero(faces.splits == dataset.SPLITS.index("Training"))
+    training = np.flatnonzero(faces.splits == SPLITS.index("Training"))
     source = f"the shipped weights ({card.name}), which learned from these very labels{leaning(card)}"
     if options.folds:
         probabilities[training] = out_of_fold(faces.take(training), near[training], chosen, options)
@@ -179,7 +179,7 @@ def report(table: audit.Audit) -> str:
     )
     checks = [
         (split, words, *counts)
-        for split in dataset.SPLITS
+        for split in SPLITS
         for words, counts in (
             ("the 100 most suspect", table.precision_at(100, split)),
             ("the 1,000 most suspect", table.precision_at(1000, split)),

@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from fer.card import ModelCard, WeightsError
 from fer.data import dataset
+from fer.data.faceset import DatasetError, FaceSet
 from fer.emotions import CLASSES
 from fer.judge import metrics
 from fer.judge.evaluation import TABLE_NAME, TEST_SPLITS, EvaluationTable
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         run, (network, _), card = options.runs[best], trained[best], cards[best]
         card = replace(card, framing=read_framing(options.out / FRAMING.name), commit=commit_of(run) or card.commit)
         tables = [evaluate(network, card, faces) for (network, _), card in zip(trained, cards, strict=True)]
-    except (WeightsError, dataset.DatasetError, OSError) as error:
+    except (WeightsError, DatasetError, OSError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
     table, protocol = tables[best], card.protocol
@@ -97,7 +98,7 @@ def commit_of(run: Path) -> str:
     return str(starts[-1].get("git", "")) if starts else ""
 
 
-def calibrate(network: checkpoint.ResNet9, card: ModelCard, public: dataset.FaceSet) -> ModelCard:
+def calibrate(network: checkpoint.ResNet9, card: ModelCard, public: FaceSet) -> ModelCard:
     """The card with the temperature that fits PublicTest best, and the threshold that answers 80 % of it.
 
     Both for what the app says: the mean of a face and its mirror image.
@@ -112,7 +113,7 @@ def calibrate(network: checkpoint.ResNet9, card: ModelCard, public: dataset.Face
     return replace(card, temperature=round(temperature, 4), unsure_below=math.floor(threshold * 1e4) / 1e4)
 
 
-def evaluate(network: checkpoint.ResNet9, card: ModelCard, faces: dataset.FaceSet) -> EvaluationTable:
+def evaluate(network: checkpoint.ResNet9, card: ModelCard, faces: FaceSet) -> EvaluationTable:
     """What the exported network says of every face of both test splits, as it is and with its mirror image."""
     tested = faces.take(np.flatnonzero(faces.splits > 0))
     content = export.build_onnx(network, card)

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from fer.card import Framing
-from fer.data.dataset import DatasetError, open_faces
+from fer.data.dataset import open_faces
+from fer.data.faceset import DatasetError
 from fer.see.detect import DETECTORS, Detector, make_detector
 from fer.see.faces import Box, Face
 from fer.see.recognize import prominence

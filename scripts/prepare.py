@@ -14,6 +14,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fer.data import dataset, summary
+from fer.data.faceset import SPLITS, UNKNOWN_ROW, DatasetError, FaceSet
+from fer.data.votes import join_votes
+from fer.emotions import CLASSES
 
 ROOT = Path(__file__).parents[1]
 KAGGLE_DATASET = "deadskull7/fer2013"  # the original fer2013.csv; its rows are what FER+ votes go by
@@ -76,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
             return write_summary(folder)
         source = Path(download(options.download)) if options.download else options.source or default_source()
         prepare(source, options.votes, folder / dataset.CACHE_NAME, options.skip_bad_rows)
-    except (dataset.DatasetError, DownloadError) as error:
+    except (DatasetError, DownloadError) as error:
         print(f"prepare: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -86,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def prepare(source: Path, votes: Path | None, cache: Path, skip_bad_rows: bool) -> None:
-    """Reads, says what was found, writes the cache. Raises dataset.DatasetError."""
+    """Reads, says what was found, writes the cache. Raises DatasetError."""
     print(f"Source   {source}", flush=True)
     skipped: list[str] = []
     faces = dataset.read(source, None, skip_bad_rows, ProgressLine(), skipped.append)
@@ -94,10 +97,10 @@ def prepare(source: Path, votes: Path | None, cache: Path, skip_bad_rows: bool) 
         print(f"Left out {message}")
     if skipped:
         print(f"Left out {len(skipped):,} bad rows in all")
-    if votes is None and (faces.rows != dataset.UNKNOWN_ROW).all():
+    if votes is None and (faces.rows != UNKNOWN_ROW).all():
         votes = find_votes(source)
     if votes:
-        faces = dataset.join_votes(faces, votes)
+        faces = join_votes(faces, votes)
     print(f"Votes    {votes or f'none; --votes {VOTES_NAME} adds those of FER+'}")
     print(table(faces))
     print(dataset.difference_from_original(faces) or "This is the original FER2013, class by class and split by split.")
@@ -107,20 +110,20 @@ def prepare(source: Path, votes: Path | None, cache: Path, skip_bad_rows: bool) 
     print(f"Written  {cache} ({cache.stat().st_size / 1e6:.0f} MB)")
 
 
-def table(faces: dataset.FaceSet) -> str:
+def table(faces: FaceSet) -> str:
     """Counts per split and class, as text."""
     counts = faces.counts()
-    rows = [["", *dataset.CLASSES, "all"]]
-    rows += [[name, *map(str, row), str(row.sum())] for name, row in zip(dataset.SPLITS, counts, strict=True)]
+    rows = [["", *CLASSES, "all"]]
+    rows += [[name, *map(str, row), str(row.sum())] for name, row in zip(SPLITS, counts, strict=True)]
     return "\n".join(f"{row[0]:<12}" + "".join(f"{cell:>9}" for cell in row[1:]) for row in rows)
 
 
 def default_source() -> Path:
-    """The set that lies by the repository. Raises dataset.DatasetError where there is none."""
+    """The set that lies by the repository. Raises DatasetError where there is none."""
     shared = ROOT.parent / "shared" / "fer2013"
     if shared.is_dir():
         return shared
-    raise dataset.DatasetError("give the file or folder that has FER2013, or --download it; --help shows examples")
+    raise DatasetError("give the file or folder that has FER2013, or --download it; --help shows examples")
 
 
 def find_votes(source: Path) -> Path | None:
@@ -161,7 +164,7 @@ def download(name: str) -> str:
 def write_summary(folder: Path) -> int:
     faces = dataset.open_faces(folder)
     if difference := dataset.difference_from_original(faces):
-        raise dataset.DatasetError(f"{folder}: the summary is made of the original only. {difference}")
+        raise DatasetError(f"{folder}: the summary is made of the original only. {difference}")
     summary.write_summary(summary.summarize(faces))
     print(f"Written  {summary.SUMMARY_PATH}")
     return 0

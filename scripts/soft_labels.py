@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from fer.card import WeightsError
 from fer.data import dataset
+from fer.data.faceset import DatasetError
 from fer.learn import checkpoint, devices, teacher
 
 
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         faces = dataset.open_faces(options.data)
         said = teacher.ask(options.files, faces, devices.resolve(options.device, "auto"))
         checkpoint.save_teacher(options.out, said)
-    except (WeightsError, checkpoint.SaveError, dataset.DatasetError, devices.DeviceError, OSError) as error:
+    except (WeightsError, checkpoint.SaveError, DatasetError, devices.DeviceError, OSError) as error:
         print(f"soft_labels: {error}", file=sys.stderr)
         return 2
     right = (said.probabilities.argmax(1) == faces.split("Training").labels).mean()

@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from fer.card import WeightsError
 from fer.data import dataset
+from fer.data.faceset import DatasetError, FaceSet
 from fer.learn import checkpoint, config, devices, display, export, initial, teacher, train
 from fer.learn.checkpoint import SaveError
 from fer.learn.initial import InitialWeights
@@ -101,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not options.resume:
             store_pretrained(pretrained, folder)
         return run(chosen, faces, device, folder, options.resume is not None, pretrained, options.tensorboard)
-    except (config.ConfigError, dataset.DatasetError, devices.DeviceError, WeightsError, RunLogError) as error:
+    except (config.ConfigError, DatasetError, devices.DeviceError, WeightsError, RunLogError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
     except SaveError as error:  # before the first step: what trained networks gave was not stored
@@ -149,7 +150,7 @@ def read_pretrained(
     options: argparse.Namespace,
     chosen: config.TrainConfig,
     folder: Path,
-    faces: dataset.FaceSet,
+    faces: FaceSet,
     device: devices.Device,
 ) -> Pretrained:
     """From the files that the command names, or, to go on, from what `store_pretrained` wrote into the run's folder."""
@@ -174,7 +175,7 @@ def store_pretrained(pretrained: Pretrained, folder: Path) -> None:
 
 def run_other_rank(
     chosen: config.TrainConfig,
-    faces: dataset.FaceSet,
+    faces: FaceSet,
     device: devices.Device,
     folder: Path,
     resume: bool,
@@ -192,7 +193,7 @@ def run_other_rank(
 
 def run(
     chosen: config.TrainConfig,
-    faces: dataset.FaceSet,
+    faces: FaceSet,
     device: devices.Device,
     folder: Path,
     resume: bool,

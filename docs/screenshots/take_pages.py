@@ -16,7 +16,8 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
 from take import save, settle
 
 from fer.data.audit import Audit
-from fer.data.dataset import CACHE_NAME, FaceSet, write_cache
+from fer.data.dataset import CACHE_NAME, write_cache
+from fer.data.faceset import FaceSet
 from fer.emotions import CLASSES
 from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app
 from tests.fakes.cartoons import draw_face

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fer.data.dataset import FaceSet
+from fer.data.faceset import FaceSet
 from fer.emotions import CLASSES
 from fer.judge import metrics
 from fer.learn.config import ConfigError, TrainConfig

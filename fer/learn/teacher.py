@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from fer.card import WeightsError
-from fer.data.dataset import FaceSet
+from fer.data.faceset import FaceSet
 from fer.emotions import CLASSES
 from fer.learn import checkpoint, train
 from fer.learn.devices import Device

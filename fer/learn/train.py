@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fer.card import ModelCard
-from fer.data.dataset import USES, FaceSet, require_splits
+from fer.data.dataset import USES, require_splits
+from fer.data.faceset import FaceSet
 from fer.emotions import CLASSES
 from fer.judge import metrics
 from fer.learn import checkpoint, model

@@ -11,7 +11,7 @@ from fer.runs.log import RunEvent, encode
 from fer.runs.run import Run, State
 
 SHIPPED_LOG = Path(__file__).parents[1] / "weights" / "training_log.jsonl"
-NAME = "shipped"
+NAME = "example"
 WEIGHTS = "weights"  # of the start event: SHA-256 of the file that the training made, '' where that does not ship
 _DIGITS = 5
 

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fer.data import archives
-from fer.data.dataset import DatasetError, read
+from fer.data.dataset import read
+from fer.data.faceset import DatasetError
 
 TABLE = CSV_HEADER + b"".join(csv_row(np.full((48, 48), 20 * i, np.uint8), i) for i in range(7))
 

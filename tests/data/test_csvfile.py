@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from fer.data import csvfile, dataset
 from fer.data.csvfile import looks_like_csv, parse_pixels, read_csv
 from fer.data.faceset import DatasetError, RowError, stacked
+from fer.data.votes import join_votes
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ def test_no_error_repeats_what_stands_in_a_foreign_file(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"root:secret,x:1\nsecret;secret\n" if name != "train.parquet" else b"PAR1secret" * 9)
     faces = stacked([(np.zeros((48, 48), np.uint8), 0, 0, 0)])
-    read = (lambda: dataset.join_votes(faces, path)) if name == "fer2013new.csv" else (lambda: dataset.read(path))
+    read = (lambda: join_votes(faces, path)) if name == "fer2013new.csv" else (lambda: dataset.read(path))
     with pytest.raises(DatasetError) as error:
         read()
     assert "secret" not in str(error.value)

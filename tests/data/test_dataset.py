@@ -7,7 +7,9 @@ import pytest
 from forms import CSV_HEADER, FACE_FILES, csv_row, packed, unpacked
 
 from fer.data import dataset
-from fer.data.dataset import CACHE_NAME, SPLITS, VOTE_COLUMNS, DatasetError, FaceSet
+from fer.data.dataset import CACHE_NAME
+from fer.data.faceset import SPLITS, VOTE_COLUMNS, DatasetError, FaceSet
+from fer.data.votes import join_votes
 from tests.data.test_shards import three_shards
 
 VOTES_HEADER = ",".join(["Usage", "Image name", *VOTE_COLUMNS]) + "\n"
@@ -202,9 +204,9 @@ def votes_file(path: Path, faces: FaceSet) -> Path:
 
 def test_votes_are_joined_by_row(tmp_path, few):
     file = votes_file(tmp_path / "fer2013new.csv", few)
-    assert same(dataset.join_votes(without_votes(few), file), few)
+    assert same(join_votes(without_votes(few), file), few)
     some = few.take(np.array([8, 1, 6]))
-    assert same(dataset.join_votes(without_votes(some), file), some)
+    assert same(join_votes(without_votes(some), file), some)
 
 
 def test_votes_are_refused_where_rows_are_unknown(tmp_path, few):
@@ -235,14 +237,14 @@ def test_votes_that_do_not_fit_are_refused(tmp_path, few, spoil, message):
     file = votes_file(tmp_path / "fer2013new.csv", few)
     file.write_text(spoil(file.read_text()))
     with pytest.raises(DatasetError, match=message):
-        dataset.join_votes(without_votes(few), file)
+        join_votes(without_votes(few), file)
 
 
 def test_votes_that_are_no_text_or_not_there_are_refused(tmp_path, few):
     (tmp_path / "x").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path / "x", tmp_path / "gone", tmp_path):
         with pytest.raises(DatasetError, match="FER\\+ votes cannot be read"):
-            dataset.join_votes(without_votes(few), path)
+            join_votes(without_votes(few), path)
 
 
 # --- counts ---

@@ -6,9 +6,9 @@ import pytest
 from forms import FACE_FILES, FACE_NAMES, packed, picture, unpacked
 
 from fer.data import facefiles
-from fer.data.dataset import DatasetError, read
+from fer.data.dataset import read
 from fer.data.facefiles import decode_face, parse_path
-from fer.data.faceset import RowError
+from fer.data.faceset import DatasetError, RowError
 
 IN_ORDER = [
     "train/angry/Training_3.jpg",

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fer.data import shards
-from fer.data.dataset import DatasetError, read
+from fer.data.dataset import read
+from fer.data.faceset import DatasetError
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from fer.data import dataset, summary
-from fer.data.dataset import DatasetError, FaceSet
+from fer.data.faceset import ORIGINAL_ROWS, DatasetError, FaceSet
 from fer.data.summary import MAJORITIES
+from fer.emotions import CLASSES
 
 
 def test_majorities_are_the_sole_most_voted_or_a_tie():
@@ -18,10 +19,10 @@ def test_majorities_are_the_sole_most_voted_or_a_tie():
 
 
 def test_the_committed_summary_is_of_the_original():
-    found = dataset.summary()
+    found = summary.summary()
     assert np.array_equal(found.counts, dataset.ORIGINAL_COUNTS)
-    assert found.ferplus.sum() == dataset.ORIGINAL_ROWS
-    happy, happiness = dataset.CLASSES.index("happy"), MAJORITIES.index("happiness")
+    assert found.ferplus.sum() == ORIGINAL_ROWS
+    happy, happiness = CLASSES.index("happy"), MAJORITIES.index("happiness")
     assert found.ferplus[:, happy].sum(axis=0).argmax() == happiness
     assert found.mean_faces.std(axis=(1, 2)).min() > 5, "a mean face still has eyes and a mouth"
 

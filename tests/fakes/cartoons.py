@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from fer.data.dataset import FaceSet
+from fer.data.faceset import FaceSet
 from fer.emotions import CLASSES
 
 # By class: slant of the brows in px (inner end down is positive), height of the eyes, curve and opening of the mouth.

@@ -6,7 +6,8 @@ import numpy as np
 from cartoons import cartoon_faces
 
 from fer.data.audit import NEIGHBOURS, NONE, Audit
-from fer.data.dataset import CACHE_NAME, FaceSet, write_cache
+from fer.data.dataset import CACHE_NAME, write_cache
+from fer.data.faceset import FaceSet
 from fer.judge.evaluation import EvaluationTable
 from fer.judge.metrics import majority
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer.data.dataset import FaceSet
+from fer.data.faceset import FaceSet
 
 
 def toy_faces(per_class: int = 20, splits: tuple[int, ...] = (0, 1)) -> FaceSet:

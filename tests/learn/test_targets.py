@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from toy import toy_faces
 
-from fer.data.dataset import FaceSet
+from fer.data.faceset import FaceSet
 from fer.learn.config import ConfigError, TrainConfig
 from fer.learn.targets import Teacher, soft_targets
 

@@ -6,7 +6,7 @@ from toy import toy_faces
 
 from fer.card import WeightsError
 from fer.data import dataset
-from fer.data.dataset import SPLITS, FaceSet
+from fer.data.faceset import SPLITS, FaceSet
 from fer.learn import checkpoint, devices, teacher, train
 from fer.learn.targets import Teacher
 from scripts import soft_labels

@@ -6,8 +6,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from toy import toy_faces
 
-from fer.data.dataset import DatasetError
-from fer.data.faceset import SPLITS, FaceSet
+from fer.data.faceset import SPLITS, DatasetError, FaceSet
 from fer.learn import checkpoint, devices, step_events, train
 from fer.learn.config import OPTIMIZERS, ConfigError, TrainConfig
 

@@ -329,7 +329,8 @@ def test_a_weights_file_without_the_set_says_what_to_do(with_tiny):
 
 
 def test_a_set_without_row_numbers_gets_a_word(page, tmp_path, monkeypatch):
-    from fer.data.dataset import FaceSet, write_cache
+    from fer.data.dataset import write_cache
+    from fer.data.faceset import FaceSet
 
     faces = drawn_set(tmp_path / "x")
     unknown = FaceSet(faces.images, faces.labels, faces.splits, faces.votes, np.full(len(faces), -1))

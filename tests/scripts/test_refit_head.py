@@ -11,7 +11,7 @@ import torch
 from toy import toy_faces
 
 from fer.data import dataset
-from fer.data.dataset import FaceSet
+from fer.data.faceset import FaceSet
 from fer.learn import checkpoint, devices, export, train
 from tests.learn.test_train import TOY, Recorder
 

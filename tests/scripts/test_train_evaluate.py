@@ -16,6 +16,7 @@ from toy import toy_faces
 from written_runs import follow
 
 from fer.data import dataset
+from fer.data.faceset import FaceSet
 from fer.judge.evaluation import EvaluationTable
 from fer.learn import checkpoint
 from fer.runs.log import LOG_NAME, Tail
@@ -63,7 +64,7 @@ def data(tmp_path_factory) -> Path:
     faces = toy_faces(splits=(0, 1, 2))
     votes = np.zeros((len(faces), 10), np.uint8)
     votes[:, 0] = 10  # every tagger said neutral
-    faces = dataset.FaceSet(faces.images, faces.labels, faces.splits, votes, faces.rows)
+    faces = FaceSet(faces.images, faces.labels, faces.splits, votes, faces.rows)
     dataset.write_cache(faces, folder / dataset.CACHE_NAME)
     return folder
 
@@ -208,7 +209,7 @@ def test_evaluate_never_chooses_on_private_test(finished_run, data, tmp_path):
     labels = faces.labels.copy()
     private = faces.splits == 2
     labels[private] = (labels[private] + 1) % 7  # everything wrong: an honest choice does not move
-    changed = dataset.FaceSet(faces.images, labels, faces.splits, faces.votes, faces.rows)
+    changed = FaceSet(faces.images, labels, faces.splits, faces.votes, faces.rows)
     (tmp_path / "other").mkdir()
     dataset.write_cache(changed, tmp_path / "other" / dataset.CACHE_NAME)
     cards = []

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from fer.data.audit import AUDIT_PATH, NONE, Audit, AuditError
-from fer.data.dataset import SPLITS, FaceSet
+from fer.data.faceset import SPLITS, FaceSet
 from fer.emotions import CLASSES
 from webui.dataset import data as dataset_data
 

@@ -4,7 +4,8 @@ from html import escape
 
 import numpy as np
 
-from fer.data.dataset import MAJORITIES, SPLITS, VOTE_COLUMNS
+from fer.data.faceset import SPLITS, VOTE_COLUMNS
+from fer.data.summary import MAJORITIES
 from fer.emotions import CLASSES
 from fer.judge.metrics import VOTE_CLASS
 from webui.parts.bars import Bars, Series

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from fer.data.dataset import CACHE_NAME, DatasetError, FaceSet, data_folder, open_cache
+from fer.data.dataset import CACHE_NAME, data_folder, open_cache
+from fer.data.faceset import DatasetError, FaceSet
 
 
 def faces() -> FaceSet | None:

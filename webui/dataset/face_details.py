@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from fer.data.dataset import SPLITS, UNKNOWN_ROW, VOTE_COLUMNS, FaceSet
+from fer.data.faceset import SPLITS, UNKNOWN_ROW, VOTE_COLUMNS, FaceSet
 from fer.emotions import CLASSES
 from fer.judge import metrics
 from webui.dataset import audit as audit_data

@@ -8,7 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 from fer.data import dataset
-from fer.data.dataset import CACHE_NAME, DatasetError
+from fer.data.dataset import CACHE_NAME
+from fer.data.faceset import DatasetError
 from webui.frame.layout import empty_state
 from webui.parts.charts import percent
 

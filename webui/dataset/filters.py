@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fer.data.dataset import SPLITS, FaceSet
+from fer.data.faceset import SPLITS, FaceSet
 from fer.emotions import CLASSES
 from fer.judge import metrics
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from fer.card import WeightsError
-from fer.data.dataset import DatasetError
+from fer.data.faceset import DatasetError
 from fer.judge.evaluation import TEST_SPLITS, EvaluationError, EvaluationTable
 from webui.dataset import data as dataset_data
 from webui.evaluation import data as evaluation_data

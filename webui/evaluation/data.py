@@ -9,7 +9,8 @@ import numpy as np
 import streamlit as st
 
 from fer import onnxfile
-from fer.data.dataset import SPLITS, FaceSet, open_faces
+from fer.data.dataset import open_faces
+from fer.data.faceset import SPLITS, FaceSet
 from fer.judge import metrics
 from fer.judge.evaluation import TEST_SPLITS, EvaluationTable
 from webui.dataset import data as dataset_data

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from fer.data.dataset import DatasetError
+from fer.data.faceset import DatasetError
 from fer.runs.run import Run, Sheet
 from webui.dataset import data as dataset_data
 
