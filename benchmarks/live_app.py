@@ -101,4 +101,5 @@ st.set_page_config(layout="wide")
 apply_style()
 prepare()
 spare_the_collector()
+st.session_state.setdefault("live_where", "On the server")  # what is measured here
 st.navigation([st.Page(ROOT / "pages" / "live_camera.py", title="Live camera")]).run()

@@ -4,31 +4,41 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit_webrtc import WebRtcMode, WebRtcStreamerContext, webrtc_streamer
 
+from fer.card import ModelCard
 from fer.see.faces import Sample
 from fer.see.live import LiveSettings
+from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, page_head, refused
 from webui.frame.memory import return_freed_memory
 from webui.frame.session import KEPT
-from webui.frame.weights import load_errors
-from webui.view import live_charts, live_stream, live_trouble, live_view, settings
+from webui.view import camera, live_charts, live_stream, live_trouble, live_view, settings
 from webui.view.live_stream import NoSeatError, Seats, Viewer
+
+if TYPE_CHECKING:
+    from fer.see.recognize import Recognizer
 
 STYLE = Path(live_view.__file__).with_name("live.css")
 PANEL_EVERY_S = 0.4
 STATUS_EVERY_S = 1.0
 SIZES = {"320 × 240": (320, 240), "640 × 480": (640, 480), "1280 × 720": (1280, 720)}
 RATES = (5, 10, 15, 24, 30)
+DEVICE, SERVER = "On this device", "On the server"
+PRIVATE_DEVICE = (
+    "The picture stays in this browser: faces are found and read here, nothing is sent and nothing is stored unless "
+    "you press a button that says so. No sound is taken."
+)
 PRIVATE = (
     "The picture goes to the machine that runs this app, is looked at and forgotten. Nothing is stored unless "
     "you press a button that says so, and no sound is taken."
 )
 
 
-def choose_settings(unsure_below: float) -> tuple[LiveSettings, dict]:
+def choose_settings(unsure_below: float, where: str) -> tuple[LiveSettings, dict]:
     """The sidebar: what changes at once, and what to ask of the camera. unsure_below: the model card's."""
     with st.sidebar:
         mirror = st.toggle(
@@ -39,6 +49,8 @@ def choose_settings(unsure_below: float) -> tuple[LiveSettings, dict]:
             help="Eyes, nose and mouth corners, where YuNet sees them.",
         )  # fmt: skip
         shared = settings.choose("live", unsure_below)
+        if where == DEVICE and shared.detector != "yunet":
+            st.caption("On this device faces are found by YuNet; Haar runs on the server only.")
         st.caption("For the next start of the camera:")
         size = st.selectbox(
             "Resolution", list(SIZES), index=1, key="live_size", persist_state=KEPT,
@@ -155,36 +167,64 @@ def show_full(seats: Seats) -> None:
     st.button("Try again", icon=":material/refresh:")
 
 
-viewer = live_stream.viewer()
-page_head("Live camera", "Every face in front of your webcam, with the expression it shows.")
-st.html(STYLE)
-try:
-    model = live_stream.model()
-    chosen, constraints = choose_settings(model.card.unsure_below)
+def choose_where() -> str:
+    """Who reads the faces. The server is the way out for browsers that cannot."""
+    where = st.segmented_control(
+        "Where faces are read", [DEVICE, SERVER], default=DEVICE, required=True, key="live_where", persist_state=KEPT,
+        help="On this device nothing leaves the browser, and the picture waits for no network. On the server it goes "
+        "there and back as video (WebRTC): for browsers that are too old or too slow.",
+    )  # fmt: skip
+    return where or DEVICE
+
+
+def use_server() -> None:
+    st.session_state["live_where"] = SERVER
+
+
+def show_device(card: ModelCard, live: LiveSettings, constraints: dict) -> None:
+    """The camera that reads in the browser; it has its own buttons, cards, timeline and recording."""
+    camera.camera(weights.in_use(), card, live, constraints, "live_device", use_server)
+    st.caption(f":material/lock: {PRIVATE_DEVICE}")
+
+
+def show_server(viewer: Viewer, model: "Recognizer", live: LiveSettings, constraints: dict) -> None:
+    """The camera whose picture goes to the server and comes back with its boxes drawn."""
     seats = live_stream.seats()
-    viewer.change(chosen)
+    viewer.change(live)
     viewer.use(model)
     notices = st.container()
     picture, beside = st.columns([3, 2], gap="medium")
     with picture:
         context = open_camera(viewer, seats, constraints)
-except (*load_errors(), ValueError) as error:
+    with notices:
+        if context is None:
+            show_full(seats)
+            return
+        active = context.state.playing or context.state.signalling
+        st.fragment(show_status, run_every=STATUS_EVERY_S if active else None)(viewer, context)
+    if not viewer.running:
+        viewer.stop_recording()
+    with picture:
+        show_buttons(viewer)
+        show_snapshot(viewer)
+        st.caption(f":material/lock: {PRIVATE}")
+    with beside:
+        st.fragment(show_panel, run_every=PANEL_EVERY_S if active else None)(viewer, context.state.playing)
+    show_recording(viewer)
+
+
+page_head("Live camera", "Every face in front of your webcam, with the expression it shows.")
+st.html(STYLE)
+where = choose_where()
+try:
+    model = live_stream.model()
+    live, constraints = choose_settings(model.card.unsure_below, where)
+    if where == DEVICE:
+        show_device(model.card, live, constraints)
+    else:
+        show_server(live_stream.viewer(), model, live, constraints)
+except (*weights.load_errors(), ValueError) as error:
     refused("The live camera cannot start", str(error))
     st.stop()
-with notices:
-    if context is None:
-        show_full(seats)
-        st.stop()
-    active = context.state.playing or context.state.signalling
-    st.fragment(show_status, run_every=STATUS_EVERY_S if active else None)(viewer, context)
-if not viewer.running:
-    viewer.stop_recording()
-with picture:
-    show_buttons(viewer)
-    show_snapshot(viewer)
-    st.caption(f":material/lock: {PRIVATE}")
-with beside:
-    st.fragment(show_panel, run_every=PANEL_EVERY_S if active else None)(viewer, context.state.playing)
-show_recording(viewer)
 st.caption(LIMITS)
 return_freed_memory()  # of streams that ended before this visit

@@ -47,9 +47,8 @@ def main() -> None:
                 page.goto("/")
                 page.locator(".facts").wait_for(timeout=120_000)
                 page.goto("/live_camera")
-                camera = page.frame_locator('iframe[title^="streamlit_webrtc"]')
-                camera.get_by_role("button", name="Start camera").click(timeout=120_000)
-                page.locator(".live-verdict").first.wait_for(timeout=120_000)
+                page.get_by_role("button", name="Start camera").click(timeout=120_000)
+                page.locator(".live-panel .verdict").first.wait_for(timeout=120_000)
                 page.wait_for_timeout(RUN_S * 1000)
                 for scheme in ("light", "dark"):
                     page.emulate_media(color_scheme=scheme)

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 _RATE_WINDOW_S = 2.0
 _IDLE_LIMIT_S = 30.0  # no frame for so long: the tab was killed or the camera unplugged
-_CLOCK_JUMP_S = 5.0  # a stream whose clock jumps so far is a new stream
+CLOCK_JUMP_S = 5.0  # a stream whose clock jumps so far is a new stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,7 @@ class LiveSession:
         unix_s = time.time() - (finished_s - frame.arrived_s)
         with self._changed:
             step_s = frame.time_s - self._tracker.time_s
-            if step_s <= 0 or step_s > _CLOCK_JUMP_S:
+            if step_s <= 0 or step_s > CLOCK_JUMP_S:
                 self._tracker = self._tracker.restarted()
             assert self._width is not None, "no frame is analysed before it came"
             scale = self._width / frame.size[0]

@@ -5,6 +5,7 @@ or a worker that is made from text; a browser may as well load them as they lie.
 """
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,11 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 
 # What each module needs stands before it.
-WORKER = ("onnx.js", "kernels.js", "network.js", "picture.js", "recognize.js", "worker.js")
+WORKER = ("numbers.js", "onnx.js", "kernels.js", "network.js", "picture.js", "recognize.js", "worker.js")
+PAGE = (
+    *("numbers.js", "judge.js", "track.js", "timeline.js", "draw.js", "panel.js", "reader.js", "camera.js"),
+    "app.js",
+)
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./[a-z_]+\.js"\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=const |class |function |async )", re.MULTILINE)
@@ -21,7 +26,17 @@ _EXPORT = re.compile(r"^export (?=const |class |function |async )", re.MULTILINE
 
 def script(*names: str) -> str:
     """These modules as one script in this order, whose names are in one scope."""
-    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", (FOLDER / name).read_text())) for name in names)
+    return "\n".join(without_imports((FOLDER / name).read_text()) for name in names)
+
+
+def without_imports(module: str) -> str:
+    """A module's text for a script that holds what it imports already."""
+    return _EXPORT.sub("", _IMPORT.sub("", module))
+
+
+def page_script() -> str:
+    """The script of a page, with the worker's in it as the constant `workerSource`."""
+    return f"const workerSource = {json.dumps(script(*WORKER))}\n{script(*PAGE)}"
 
 
 def kernels() -> dict[str, bytes]:

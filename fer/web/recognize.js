@@ -57,21 +57,28 @@ export class Recognizer {
       }
   }
 
-  // All faces in one batch; probabilities are calibrated, for the temperature is in the file.
+  // All faces in one batch; probabilities are calibrated, for the temperature is in the file. Where the rules say so,
+  // each face is read twice, as it is and mirrored, and the mean of both counts.
   #classify(picture, faces) {
     if (!faces.length) return faces
-    const { framing, input_size_px: side } = this.rules
-    const input = this.classifier.plan({ count: faces.length, height: side, width: side, channels: 1, stride: 1 })
+    const { framing, input_size_px: side, mirror } = this.rules
     const cut = faces.map(({ box }) => cutFace(this.pictures, picture, cropOf(box, framing)))
-    const map = this.classifier.kernels.floats(input.at, faces.length * (side + 2) ** 2)
-    cut.forEach((grey, n) => {
+    const all = mirror ? [...cut, ...cut.map((grey) => mirrored(grey, side))] : cut
+    const input = this.classifier.plan({ count: all.length, height: side, width: side, channels: 1, stride: 1 })
+    const map = this.classifier.kernels.floats(input.at, all.length * (side + 2) ** 2)
+    all.forEach((grey, n) => {
       for (let y = 0; y < side; y++) map.set(grey.subarray(y * side, (y + 1) * side), (n * (side + 2) + y + 1) * (side + 2) + 1)
     })
     this.classifier.run()
     const { numbers, channels } = this.classifier.read("probabilities")
-    return faces.map((face, n) => ({ ...face, probabilities: numbers.slice(n * channels, (n + 1) * channels) }))
+    const shares = all.map((_, n) => numbers.slice(n * channels, (n + 1) * channels))
+    const meanOf = (n) => (mirror ? shares[n].map((share, c) => (share + shares[cut.length + n][c]) / 2) : shares[n])
+    return faces.map((face, n) => ({ ...face, probabilities: meanOf(n) }))
   }
 }
+
+// uint8 (side, side), turned left to right
+const mirrored = (grey, side) => grey.map((_, i) => grey[i - (i % side) + side - 1 - (i % side)])
 
 // One stride's outputs as faces in pixels of the network's input (fer.see.yunet._decode).
 const decode = (network, stride, minScore, largest) => {

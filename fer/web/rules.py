@@ -1,25 +1,24 @@
 """The numbers by which fer/see reads a face, written down for the browser from where they hold."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from fer.card import Framing, ModelCard, WeightsError
+from fer.card import ModelCard, WeightsError
 from fer.emotions import CLASSES, COLORS, EMOJI, UNSURE, UNSURE_COLOR
-from fer.see import detect, yunet
+from fer.see import detect, live, yunet
 from fer.see.judge import JudgeSettings
 from fer.see.timeline import COLUMNS
 from fer.see.track import TrackSettings
 
 
-def rules(card: ModelCard, framing: Mapping[str, Framing] | None = None) -> dict[str, Any]:
+def rules(card: ModelCard, mirror: bool = True) -> dict[str, Any]:
     """For JSON: detector, framing, tracker, judging, colours.
 
-    framing: for weights whose card has none, as for a Recognizer.
+    card: as a Recognizer has it, with its framing. mirror: as for a Recognizer.
 
-    Raises WeightsError where neither says how YuNet's box lies in a crop.
+    Raises WeightsError where it does not say how YuNet's box lies in a crop.
     """
-    known = {**(framing or {}), **card.framing}
+    known = card.framing
     if detect.YuNet.name not in known:
         raise WeightsError(
             f"weights {card.name!r}: the card has no framing for the detector {detect.YuNet.name!r}, the only one that "
@@ -31,7 +30,9 @@ def rules(card: ModelCard, framing: Mapping[str, Framing] | None = None) -> dict
         "colors": {**COLORS, UNSURE: UNSURE_COLOR},
         "emoji": EMOJI,
         "columns": list(COLUMNS),
+        "mirror": mirror,
         "judge": asdict(JudgeSettings(card.unsure_below)),
+        "clock_jump_s": live.CLOCK_JUMP_S,
         "track": asdict(TrackSettings()),
         "framing": vars(known[detect.YuNet.name]),
         "detector": {

@@ -102,7 +102,12 @@ def visit(context: BrowserContext) -> Page:
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Live camera").click()
     expect(page.get_by_role("heading", name="Live camera")).to_be_visible()
+    on_the_server(page)
     return page
+
+
+def on_the_server(page: Page) -> None:
+    page.get_by_test_id("stMain").get_by_text("On the server", exact=True).click()
 
 
 def component(page: Page) -> FrameLocator:

@@ -208,9 +208,11 @@ def test_faces_are_cut_as_in_opencv(
     assert (error > 0).mean() < 0.01
 
 
-def read(page: Modules, models: dict[str, bytes], recognizer: Recognizer, images: list[np.ndarray], look: int) -> list:
+def read(
+    page: Modules, models: dict[str, bytes], recognizer: Recognizer, mirror: bool, images: list[np.ndarray], look: int
+) -> list:
     pictures = [{"pixels": rgba(image), "width": image.shape[1], "height": image.shape[0]} for image in images]
-    numbers = rules(recognizer.card)
+    numbers = rules(recognizer.card, mirror)
     return page.call(READ, {"kernels": KERNELS, "models": models, "rules": numbers, "pictures": pictures, "look": look})
 
 
@@ -227,11 +229,11 @@ def compare_faces(found: list[dict], faces: list[Face], probabilities: np.ndarra
         assert found[i]["probabilities"].argmax() == probabilities[j].argmax()
 
 
-@pytest.mark.parametrize("look", [320, 480, 640])
+@pytest.mark.parametrize(("look", "mirror"), [(320, True), (480, True), (640, True), (480, False)])
 def test_twenty_frames_give_the_faces_of_python(
-    modules: Modules, models: dict[str, bytes], sample_image: np.ndarray, look: int
+    modules: Modules, models: dict[str, bytes], sample_image: np.ndarray, look: int, mirror: bool
 ) -> None:
-    recognizer, detector = Recognizer(threads=1, mirror=False), YuNet(threads=1)
+    recognizer, detector = Recognizer(threads=1, mirror=mirror), YuNet(threads=1)
     noise = np.random.default_rng(0)
     frames = [
         np.clip(frame + noise.normal(0, 5, frame.shape), 0, 255).astype(np.uint8)
@@ -239,7 +241,7 @@ def test_twenty_frames_give_the_faces_of_python(
     ]
     assert len(frames) == 20
     faces_seen = 0
-    for frame, found in zip(frames, read(modules, models, recognizer, frames, look), strict=True):
+    for frame, found in zip(frames, read(modules, models, recognizer, mirror, frames, look), strict=True):
         small = shrink(frame, look)
         scale = frame.shape[1] / small.shape[1]
         faces = [

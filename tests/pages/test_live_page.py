@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from fer import Recognizer
 from fer.emotions import CLASSES
 from fer.see.faces import Face, Observation
 from fer.see.live import LiveSession
@@ -58,7 +60,7 @@ class Stage:
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch):
     stage = Stage()
-    model = SimpleNamespace(card=SimpleNamespace(unsure_below=0.4))
+    model = SimpleNamespace(card=replace(Recognizer().card, unsure_below=0.4))
     monkeypatch.setattr("streamlit_webrtc.webrtc_streamer", stage.webrtc_streamer)
     monkeypatch.setattr(live_stream, "model", lambda: model)
     monkeypatch.setattr(live_stream, "seats", lambda: stage.seats)
@@ -72,7 +74,9 @@ def stage(monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture
 def open_page(stage: Stage) -> Callable[[], AppTest]:
     def run() -> AppTest:
-        page = AppTest.from_file(PAGE, default_timeout=30).run()
+        page = AppTest.from_file(PAGE, default_timeout=30)
+        page.session_state["live_where"] = "On the server"
+        page.run()
         assert not page.exception
         return page
 
@@ -97,6 +101,13 @@ def test_first_visit_says_what_happens_to_the_picture(open_page, stage: Stage):
     assert stage.asked["media_stream_constraints"]["audio"] is False
     assert stage.asked["rtc_configuration"] == {"iceServers": []}
     assert page.button[0].disabled
+
+
+def test_reads_on_the_device_unless_told_otherwise(stage: Stage):
+    page = AppTest.from_file(PAGE, default_timeout=30).run()
+    assert not page.exception
+    assert any("stays in this browser" in caption.value for caption in page.caption)
+    assert stage.asked == {}, "no stream to the server"
 
 
 def test_running_stream_shows_a_row_for_each_face(open_page, stage: Stage):

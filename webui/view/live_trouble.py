@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import streamlit as st
 
-START, STOP = "Start camera", "Stop"
+from fer.web.words import START, STOP, TROUBLES, Gravity
+
 # Words inside the stream's component.
 TRANSLATIONS = {
     "start": START,
@@ -75,33 +76,15 @@ class Stream:
 class Notice:
     """kind: how grave. text: Markdown: what is wrong and what to do."""
 
-    kind: Literal["info", "warning", "error"]
+    kind: Gravity
     text: str
 
 
-INSECURE = Notice(
-    "error",
-    "**The browser gives this page no camera,** because it came over plain http from another machine. "
-    "Open it as `http://localhost:8501` on the machine that runs the app, or serve it over https: "
-    "`streamlit run streamlit_app.py --server.sslCertFile cert.pem --server.sslKeyFile key.pem`, "
-    "or a reverse proxy with a certificate in front.",
-)
-DENIED = Notice(
-    "error",
-    "**The browser refuses this page the camera.** Press the camera or padlock sign beside the address, "
-    f"allow the camera for this site, then press {START} again.",
-)
-ASKING = Notice("info", "**The browser asks whether this page may use the camera.** Answer it: *Allow*.")
-NO_CAMERA = Notice(
-    "error",
-    f"**No camera was found.** Plug one in, or switch it on (some laptops have a key or a shutter for it), "
-    f"then press {START}. No camera at hand? The Photo page takes pictures.",
-)
-BUSY = Notice(
-    "error",
-    "**The camera gives no picture.** Another program or another tab may hold it: close that one, "
-    f"then press {START} again, or choose another camera with *Select device*.",
-)
+INSECURE = Notice(*TROUBLES["insecure"])
+DENIED = Notice(*TROUBLES["denied"])
+ASKING = Notice(*TROUBLES["asking"])
+NO_CAMERA = Notice(*TROUBLES["no_camera"])
+BUSY = Notice(*TROUBLES["busy"])
 NO_WAY = Notice(
     "error",
     "**The picture finds no way through the network.** The page came through, the video did not: a firewall "
@@ -109,11 +92,7 @@ NO_WAY = Notice(
     "TURN server in `FER_TURN_URL`, `FER_TURN_USERNAME` and `FER_TURN_CREDENTIAL` (environment or "
     "`.streamlit/secrets.toml`).",
 )
-UNPLUGGED = Notice(
-    "warning",
-    "**No picture has come for some seconds.** The camera was unplugged, the lid closed, or the line broke. "
-    f"Put it right, then press {STOP} and {START}.",
-)
+UNPLUGGED = Notice(*TROUBLES["unplugged"])
 ENDED = Notice(
     "warning", f"**The session ended, since no picture came for half a minute.** Press {STOP}, then {START}."
 )

@@ -1,0 +1,310 @@
+// The live camera in the page: picture with boxes, cards, timeline, snapshot, recording. Nothing leaves the browser.
+import { Camera } from "./camera.js"
+import { draw } from "./draw.js"
+import { Judge } from "./judge.js"
+import { cards, element, figures, legend, shares, strips } from "./panel.js"
+import { Reader, Trouble } from "./reader.js"
+import { Recording, Timeline, toCsv } from "./timeline.js"
+import { Tracker } from "./track.js"
+
+const PANEL_MS = 400
+const WINDOW_MS = 2000
+// How the look's size follows the device: smaller where a look takes longer than that, larger where it would not.
+const LOOK_SHARES = [1, 5 / 6, 2 / 3, 1 / 2], SLOW_MS = 66, FAST_MS = 40
+
+const median = (values) => (values.length ? [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] : null)
+
+// **bold**, *slanted* and `code` as elements: the words are the server's, in its Markdown.
+const marked = (text) => text.split(/(\*\*[^*]+\*\*|\*[^*]+\*|`[^`]+`)/).map((part) => {
+  if (part.startsWith("**")) return element("b", "", part.slice(2, -2))
+  if (part.startsWith("*")) return element("em", "", part.slice(1, -1))
+  return part.startsWith("`") ? element("code", "", part.slice(1, -1)) : part
+})
+
+const button = (text, press) => Object.assign(element("button", "", text, { type: "button" }), { onclick: press })
+
+const save = (blob, name) => {
+  const link = element("a", "", "", { href: URL.createObjectURL(blob), download: name })
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
+}
+
+export class LiveApp {
+  // assets(): promise of {kernels, models, digests}. rules, words: from rules.py and words.py.
+  // toServer: called where the visitor wants the server to read; null where there is none.
+  constructor(root, { workerSource, assets, rules, words, settings, toServer = null }) {
+    Object.assign(this, { root, workerSource, assets, rules, words, settings, toServer })
+    this.tracker = new Tracker(rules.track)
+    this.timeline = new Timeline(() => new Judge(this.settings.judge, rules.classes))
+    this.recording = null
+    this.frames = []
+    this.looks = []
+    this.share = 0
+    this.#build()
+    this.camera = new Camera(this.video, (time) => this.#frame(time), (trouble) => this.#tell(trouble))
+    this.#showPanel()
+  }
+
+  // New settings: {mirror, landmarks, judge, wanted}; wanted: the camera's constraints, for its next start.
+  update(settings) {
+    const judgedOtherwise = JSON.stringify(settings.judge) !== JSON.stringify(this.settings.judge)
+    this.settings = settings
+    this.stage.classList.toggle("mirror", settings.mirror)
+    if (judgedOtherwise) this.timeline.judgeAgain()
+    this.#drawBoxes(this.tracker.time)
+    this.#showPanel()
+  }
+
+  // Other networks, from the next look on.
+  reload(assets, rules) {
+    Object.assign(this, { assets, rules })
+    this.reader?.close()
+    this.reader = null
+    if (this.camera.on) this.#load().catch((trouble) => this.#tell(trouble))
+  }
+
+  dispose() {
+    this.stop()
+    this.reader?.close()
+    this.root.replaceChildren()
+  }
+
+  async start() {
+    this.startButton.disabled = true
+    this.#tell(null)
+    try {
+      // Both take a while, and the visitor may have to answer a question meanwhile.
+      await Promise.all([this.reader ?? this.#load(), this.camera.start(this.#wanted())])
+      this.panelTimer = setInterval(() => document.hidden || this.#showPanel(), PANEL_MS)
+      await this.#listCameras()
+    } catch (error) {
+      this.stop()
+      this.#tell(error instanceof Trouble ? error : new Trouble("worker", error.message))
+    }
+    this.#showButtons()
+    this.#showPanel()
+  }
+
+  stop() {
+    this.camera.stop()
+    clearInterval(this.panelTimer)
+    this.#keepRecording()
+    this.tracker = this.tracker.restarted()
+    this.overlay.getContext("2d").clearRect(0, 0, this.overlay.width, this.overlay.height)
+    this.#showButtons()
+    this.#showPanel()
+  }
+
+  async #load() {
+    let given
+    try {
+      given = await this.assets()
+    } catch (error) {
+      throw error instanceof Trouble ? error : new Trouble("download", error.message)
+    }
+    const reader = new Reader(this.workerSource, { ...given, rules: this.rules })
+    await reader.ready
+    this.reader = reader
+  }
+
+  #wanted() {
+    const device = this.select.value ? { deviceId: { exact: this.select.value } } : {}
+    return { audio: false, video: { ...this.settings.wanted.video, ...device } }
+  }
+
+  #build() {
+    this.video = element("video", "", "", { playsinline: "", muted: "", autoplay: "" })
+    this.video.muted = true
+    this.overlay = element("canvas")
+    this.notice = element("div", "live-notice", "", { "aria-live": "polite" })
+    this.stage = element("div", "live-stage")
+    this.stage.classList.toggle("mirror", this.settings.mirror)
+    this.stage.append(this.video, this.overlay)
+    this.startButton = button("Start camera", () => (this.camera.on ? this.stop() : this.start()))
+    this.startButton.className = "primary"
+    this.select = element("select", "", "", { "aria-label": "Select device" })
+    this.select.onchange = () => this.camera.on && (this.stop(), this.start())
+    this.snapshotButton = button("Snapshot", () => this.#takeSnapshot())
+    this.snapshotButton.title = "Keep the picture as it is shown now, with its boxes."
+    this.recordButton = button("Record", () => (this.recording ? this.#keepRecording() : this.#startRecording()))
+    this.recordButton.title = "Keep times, boxes and probabilities (no pictures) in memory."
+    const controls = element("div", "live-controls")
+    controls.append(this.startButton, this.select, this.snapshotButton, this.recordButton)
+    this.snapshot = element("div", "live-snapshot")
+    const picture = element("div", "live-picture")
+    picture.append(this.stage, controls, this.snapshot)
+    this.panel = element("div", "live-panel")
+    this.kept = element("div", "live-kept")
+    const columns = element("div", "live-columns")
+    columns.append(picture, this.panel)
+    this.root.replaceChildren(this.notice, columns, this.kept)
+    this.#showButtons()
+  }
+
+  #frame(time) {
+    this.frames.push(performance.now())
+    this.#drawBoxes(time)
+    if (!this.busy && this.reader) this.#look(time)
+  }
+
+  async #look(time) {
+    this.busy = true
+    const reader = this.reader, started = performance.now()
+    try {
+      const look = Math.round(this.rules.detector.look_px * LOOK_SHARES[this.share])
+      const { faces, width, height, took_ms: took } = await reader.read(await this.camera.grab(), look)
+      if (!this.camera.on || reader !== this.reader) return
+      this.#take(faces, width, height, time)
+      const now = performance.now()
+      this.looks.push({ at: now, took, delay: now - 1000 * time })
+      this.root.dispatchEvent(new CustomEvent("look", { detail: { time, faces: faces.length, took, delay: now - 1000 * time } }))
+      this.#adapt()
+    } catch (error) {
+      if (error.kind !== "closed" && this.camera.on) {
+        this.stop()
+        this.#tell(error instanceof Trouble ? error : new Trouble("worker", `${error.message} (after ${Math.round(performance.now() - started)} ms)`))
+      }
+    } finally {
+      this.busy = false
+    }
+  }
+
+  #take(faces, width, height, time) {
+    const step = time - this.tracker.time
+    const turned = this.overlay.width !== width || this.overlay.height !== height
+    if (turned) Object.assign(this.overlay, { width, height })
+    // A clock that jumps is a new stream; so is a picture of another size, as from a phone that was turned.
+    if (step <= 0 || step > this.rules.clock_jump_s || turned) this.tracker = this.tracker.restarted()
+    const look = { time, unix: (performance.timeOrigin + 1000 * time) / 1000, tracks: this.tracker.update(faces, time) }
+    this.timeline.add(look)
+    this.recording?.add(look)
+    this.#drawBoxes(time)
+  }
+
+  // What is said of each face, at the place where its motion has carried it by that time.
+  #shown(time) {
+    const places = this.tracker.at(time)
+    const said = this.camera.on ? (this.timeline.newest?.predictions ?? []) : []
+    return said.filter(({ identity }) => places.has(identity)).map((seen) => ({ ...seen, face: places.get(seen.identity) }))
+  }
+
+  #drawBoxes(time) {
+    this.overlay.getContext("2d").clearRect(0, 0, this.overlay.width, this.overlay.height)
+    draw(this.overlay, this.#shown(time), this.#drawing())
+  }
+
+  #drawing() {
+    const { classes, colors } = this.rules
+    return { classes, colors, mirror: this.settings.mirror, landmarks: this.settings.landmarks, numbered: true }
+  }
+
+  #recent() {
+    const since = performance.now() - WINDOW_MS
+    this.frames = this.frames.filter((at) => at > since)
+    this.looks = this.looks.filter(({ at }) => at > since)
+    return this.looks
+  }
+
+  #adapt() {
+    const recent = this.#recent()
+    if (recent.length < 8 || performance.now() - (this.adapted ?? 0) < WINDOW_MS) return
+    const took = median(recent.map((look) => look.took))
+    const larger = this.share > 0 ? took * (LOOK_SHARES[this.share - 1] / LOOK_SHARES[this.share]) ** 2 : Infinity
+    const step = took > SLOW_MS && this.share < LOOK_SHARES.length - 1 ? 1 : larger < FAST_MS ? -1 : 0
+    if (step) Object.assign(this, { share: this.share + step, adapted: performance.now() })
+  }
+
+  #showPanel() {
+    if (!this.timeline.looks.length && !this.camera.on) {
+      const empty = element("div", "empty")
+      empty.append(element("span", "mark", "🎥"), element("b", "", "Nothing to see yet"), element("p", "", "Press Start camera and allow the browser to use it."))
+      this.panel.replaceChildren(empty)
+      return
+    }
+    const looks = this.#recent()
+    const numbers = {
+      framesPerS: this.frames.length / (WINDOW_MS / 1000),
+      looksPerS: looks.length / (WINDOW_MS / 1000),
+      delayMs: median(looks.map(({ delay }) => delay)),
+      width: this.overlay.width,
+      height: this.overlay.height,
+      look: Math.round(this.rules.detector.look_px * LOOK_SHARES[this.share]),
+    }
+    const said = this.camera.on ? (this.timeline.newest?.predictions ?? []) : []
+    const sign = this.recording ? [element("p", "live-record", `Recording, ${Math.round(this.recording.duration)} s`, { role: "status" })] : []
+    this.panel.replaceChildren(figures(numbers), ...cards(said, this.rules), ...strips(this.timeline.samples, this.timeline.span, this.rules), legend(this.rules), ...sign)
+  }
+
+  #showButtons() {
+    const on = this.camera?.on ?? false
+    this.startButton.disabled = false
+    this.startButton.textContent = on ? "Stop" : "Start camera"
+    this.snapshotButton.disabled = this.recordButton.disabled = !on
+    this.recordButton.textContent = this.recording ? "Stop recording" : "Record"
+    this.stage.classList.toggle("on", on)
+    this.select.hidden = this.select.options.length < 2
+  }
+
+  async #listCameras() {
+    const found = await this.camera.list()
+    const now = this.camera.stream?.getVideoTracks()[0]?.getSettings().deviceId
+    this.select.replaceChildren(...found.map(({ id, name }, i) => element("option", "", name || `Camera ${i + 1}`, { value: id })))
+    if (now) this.select.value = now
+  }
+
+  // trouble: a Trouble of a kind that has words; null: all is well.
+  #tell(trouble) {
+    this.notice.replaceChildren()
+    if (trouble === null || trouble.kind === "closed") return
+    const [grave, text] = this.words[trouble.kind]
+    const box = element("div", `live-trouble ${grave}`, "", { role: "alert" })
+    const words = element("p")
+    words.append(...marked(text.replace("{detail}", trouble.message)))
+    box.append(words)
+    if (this.toServer && !["asking", "denied", "unplugged"].includes(trouble.kind)) box.append(button("Read on the server", this.toServer))
+    this.notice.append(box)
+  }
+
+  #takeSnapshot() {
+    const canvas = element("canvas")
+    Object.assign(canvas, { width: this.video.videoWidth, height: this.video.videoHeight })
+    const context = canvas.getContext("2d")
+    if (this.settings.mirror) context.setTransform(-1, 0, 0, 1, canvas.width, 0)
+    context.drawImage(this.video, 0, 0)
+    context.resetTransform()
+    context.drawImage(this.overlay, 0, 0, canvas.width, canvas.height)
+    canvas.toBlob((blob) => {
+      const image = element("img", "", "", { alt: "Snapshot", src: URL.createObjectURL(blob) })
+      const discard = () => {
+        URL.revokeObjectURL(image.src)
+        this.snapshot.replaceChildren()
+      }
+      const controls = element("div", "live-controls")
+      controls.append(button("Save the snapshot", () => save(blob, "snapshot.png")), button("Discard", discard))
+      this.snapshot.replaceChildren(image, controls)
+    })
+  }
+
+  #startRecording() {
+    this.kept.replaceChildren()
+    this.recording = new Recording()
+    this.#showButtons()
+    this.#showPanel()
+  }
+
+  #keepRecording() {
+    if (!this.recording) return
+    const by = new Judge(this.settings.judge, this.rules.classes)
+    const samples = this.recording.looks.map((look) => by.add(look))
+    const controls = element("div", "live-controls")
+    controls.append(
+      button("CSV", () => save(new Blob([toCsv(samples, this.rules.columns)], { type: "text/csv" }), "recording.csv")),
+      button("Discard", () => this.kept.replaceChildren()),
+    )
+    const seen = samples.some(({ predictions }) => predictions.length)
+    const shown = seen ? [shares(samples, this.rules), ...strips(samples, null, this.rules), legend(this.rules)] : [element("p", "quiet", "No face was seen.")]
+    this.kept.replaceChildren(element("h3", "", `Recording of ${Math.round(this.recording.duration)} seconds`), ...shown, controls)
+    this.recording = null
+    this.#showButtons()
+  }
+}

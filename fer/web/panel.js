@@ -1,0 +1,107 @@
+// Cards, timeline and figures in the page, in the same HTML as webui/view/{face_card,live_view}.py.
+import { caption, percent, UNSURE } from "./judge.js"
+import { labelSeconds, labelSpans } from "./timeline.js"
+import { widthOf } from "./track.js"
+
+const MOST_ROWS = 6
+const UNSURE_EMOJI = "🤔"
+
+export const element = (tag, className = "", text = "", attributes = {}) => {
+  const made = Object.assign(document.createElement(tag), { className, textContent: text })
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value)
+  return made
+}
+
+const parent = (tag, className, children, attributes = {}) => {
+  const made = element(tag, className, "", attributes)
+  made.append(...children)
+  return made
+}
+
+const clock = (seconds) => {
+  const whole = Math.round(seconds)
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`
+}
+
+const bars = (probabilities, { classes, colors, emoji }) => {
+  const most = Math.max(...probabilities)
+  const rows = classes.flatMap((name, i) => {
+    const best = probabilities[i] === most ? " best" : ""
+    const fill = element("span", "fill")
+    Object.assign(fill.style, { width: `${(100 * probabilities[i]).toFixed(1)}%`, background: colors[name] })
+    const title = parent("dt", `name${best}`, [element("span", "", emoji[name], { "aria-hidden": "true" }), ` ${name}`])
+    return [title, parent("dd", "track", [fill], { "aria-hidden": "true" }), element("dd", `value${best}`, percent(probabilities[i]))]
+  })
+  return parent("dl", "bars", rows)
+}
+
+const card = (seen, rules) => {
+  const sign = element("span", "", rules.emoji[seen.label] ?? UNSURE_EMOJI, { "aria-hidden": "true" })
+  const verdict = parent("div", "verdict", [
+    element("b", "who", String(seen.identity)),
+    parent("span", "", [sign, ` ${caption(seen, rules.classes)}`]),
+  ])
+  const made = parent("li", "face plain", [parent("div", "", [verdict, bars(seen.probabilities, rules)])])
+  made.style.setProperty("--class-color", rules.colors[seen.label])
+  return made
+}
+
+// A card for each face: the widest MOST_ROWS, in order of identity.
+export const cards = (predictions, rules) => {
+  if (!predictions.length) return [parent("div", "empty live-empty", [element("p", "", "No face in the picture now.")])]
+  const widest = [...predictions].sort((a, b) => widthOf(b.face) - widthOf(a.face)).slice(0, MOST_ROWS)
+  const list = parent("ul", "faces", widest.sort((a, b) => a.identity - b.identity).map((seen) => card(seen, rules)))
+  const left = predictions.length - MOST_ROWS
+  return left > 0 ? [list, element("p", "quiet", `and ${left} more`)] : [list]
+}
+
+// A strip for each face, coloured by its label, the newest at the right. span: seconds up to now; null: a whole recording.
+export const strips = (samples, span, rules) => {
+  if (!samples.length) return []
+  const end = samples.at(-1).time
+  const length = span ?? Math.max(end - samples[0].time, 1)
+  const newest = [...labelSpans(samples)].sort(([, a], [, b]) => b.at(-1)[1] - a.at(-1)[1]).slice(0, MOST_ROWS)
+  const rows = newest.sort(([a], [b]) => a - b).map(([identity, spans]) => {
+    const pieces = spans.map(([from, until, label]) => {
+      const [left, right] = [from, until].map((time) => Math.max(0, ((time - end + length) / length) * 100))
+      const piece = element("i", "", "", { title: label })
+      Object.assign(piece.style, { left: `${left.toFixed(2)}%`, width: `${(right - left).toFixed(2)}%`, background: rules.colors[label] })
+      return piece
+    })
+    return parent("div", "live-strip", [element("b", "", String(identity)), parent("div", "", pieces)])
+  })
+  const ends = span === null ? [clock(0), clock(length)] : [`${span} s ago`, "now"]
+  const axis = parent("div", "live-axis", ends.map((text) => element("span", "", text)))
+  return [parent("div", "live-timeline", [...rows, axis], { role: "img", "aria-label": `Labels over ${Math.round(length)} seconds` })]
+}
+
+export const legend = ({ classes, colors }) =>
+  parent("ul", "live-legend", [...classes, UNSURE].map((name) => {
+    const swatch = element("i", "")
+    swatch.style.background = colors[name]
+    return parent("li", "", [swatch, name])
+  }))
+
+// One line: frames a second shown and looked at, the delay from the camera to the box, sizes.
+export const figures = ({ framesPerS, looksPerS, delayMs, width, height, look }) => {
+  const items = [
+    ["in", `${Math.round(framesPerS)}/s`, "Frames that the camera gave"],
+    ["analysed", `${Math.round(looksPerS)}/s`, `Frames in which faces were looked for, at ${look} px; the rest were dropped`],
+    ["delay", delayMs === null ? "–" : `${Math.round(delayMs)} ms`, "From the camera's frame to its faces being known; the picture itself does not wait"],
+    ["size", width ? `${width} × ${height}` : "–", "Width and height of the picture in pixels"],
+  ]
+  return parent("dl", "live-figures", items.map(([name, value, hint]) =>
+    parent("div", "", [element("dt", "", name), element("dd", "", value)], { title: hint })))
+}
+
+// For each face of a recording: seconds seen, and the share of that time under each label.
+export const shares = (samples, { classes }) => {
+  const names = [...classes, UNSURE]
+  const head = parent("tr", "", ["face", "seen", ...names].map((name) => element("th", "", name, { scope: "col" })))
+  const rows = [...labelSeconds(samples)].sort(([a], [b]) => a - b).map(([identity, labels]) => {
+    const total = Object.values(labels).reduce((sum, seconds) => sum + seconds, 0)
+    const cells = names.map((name) => (total ? percent((labels[name] ?? 0) / total) : "–"))
+    return parent("tr", "", [String(identity), `${total.toFixed(1)} s`, ...cells].map((text) => element("td", "", text)))
+  })
+  return parent("div", "live-shares", [parent("table", "", [head, ...rows])])
+}

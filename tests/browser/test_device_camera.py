@@ -1,0 +1,270 @@
+"""The live camera that reads in the page: what is seen, what goes over the network, what is said of trouble.
+
+Chromium's fake camera plays a film made from the public-domain sample photo. Nothing here judges speed.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from camera_clip import acts, still, write_y4m
+from playwright.sync_api import Browser, Page, expect
+
+from fer.see.timeline import COLUMNS
+from tests.browser.conftest import CHROMIUM_FLAGS, WAIT_MS, chromium_path
+
+pytestmark = pytest.mark.browser
+
+KEEP_CAMERA = """(() => {
+  const media = navigator.mediaDevices, open = media?.getUserMedia?.bind(media)
+  if (open) media.getUserMedia = async (wanted) => (window.camera = await open(wanted))
+})()"""
+UNPLUG = """() => {
+  for (const track of window.camera.getTracks()) { track.stop(); track.dispatchEvent(new Event("ended")) }
+}"""
+NO_ANSWER = "navigator.mediaDevices.getUserMedia = () => new Promise(() => {})"
+BUSY = """navigator.mediaDevices.getUserMedia = async () => {
+  throw new DOMException("Could not start video source", "NotReadableError")
+}"""
+INSECURE = "Object.defineProperty(window, 'isSecureContext', { get: () => false })"
+
+
+def in_worker(script: str) -> str:
+    """Troubles that are the worker's: the script is run before its own, which comes as a blob."""
+    return f"""window.Blob = class extends window.Blob {{
+      constructor(parts, about) {{
+        super(about?.type === "text/javascript" ? [{script + ";"!r}, ...parts] : parts, about)
+      }}
+    }}"""
+
+
+NO_SIMD = in_worker("WebAssembly.validate = () => false")
+NO_MEMORY = in_worker("WebAssembly.Memory.prototype.grow = () => { throw new RangeError('could not grow') }")
+DAMAGED = in_worker("crypto.subtle.digest = async () => new ArrayBuffer(32)")
+NO_WORKER = "window.Worker = class { constructor() { throw new DOMException('refused by policy', 'SecurityError') } }"
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory, sample_image: np.ndarray) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("films")
+    return {
+        "still": write_y4m(folder / "still.y4m", still(sample_image)),
+        "acts": write_y4m(folder / "acts.y4m", acts(sample_image)),
+    }
+
+
+@pytest.fixture
+def open_live(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
+    """Opens the page in a Chromium of its own: the film is chosen on Chromium's command line."""
+    opened = []
+    expect.set_options(timeout=WAIT_MS)
+
+    def open_page(film: Path | None = None, flags: tuple[str, ...] = (), script: str = "") -> Page:
+        arguments = [f for f in CHROMIUM_FLAGS if "media-stream" not in f or film is not None]
+        if film is not None:
+            arguments.append(f"--use-file-for-fake-video-capture={film}")
+        chromium = browser.browser_type.launch(executable_path=chromium_path(), args=[*arguments, *flags])
+        opened.append(chromium)
+        page = chromium.new_context(base_url=server, viewport={"width": 1280, "height": 900}).new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.add_init_script(script)
+        page.goto("/")
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name="Live camera").click()
+        expect(page.get_by_role("button", name="Start camera")).to_be_visible()
+        return page
+
+    yield open_page
+    for chromium in opened:
+        chromium.close()
+
+
+def start(page: Page) -> None:
+    page.get_by_role("button", name="Start camera").click()
+
+
+def drawn_box(page: Page) -> list[float]:
+    """Left, top, right, bottom of what is drawn over the picture, in pixels of the camera's picture."""
+    return page.locator(".live-stage canvas").evaluate(
+        """canvas => {
+      const { width, height } = canvas
+      const { data } = canvas.getContext("2d").getImageData(0, 0, width, height)
+      let [left, top, right, bottom] = [width, height, 0, 0]
+      for (let y = 0, i = 3; y < height; y++) for (let x = 0; x < width; x++, i += 4) if (data[i]) {
+        left = Math.min(left, x); right = Math.max(right, x); top = Math.min(top, y); bottom = Math.max(bottom, y)
+      }
+      return [left, top, right, bottom]
+    }"""
+    )
+
+
+def test_box_label_cards_and_timeline(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+    page = open_live(films["still"])
+    start(page)
+    expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
+    expect(page.locator(".live-panel .bars dt")).to_have_count(7)
+    expect(page.locator(".live-strip")).to_have_count(1)
+    left, top, right, bottom = drawn_box(page)
+    assert right == pytest.approx(320 + 75, abs=90), "the caption may be wider than the box"
+    assert left == pytest.approx(320 - 75, abs=8)
+    assert bottom == pytest.approx(230 + 94, abs=8)
+    assert top < 230 - 94
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Start camera")).to_be_visible()
+    expect(page.get_by_role("button", name="Record")).to_be_disabled()
+    assert drawn_box(page)[2:] == [0, 0], "no box is left without its picture"
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_no_frame_goes_over_the_network(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+    """While the camera runs, records and takes a snapshot, nothing at all is sent."""
+    sent: list[tuple[str, int]] = []
+    page = open_live(films["still"], script=KEEP_CAMERA)
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on(
+        "Network.webSocketFrameSent", lambda event: sent.append(("WebSocket", len(event["response"]["payloadData"])))
+    )
+    page.on("request", lambda request: request.url.startswith("blob:") or sent.append((request.url, 0)))
+    start(page)
+    expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
+    page.get_by_role("button", name="Record").click()
+    expect(page.get_by_text(re.compile(r"Recording, [2-9] s"))).to_be_visible()
+    page.get_by_role("button", name="Stop recording").click()
+    page.get_by_role("button", name="Snapshot").click()
+    expect(page.get_by_role("button", name="Save the snapshot")).to_be_visible()
+    assert sent == []
+    # A setting may be sent, and it is seen that this way of watching sees what is.
+    page.get_by_text("Show landmarks").click()
+    page.wait_for_function("true")
+    expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
+    deadline = 50
+    while not sent and deadline:
+        page.wait_for_timeout(100)
+        deadline -= 1
+    assert sent
+    assert all(size < 4000 for _, size in sent)
+    assert page.evaluate("window.camera.getAudioTracks().length") == 0
+
+
+def test_faces_come_go_and_keep_their_numbers(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+    page = open_live(films["acts"])
+    start(page)
+    expect(page.locator(".live-panel .verdict")).to_have_count(2)
+    expect(page.get_by_text("No face in the picture now.")).to_be_visible()
+    expect(page.locator(".live-panel .verdict")).to_have_count(1)
+    assert page.locator(".live-strip").count() >= 2
+
+
+def test_recording_and_snapshot_can_be_taken_home(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+    page = open_live(films["still"])
+    start(page)
+    expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
+    page.get_by_role("button", name="Record").click()
+    expect(page.get_by_text(re.compile(r"Recording, [2-9] s"))).to_be_visible()
+    page.get_by_role("button", name="Stop recording").click()
+    expect(page.get_by_role("heading", name=re.compile("Recording of"))).to_be_visible()
+    expect(page.locator(".live-shares td").first).to_have_text("1")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    rows = list(csv.reader(io.StringIO(download.value.path().read_text())))
+    assert tuple(rows[0]) == COLUMNS
+    assert len(rows) > 5
+    assert rows[-1][3] == "happy"
+    assert sum(float(share) for share in rows[-1][8:]) == pytest.approx(1, abs=1e-3)
+    page.get_by_role("button", name="Discard").click()
+    expect(page.get_by_role("heading", name=re.compile("Recording of"))).to_have_count(0)
+
+    page.get_by_role("button", name="Snapshot").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the snapshot").click()
+    assert cv2.imread(str(download.value.path())).shape == (480, 640, 3)
+
+
+def test_settings_change_at_once(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+    page = open_live(films["still"], script=KEEP_CAMERA)
+    start(page)
+    expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
+    expect(page.locator(".live-stage")).to_have_class(re.compile("mirror"))
+    page.get_by_text("Mirror", exact=True).click()
+    expect(page.locator(".live-stage")).not_to_have_class(re.compile("mirror"))
+    page.get_by_role("slider", name="Say 'unsure' below").focus()
+    for _ in range(6):
+        page.keyboard.press("PageUp")
+    page.keyboard.press("End")
+    expect(page.locator(".live-panel .verdict")).to_contain_text("unsure (happy")
+    assert page.evaluate("window.camera.active"), "the camera has not been started anew"
+
+
+def test_worker_and_camera_end_with_the_page(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+    page = open_live(films["still"], script=KEEP_CAMERA)
+    start(page)
+    expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
+    own = [worker for worker in page.workers if worker.url.startswith("blob:")]
+    assert own
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Evaluation").click()
+    expect(page.get_by_role("heading", level=1, name="Evaluation")).to_be_visible()
+    page.wait_for_function("!window.camera.active")
+    deadline = 50
+    while any(worker in page.workers for worker in own) and deadline:
+        page.wait_for_timeout(100)
+        deadline -= 1
+    assert not any(worker in page.workers for worker in own)
+    # And back: a fresh start.
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Live camera").click()
+    start(page)
+    expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (NO_ANSWER, "The browser asks whether this page may use the camera"),
+        (BUSY, "Another program or another tab may hold it"),
+        (INSECURE, "plain http"),
+        (NO_SIMD, "lacks WebAssembly with SIMD"),
+        (NO_MEMORY, "too little memory"),
+        (DAMAGED, "was damaged on its way"),
+        (NO_WORKER, "Faces cannot be read on this device just now: refused by policy"),
+    ],
+    ids=["permission pending", "held elsewhere", "insecure", "no SIMD", "no memory", "damaged", "no worker"],
+)
+def test_trouble_says_what_to_do(
+    open_live: Callable[..., Page], films: dict[str, Path], script: str, words: str
+) -> None:
+    page = open_live(films["still"], script=script)
+    start(page)
+    expect(page.get_by_role("alert")).to_contain_text(words)
+
+
+def test_refused_and_missing_camera_say_what_to_do(open_live: Callable[..., Page]) -> None:
+    page = open_live(flags=("--use-fake-device-for-media-stream", "--deny-permission-prompts"))
+    start(page)
+    expect(page.get_by_role("alert")).to_contain_text("refuses this page the camera")
+    page = open_live(flags=("--use-fake-ui-for-media-stream",))
+    start(page)
+    expect(page.get_by_role("alert")).to_contain_text("No camera was found")
+
+
+def test_camera_unplugged_midway_says_so_and_comes_back(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+    page = open_live(films["still"], script=KEEP_CAMERA)
+    start(page)
+    expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
+    page.evaluate(UNPLUG)
+    expect(page.get_by_role("alert")).to_contain_text("The camera was unplugged")
+    page.get_by_role("button", name="Stop").click()
+    start(page)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
+
+
+def test_where_the_device_cannot_the_server_can(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+    page = open_live(films["still"], script=NO_SIMD)
+    start(page)
+    page.get_by_role("button", name="Read on the server").click()
+    expect(page.locator('iframe[title^="streamlit_webrtc"]')).to_be_visible()
+    expect(page.get_by_text("goes to the machine that runs this app")).to_be_visible()

@@ -1,0 +1,104 @@
+"""The live camera that reads faces in the visitor's own browser (fer.web): no frame leaves it, nothing is reported."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from fer import web
+from fer.card import ModelCard, WeightsError
+from fer.web.words import TROUBLES
+from webui.frame.weights import Weights
+
+if TYPE_CHECKING:
+    from fer.see.live import LiveSettings
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Assets:
+    """What the browser needs to read faces.
+
+    packed: kernels and networks in one piece, behind their SHA-256. about: what tells them apart again, for JSON.
+    rules: of fer.web.rules.
+    """
+
+    packed: bytes
+    about: dict[str, Any]
+    rules: dict[str, Any]
+
+
+def assets(weights: Weights, card: ModelCard) -> Assets:
+    """Of the weights in use, shared by all sessions. Raises WeightsError, DetectorError for a file that is refused."""
+    if weights.file is None:
+        raise WeightsError(f"{weights.name}: the weights file is not on this computer.")
+    return _assets(str(weights.file), weights.digest, card)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _assets(file: str, digest: str, _card: ModelCard) -> Assets:
+    from fer.web.rules import rules
+
+    models = web.read_models(Path(file))
+    files = {**web.kernels(), "detector": models.detector, "classifier": models.classifier}
+    content = b"".join(files.values())
+    key = hashlib.sha256(content)
+    about = {
+        "key": key.hexdigest(),
+        "parts": [[name, len(part)] for name, part in files.items()],
+        "digests": models.digests,
+    }
+    return Assets(key.digest() + content, about, rules(_card))
+
+
+@cache
+def _component() -> Any:
+    mount = web.page_script() + "\n" + web.without_imports((_FOLDER / "mount.js").read_text())
+    return st.components.v2.component(
+        "device_camera",
+        html='<div class="live-device"></div>',
+        css=(web.FOLDER / "camera.css").read_text(),
+        js=mount,
+        isolate_styles=False,  # cards and timeline look as the style of the page has them
+    )
+
+
+def camera(
+    weights: Weights,
+    card: ModelCard,
+    settings: "LiveSettings",
+    constraints: Mapping[str, Any],
+    key: str,
+    give_up: Callable[[], None],
+) -> None:
+    """Shows the camera.
+
+    card: of the recognizer that the server has for these weights. constraints: for getUserMedia. give_up: called
+        where the visitor wants the server to read.
+
+    Raises what `assets` raises.
+    """
+    own = assets(weights, card)
+    mount = _component()
+    mount(
+        key=key,
+        data={
+            "settings": {
+                "mirror": settings.mirror,
+                "landmarks": settings.landmarks,
+                "judge": asdict(settings.judge),
+                "wanted": dict(constraints),
+            },
+            "rules": own.rules,
+            "words": TROUBLES,
+            "assets": own.about,
+        },
+        on_give_up_change=give_up,
+    )
+    with st.container(key=f"{key}_hidden"):
+        mount(key=f"{key}_bytes", data=own.packed)
