@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from fer.see.report import Row
 
 _SUFFIX = ".expressions.png"
+# By what `Recognizer.suggest_turn` says would set the photo upright.
+TURNED = {
+    90: "seems to lie on its side (turn it by 90° to the left)",
+    180: "seems to hang upside down (turn it by 180°)",
+    270: "seems to lie on its side (turn it by 90° to the right)",
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -88,12 +94,18 @@ def _recognize(
     picture = open_picture(photo)
     predictions = recognizer.predict(picture.image, unsure_below)
     if picture.animated:
-        print(f"fer: {photo}: an animation; only its first frame is read.", file=sys.stderr)
+        _hint(photo, "an animation; only its first frame is read.")
+    if turn_deg := recognizer.suggest_turn(picture.image):
+        _hint(photo, f"{TURNED[turn_deg]}: its faces do not stand upright, so what is said of them may be wrong.")
     if target is not None:
         from fer.see.draw import annotate
 
         _write_png(annotate(picture.image, predictions), target)
     return scaled(predictions, picture.scale)
+
+
+def _hint(photo: Path, words: str) -> None:
+    print(f"fer: {photo}: {words}", file=sys.stderr)
 
 
 def _lines(photo: Path, found: "list[Prediction]") -> str:

@@ -4,11 +4,12 @@ Pillow is loaded by the first photo, its HEIC plugin by the first HEIC photo.
 """
 
 import io
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, Union
 
 import numpy as np
 
@@ -17,10 +18,12 @@ from fer.see.formats import HALVED_MP, LARGEST_MP, LIMITS_IN_WORDS, LIMITS_MP, r
 if TYPE_CHECKING:
     import PIL.Image
 
-ImageSource = "Path | str | bytes | np.ndarray | PIL.Image.Image"
+ImageSource: TypeAlias = Union[np.ndarray, Path, str, bytes, "PIL.Image.Image"]
 
 _ORIENTATION_TAG = 0x0112
-_TURNS = {  # EXIF orientation → the stored picture as a view of the upright one
+_TURNS: dict[
+    int, Callable[[np.ndarray], np.ndarray]
+] = {  # EXIF orientation → the stored picture as a view of the upright one
     2: lambda upright: upright[:, ::-1],
     3: lambda upright: upright[::-1, ::-1],
     4: lambda upright: upright[::-1],
@@ -91,6 +94,46 @@ def open_picture(source: Path | str | bytes, longest_px: int | None = None) -> P
             raise ImageError(
                 f"{where}broken or cut off ({error}). Copy or download it again, or save it anew as JPEG or PNG."
             ) from error
+
+
+def as_picture(source: ImageSource) -> Picture:
+    """Whatever a user may call an image, with RGB uint8 (H, W, 3) or, of a grey array, uint8 (H, W).
+
+    source: an array of that kind; a path or the content of a file, as for `open_image`; an image of Pillow's, set
+        upright by its EXIF data. Raises ImageError for a file that is refused, TypeError or ValueError, which say
+        what was found, for anything else.
+    """
+    if isinstance(source, np.ndarray):
+        return Picture(check_image(source))
+    if isinstance(source, Path | str | bytes):
+        return open_picture(source)
+    image_of_pillow = getattr(sys.modules.get("PIL.Image"), "Image", None)  # not loaded: then it is none
+    if image_of_pillow is not None and isinstance(source, image_of_pillow):
+        return Picture(_of_pillow(source))
+    raise TypeError(
+        f"an image must be a numpy array, a path, the bytes of a file or an image of Pillow's, "
+        f"got {type(source).__name__}"
+    )
+
+
+def _of_pillow(image: "PIL.Image.Image") -> np.ndarray:
+    if 0 in image.size:
+        raise ValueError(f"image must not be empty, got {image.width} × {image.height} pixels")
+    try:
+        return to_array(image)
+    except OSError as error:  # Pillow decodes a file when its pixels are asked for
+        raise ImageError(f"Pillow cannot decode this image ({error}).") from error
+
+
+def check_image(image: np.ndarray) -> np.ndarray:
+    """The image with its pixels in one piece. Raises TypeError or ValueError that say what was found."""
+    if not isinstance(image, np.ndarray):
+        raise TypeError(f"image must be a numpy array, got {type(image).__name__}")
+    if image.dtype != np.uint8:
+        raise TypeError(f"image must be uint8, 0..255, got {image.dtype}")
+    if not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)) or image.size == 0:
+        raise ValueError(f"image must be RGB (H, W, 3) or grey (H, W) and not empty, got shape {image.shape}")
+    return np.ascontiguousarray(image)
 
 
 def _opened(pillow: Any, file: BinaryIO, formats: tuple[str, ...], where: str, longest_px: int | None) -> Picture:

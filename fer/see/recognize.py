@@ -1,18 +1,28 @@
 """Image → faces → expressions: the one door of the seeing wing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import cv2
 import numpy as np
 
 from fer.card import Framing, ModelCard, WeightsError
-from fer.see.classify import Classifier
+from fer.see.classify import CHUNK, Classifier
 from fer.see.detect import Detector, make_detector, suggest_turn
-from fer.see.faces import Box, Face, Observation, Prediction
-from fer.see.judge import judge_alone
+from fer.see.faces import Box, Face, Observation, Prediction, Sample
+from fer.see.images import ImageSource, as_picture, check_image
+from fer.see.judge import JudgeSettings, judge_alone
+from fer.see.stream import follow
 from fer.weights import shipped_framing
+
+_MOST_WAITING = 16  # images whose faces wait for one batch: bounds the wait where hardly any has a face
+
+
+class ClosedError(ValueError):
+    """A Recognizer was asked for something after its `close`."""
 
 
 class Recognizer:
@@ -26,9 +36,15 @@ class Recognizer:
     mirror: whether each face is read twice, as it is and mirrored, and the mean of both counts: half a point more
         accurate for twice the network's time, which is 1 ms a face (benchmarks/mirror.md).
 
-    Safe to share between threads: the weights and the detector are loaded once and keep no state
-    between calls. Raises WeightsError, DetectorError where a file is missing or refused, ValueError for
-    an unknown detector.
+    An image is, in every method that takes one: an array, RGB uint8 (H, W, 3) or grey uint8 (H, W); a path; the
+    content of a picture file as bytes; or an image of Pillow's. Boxes are in pixels of that image or file, upright.
+    Whatever is no image raises TypeError or ValueError, a file that is refused fer.see.images.ImageError.
+
+    Safe to share between threads: the weights and the detector are loaded once and keep no state between calls. A
+    pickled Recognizer is its arguments: it loads its files again where it is unpickled, so they must be there too.
+    `with Recognizer() as recognizer:` frees its memory at the end, as `close` does; asked later it raises ClosedError.
+
+    Raises WeightsError, DetectorError where a file is missing or refused, ValueError for an unknown detector.
     """
 
     def __init__(
@@ -39,44 +55,120 @@ class Recognizer:
         framing: Mapping[str, Framing] | None = None,
         mirror: bool = True,
     ) -> None:
-        self._classifier = Classifier(weights, threads, mirror)
-        known = self._classifier.card
+        file = None if weights is None else Path(weights).absolute()  # a worker may stand in another folder
+        self._arguments = file, detector, threads, framing, mirror
+        classifier = Classifier(file, threads, mirror)
+        known = classifier.card
         self._card = replace(known, framing={**shipped_framing(), **(framing or {}), **known.framing})
-        self._detector = make_detector(detector, threads) if isinstance(detector, str) else detector
+        finder = make_detector(detector, threads) if isinstance(detector, str) else detector
+        self._networks: tuple[Classifier, Detector] | None = classifier, finder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._opened()
+        return Recognizer, self._arguments
+
+    def __enter__(self) -> "Recognizer":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the memory of the networks, once the calls that other threads are in have ended."""
+        self._networks = None
 
     @property
     def card(self) -> ModelCard:
         """What the weights file says of itself, with the framing that it lacked and was given."""
         return self._card
 
-    def predict(self, image: np.ndarray, unsure_below: float | None = None, thorough: bool = True) -> list[Prediction]:
+    def predict(self, image: ImageSource, unsure_below: float | None = None, thorough: bool = True) -> list[Prediction]:
         """What each face of an image shows; the most prominent face first, [] where there is none.
 
-        image: RGB uint8 (H, W, 3) or grey uint8 (H, W).
         unsure_below: confidence under which a label is 'unsure', 0..1; None is the card's.
         thorough: whether to look twice for small faces, as a photo deserves and live video cannot wait for.
 
-        Raises TypeError or ValueError for anything else, WeightsError where the weights do not know the detector.
+        Raises ValueError for a threshold outside 0..1, WeightsError where the weights do not know the detector.
         """
-        threshold = self.card.unsure_below if unsure_below is None else unsure_below
-        return judge_alone(self.observe(image, thorough), threshold)
+        return judge_alone(self.observe(image, thorough), self._threshold(unsure_below))
 
-    def observe(self, image: np.ndarray, thorough: bool = True, features: bool = False) -> list[Observation]:
+    def predict_many(
+        self, images: Iterable[ImageSource], unsure_below: float | None = None, thorough: bool = True
+    ) -> Iterator[list[Prediction]]:
+        """As `predict` for each image, in their order; the faces of several images are read as one batch.
+
+        Images are taken as they are needed, so a generator over a folder of any size is fine. One that is refused
+        raises, after those before it were given: open it yourself (fer.see.images) where the others should go on.
+        """
+        settings = JudgeSettings(self._threshold(unsure_below))  # refuses a threshold now, not at the first image
+        return (judge_alone(seen, settings.unsure_below) for seen in self.observe_many(images, thorough))
+
+    def stream(
+        self, frames: Iterable[ImageSource | tuple[float, ImageSource]], settings: JudgeSettings | None = None
+    ) -> Iterator[Sample]:
+        """The faces of a film or camera over time: who is who, labels that hold still. One Sample a frame.
+
+        frames: images, or pairs of a time in seconds and an image; without times the clock tells when each came.
+            docs/python.md has a webcam's and a network camera's, by OpenCV.
+        settings: threshold, smoothing, hysteresis; None is the card's threshold and what the app uses.
+
+        Raises ValueError where a time does not go forward.
+        """
+        chosen = settings or JudgeSettings(self.card.unsure_below)
+        return follow(frames, lambda image: self.observe(image, thorough=False), chosen)
+
+    def observe(self, image: ImageSource, thorough: bool = True, features: bool = False) -> list[Observation]:
         """The faces of an image and what the network saw of each, not judged; the most prominent face first.
 
-        image, thorough: as for `predict`, and so is what is raised. features: whether to give them as well.
+        thorough: as for `predict`, and so is what is raised. features: whether to give them as well.
         """
-        return self.observe_faces(image, self.detect(image, thorough), features)
+        picture = as_picture(image)
+        seen = self.observe_faces(picture.image, self.detect(picture.image, thorough), features)
+        return [replace(one, face=one.face.scaled(picture.scale)) for one in seen]
 
-    def detect(self, image: np.ndarray, thorough: bool = True) -> list[Face]:
-        """The faces of an image, as `predict` takes it, the most prominent first."""
-        image = check_image(image)
-        height, width = image.shape[:2]
-        faces = self._detector.detect(image, thorough)
-        return sorted(faces, key=lambda face: prominence(face, width, height), reverse=True)
+    def observe_many(self, images: Iterable[ImageSource], thorough: bool = True) -> Iterator[list[Observation]]:
+        """As `observe` for each image, in their order; see `predict_many`."""
+        refused: list[Exception] = []
+        waiting: list[tuple[list[Face], np.ndarray]] = []
+        for found in self._found(images, thorough, refused):
+            waiting.append(found)
+            if len(waiting) == _MOST_WAITING or sum(len(crops) for _, crops in waiting) >= CHUNK:
+                yield from self._read(waiting)
+                waiting = []
+        yield from self._read(waiting)
+        if refused:
+            raise refused[0]
+
+    def _found(
+        self, images: Iterable[ImageSource], thorough: bool, refused: list[Exception]
+    ) -> Iterator[tuple[list[Face], np.ndarray]]:
+        """The faces of each image and their crops, up to the first that is refused: why goes into `refused`."""
+        try:
+            for image in images:
+                picture = as_picture(image)
+                faces = self.detect(picture.image, thorough)
+                yield [face.scaled(picture.scale) for face in faces], self.crops(picture.image, faces)
+        except Exception as error:  # raised by observe_many, when the images before it are given
+            refused.append(error)
+
+    def _read(self, waiting: Sequence[tuple[list[Face], np.ndarray]]) -> Iterator[list[Observation]]:
+        crops = [of_image for _, of_image in waiting if len(of_image)]
+        probabilities = iter(self.classify(np.concatenate(crops)) if crops else ())
+        for faces, _ in waiting:
+            yield [Observation(face, next(probabilities)) for face in faces]
+
+    def detect(self, image: ImageSource, thorough: bool = True) -> list[Face]:
+        """The faces of an image, the most prominent first."""
+        picture = as_picture(image)
+        height, width = picture.image.shape[:2]
+        faces = self._detector.detect(picture.image, thorough)
+        ordered = sorted(faces, key=lambda face: prominence(face, width, height), reverse=True)
+        return [face.scaled(picture.scale) for face in ordered]
 
     def observe_faces(self, image: np.ndarray, faces: Sequence[Face], features: bool = False) -> list[Observation]:
-        """What the network saw of each face found in `image`, in their order; all run as one batch."""
+        """What the network saw of each face found in `image`, an array, in their order; all run as one batch."""
         if not faces:
             return []
         crops = self.crops(image, faces)
@@ -85,7 +177,7 @@ class Recognizer:
         return [Observation(*seen) for seen in zip(faces, *self._classifier.both(crops), strict=True)]
 
     def crops(self, image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
-        """What the network is shown of each face: grey uint8 (N, 48, 48), framed as FER2013 frames it."""
+        """What the network is shown of each face of an array: grey uint8 (N, 48, 48), framed as FER2013 frames it."""
         image = check_image(image)
         side = self.card.input_size_px
         cut = [cut_square(image, self._framing(face.detector).crop(face.box), side) for face in faces]
@@ -102,12 +194,28 @@ class Recognizer:
         """What the network's last layer sees, float32 (N, D). faces: as for `classify`."""
         return self._classifier.features(faces)
 
-    def suggest_turn(self, image: np.ndarray) -> int:
+    def suggest_turn(self, image: ImageSource) -> int:
         """By how many degrees counter-clockwise to turn the image so that its faces stand upright.
 
         0, 90, 180 or 270; `numpy.rot90(image, degrees // 90)` turns it. 0 where no turn shows clearly better faces.
         """
-        return suggest_turn(self._detector, check_image(image))
+        return suggest_turn(self._detector, as_picture(image).image)
+
+    def _threshold(self, unsure_below: float | None) -> float:
+        return self.card.unsure_below if unsure_below is None else unsure_below
+
+    @property
+    def _classifier(self) -> Classifier:
+        return self._opened()[0]
+
+    @property
+    def _detector(self) -> Detector:
+        return self._opened()[1]
+
+    def _opened(self) -> tuple[Classifier, Detector]:
+        if self._networks is None:
+            raise ClosedError("This Recognizer was closed. Make another one, or close it later.")
+        return self._networks
 
     def _framing(self, detector: str) -> Framing:
         try:
@@ -139,16 +247,3 @@ def cut_square(image: np.ndarray, box: Box, side_px: int) -> np.ndarray:
     if patch.ndim == 3:
         patch = cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY)  # ITU-R BT.601, as in FER2013
     return cv2.resize(patch, (side_px, side_px), interpolation=cv2.INTER_AREA if side > side_px else cv2.INTER_LINEAR)
-
-
-def check_image(image: np.ndarray) -> np.ndarray:
-    """The image with its pixels in one piece. Raises TypeError or ValueError that say what was found."""
-    if not isinstance(image, np.ndarray):
-        raise TypeError(
-            f"image must be a numpy array, got {type(image).__name__}; fer.see.images.open_image opens files"
-        )
-    if image.dtype != np.uint8:
-        raise TypeError(f"image must be uint8, 0..255, got {image.dtype}")
-    if not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)) or image.size == 0:
-        raise ValueError(f"image must be RGB (H, W, 3) or grey (H, W) and not empty, got shape {image.shape}")
-    return np.ascontiguousarray(image)

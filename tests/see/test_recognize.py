@@ -1,17 +1,21 @@
 """fer.see.recognize: from an image to expressions, with a tiny network whose answer is known."""
 
 import dataclasses
+import io
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 import tiny
 
 from fer.card import Framing, WeightsError
 from fer.emotions import CLASSES, UNSURE
 from fer.see.faces import Face
+from fer.see.images import ImageError
 from fer.see.recognize import Recognizer, cut_square, prominence
 from fer.weights import shipped_framing
 
@@ -83,8 +87,8 @@ def test_views_are_taken_as_they_look(recognizer, sample_image):
 @pytest.mark.parametrize(
     ("image", "error", "says"),
     [
-        ("photo.jpg", TypeError, "str.*open_image"),
-        (None, TypeError, "NoneType"),
+        (None, TypeError, "a path, the bytes of a file or an image of Pillow's, got NoneType"),
+        (io.BytesIO(), TypeError, "BytesIO"),
         ([[0]], TypeError, "list"),
         (np.zeros((8, 8, 3), np.float32), TypeError, "float32"),
         (np.zeros((8, 8), bool), TypeError, "bool"),
@@ -95,6 +99,10 @@ def test_views_are_taken_as_they_look(recognizer, sample_image):
         (np.zeros(8, np.uint8), ValueError, r"\(8,\)"),
         (np.zeros((0, 8, 3), np.uint8), ValueError, r"\(0, 8, 3\)"),
         (np.zeros((8, 0), np.uint8), ValueError, r"\(8, 0\)"),
+        (PIL.Image.new("RGB", (8, 0)), ValueError, "8 × 0"),
+        ("no-such-photo.jpg", ImageError, r"no-such-photo\.jpg: cannot be read"),
+        (Path("no-such-photo.jpg"), ImageError, r"no-such-photo\.jpg: cannot be read"),
+        (b"no photo", ImageError, "not an image"),
     ],
 )
 def test_other_images_are_refused_with_what_was_found(recognizer, image, error, says):
