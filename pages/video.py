@@ -4,26 +4,21 @@ import os
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from fer.see.judge import JudgeSettings
 from webui.frame import resources, weights
-from webui.frame.layout import LIMITS, empty_state, page_head, plain, refused
+from webui.frame.layout import page_head, refused
 from webui.frame.session import KEPT, session
 from webui.view import settings, videos
-from webui.view.videos import Making, ReadBy, Watched
-
-if TYPE_CHECKING:
-    from fer.see.faces import Sample
+from webui.view.video_result import SHOW_EVERY_S, show_result
+from webui.view.watched import ReadBy, Watched
 
 STYLE = Path(videos.__file__).with_name("live.css")
 # Limits of the operator. A video lies in memory while it is open, so the size is what costs.
 MAX_VIDEO_MB = int(os.environ.get("FER_VIDEO_MB", "1000"))
 LONGEST_S = 60 * float(os.environ.get("FER_VIDEO_MINUTES", "180"))
 SAMPLE_NAME = "sample.mp4"
-SHOW_EVERY_S = 0.5
 PRIVATE = "Your video stays in this computer's memory: nothing is written to disk, nothing is sent anywhere."
 
 
@@ -69,6 +64,7 @@ def forget() -> None:
 
 def open_video(chosen: tuple[str, str, bytes], read_by: ReadBy) -> Watched:
     """Begins to read it; one that is open already goes on, however it is read. Raises VideoError."""
+    from fer.see.people import People
     from fer.see.video import VideoReading
 
     old = watched()
@@ -76,7 +72,8 @@ def open_video(chosen: tuple[str, str, bytes], read_by: ReadBy) -> Watched:
         return old
     forget()
     observe = partial(weights.in_use().recognizer(read_by.detector, threads=1).observe, thorough=False)
-    opened = Watched(chosen, read_by, VideoReading(chosen[2], observe, fast=read_by.fast, longest_s=LONGEST_S))
+    reading = VideoReading(chosen[2], observe, fast=read_by.fast, longest_s=LONGEST_S)
+    opened = Watched(chosen, read_by, reading, People())
     session().watched = opened
     opened.reading.start()
     return opened
@@ -108,79 +105,6 @@ def show_progress(video: Watched) -> None:
     st.button("Stop here", icon=":material/stop_circle:", on_click=reading.stop, help="Keeps what was read so far.")
     if (picture := reading.picture()) is not None:
         st.html(videos.preview(picture))
-
-
-def show_result(video: Watched, judged_by: JudgeSettings) -> None:
-    """The video to play, a card for each face, who showed what when, and the downloads."""
-    from fer.see.timeline import to_csv
-    from webui.view import live_view
-
-    reading = video.reading
-    samples, end_s = reading.samples(judged_by), reading.end_s
-    st.header(plain(video.name), anchor=False)
-    st.caption(videos.about(reading))
-    if reading.trouble:
-        st.warning(reading.trouble, icon=":material/warning:")
-    picture, beside = st.columns([11, 9], gap="medium")
-    with picture:
-        st.video(video.chosen[2])
-        with st.container(horizontal=True, gap="small"):
-            offer_copy(video, samples, judged_by)
-            st.download_button("CSV", lambda: to_csv(samples), videos.file_name(video.name, "faces.csv"),
-                               "text/csv", icon=":material/table:", on_click="ignore",
-                               help="Times, boxes and probabilities of every face.")  # fmt: skip
-    with beside:
-        if reading.portraits:
-            st.html(videos.person_cards(samples, reading.portraits, end_s))
-        else:
-            empty_state(
-                "🔍", "No face found", "Faces should look at the camera, upright, well lit and at least 24 pixels wide."
-            )
-    if reading.portraits:
-        st.header("Who showed what, when", anchor=False)
-        st.html(live_view.timeline(samples, span_s=None, end_s=end_s) + live_view.legend())
-        st.dataframe(live_view.share_rows(samples, end_s), hide_index=True)
-        show_probabilities(samples)
-    st.caption(LIMITS)
-
-
-def make_copy(video: Watched, samples: "list[Sample]", judged_by: JudgeSettings) -> None:
-    """Begins to write the annotated MP4."""
-    from fer.see.videodraw import write_copy
-
-    video.copies[judged_by] = Making(lambda tell: write_copy(video.chosen[2], samples, progress=tell)[0])
-
-
-def offer_copy(video: Watched, samples: "list[Sample]", judged_by: JudgeSettings) -> None:
-    """The annotated MP4, made only when asked for."""
-    made = video.copies.get(judged_by)
-    if made is None:
-        st.button("Make MP4", icon=":material/movie:", key="video_make", help="The video with boxes and labels.",
-                  on_click=make_copy, args=(video, samples, judged_by))  # fmt: skip
-    elif not made.done:
-        show_making(made)
-    elif made.error:
-        refused("The MP4 cannot be written", str(made.error))
-    else:
-        st.download_button("MP4", made.content, videos.file_name(video.name, "annotated.mp4"), "video/mp4",
-                           icon=":material/movie:", on_click="ignore",
-                           help="The video with its boxes and labels.")  # fmt: skip
-
-
-@st.fragment(run_every=SHOW_EVERY_S)
-def show_making(made: Making) -> None:
-    if made.done:
-        st.rerun()
-    st.progress(made.share, "Writing the MP4")
-
-
-def show_probabilities(samples: list) -> None:
-    """One face's seven probabilities over the video, to zoom into."""
-    from webui.view import live_charts
-
-    faces = live_charts.identities(samples)
-    chosen = st.selectbox("Face", faces, key="video_face", persist_state=KEPT) if len(faces) > 1 else faces[0]
-    st.plotly_chart(live_charts.probabilities(samples, chosen), config=live_charts.CONFIG)
 
 
 page_head("Video", "Drop in a video. Every face is followed through it, and you see which expression it shows when.")

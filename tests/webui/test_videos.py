@@ -1,6 +1,5 @@
 """The video page's words, cards and sample."""
 
-import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +13,7 @@ from fer.see.videofile import VideoFile
 from tests.see.test_video import moving, see_bright
 from webui.frame import resources
 from webui.parts.charts import clock
-from webui.view import live_view, videos
+from webui.view import videos
 
 
 def said(identity: int, label: str, p: float = 0.88) -> Prediction:
@@ -67,43 +66,6 @@ def test_progress_does_not_guess_too_early():
     assert "left" not in videos.progress_words(reading, 0.01, 1)
     reading.file.duration_s = None
     assert videos.progress_words(reading, 0.01, 1) == "Read up to 0:01"
-
-
-def test_a_card_tells_the_most_frequent_label_and_how_long_each_was_shown():
-    samples = [Sample(float(i), (said(1, "happy" if i < 7 else "sad" if i < 9 else "unsure"),)) for i in range(10)]
-    html = cards(*samples, end_s=10.0)
-    assert html.count('class="face"') == 1
-    assert "mostly happy" in html
-    assert 'class="confidence">70\N{NO-BREAK SPACE}% of 10 s<' in html
-    values = re.findall(r'class="value[^"]*">([^<]+)<', html)
-    assert dict(zip(CLASSES, values, strict=True))["happy"] == "70\N{NO-BREAK SPACE}%"
-    assert dict(zip(CLASSES, values, strict=True))["sad"] == "20\N{NO-BREAK SPACE}%"
-
-
-def test_card_and_table_show_the_same_shares():
-    samples = [Sample(i / 10, (said(1, "happy" if i % 3 else "sad", 0.4),)) for i in range(100)]
-    html = cards(*samples)
-    (row,) = live_view.share_rows(samples)
-    values = dict(zip(CLASSES, re.findall(r'class="value[^"]*">([^<]+)<', html), strict=True))
-    assert {name: row[name] for name in CLASSES} == values
-
-
-def test_cards_show_the_faces_seen_longest():
-    samples = [Sample(t, tuple(said(i, "happy") for i in range(1, 12) if t < i)) for t in np.arange(0, 12, 0.5)]
-    html = cards(*samples)
-    shown = [int(n) for n in re.findall(r"<figcaption>(\d+)", html)]
-    assert shown == list(range(12 - videos.MOST_CARDS, 12))
-    assert "and 3 more" in html
-
-
-def test_a_face_seen_in_one_look_only_has_a_card():
-    assert 'class="face"' in cards(Sample(0.0, (said(1, "fear"),)))
-
-
-def test_pictures_are_inline():
-    html = cards(Sample(0.0, (said(1, "fear"),)))
-    assert 'src="data:image/jpeg;base64,' in html
-    assert "http" not in html
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import streamlit as st
 if TYPE_CHECKING:
     from webui.view.live_stream import Viewer
     from webui.view.photos import Photo
-    from webui.view.videos import Watched
+    from webui.view.watched import Watched
 
 KEPT: Literal["session"] = "session"
 STORE = "fer_session"

@@ -1,0 +1,183 @@
+"""What was read of a video: the player, the figures, the files to take away."""
+
+import mimetypes
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from fer.see.judge import JudgeSettings
+from webui.frame import weights
+from webui.frame.layout import LIMITS, empty_state, plain, refused
+from webui.frame.session import KEPT, session, widget
+from webui.parts.charts import clock
+from webui.view import videos
+from webui.view.player import Film, Person, acted, address, player
+from webui.view.watched import Making, Watched
+
+if TYPE_CHECKING:
+    from fer.see.videotable import Seen
+
+PLAYER = "video_player"
+SHOW_EVERY_S = 0.5
+MOST_SPANS = 2000
+
+
+@st.fragment
+def show_result(video: Watched, judged_by: JudgeSettings) -> None:
+    """The player with all that follows it; a press in it draws this part of the page anew, nothing else."""
+    whole = video.seen(judged_by)
+    st.header(plain(video.name), anchor=False)
+    st.caption(videos.about(video.reading))
+    if video.reading.trouble:
+        st.warning(video.reading.trouble, icon=":material/warning:")
+    player(film(video, whole), PLAYER, do_act)
+    if video.playable and not video.playable.done:
+        show_making(video.playable, "Making a copy that this browser plays")
+    if not video.reading.portraits:
+        empty_state(
+            "🔍", "No face found", "Faces should look at the camera, upright, well lit and at least 24 pixels wide."
+        )
+    else:
+        show_figures(video, video.chosen_part(whole))
+    show_files(video, video.chosen_part(whole), judged_by)
+    st.caption(LIMITS)
+
+
+def do_act() -> None:
+    """Does what the visitor did in the player; called by Streamlit before the next run."""
+    if video := session().watched:
+        video.act(acted(PLAYER))
+
+
+def film(video: Watched, seen: "Seen") -> Film:
+    reading = video.reading
+    known = sorted({face.identity for sample in seen.samples for face in sample.predictions})
+    portraits = reading.portraits
+    people = [
+        Person(i, seen.people.name(i), videos.jpeg(portraits[p], 64) if (p := video.portrait(i)) in portraits else b"")
+        for i in known
+    ]
+    rows = ((widget("video_spans") or {}).get("selection") or {}).get("rows") or []
+    spans = stretches(video.chosen_part(seen))
+    seek_s = spans[rows[0]]["_start_s"] if rows and rows[0] < len(spans) else None
+    content, kind = video.chosen[2], mimetypes.guess_type(video.name)[0] or "video/mp4"
+    if video.playable and video.playable.content:
+        content, kind = video.playable.content, "video/mp4"
+    return Film(
+        address(content, kind if kind.startswith("video/") else "video/mp4", f"{PLAYER}_{video.chosen[0]}"),
+        reading.file.frame_size, min(reading.start_s, reading.reached_s), max(reading.end_s, 0.1), seen.samples, people,
+        video.marks, video.part, len(seen.people.hidden), seek_s,
+    )  # fmt: skip
+
+
+def stretches(seen: "Seen") -> list[dict[str, object]]:
+    """Each stretch of one label: from, to, person, expression, seconds; in order of time."""
+    from fer.see.timeline import label_spans
+
+    found: list[dict[str, object]] = [
+        {
+            "from": clock(start_s),
+            "to": clock(end_s),
+            "person": seen.people.name(identity),
+            "expression": label,
+            "seconds": round(end_s - start_s, 1),
+            "_start_s": start_s,
+        }
+        for identity, spans in label_spans(seen.samples, seen.end_s).items()
+        for start_s, end_s, label in spans
+    ]
+    return sorted(found, key=lambda row: float(str(row["_start_s"])))[:MOST_SPANS]
+
+
+def show_figures(video: Watched, seen: "Seen") -> None:
+    """Shares of time of each person, and every stretch; both of the part that is chosen."""
+    from fer.see.videotable import summary
+
+    where = "" if video.part is None else f", {clock(video.part[0])} to {clock(video.part[1])}"
+    st.subheader(f"Share of the time seen{where}", anchor=False)
+    st.dataframe(summary(seen), hide_index=True)
+    with st.expander("Every stretch of one expression"):
+        st.caption("Press a row's box to see it.")
+        rows = [{name: value for name, value in row.items() if name != "_start_s"} for row in stretches(seen)]
+        st.dataframe(rows, hide_index=True, key="video_spans", on_select="rerun", selection_mode="single-row")
+
+
+def show_files(video: Watched, seen: "Seen", judged_by: JudgeSettings) -> None:
+    """What can be taken away; all of the part that is chosen."""
+    from fer.see.videotable import to_csv, to_parquet, to_webvtt
+
+    def take(words: str, make: Callable[[], bytes], ending: str, kind: str, icon: str, hint: str) -> None:
+        st.download_button(words, make, videos.file_name(video.name, ending), kind, icon=icon, on_click="ignore",
+                           help=hint, key=f"video_take_{ending}")  # fmt: skip
+
+    with st.container(horizontal=True, gap="small"):
+        take("CSV", lambda: to_csv([seen]), "faces.csv", "text/csv", ":material/table:",
+             "Every look at every face: times, name, box, probabilities, marks.")  # fmt: skip
+        take("Parquet", lambda: to_parquet([seen]), "faces.parquet", "application/vnd.apache.parquet",
+             ":material/database:", "The same table with its types.")  # fmt: skip
+        take("Subtitles", lambda: to_webvtt(seen), "labels.vtt", "text/vtt", ":material/subtitles:",
+             "The labels as WebVTT, for any player.")  # fmt: skip
+        take("Report", lambda: make_report(video, seen, judged_by), "report.html", "text/html", ":material/article:",
+             "One HTML file that opens anywhere, without a network.")  # fmt: skip
+        offer_copy(video, seen, judged_by)
+
+
+def make_report(video: Watched, seen: "Seen", judged_by: JudgeSettings) -> bytes:
+    from fer.see.report_html import Settings, key_moments, pictured, report
+
+    card = weights.in_use().card
+    looks = "the fast way, " if video.read_by.fast else ""
+    words = Settings(
+        f"Faces were looked for by {video.read_by.detector}, {looks}{len(seen.samples)} times.",
+        f"Labels are smoothed over {judged_by.smoothing_s:g} s and 'unsure' below {judged_by.unsure_below:.0%}.",
+        f"Weights: {card.name}, {card.architecture}.",
+        tuple(text for text in (card.training_data, card.protocol) if text),
+    )
+    portraits = {i: video.reading.portraits[p] for i in portrait_ids(seen) if (p := video.portrait(i)) in
+                 video.reading.portraits}  # fmt: skip
+    return report(seen, words, portraits, pictured(key_moments(seen), video.chosen[2])).encode()
+
+
+def portrait_ids(seen: "Seen") -> set[int]:
+    return {face.identity for sample in seen.samples for face in sample.predictions}
+
+
+def offer_copy(video: Watched, seen: "Seen", judged_by: JudgeSettings) -> None:
+    """The MP4 with boxes, blurred faces, or both; made only when asked for."""
+    with st.popover("MP4", icon=":material/movie:", help="The video with boxes and labels, or with blurred faces."):
+        boxes = st.toggle("Boxes and labels", True, key="video_copy_boxes", persist_state=KEPT)
+        names = {i: seen.people.name(i) for i in sorted(portrait_ids(seen))}
+        everyone = st.toggle("Blur all faces", key="video_copy_blur_all", persist_state=KEPT)
+        some = () if everyone else st.multiselect(
+            "Blur", list(names), format_func=lambda i: names.get(i, str(i)), key="video_copy_blur",
+            persist_state=KEPT,
+        )  # fmt: skip
+        asked = (boxes, None if everyone else tuple(some), video.part, judged_by, seen.people.names, seen.marks)
+        made = video.made.get(repr(asked))
+        if made is None:
+            st.button("Make MP4", icon=":material/movie:", key="video_make", on_click=make_copy,
+                      args=(video, seen, boxes, None if everyone else tuple(some), repr(asked)))  # fmt: skip
+        elif not made.done:
+            show_making(made, "Writing the MP4")
+        elif made.error:
+            refused("The MP4 cannot be written", str(made.error))
+        else:
+            st.download_button("Save MP4", made.content, videos.file_name(video.name, "annotated.mp4"), "video/mp4",
+                               icon=":material/download:", on_click="ignore", type="primary")  # fmt: skip
+
+
+def make_copy(video: Watched, seen: "Seen", boxes: bool, blurred: tuple[int, ...] | None, asked: Hashable) -> None:
+    """Begins to write the MP4 of the chosen part."""
+    from fer.see.videodraw import CopySettings, write_copy
+
+    start_s, end_s = video.part or (0.0, None)
+    how = CopySettings(boxes, blurred, start_s, end_s)
+    video.made[asked] = Making(lambda tell: write_copy(video.chosen[2], seen.samples, how, progress=tell)[0])
+
+
+@st.fragment(run_every=SHOW_EVERY_S)
+def show_making(made: Making, words: str) -> None:
+    if made.done:
+        st.rerun()
+    st.progress(made.share, words)

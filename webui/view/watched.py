@@ -1,0 +1,156 @@
+"""The video that a session has open: its reading, what the visitor set right, what was made of it. No streamlit."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fer.see.judge import JudgeSettings
+    from fer.see.people import People
+    from fer.see.video import VideoReading
+    from fer.see.videotable import Mark, Seen
+
+_LONGEST_NAME, _LONGEST_NOTE = 60, 200
+_MOST_MARKS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBy:
+    """How a video is read. detector: one of fer.see.detect.DETECTORS. weights: their digest. fast: fewer looks."""
+
+    detector: str
+    weights: str
+    fast: bool = False
+
+
+class Making:
+    """A file that is made in a thread of its own. work: makes it, and tells the share that is done, 0..1.
+
+    content: the file, b"" until `done`. error: what went wrong.
+    """
+
+    def __init__(self, work: Callable[[Callable[[float], None]], bytes]) -> None:
+        self.share, self.content, self.done = 0.0, b"", False
+        self.error: Exception | None = None
+        self._work = work
+        self._thread = threading.Thread(target=self._run, name="fer-video-making", daemon=True)
+        self._thread.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        self._thread.join(timeout_s)
+        return self.done
+
+    def _run(self) -> None:
+        try:
+            self.content = self._work(self._tell)
+        except Exception as error:  # shown by the page
+            self.error = error
+        finally:
+            self.done = True
+
+    def _tell(self, share: float) -> None:
+        self.share = share
+
+
+@dataclass(slots=True)
+class Watched:
+    """A video that is open.
+
+    chosen: (id, name, content) of the file. read_by: how it is read; other ways need another reading.
+    part: (from, to) in seconds that figures and files follow; None is all of it.
+    made: what was made of it on request, by what was asked. playable: a copy for browsers that do not play the file.
+    """
+
+    chosen: tuple[str, str, bytes]
+    read_by: ReadBy
+    reading: "VideoReading"
+    people: "People"
+    marks: "list[Mark]" = field(default_factory=list)
+    part: tuple[float, float] | None = None
+    made: dict[Hashable, Making] = field(default_factory=dict)
+    playable: Making | None = None
+    started_s: float = field(default_factory=time.monotonic)
+    _judged: "tuple[Hashable, Seen] | None" = None
+
+    @property
+    def name(self) -> str:
+        return self.chosen[1]
+
+    def seen(self, judged_by: "JudgeSettings") -> "Seen":
+        """All that was read, judged, with the people as they were set right."""
+        from fer.see.judge import judge
+        from fer.see.videotable import Seen
+
+        reading, looks = self.reading, len(self.reading.looks)
+        asked: Hashable = (judged_by, id(self.people), looks, reading.done)
+        if self._judged is None or self._judged[0] != asked:
+            samples = judge(self.people.apply(reading.looks[:looks]), judged_by)
+            self._judged = asked, Seen(self.name, samples, reading.end_s, self.people)
+        whole = self._judged[1]
+        return Seen(whole.file, whole.samples, whole.end_s, self.people, tuple(self.marks))
+
+    def chosen_part(self, seen: "Seen") -> "Seen":
+        return seen if self.part is None else seen.within(*self.part)
+
+    def act(self, what: Mapping[str, Any]) -> None:
+        """Does what the visitor asked for in the player; a call that makes no sense does nothing."""
+        try:
+            self._act(what)
+        except (KeyError, TypeError, ValueError, IndexError):
+            return  # what comes from a browser is data: it may be anything
+
+    def _act(self, what: Mapping[str, Any]) -> None:
+        match what["do"]:
+            case "part":
+                self.part = self._between(*what["part"]) if what["part"] else None
+            case "mark":
+                self._mark(float(what["from"]), float(what["to"]), str(what["note"])[:_LONGEST_NOTE])
+            case "unmark":
+                del self.marks[int(what["mark"])]
+            case "name":
+                self.people = self.people.named(int(what["id"]), str(what["name"])[:_LONGEST_NAME])
+            case "merge":
+                self.people = self.people.merge(int(what["id"]), into=int(what["into"]))
+            case "split":
+                if not math.isfinite(time_s := float(what["time"])):
+                    raise ValueError(f"a split needs a time, got {time_s}")
+                self.people = self.people.split(int(what["id"]), time_s, self._nobody())
+            case "hide":
+                self.people = self.people.hide(int(what["id"]))
+            case "show":
+                self.people = self.people.show_all()
+            case "unplayable":
+                self._make_playable()
+
+    def portrait(self, identity: int) -> int:
+        """The tracker's identity whose portrait is shown for a person."""
+        others = [split.identity for split in self.people.splits if split.other == identity]
+        return others[0] if others and identity not in self.reading.portraits else identity
+
+    def _between(self, start_s: float, end_s: float) -> tuple[float, float]:
+        if not 0 <= float(start_s) < float(end_s):
+            raise ValueError(f"a part must begin before it ends, got {start_s} to {end_s}")
+        return float(start_s), float(end_s)
+
+    def _mark(self, start_s: float, end_s: float, note: str) -> None:
+        from fer.see.videotable import Mark
+
+        if len(self.marks) < _MOST_MARKS:
+            self.marks.append(Mark(start_s, end_s, note.strip()))
+            self.marks.sort(key=lambda mark: mark.start_s)
+
+    def _nobody(self) -> int:
+        """A number that no person has."""
+        known = {track.identity for look in self.reading.looks for track in look.tracks}
+        return max([*known, *(split.other for split in self.people.splits)], default=0) + 1
+
+    def _make_playable(self) -> None:
+        from fer.see.videodraw import CopySettings, write_copy
+
+        if self.playable is None:
+            content = self.chosen[2]
+            plain = CopySettings(boxes=False)
+            self.playable = Making(lambda tell: write_copy(content, [], plain, progress=tell)[0])
