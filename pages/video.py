@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from fer.see.judge import JudgeSettings
 from webui.frame import resources, weights
 from webui.frame.layout import page_head, refused
 from webui.frame.session import KEPT, session
@@ -62,7 +63,7 @@ def forget() -> None:
     session().watched = None
 
 
-def open_video(chosen: tuple[str, str, bytes], read_by: ReadBy) -> Watched:
+def open_video(chosen: tuple[str, str, bytes], read_by: ReadBy, judged_by: JudgeSettings) -> Watched:
     """Begins to read it; one that is open already goes on, however it is read. Raises VideoError."""
     from fer.see.people import People
     from fer.see.video import VideoReading
@@ -73,7 +74,7 @@ def open_video(chosen: tuple[str, str, bytes], read_by: ReadBy) -> Watched:
     forget()
     observe = partial(weights.in_use().recognizer(read_by.detector, threads=1).observe, thorough=False)
     reading = VideoReading(chosen[2], observe, fast=read_by.fast, longest_s=LONGEST_S)
-    opened = Watched(chosen, read_by, reading, People())
+    opened = Watched(chosen, read_by, reading, People(), judged_by)
     session().watched = opened
     opened.reading.start()
     return opened
@@ -128,14 +129,15 @@ if chosen:
     from fer.see.videofile import VideoError
 
     try:
-        video = open_video(chosen, read_by)
+        video = open_video(chosen, read_by, asked.judge)
     except VideoError as error:
         refused(f"{chosen[1]} cannot be read", str(error))
         st.stop()
+    video.judged_by = asked.judge
     offer_another_reading(video, read_by)
     if not video.reading.done:
         show_progress(video)
     else:
         if video.reading.error:
             refused(f"{video.name} was not read to its end", str(video.reading.error))
-        show_result(video, asked.judge)
+        show_result(video)

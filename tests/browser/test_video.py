@@ -11,7 +11,7 @@ import cv2
 import pytest
 from camera_clip import acts
 from clips import clip
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from fer.see.videotable import VIDEO_COLUMNS
 from webui.frame.resources import SAMPLE
@@ -30,8 +30,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def video_page(page: Page) -> Page:
-    page.goto("/")
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Video").click()
+    page.goto("/video")
     expect(page.get_by_role("heading", level=1, name="Video")).to_be_visible()
     return page
 
@@ -105,6 +104,34 @@ def test_bands_keys_and_player_share_one_clock(video_page: Page, film: Path) -> 
     expect(track).to_have_attribute("aria-valuetext", re.compile(r"0:01\.0"))
     video_page.keyboard.press(" ")
     wait_for_time(video_page, 1.6)
+
+
+def test_a_press_before_the_file_has_come_is_kept(video_page: Page, film: Path) -> None:
+    held: list[Route] = []
+    video_page.route("**/media/**", held.append)
+    upload(video_page, film)
+    expect(people(video_page)).to_have_count(2)
+    track = video_page.get_by_role("slider", name="Person 1 over time")
+    track.click(position={"x": track.bounding_box()["width"] / 2, "y": 10})
+    assert inside(video_page, "return player.querySelector('video').readyState") == 0
+    expect(track).to_have_attribute("aria-valuetext", re.compile(r"0:0[34]\.\d, \w+"))
+    video_page.unroute("**/media/**")
+    for route in held:
+        route.continue_()
+    wait_for_time(video_page, 4)
+
+
+def test_both_ends_of_a_part_can_be_set_at_once(video_page: Page, film: Path) -> None:
+    upload(video_page, film)
+    expect(people(video_page)).to_have_count(2)
+    track = video_page.get_by_role("slider", name="Person 1 over time")
+    track.click(position={"x": track.bounding_box()["width"] / 4, "y": 10})
+    wait_for_time(video_page, 2)
+    video_page.keyboard.press("[")
+    for _ in range(3):
+        video_page.keyboard.press("ArrowRight")
+    video_page.keyboard.press("]")
+    expect(video_page.get_by_text(re.compile(r"Share of the time seen, 0:0[12] to 0:02"))).to_be_visible()
 
 
 def test_boxes_are_drawn_over_the_face(video_page: Page, film: Path) -> None:
@@ -239,7 +266,6 @@ def test_a_broken_file_is_named(video_page: Page, tmp_path: Path, film: Path) ->
 
 def test_nothing_is_wider_than_a_phone(video_page: Page, film: Path) -> None:
     video_page.set_viewport_size({"width": 390, "height": 844})
-    video_page.goto("/video")
     upload(video_page, film)
     expect(people(video_page)).to_have_count(2)
     assert video_page.evaluate("document.documentElement.scrollWidth") <= 390

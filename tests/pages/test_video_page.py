@@ -63,6 +63,7 @@ def test_a_video_without_a_face_says_so(video_page: AppTest) -> None:
     assert not video_page.exception
     assert "No face found" in html(video_page)
     assert not video_page.dataframe
+    assert not video_page.get("download_button")  # a table without a row is no use
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing" * 50, clip(greys())[:800]])
@@ -124,6 +125,15 @@ def test_the_annotated_copy_is_made_on_request(video_page: AppTest) -> None:
     assert not video_page.exception
     assert "Save MP4" in {button.proto.label for button in video_page.get("download_button")}
     assert b"ftyp" in made.content[:12]
+
+
+def test_a_press_right_after_a_choice_follows_it(video_page: AppTest) -> None:
+    upload(video_page, "one.mp4", clip(greys(10)))
+    video_page.toggle(key="video_copy_blur_all").set_value(True)
+    video_page.toggle(key="video_copy_boxes").set_value(False)
+    video_page.button(key="video_make").click().run()  # all three arrive in one run
+    [asked] = video_page.session_state[STORE].watched.made
+    assert "boxes=False, blurred=None" in asked
 
 
 def test_the_page_stands_without_weights(video_page: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

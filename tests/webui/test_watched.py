@@ -22,11 +22,11 @@ def video() -> Watched:
     reading = VideoReading(content, see_bright)
     for _ in reading.steps():
         pass
-    return Watched(("1", "a.mp4", content), ReadBy("yunet", "x"), reading, People())
+    return Watched(("1", "a.mp4", content), ReadBy("yunet", "x"), reading, People(), SETTINGS)
 
 
 def names(video: Watched) -> set[str]:
-    seen = video.seen(SETTINGS)
+    seen = video.seen()
     return {seen.people.name(face.identity) for sample in seen.samples for face in sample.predictions}
 
 
@@ -45,24 +45,25 @@ def test_a_name_a_split_and_a_merge(video):
 
 
 def test_another_threshold_judges_the_same_looks(video):
-    before = video.seen(SETTINGS)
-    assert video.seen(SETTINGS).samples is before.samples
-    unsure = video.seen(JudgeSettings(unsure_below=0.95))
+    before = video.seen()
+    assert video.seen().samples is before.samples
+    video.judged_by = JudgeSettings(unsure_below=0.95)
+    unsure = video.seen()
     assert {face.label for sample in unsure.samples for face in sample.predictions} == {"unsure"}
 
 
 def test_figures_follow_the_part(video):
     video.act({"do": "part", "part": [0.5, 1.0]})
-    part = video.chosen_part(video.seen(SETTINGS))
+    part = video.seen_part()
     assert [sample.time_s for sample in part.samples] == pytest.approx([0.5, 0.6, 0.7, 0.8, 0.9, 1.0], abs=2e-3)
     video.act({"do": "part", "part": None})
-    assert len(video.chosen_part(video.seen(SETTINGS)).samples) == 20
+    assert len(video.seen_part().samples) == 20
 
 
 def test_marks_come_and_go(video):
     video.act({"do": "mark", "from": 1.0, "to": 1.5, "note": " door "})
     video.act({"do": "mark", "from": 0.2, "to": 0.2, "note": "x" * 900})
-    assert [(mark.start_s, len(mark.note)) for mark in video.seen(SETTINGS).marks] == [(0.2, 200), (1.0, 4)]
+    assert [(mark.start_s, len(mark.note)) for mark in video.seen().marks] == [(0.2, 200), (1.0, 4)]
     video.act({"do": "unmark", "mark": 0})
     assert [mark.note for mark in video.marks] == ["door"]
 
@@ -112,11 +113,11 @@ def test_ten_minutes_are_judged_and_packed_at_once():
     content = clip(greys(2, (320, 240)))
     reading = VideoReading(content, see_bright)
     list(reading.steps())
-    video = Watched(("1", "a.mp4", content), ReadBy("yunet", "x"), reading, People())
+    video = Watched(("1", "a.mp4", content), ReadBy("yunet", "x"), reading, People(), SETTINGS)
     look = VideoReading(clip(moving(1)), see_bright)
     list(look.steps())
     reading.looks[:] = [replace(look.looks[0], time_s=i / 10) for i in range(6000)]
     start_s = time.perf_counter()
-    arrays = packed(video.seen(SETTINGS).samples)
+    arrays = packed(video.seen().samples)
     assert time.perf_counter() - start_s < 30
     assert sum(map(len, arrays.values())) < 250_000

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from fer.see.judge import JudgeSettings
 from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, plain, refused
 from webui.frame.session import KEPT, session, widget
@@ -16,6 +15,8 @@ from webui.view.player import Film, Person, acted, address, player
 from webui.view.watched import Making, Watched
 
 if TYPE_CHECKING:
+    from fer.card import ModelCard
+    from fer.see.videodraw import CopySettings
     from fer.see.videotable import Seen
 
 PLAYER = "video_player"
@@ -24,14 +25,13 @@ MOST_SPANS = 2000
 
 
 @st.fragment
-def show_result(video: Watched, judged_by: JudgeSettings) -> None:
+def show_result(video: Watched) -> None:
     """The player with all that follows it; a press in it draws this part of the page anew, nothing else."""
-    whole = video.seen(judged_by)
     st.header(plain(video.name), anchor=False)
     st.caption(videos.about(video.reading))
     if video.reading.trouble:
         st.warning(video.reading.trouble, icon=":material/warning:")
-    player(film(video, whole), PLAYER, do_act)
+    player(film(video), PLAYER, do_act)
     if video.playable and not video.playable.done:
         show_making(video.playable, "Making a copy that this browser plays")
     if not video.reading.portraits:
@@ -39,8 +39,8 @@ def show_result(video: Watched, judged_by: JudgeSettings) -> None:
             "🔍", "No face found", "Faces should look at the camera, upright, well lit and at least 24 pixels wide."
         )
     else:
-        show_figures(video, video.chosen_part(whole))
-    show_files(video, video.chosen_part(whole), judged_by)
+        show_figures(video)
+    show_files(video)
     st.caption(LIMITS)
 
 
@@ -50,8 +50,8 @@ def do_act() -> None:
         video.act(acted(PLAYER))
 
 
-def film(video: Watched, seen: "Seen") -> Film:
-    reading = video.reading
+def film(video: Watched) -> Film:
+    reading, seen = video.reading, video.seen()
     known = sorted({face.identity for sample in seen.samples for face in sample.predictions})
     portraits = reading.portraits
     people = [
@@ -59,7 +59,7 @@ def film(video: Watched, seen: "Seen") -> Film:
         for i in known
     ]
     rows = ((widget("video_spans") or {}).get("selection") or {}).get("rows") or []
-    spans = stretches(video.chosen_part(seen))
+    spans = stretches(video.seen_part())
     seek_s = spans[rows[0]]["_start_s"] if rows and rows[0] < len(spans) else None
     content, kind = video.chosen[2], mimetypes.guess_type(video.name)[0] or "video/mp4"
     if video.playable and video.playable.content:
@@ -90,10 +90,11 @@ def stretches(seen: "Seen") -> list[dict[str, object]]:
     return sorted(found, key=lambda row: float(str(row["_start_s"])))[:MOST_SPANS]
 
 
-def show_figures(video: Watched, seen: "Seen") -> None:
+def show_figures(video: Watched) -> None:
     """Shares of time of each person, and every stretch; both of the part that is chosen."""
     from fer.see.videotable import summary
 
+    seen = video.seen_part()
     where = "" if video.part is None else f", {clock(video.part[0])} to {clock(video.part[1])}"
     st.subheader(f"Share of the time seen{where}", anchor=False)
     st.dataframe(summary(seen), hide_index=True)
@@ -103,30 +104,32 @@ def show_figures(video: Watched, seen: "Seen") -> None:
         st.dataframe(rows, hide_index=True, key="video_spans", on_select="rerun", selection_mode="single-row")
 
 
-def show_files(video: Watched, seen: "Seen", judged_by: JudgeSettings) -> None:
-    """What can be taken away; all of the part that is chosen."""
+def show_files(video: Watched) -> None:
+    """What can be taken away; all of the part that is chosen when it is asked for."""
     from fer.see.videotable import to_csv, to_parquet, to_webvtt
 
     def take(words: str, make: Callable[[], bytes], ending: str, kind: str, icon: str, hint: str) -> None:
         st.download_button(words, make, videos.file_name(video.name, ending), kind, icon=icon, on_click="ignore",
                            help=hint, key=f"video_take_{ending}")  # fmt: skip
 
+    card, seen = weights.in_use().card, video.seen_part
     with st.container(horizontal=True, gap="small"):
-        take("CSV", lambda: to_csv([seen]), "faces.csv", "text/csv", ":material/table:",
-             "Every look at every face: times, name, box, probabilities, marks.")  # fmt: skip
-        take("Parquet", lambda: to_parquet([seen]), "faces.parquet", "application/vnd.apache.parquet",
-             ":material/database:", "The same table with its types.")  # fmt: skip
-        take("Subtitles", lambda: to_webvtt(seen), "labels.vtt", "text/vtt", ":material/subtitles:",
-             "The labels as WebVTT, for any player.")  # fmt: skip
-        take("Report", lambda: make_report(video, seen, judged_by), "report.html", "text/html", ":material/article:",
-             "One HTML file that opens anywhere, without a network.")  # fmt: skip
-        offer_copy(video, seen, judged_by)
+        if video.reading.portraits:
+            take("CSV", lambda: to_csv([seen()]), "faces.csv", "text/csv", ":material/table:",
+                 "Every look at every face: times, name, box, probabilities, marks.")  # fmt: skip
+            take("Parquet", lambda: to_parquet([seen()]), "faces.parquet", "application/vnd.apache.parquet",
+                 ":material/database:", "The same table with its types.")  # fmt: skip
+            take("Subtitles", lambda: to_webvtt(seen()), "labels.vtt", "text/vtt", ":material/subtitles:",
+                 "The labels as WebVTT, for any player.")  # fmt: skip
+            take("Report", lambda: make_report(video, card), "report.html", "text/html", ":material/article:",
+                 "One HTML file that opens anywhere, without a network.")  # fmt: skip
+        offer_copy(video)
 
 
-def make_report(video: Watched, seen: "Seen", judged_by: JudgeSettings) -> bytes:
+def make_report(video: Watched, card: "ModelCard") -> bytes:
     from fer.see.report_html import Settings, key_moments, pictured, report
 
-    card = weights.in_use().card
+    seen, judged_by = video.seen_part(), video.judged_by
     looks = "the fast way, " if video.read_by.fast else ""
     words = Settings(
         f"Faces were looked for by {video.read_by.detector}, {looks}{len(seen.samples)} times.",
@@ -143,21 +146,21 @@ def portrait_ids(seen: "Seen") -> set[int]:
     return {face.identity for sample in seen.samples for face in sample.predictions}
 
 
-def offer_copy(video: Watched, seen: "Seen", judged_by: JudgeSettings) -> None:
+COPY_BOXES, COPY_BLUR_ALL, COPY_BLUR = "video_copy_boxes", "video_copy_blur_all", "video_copy_blur"
+
+
+def offer_copy(video: Watched) -> None:
     """The MP4 with boxes, blurred faces, or both; made only when asked for."""
+    seen = video.seen_part()
     with st.popover("MP4", icon=":material/movie:", help="The video with boxes and labels, or with blurred faces."):
-        boxes = st.toggle("Boxes and labels", True, key="video_copy_boxes", persist_state=KEPT)
+        st.toggle("Boxes and labels", True, key=COPY_BOXES, persist_state=KEPT)
         names = {i: seen.people.name(i) for i in sorted(portrait_ids(seen))}
-        everyone = st.toggle("Blur all faces", key="video_copy_blur_all", persist_state=KEPT)
-        some = () if everyone else st.multiselect(
-            "Blur", list(names), format_func=lambda i: names.get(i, str(i)), key="video_copy_blur",
-            persist_state=KEPT,
-        )  # fmt: skip
-        asked = (boxes, None if everyone else tuple(some), video.part, judged_by, seen.people.names, seen.marks)
-        made = video.made.get(repr(asked))
+        if not st.toggle("Blur all faces", key=COPY_BLUR_ALL, persist_state=KEPT):
+            st.multiselect("Blur", list(names), format_func=lambda i: names.get(i, str(i)), key=COPY_BLUR,
+                           persist_state=KEPT)  # fmt: skip
+        made = video.made.get(copy_asked(video))
         if made is None:
-            st.button("Make MP4", icon=":material/movie:", key="video_make", on_click=make_copy,
-                      args=(video, seen, boxes, None if everyone else tuple(some), repr(asked)))  # fmt: skip
+            st.button("Make MP4", icon=":material/movie:", key="video_make", on_click=make_copy, args=(video,))
         elif not made.done:
             show_making(made, "Writing the MP4")
         elif made.error:
@@ -167,13 +170,28 @@ def offer_copy(video: Watched, seen: "Seen", judged_by: JudgeSettings) -> None:
                                icon=":material/download:", on_click="ignore", type="primary")  # fmt: skip
 
 
-def make_copy(video: Watched, seen: "Seen", boxes: bool, blurred: tuple[int, ...] | None, asked: Hashable) -> None:
-    """Begins to write the MP4 of the chosen part."""
-    from fer.see.videodraw import CopySettings, write_copy
+def copy_settings(video: Watched) -> "CopySettings":
+    """As the controls stand now: a press that follows another at once comes before the page is drawn anew."""
+    from fer.see.videodraw import CopySettings
 
     start_s, end_s = video.part or (0.0, None)
-    how = CopySettings(boxes, blurred, start_s, end_s)
-    video.made[asked] = Making(lambda tell: write_copy(video.chosen[2], seen.samples, how, progress=tell)[0])
+    blurred = None if widget(COPY_BLUR_ALL) else tuple(widget(COPY_BLUR) or ())
+    return CopySettings(bool(widget(COPY_BOXES)), blurred, start_s, end_s)
+
+
+def copy_asked(video: Watched) -> Hashable:
+    """What a copy depends on."""
+    return repr((copy_settings(video), video.judged_by, video.people))
+
+
+def make_copy(video: Watched) -> None:
+    """Begins to write the MP4 of the chosen part."""
+    from fer.see.videodraw import write_copy
+
+    how, seen = copy_settings(video), video.seen_part()
+    video.made[copy_asked(video)] = Making(
+        lambda tell: write_copy(video.chosen[2], seen.samples, how, progress=tell)[0]
+    )
 
 
 @st.fragment(run_every=SHOW_EVERY_S)

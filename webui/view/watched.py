@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class Watched:
     """A video that is open.
 
     chosen: (id, name, content) of the file. read_by: how it is read; other ways need another reading.
-    part: (from, to) in seconds that figures and files follow; None is all of it.
+    judged_by: the settings that all figures and files follow now. part: (from, to) in seconds that they follow; None is
+    all of it.
     made: what was made of it on request, by what was asked. playable: a copy for browsers that do not play the file.
     """
 
@@ -68,6 +69,7 @@ class Watched:
     read_by: ReadBy
     reading: "VideoReading"
     people: "People"
+    judged_by: "JudgeSettings"
     marks: "list[Mark]" = field(default_factory=list)
     part: tuple[float, float] | None = None
     made: dict[Hashable, Making] = field(default_factory=dict)
@@ -79,21 +81,23 @@ class Watched:
     def name(self) -> str:
         return self.chosen[1]
 
-    def seen(self, judged_by: "JudgeSettings") -> "Seen":
+    def seen(self) -> "Seen":
         """All that was read, judged, with the people as they were set right."""
         from fer.see.judge import judge
         from fer.see.videotable import Seen
 
-        reading, looks = self.reading, len(self.reading.looks)
-        asked: Hashable = (judged_by, id(self.people), looks, reading.done)
-        if self._judged is None or self._judged[0] != asked:
-            samples = judge(self.people.apply(reading.looks[:looks]), judged_by)
-            self._judged = asked, Seen(self.name, samples, reading.end_s, self.people)
-        whole = self._judged[1]
-        return Seen(whole.file, whole.samples, whole.end_s, self.people, tuple(self.marks))
+        reading, looks, people = self.reading, len(self.reading.looks), self.people
+        asked: Hashable = (self.judged_by, id(people), looks, reading.done)
+        judged = self._judged
+        if judged is None or judged[0] != asked:
+            samples = judge(people.apply(reading.looks[:looks]), self.judged_by)
+            judged = self._judged = asked, Seen(self.name, samples, reading.end_s, people)
+        return replace(judged[1], marks=tuple(self.marks))
 
-    def chosen_part(self, seen: "Seen") -> "Seen":
-        return seen if self.part is None else seen.within(*self.part)
+    def seen_part(self) -> "Seen":
+        """The same of the chosen part."""
+        whole = self.seen()
+        return whole if self.part is None else whole.within(*self.part)
 
     def act(self, what: Mapping[str, Any]) -> None:
         """Does what the visitor asked for in the player; a call that makes no sense does nothing."""

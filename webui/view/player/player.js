@@ -72,7 +72,10 @@ const setPart = (view, end) => {
   const [from, to] = view.data.part ?? [view.data.start, view.data.end]
   const time = timeOf(view)
   const next = end === "in" ? [time, to > time ? to : view.data.end] : [from < time ? from : view.data.start, time]
-  if (next[1] > next[0]) act(view, { do: "part", part: next })
+  if (next[1] <= next[0]) return
+  view.data = { ...view.data, part: next } // the other end may be set before the answer to this one is here
+  showPart(view)
+  act(view, { do: "part", part: next })
 }
 
 const ask = (view, title, fields, buttons) => {
@@ -233,11 +236,13 @@ const fill = (view) => {
   if (!data.people.some((person) => person.id === view.chosen)) view.chosen = data.people[0]?.id ?? 0
   part(view, ".stage").style.setProperty("--ratio", data.size[0] / data.size[1])
   if (view.url !== data.url) {
-    const [time, playing] = [timeOf(view), !view.video.paused]
+    view.time = timeOf(view)
+    const playing = !view.video.paused
     view.url = data.url
     part(view, ".note").hidden = true
     view.video.src = data.url
-    view.video.addEventListener("loadedmetadata", () => time > 0 && seek(view, time), { once: true })
+    // A press before the file is there has moved `time`: the picture follows.
+    view.video.addEventListener("loadedmetadata", () => view.time > 0 && seek(view, view.time), { once: true })
     if (playing) view.video.play().catch(() => {})
   }
   const focused = root.getRootNode().activeElement
