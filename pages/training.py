@@ -51,14 +51,14 @@ def main() -> None:
     if not runs:
         show_none_yet()
     shipped = shipped_training()
-    if shipped:
+    if shipped and NAME not in (run.name for run in runs):
         runs = [*runs, shipped]
     chosen: list[Run] = views.choose_runs(runs) if runs else []
     if shipped in chosen:
         st.caption(shipped_words(shipped, weights.shipped().digest))
     watch(news, [run.name for run in chosen])
     if chosen:
-        show_chosen(chosen, launcher_)
+        show_chosen(chosen, launcher_, shipped)
     elif runs:
         st.caption("Choose runs in the table by the box before their name.")
     if not launcher_:
@@ -119,12 +119,12 @@ def show_none_yet() -> None:
     st.code(f"python scripts/train.py --preset smoke --runs {runs_folder()}", language="bash")
 
 
-def show_chosen(runs: list[Run], launcher_: launch.Launcher | None) -> None:
+def show_chosen(runs: list[Run], launcher_: launch.Launcher | None, shipped: Run | None) -> None:
     for run in runs:
         for alarm in alarms(run):
             show = st.error if alarm.fatal else st.warning
             show(f"**{plain(run.name)}**: {plain(alarm.words)}", icon=":material/warning:")
-    views.show_legend(runs, lambda run: None if run.name == NAME else show_actions(run, launcher_))
+    views.show_legend(runs, lambda run: None if run is shipped else show_actions(run, launcher_))
     view = st.segmented_control(
         "View",
         list(views.VIEWS),

@@ -388,6 +388,25 @@ def test_a_fresh_machine_shows_a_real_training(runs: Path) -> None:
     assert not page.button
 
 
+def test_the_first_run_takes_the_shipped_ones_place_which_is_listed_last(runs: Path) -> None:
+    page = open_page()
+    assert "comes with the app" in texts(page)
+    write_run(runs / "mine")
+    page.run()
+    assert page.dataframe[0].value["Run"].tolist() == ["mine", NAME]
+    assert "comes with the app" not in texts(page), "what is new is looked at"
+    assert "<b>mine</b>" in texts(page)
+
+
+def test_a_run_of_the_shipped_ones_name_is_a_run_like_others(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FER_ALLOW_TRAINING", "1")
+    write_run(runs / NAME, epochs=0, end="stopped")
+    page = open_page()
+    assert page.dataframe[0].value["Run"].tolist() == [NAME]
+    assert "comes with the app" not in texts(page)
+    assert f"training_remove_{NAME}" in {button.key for button in page.button}, "the shipped one offers nothing"
+
+
 def test_the_shipped_log_is_small_and_holds_no_face(runs: Path) -> None:
     assert SHIPPED_LOG.stat().st_size < 100_000
     run = shipped_run()

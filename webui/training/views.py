@@ -12,6 +12,7 @@ import streamlit as st
 
 from fer.emotions import CLASSES, EMOJI
 from fer.judge.metrics import row_shares
+from fer.runs import shipped
 from fer.runs.run import Epoch, Run, Sheet, State, differences, duration_words, plain
 from webui.evaluation.words import matrix_cells
 from webui.frame.layout import empty_state
@@ -73,10 +74,10 @@ def choose_runs(runs: list[Run]) -> list[Run]:
 
 def _keep_choice(runs: list[Run], names: list[str]) -> None:
     mine, table = session().training, widget(TABLE)
-    if mine.chosen is None:
-        mine.chosen = [run.name for run in runs if run.state is State.RUNNING][: charts.MOST_RUNS] or names[:1]
     before = mine.order
-    if before is not None and before != names and table:  # the newest press still speaks of the old rows
+    if mine.chosen is None or before == [shipped.NAME] != names:  # the shipped one was shown for want of others
+        mine.chosen = [run.name for run in runs if run.state is State.RUNNING][: charts.MOST_RUNS] or names[:1]
+    elif before is not None and before != names and table:  # the newest press still speaks of the old rows
         pressed = [before[row] for row in table["selection"]["rows"] if row < len(before)]
         mine.chosen = pressed + [name for name in mine.chosen if name not in before]
     if before != names or not table:
