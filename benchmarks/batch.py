@@ -52,7 +52,8 @@ def main() -> None:
         folder, out = Path(temporary) / "photos", Path(temporary) / "out"
         make(folder, options.photos)
         command = [sys.executable, "-m", "fer", "batch", str(folder), "--out", str(out)]
-        ways = {"one worker, one core": ([*command, "--workers", "1"], {cores[0]})}
+        ways: dict[str, tuple[list[str], set[int] | None]] = {}
+        ways["one worker, one core"] = ([*command, "--workers", "1"], {cores[0]})
         ways[f"{len(cores)} workers, {len(cores)} cores"] = ([*command, "--workers", str(len(cores))], None)
         for engine in options.engines:
             ways[f"{engine}, {len(cores)} workers"] = (

@@ -27,6 +27,7 @@ from fer.see.detect import FIRST_LOOK_PX, OVERLAP, Haar, YuNet, suggest_turn
 from fer.see.images import open_image
 from fer.see.yunet import YuNetGraph, read_model
 
+Boxed = tuple[np.ndarray, np.ndarray]  # a picture; boxes in it, XYXY (N, 4) or (4,)
 FACE = np.array((178.0, 63.0, 268.0, 175.0))  # the sample's face, XYXY
 BODY = (60, 0, 400, 330)  # the part of the sample that a group picture repeats
 
@@ -66,7 +67,7 @@ def runtimes(sample: np.ndarray, repeats: int) -> list[str]:
             bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
             opencv = cv2.FaceDetectorYN.create(str(file), "", (width, height), 0.7, OVERLAP)
             apart = np.abs(graph.detect(picture, 0.7) - opencv.detect(bgr)[1]).max()
-            contenders = [partial(graph.detect, picture, 0.7), partial(opencv.detect, bgr)]
+            contenders: list[Callable[[], object]] = [partial(graph.detect, picture, 0.7), partial(opencv.detect, bgr)]
             contenders.append(partial(haar.detect, picture, thorough=False))
             cells = " | ".join(milliseconds(contenders, repeats))
             lines.append(f"| {width} × {height} | {cells} | {apart:.0e} |")
@@ -197,7 +198,9 @@ def on_grey(sample: np.ndarray, width: int, height: int) -> np.ndarray:
     return picture
 
 
-def group(sample: np.ndarray, size: tuple[int, int], face_px: int, rng: np.random.Generator):
+def group(
+    sample: np.ndarray, size: tuple[int, int], face_px: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """A picture, RGB uint8, filled with upper bodies whose faces are `face_px` high; and their boxes, XYXY (N, 4)."""
     scale = face_px / (FACE[3] - FACE[1])
     tile = round((BODY[2] - BODY[0]) * scale), round((BODY[3] - BODY[1]) * scale)
@@ -212,7 +215,9 @@ def group(sample: np.ndarray, size: tuple[int, int], face_px: int, rng: np.rando
     return np.clip(picture + noise, 0, 255).astype(np.uint8), np.array(truth)
 
 
-def body(sample: np.ndarray, tile: tuple[int, int], scale: float, rng: np.random.Generator):
+def body(
+    sample: np.ndarray, tile: tuple[int, int], scale: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     center = float(FACE[0] + FACE[2]) / 2, float(FACE[1] + FACE[3]) / 2
     tilt = cv2.getRotationMatrix2D(center, float(rng.uniform(-12, 12)), 1)
     tilted = cv2.warpAffine(sample, tilt, sample.shape[1::-1], borderMode=cv2.BORDER_REFLECT)

@@ -31,7 +31,8 @@ JITTER, MISSED = 0.02, 0.03  # of a box, in its widths; share of looks in which 
 EVEN = np.full(len(CLASSES), 1 / len(CLASSES), np.float32)
 
 Place = tuple[float, float]  # centre x in pixels, width in pixels
-Scene = Callable[[np.random.Generator, float], dict[str, Place]]  # (who dices, seconds) → who is in sight, and where
+Sight = Callable[[float], dict[str, Place]]  # seconds → who is in sight, and where
+Scene = Callable[[np.random.Generator], Sight]
 
 
 def seat(x: float, rng: np.random.Generator) -> Callable[[float], Place]:
@@ -46,7 +47,7 @@ def seat(x: float, rng: np.random.Generator) -> Callable[[float], Place]:
 def looks_away(away_s: float) -> Callable[[np.random.Generator], Callable[[float], dict[str, Place]]]:
     """Sits down again up to half a width beside the old place, and a tenth larger or smaller."""
 
-    def scene(rng: np.random.Generator) -> Callable[[float], dict[str, Place]]:
+    def scene(rng: np.random.Generator) -> Sight:
         first, shift, size = seat(300, rng), rng.uniform(-50, 50), rng.uniform(0.9, 1.1)
 
         def at(t: float) -> dict[str, Place]:
@@ -60,10 +61,10 @@ def looks_away(away_s: float) -> Callable[[np.random.Generator], Callable[[float
     return scene
 
 
-def leaves_at_the_edge(away_s: float, same_side: bool) -> Callable:
+def leaves_at_the_edge(away_s: float, same_side: bool) -> Scene:
     """Walks out at one to three widths a second, and in again as fast."""
 
-    def scene(rng: np.random.Generator) -> Callable[[float], dict[str, Place]]:
+    def scene(rng: np.random.Generator) -> Sight:
         speed = rng.uniform(1, 3) * WIDTH_PX
         out_s = 2 + 320 / speed
 
@@ -81,10 +82,10 @@ def leaves_at_the_edge(away_s: float, same_side: bool) -> Callable:
     return scene
 
 
-def another_sits_down(after_s: float, beside: float) -> Callable:
+def another_sits_down(after_s: float, beside: float) -> Scene:
     """'a' leaves for good; 'b' sits down `beside` widths from there, and a fifth larger or smaller."""
 
-    def scene(rng: np.random.Generator) -> Callable[[float], dict[str, Place]]:
+    def scene(rng: np.random.Generator) -> Sight:
         first, second = seat(250, rng), seat(250 + beside * WIDTH_PX, rng)
         size = rng.uniform(0.8, 1.2)
 
@@ -99,10 +100,10 @@ def another_sits_down(after_s: float, beside: float) -> Callable:
     return scene
 
 
-def two_look_away(away_s: float, apart: float) -> Callable:
+def two_look_away(away_s: float, apart: float) -> Scene:
     """Side by side; both look away and back, not in the same moment."""
 
-    def scene(rng: np.random.Generator) -> Callable[[float], dict[str, Place]]:
+    def scene(rng: np.random.Generator) -> Sight:
         people = {"a": seat(200, rng), "b": seat(200 + apart * WIDTH_PX, rng)}
         begins = {name: rng.uniform(2.5, 3.5) for name in people}
         return lambda t: {
@@ -112,7 +113,7 @@ def two_look_away(away_s: float, apart: float) -> Callable:
     return scene
 
 
-def passes_in_front(rng: np.random.Generator) -> Callable[[float], dict[str, Place]]:
+def passes_in_front(rng: np.random.Generator) -> Sight:
     """'b' walks past and hides 'a', who sits, for about a second."""
     sits, speed = seat(320, rng), rng.uniform(0.8, 2) * WIDTH_PX
 
@@ -124,7 +125,7 @@ def passes_in_front(rng: np.random.Generator) -> Callable[[float], dict[str, Pla
     return at
 
 
-SCENES: dict[str, Callable] = {
+SCENES: dict[str, Scene] = {
     "looks away for 1 s": looks_away(1),
     "looks away for 2 s": looks_away(2),
     "looks away for 4 s": looks_away(4),
@@ -142,9 +143,10 @@ SCENES: dict[str, Callable] = {
 }
 
 
-def identities(at: Callable[[float], dict[str, Place]], looks_per_s: float, by: TrackSettings, seed: int) -> dict:
+def identities(at: Sight, looks_per_s: float, by: TrackSettings, seed: int) -> dict[str, list[int]]:
     """Who → the numbers that this person had, in order of their first appearance."""
-    rng, tracker, numbers = np.random.default_rng(seed), Tracker(by), {}
+    rng, tracker = np.random.default_rng(seed), Tracker(by)
+    numbers: dict[str, list[int]] = {}
     for step in range(int(16 * looks_per_s)):
         t = step / looks_per_s
         people = {name: place for name, place in at(t).items() if rng.random() > MISSED}
@@ -164,7 +166,7 @@ def _box(place: Place, rng: np.random.Generator) -> tuple[Face, Observation]:
     return face, Observation(face, EVEN)
 
 
-def outcome(scene: Callable, looks_per_s: float, by: TrackSettings) -> tuple[float, float]:
+def outcome(scene: Scene, looks_per_s: float, by: TrackSettings) -> tuple[float, float]:
     """(share of people who kept one number all along, share of runs in which one number stood for two people)."""
     one, people, mixed = 0, 0, 0
     for seed in range(RUNS):
@@ -189,16 +191,22 @@ def scene_rows() -> Iterator[str]:
 
 def seen_again(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The face as another look of the same moment has it: moved, turned, lit and blurred a little, with noise."""
-    move = cv2.getRotationMatrix2D((24, 24), rng.normal(0, 5), 1 + rng.normal(0, 0.05))
+    move: np.ndarray = cv2.getRotationMatrix2D((24, 24), rng.normal(0, 5), 1 + rng.normal(0, 0.05))
     move[:, 2] += rng.normal(0, 1, 2)
-    again = cv2.warpAffine(crop, move, (48, 48), borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-    again = cv2.GaussianBlur(again, (0, 0), rng.uniform(0.3, 1.0))
+    again = cv2.warpAffine(crop, move, (48, 48), borderMode=cv2.BORDER_REPLICATE)
+    again = cv2.GaussianBlur(again.astype(np.float32), (0, 0), rng.uniform(0.3, 1.0))
     noise = rng.normal(0, 5, crop.shape) + rng.normal(0, 8)
     return np.clip(again * rng.normal(1, 0.1) + noise, 0, 255).astype(np.uint8)
 
 
 def unit(features: np.ndarray) -> np.ndarray:
-    return features / np.linalg.norm(features, axis=1, keepdims=True)
+    length: np.ndarray = np.linalg.norm(features, axis=1, keepdims=True)
+    found: np.ndarray = features / length
+    return found
+
+
+def forms(mean: np.ndarray, axes: np.ndarray) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    return {"as they are": lambda x: x, "whitened, 128 axes": lambda x: (x - mean) @ axes}
 
 
 def feature_rows(recognizer: Recognizer) -> Iterator[str]:
@@ -214,7 +222,7 @@ def feature_rows(recognizer: Recognizer) -> Iterator[str]:
     mean, _, axes = centre(recognizer)
     yield "| form | itself again: 5th, 50th percentile | others with its label: 50th, 95th, 99th | AUC |"
     yield "| --- | --- | --- | --- |"
-    for name, form in (("as they are", lambda x: x), ("whitened, 128 axes", lambda x: (x - mean) @ axes)):
+    for name, form in forms(mean, axes).items():
         similar = unit(form(first)) @ unit(form(again)).T
         same, other = np.diag(similar), np.sort(similar[others])
         auc = float(np.mean(np.searchsorted(other, same) / len(other)))
@@ -245,7 +253,7 @@ def people_rows(recognizer: Recognizer, folder: Path) -> Iterator[str]:
     mean, _, axes = centre(recognizer)
     who = np.array(names)
     pairs = np.triu(np.ones((len(who), len(who)), dtype=bool), 1)
-    for name, form in (("as they are", lambda x: x), ("whitened, 128 axes", lambda x: (x - mean) @ axes)):
+    for name, form in forms(mean, axes).items():
         similar = unit(form(np.stack(found))) @ unit(form(np.stack(found))).T
         same, other = (np.sort(similar[pairs & ((who[:, None] == who) == equal)]) for equal in (True, False))
         listed = [", ".join(f"{value:.2f}" for value in values) for values in (same, other)]

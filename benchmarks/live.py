@@ -35,7 +35,7 @@ PARTS = ("delay", "box", "steady", "stages", "capacity")
 WARM_S, WATCH_S = 5, 15
 
 
-def measure_viewers(folder: Path, film: Path, truth: dict, count: int, **environment: str) -> dict[str, Any]:
+def measure_viewers(folder: Path, film: Path, truth: lab.Truth, count: int, **environment: str) -> dict[str, Any]:
     """What the first of `count` viewers saw, the slowest viewer's frames a second, and the server's cores meanwhile.
 
     Only the first viewer's frames are read back. The others run in windows of a few pixels, so that their browsers,
@@ -74,7 +74,7 @@ def quantiles(values: list[float], form: str) -> str:
     return " | ".join(form.format(v) for v in np.percentile(values, [50, 95]))
 
 
-def measure_delay(folder: Path, film: Path, truth: dict) -> str:
+def measure_delay(folder: Path, film: Path, truth: lab.Truth) -> str:
     rows = []
     for added_ms in ADDED_MS:
         result = measure_viewers(folder, film, truth, 1, LAB_ADDED_MS=str(added_ms))
@@ -198,7 +198,7 @@ CAPACITY = (
 )
 
 
-def measure_capacity(folder: Path, film: Path, truth: dict) -> str:
+def measure_capacity(folder: Path, film: Path, truth: lab.Truth) -> str:
     results = [measure_viewers(folder, film, truth, count, **changes) for count, _, changes in CAPACITY]
     empty = results[1]["cores"]
     rows = [

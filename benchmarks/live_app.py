@@ -15,17 +15,23 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import streamlit as st
 import streamlit_webrtc
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from fer.see.live import Analyse, LiveSettings
 from webui.frame.layout import apply_style
 from webui.frame.memory import spare_the_collector
 from webui.view import live_stream
+
+if TYPE_CHECKING:
+    from fer.see.faces import Observation
+    from fer.see.recognize import Recognizer
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -67,11 +73,11 @@ def keep_log(path: Path) -> None:
         time.sleep(1)
 
 
-def add_cost(make: Callable, added_s: float) -> Callable:
-    def make_slower(recognizer: Any) -> Callable:
+def add_cost(make: "Callable[[Recognizer], Analyse]", added_s: float) -> "Callable[[Recognizer], Analyse]":
+    def make_slower(recognizer: "Recognizer") -> Analyse:
         analyse = make(recognizer)
 
-        def slower(image: Any, settings: Any) -> Any:
+        def slower(image: np.ndarray, settings: LiveSettings) -> "list[Observation]":
             time.sleep(added_s)
             return analyse(image, settings)
 
@@ -84,13 +90,14 @@ def add_cost(make: Callable, added_s: float) -> Callable:
 def prepare() -> None:
     """Once for the server: no mirror, since the film's counter must be read."""
     change = live_stream.Viewer.change
-    live_stream.Viewer.change = lambda self, settings: change(self, replace(settings, mirror=False))
-    live_stream.make_analyse = add_cost(live_stream.make_analyse, float(os.environ.get("LAB_ADDED_MS", "0")) / 1000)
+    live_stream.Viewer.change = lambda self, settings: change(self, replace(settings, mirror=False))  # type: ignore[method-assign]
+    added_s = float(os.environ.get("LAB_ADDED_MS", "0")) / 1000
+    live_stream.make_analyse = add_cost(live_stream.make_analyse, added_s)  # type: ignore[assignment]
     if os.environ.get("LAB_EMPTY") == "1":
-        live_stream.FrameProcessor.recv = lambda self, frame: frame
+        live_stream.FrameProcessor.recv = lambda self, frame: frame  # type: ignore[method-assign]
     if os.environ.get("LAB_ASYNC") == "1":
         component = streamlit_webrtc.webrtc_streamer
-        streamlit_webrtc.webrtc_streamer = lambda **asked: component(**asked | {"async_processing": True})
+        streamlit_webrtc.webrtc_streamer = lambda **asked: component(**asked | {"async_processing": True})  # type: ignore[assignment]
     if os.environ.get("LAB_COLLECT") == "1":
         gc.freeze = lambda: None
     if path := os.environ.get("LAB_LOG"):

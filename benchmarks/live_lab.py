@@ -33,6 +33,8 @@ SPEED_PX_PER_S = 320  # 640 pixels in two seconds
 BITS, BLOCK_PX, STRIP_PX = 8, 40, 24
 ROW = 230
 
+Truth = dict[int, tuple[float, float]]  # the film's counter → the face's centre x and its width, in pixels
+
 # Remembers the camera's stream, so that its own pictures can be set beside the ones that come back.
 KEEP_CAMERA = """
 const media = navigator.mediaDevices
@@ -66,7 +68,7 @@ def film_frame(photo: np.ndarray, step: int) -> np.ndarray:
     return frame
 
 
-def true_centers(photo: np.ndarray, margin_px: float = FACE_PX) -> dict[int, tuple[float, float]]:
+def true_centers(photo: np.ndarray, margin_px: float = FACE_PX) -> Truth:
     """Counter → (centre x, width) of the face as the detector sees it in that very frame.
 
     margin_px: how far from the picture's sides the face's centre is at least; half a face width is in sight just so.
@@ -201,7 +203,7 @@ class Watched:
     width_px: int
 
 
-def watched(page: Page, truth: dict[int, tuple[float, float]]) -> Watched:
+def watched(page: Page, truth: Truth) -> Watched:
     data = streamer_frame(page).evaluate("() => window.lab")
     delays, errors, missing, faces = [], [], 0, 0
     first_seen: list[tuple[float, int]] = []

@@ -115,7 +115,7 @@ def steadiness(recognizer: Recognizer, crops: np.ndarray, seed: int = 0) -> dict
     crops: uint8 (N, 48, 48), each held still for one simulated minute.
     """
     rng = np.random.default_rng(seed)
-    changes = {"raw": [], "steady": []}
+    changes: dict[str, list[int]] = {"raw": [], "steady": []}
     for crop in crops:
         rows = recognizer.classify(np.stack(list(itertools.islice(_noisy(crop, rng), MINUTE_FRAMES))))
         for name, settings in (("raw", JudgeSettings(smoothing_s=0)), ("steady", JudgeSettings())):
@@ -141,7 +141,7 @@ def switch_delays(recognizer: Recognizer, before: np.ndarray, after: np.ndarray,
 def _noisy(crop: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """The face as a webcam in a living room sees it: moved by parts of a pixel, lamp flicker, sensor noise."""
     while True:
-        move = np.float32([[1, 0, rng.normal(0, 0.5)], [0, 1, rng.normal(0, 0.5)]])
+        move = np.array([[1, 0, rng.normal(0, 0.5)], [0, 1, rng.normal(0, 0.5)]], np.float32)
         moved = cv2.warpAffine(crop, move, (48, 48), borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
         yield np.clip(moved * rng.normal(1, 0.02) + rng.normal(0, 5, crop.shape), 0, 255).astype(np.uint8)
 
@@ -225,13 +225,14 @@ def _by_rgb(frame: av.VideoFrame, face: Face) -> av.VideoFrame:
     left, top, right, bottom = (round(v) for v in face.box)
     cv2.rectangle(rgb, (left, top), (right, bottom), (102, 204, 238), 2)
     cv2.putText(rgb, "1 happy 98%", (left, top), cv2.FONT_HERSHEY_DUPLEX, 0.53, (255, 255, 255), 1, cv2.LINE_AA)
-    return av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv420p")
+    return av.VideoFrame.from_ndarray(rgb.astype(np.uint8, copy=False), format="rgb24").reformat(format="yuv420p")
 
 
 def _median_ms(call: Callable[[], object], seconds: float) -> float:
     for _ in range(5):
         call()
-    took, end_s = [], time.perf_counter() + seconds
+    took: list[float] = []
+    end_s = time.perf_counter() + seconds
     while time.perf_counter() < end_s or len(took) < 20:
         start_s = time.perf_counter()
         call()

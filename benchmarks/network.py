@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import cast
 
 import numpy as np
 import onnx
@@ -21,7 +22,8 @@ from fer import onnxfile
 from fer.card import ModelCard
 from fer.learn.export import write_onnx
 from fer.learn.model import ResNet9, build, flops
-from fer.see.classify import WEIGHTS, Classifier
+from fer.see.classify import Classifier
+from fer.weights import WEIGHTS
 
 BATCHES = (1, 64)
 ARTICLE_WIDTH = 64
@@ -29,6 +31,7 @@ MATRIX_SIDES = (512, 1024, 2048)
 GOALS = {1: 0.8, 64: 0.9}  # share of the limit, by batch
 OURS = "ONNX Runtime: ours"
 
+Row = tuple[object, ...]
 Run = Callable[[np.ndarray], np.ndarray]  # faces uint8 (N, 48, 48) → probabilities (N, 7)
 
 
@@ -44,7 +47,7 @@ class Network:
 
 def network_section(rounds: int) -> Section:
     """Times every runtime, both networks, one face and 64, with the matrix products in the same rounds."""
-    rows: list[tuple[object, ...]] = []
+    rows: list[Row] = []
     goals: list[Goal] = []
     notes: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -69,7 +72,7 @@ def network_section(rounds: int) -> Section:
     return Section("The network", " ".join([words, *notes]), (*head, "moves"), rows, goals)
 
 
-def measure(network: Network, runtimes: dict[str, Run], batch: int, rounds: int) -> tuple[list[tuple], Goal]:
+def measure(network: Network, runtimes: dict[str, Run], batch: int, rounds: int) -> tuple[list[Row], Goal]:
     """Rows of the table for one network and batch, and the goal for ours."""
     faces = np.random.default_rng(0).integers(0, 256, (batch, 48, 48), dtype=np.uint8)
     expected = runtimes[OURS](faces)
@@ -85,7 +88,7 @@ def measure(network: Network, runtimes: dict[str, Run], batch: int, rounds: int)
     best = min(products, key=lambda name: median(products[name]))
     limit_ms, fastest_limit_ms = median(products[best]), min(map(min, products.values()))
     base = times["torch eager"]
-    rows: list[tuple] = [
+    rows: list[Row] = [
         (
             *(network.name, batch, name, f"{median(times[name]):.2f}", f"{min(times[name]):.2f}"),
             f"{median(t / b for t, b in zip(times[name], base, strict=True)):.2f}",
@@ -130,9 +133,11 @@ def unfolded(weights: Path, width: int) -> ResNet9:
     with torch.no_grad():
         for name, block in network.named_modules():
             if f"{name}.weight" in tensors and isinstance(block, nn.Sequential):
-                block[0].weight.copy_(tensors[f"{name}.weight"])
-                block[0].bias.copy_(tensors[f"{name}.bias"])
-                block[1].eps = 0.0
+                convolution, norm = cast(nn.Conv2d, block[0]), cast(nn.BatchNorm2d, block[1])
+                assert convolution.bias is not None
+                convolution.weight.copy_(tensors[f"{name}.weight"])
+                convolution.bias.copy_(tensors[f"{name}.bias"])
+                norm.eps = 0.0
         network.head.weight.copy_(tensors["head.weight"])
         network.head.bias.copy_(tensors["head.bias"])
     return network
@@ -171,7 +176,9 @@ def torch_run(
     def run(faces: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             x = torch.from_numpy(faces).unsqueeze(1).float().div_(255).sub_(card.mean).div_(card.std)
-            return call(x.contiguous(memory_format=layout)).softmax(1).numpy()
+            answer: torch.Tensor = call(x.contiguous(memory_format=layout))
+            found: np.ndarray = answer.softmax(1).numpy()
+            return found
 
     return run
 

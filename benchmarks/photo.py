@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 from types import TracebackType
@@ -46,7 +47,8 @@ class Worker:
             answer = self._process.stdout.readline()
         if not answer:
             raise RuntimeError(f"a worker ended:\n{self._log.read_text(errors='replace')[-2000:]}")
-        return json.loads(answer)
+        stages: dict[str, float] = json.loads(answer)
+        return stages
 
     def __enter__(self) -> "Worker":
         return self
@@ -73,7 +75,7 @@ def make_photos(folder: Path) -> dict[str, Path]:
     plain = np.repeat((across + down[:, None]).astype(np.uint8)[:, :, None], 3, axis=2)
     plain[104 : 104 + sample.shape[0], 384 : 384 + sample.shape[1]] = sample
     full = cv2.resize(sample, (1280, 1280), interpolation=cv2.INTER_CUBIC)[:720]
-    photos = {}
+    photos: dict[str, Path] = {}
     for name, image in {PLAIN: plain, "1280×720, full": full, "512×512": sample}.items():
         photos[name] = folder / f"{len(photos)}.png"
         cv2.imwrite(str(photos[name]), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
@@ -119,7 +121,7 @@ def ask_in_turns(workers: dict[str, Worker], photo: Path, rounds: int) -> dict[s
         answers[way].append(workers[way].read(photo))
         return answers[way][-1]["total"]
 
-    in_turns({way: lambda way=way: ask(way) for way in workers}, rounds)
+    in_turns({way: partial(ask, way) for way in workers}, rounds)
     return answers
 
 

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -45,7 +46,7 @@ def process_section(peer: str | None, rounds: int) -> Section:
             commands[PEER_FIRST] = ([peer, "-c", PEER_SNIPPET.format(photo=str(SAMPLE))], elsewhere)
         for command, folder in commands.values():
             seconds(command, folder)  # files into the page cache
-        times = in_turns({name: lambda of=of: seconds(*of) for name, of in commands.items()}, rounds)
+        times = in_turns({name: partial(seconds, *of) for name, of in commands.items()}, rounds)
     measured = median(times[FIRST_PREDICTION])
     goal = Goal("`import fer` to first prediction in the shell under 1 s", f"{measured:.2f} s", measured < 1)
     words = f"Whole processes from the command to their end, files in the page cache, in turns, {rounds} rounds."
@@ -162,7 +163,7 @@ def server(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str, float]]:
 def healthy(address: str) -> bool:
     try:
         with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
     except OSError:
         return False
 

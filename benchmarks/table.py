@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 MB, GB = 1e6, 1e9
 
@@ -62,13 +63,16 @@ def report(title: str, words: str, sections: Sequence[Section]) -> str:
     return "\n".join([*parts, *(section.markdown() for section in sections)])
 
 
-def in_turns(actions: Mapping[str, Callable[[], float]], rounds: int, pause_s: float = 0.05) -> dict[str, list[float]]:
+T = TypeVar("T")
+
+
+def in_turns(actions: Mapping[str, Callable[[], T]], rounds: int, pause_s: float = 0.05) -> dict[str, list[T]]:
     """Runs every action once a round and gives the value that each returned, by name.
 
     A busy or throttled machine then slows all of them alike. Each round starts with another action. The pause lets
     the threads of the one before, which spin for a while after their work, go to sleep.
     """
-    values: dict[str, list[float]] = {name: [] for name in actions}
+    values: dict[str, list[T]] = {name: [] for name in actions}
     names = list(actions)
     for turn in range(rounds):
         start = turn % len(names)

@@ -137,7 +137,7 @@ def epoch(number: int, epochs: int) -> dict[str, Any]:
 
 
 @contextmanager
-def app(runs: Path) -> Iterator[subprocess.Popen]:
+def app(runs: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless=true"]
     process = subprocess.Popen([*command, f"--server.port={URL.rsplit(':', 1)[1]}"], cwd=ROOT,
                                env={**os.environ, "FER_RUNS": str(runs)}, stdout=subprocess.DEVNULL)  # fmt: skip

@@ -64,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         for name, took in wall.items()
     ]
-    head = ("what", "seconds: median (fastest–slowest)", "times real time", "CPU seconds", "times real time by CPU")
-    head = (*head, "CPU by decoding's")
+    head: tuple[str, ...] = ("what", "seconds: median (fastest–slowest)", "times real time", "CPU seconds")
+    head += ("times real time by CPU", "CPU by decoding's")
     words = (
         f"Made by `python benchmarks/video.py`. {machine()}; {versions('av', 'onnxruntime', 'numpy')}. "
         f"The sample photo crosses the picture for {options.seconds} s at {RATE} frames a second; "

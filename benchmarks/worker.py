@@ -87,7 +87,7 @@ def main(kind: str) -> None:
         if not path:
             break
         if path not in photos:
-            photos[path] = cv2.imread(path)
+            photos[path] = np.asarray(cv2.imread(path))
         answer = read(photos[path]) | {"peak_mb": peak_mb()}
         print(json.dumps(answer), file=answers, flush=True)
 

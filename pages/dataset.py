@@ -1,6 +1,7 @@
 """What the model learned from: counts, faces, what is wrong with them, and a map of them all."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -30,7 +31,7 @@ from webui.parts.tiles import figures
 PARTS = ("Overview", "Faces", "Augmentation", "Audit", "Map")
 ALL = "all"
 # Fields of TrainConfig: words with the unit, upper end, step of the slider
-AUGMENTATIONS = {
+AUGMENTATIONS: dict[str, tuple[str, float, float]] = {
     "crop_pad_px": ("Random crop (± pixels)", 12, 1),
     "flip": ("Mirror (probability)", 1, 0.05),
     "rotate_deg": ("Rotate (± degrees)", 45, 1),
@@ -153,7 +154,7 @@ def augmentation(found: FaceSet) -> None:
     controls, shown = st.columns([1, 1.6], gap="large")
     with controls:
         preset = st.selectbox("Start from the preset", list(PRESETS), key="dataset_augment_preset", persist_state=KEPT)
-        values = {name: slider(preset, name) for name in AUGMENTATIONS}
+        values: dict[str, Any] = {name: slider(preset, name) for name in AUGMENTATIONS}
         at = st.number_input(
             "Face (row of the set)", 0, len(found) - 1, 0, key="dataset_augment_face", persist_state=KEPT
         )
@@ -172,11 +173,11 @@ def augmentation(found: FaceSet) -> None:
 
 def slider(preset: str, name: str) -> float | int:
     """A slider for a field of the training's configuration, with its own help and limits."""
-    start = getattr(PRESETS[preset], name)
+    start: float | int = getattr(PRESETS[preset], name)
     label, high, step = AUGMENTATIONS[name]
     words = TrainConfig.__dataclass_fields__[name].metadata["help"]
     kind = type(start)
-    return st.slider(
+    chosen: float | int = st.slider(
         label,
         kind(0),
         kind(high),
@@ -186,6 +187,7 @@ def slider(preset: str, name: str) -> float | int:
         persist_state=KEPT,
         help=words,
     )
+    return chosen
 
 
 @st.fragment

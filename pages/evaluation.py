@@ -1,6 +1,7 @@
 """How good the model is, what it takes for what, and the faces behind every number."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 
 import numpy as np
@@ -250,7 +251,7 @@ def main() -> None:
         return
     headline(judged)
     tabs = st.tabs(list(PARTS), key="evaluation_part", on_change="rerun", bind="query-params")
-    drawers = (
+    drawers: tuple[Callable[[], None], ...] = (
         lambda: mistakes(judged, chosen.weights),
         lambda: classes(judged, chosen.weights),
         lambda: confidence(judged, chosen.weights),

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from streamlit_webrtc import WebRtcMode, WebRtcStreamerContext, webrtc_streamer
@@ -17,7 +17,7 @@ from webui.frame.layout import LIMITS, empty_state, page_head, refused
 from webui.frame.memory import return_freed_memory
 from webui.frame.session import KEPT
 from webui.view import camera, live_charts, live_stream, live_trouble, live_view, settings
-from webui.view.live_stream import NoSeatError, Seats, Viewer
+from webui.view.live_stream import FrameProcessor, NoSeatError, Seats, Viewer
 
 if TYPE_CHECKING:
     from fer.see.recognize import Recognizer
@@ -37,8 +37,10 @@ PRIVATE = (
     "you press a button that says so, and no sound is taken."
 )
 
+Stream = WebRtcStreamerContext[FrameProcessor, Any]
 
-def choose_settings(unsure_below: float, where: str) -> tuple[LiveSettings, dict]:
+
+def choose_settings(unsure_below: float, where: str) -> tuple[LiveSettings, dict[str, Any]]:
     """The sidebar: what changes at once, and what to ask of the camera. unsure_below: the model card's."""
     with st.sidebar:
         mirror = st.toggle(
@@ -63,9 +65,9 @@ def choose_settings(unsure_below: float, where: str) -> tuple[LiveSettings, dict
     return LiveSettings(shared.detector, mirror, landmarks, shared.judge), live_stream.constraints(*SIZES[size], rate)
 
 
-def open_camera(viewer: Viewer, seats: Seats, constraints: dict) -> WebRtcStreamerContext | None:
+def open_camera(viewer: Viewer, seats: Seats, constraints: dict[str, Any]) -> Stream | None:
     """The stream's component; None where all seats are taken."""
-    servers = {"iceServers": live_stream.ice_servers(os.environ, live_stream.secrets())}
+    servers: dict[str, Any] = {"iceServers": live_stream.ice_servers(os.environ, live_stream.secrets())}
     if seats.full and not viewer.running:
         return None
     try:
@@ -87,7 +89,7 @@ def open_camera(viewer: Viewer, seats: Seats, constraints: dict) -> WebRtcStream
         return None
 
 
-def show_status(viewer: Viewer, context: WebRtcStreamerContext) -> None:
+def show_status(viewer: Viewer, context: Stream) -> None:
     """One notice where something is wrong."""
     browser = live_trouble.ask_browser("live_browser")
     notice = live_trouble.diagnose(browser, viewer.stream(context.state.playing, context.state.signalling))
@@ -181,13 +183,13 @@ def use_server() -> None:
     st.session_state["live_where"] = SERVER
 
 
-def show_device(card: ModelCard, live: LiveSettings, constraints: dict) -> None:
+def show_device(card: ModelCard, live: LiveSettings, constraints: dict[str, Any]) -> None:
     """The camera that reads in the browser; it has its own buttons, cards, timeline and recording."""
     camera.camera(weights.in_use(), card, live, constraints, "live_device", use_server)
     st.caption(f":material/lock: {PRIVATE_DEVICE}")
 
 
-def show_server(viewer: Viewer, model: "Recognizer", live: LiveSettings, constraints: dict) -> None:
+def show_server(viewer: Viewer, model: "Recognizer", live: LiveSettings, constraints: dict[str, Any]) -> None:
     """The camera whose picture goes to the server and comes back with its boxes drawn."""
     seats = live_stream.seats()
     viewer.change(live)
@@ -213,6 +215,11 @@ def show_server(viewer: Viewer, model: "Recognizer", live: LiveSettings, constra
     show_recording(viewer)
 
 
+def refusals() -> tuple[type[Exception], ...]:
+    """What keeps the camera from starting: weights that are refused, and a TURN server without its name."""
+    return (*weights.load_errors(), ValueError)
+
+
 page_head("Live camera", "Every face in front of your webcam, with the expression it shows.")
 st.html(STYLE)
 where = choose_where()
@@ -223,7 +230,7 @@ try:
         show_device(model.card, live, constraints)
     else:
         show_server(live_stream.viewer(), model, live, constraints)
-except (*weights.load_errors(), ValueError) as error:
+except refusals() as error:
     refused("The live camera cannot start", str(error))
     st.stop()
 st.caption(LIMITS)

@@ -5,6 +5,7 @@ import time
 import streamlit as st
 
 from fer.see.formats import LIMITS_IN_WORDS
+from fer.weights import SAMPLE
 from webui.frame import resources, weights
 from webui.frame.layout import LIMITS, PRIVATE, empty_state, page_head, plain, refused
 from webui.frame.session import KEPT, session, set_widget, widget
@@ -47,7 +48,7 @@ def choose_photos() -> list[Photo]:
         st.warning(f"{len(chosen)} photos are more than {MAX_PHOTOS}: only the first {MAX_PHOTOS} are read.")
         chosen = chosen[:MAX_PHOTOS]
     if "sample" in sources:
-        chosen.append(Photo(resources.SAMPLE.name, resources.sample_bytes()))
+        chosen.append(Photo(SAMPLE.name, resources.sample_bytes()))
     return chosen
 
 

@@ -5,6 +5,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from fer.card import ModelCard
+from fer.weights import SAMPLE as SAMPLE_FILE
 from webui.evaluation.card_words import card_facts, card_tiles, class_recall
 from webui.frame import resources, weights
 from webui.frame.layout import PRIVATE, class_chips, facts, page_head, refused, tiles
@@ -35,7 +36,7 @@ LIMITS = (
         "The EU's AI Act forbids reading emotions at work and in schools.",
     ),
 )
-SAMPLE = Photo(resources.SAMPLE.name, resources.sample_bytes())
+SAMPLE = Photo(SAMPLE_FILE.name, resources.sample_bytes())
 
 
 def show_hero() -> DeltaGenerator:

@@ -87,7 +87,7 @@ def starter() -> launch.Launcher:
     return launcher(str(runs_folder().absolute()), str(data_folder().absolute()))
 
 
-def look(launcher_: launch.Launcher | None) -> tuple[list[Run], tuple]:
+def look(launcher_: launch.Launcher | None) -> tuple[list[Run], tuple[object, ...]]:
     """The runs as their logs go now, and a value that differs when there is more to show than a bar to move."""
     folder = followed(str(runs_folder().absolute()))
     runs = folder.refresh()
@@ -95,7 +95,7 @@ def look(launcher_: launch.Launcher | None) -> tuple[list[Run], tuple]:
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
-def watch(news: tuple, chosen: list[str]) -> None:
+def watch(news: tuple[object, ...], chosen: list[str]) -> None:
     """Moves the progress bars and looks for news; the page is drawn anew only when there are any, so a page where
     nothing happens costs next to nothing."""
     launcher_ = starter() if launch.allowed() else None

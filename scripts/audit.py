@@ -92,6 +92,7 @@ def make(faces: FaceSet, chosen: config.TrainConfig, options: argparse.Namespace
         quality, issue = np.zeros(len(faces), np.float32), np.zeros(len(faces), dtype=bool)
         for part in (training, np.setdiff1d(np.arange(len(faces)), training)):
             quality[part], issue[part] = audit.likely_wrong(faces.labels[part], probabilities[part])
+    assert faces.votes is not None  # main has looked
     return audit.Audit(
         rows=faces.rows.astype(np.int32),
         splits=faces.splits,
@@ -152,7 +153,7 @@ def out_of_fold(
             going_on = options.resume and state.is_file() and checkpoint.read_progress(state).config == chosen
             train.fit(chosen, part, device, folder, show, going_on)
             network, _ = checkpoint.load_last(state)
-            network = network.to(device.torch_device, memory_format=torch.channels_last)
+            network.to(device.torch_device).to(memory_format=torch.channels_last)
             left_out = torch.tensor(training.images[fold == k], device=device.torch_device)
             found[fold == k] = train.predict(network, left_out, device).softmax(1).cpu().numpy()
     return found

@@ -30,6 +30,7 @@ from fer.judge import metrics
 from fer.judge.evaluation import TABLE_NAME, TEST_SPLITS, EvaluationTable
 from fer.learn import checkpoint, export
 from fer.learn.config import PRESETS
+from fer.learn.model import ResNet9
 from fer.runs.log import LOG_NAME, Tail
 from fer.runs.shipped import SHIPPED_LOG, write_shipped_log
 from fer.weights import FOLDER, FRAMING, WEIGHTS, read_framing
@@ -98,7 +99,7 @@ def commit_of(run: Path) -> str:
     return str(starts[-1].get("git", "")) if starts else ""
 
 
-def calibrate(network: checkpoint.ResNet9, card: ModelCard, public: FaceSet) -> ModelCard:
+def calibrate(network: ResNet9, card: ModelCard, public: FaceSet) -> ModelCard:
     """The card with the temperature that fits PublicTest best, and the threshold that answers 80 % of it.
 
     Both for what the app says: the mean of a face and its mirror image.
@@ -113,7 +114,7 @@ def calibrate(network: checkpoint.ResNet9, card: ModelCard, public: FaceSet) -> 
     return replace(card, temperature=round(temperature, 4), unsure_below=math.floor(threshold * 1e4) / 1e4)
 
 
-def evaluate(network: checkpoint.ResNet9, card: ModelCard, faces: FaceSet) -> EvaluationTable:
+def evaluate(network: ResNet9, card: ModelCard, faces: FaceSet) -> EvaluationTable:
     """What the exported network says of every face of both test splits, as it is and with its mirror image."""
     tested = faces.take(np.flatnonzero(faces.splits > 0))
     content = export.build_onnx(network, card)

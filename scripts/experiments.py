@@ -39,6 +39,9 @@ COLUMNS = [
 ]  # fmt: skip
 
 
+Changes = dict[str, float | str]  # of a preset, by field
+
+
 @dataclass(frozen=True)
 class Experiment:
     """One row of a plan: a preset, what it changes, the experiments whose runs teach it, and the one it goes on from.
@@ -49,18 +52,20 @@ class Experiment:
     name: str
     preset: str
     seeds: int = 1
-    changes: dict[str, object] = field(default_factory=dict)
+    changes: Changes = field(default_factory=dict)
     teachers: tuple[str, ...] = ()
     start: str = ""
 
 
 # A quarter of the width and eight epochs: minutes each on two cores. What helps there may not help a long training.
-SHORT = {"width": 16, "epochs": 8}
-MUON = {"optimizer": "muon", "lr_peak": 0.02}
-TAUGHT = {"teacher_weight": 0.6}
-FEWER_VOTES = {"votes_weight": 0.15}
-AGAIN = {"lr_peak": 0.04, "warmup": 0.1}  # for weights that are good already: back to a smaller step, and sooner
-UNVOTED = {"votes_weight": 0.0, "label_smoothing": 0.0}  # beside a teacher, which is smooth and knows the votes
+SHORT: Changes = {"width": 16, "epochs": 8}
+MUON: Changes = {"optimizer": "muon", "lr_peak": 0.02}
+TAUGHT: Changes = {"teacher_weight": 0.6}
+FEWER_VOTES: Changes = {"votes_weight": 0.15}
+# For weights that are good already: back to a smaller step, and sooner.
+AGAIN: Changes = {"lr_peak": 0.04, "warmup": 0.1}
+# Beside a teacher, which is smooth and knows the votes.
+UNVOTED: Changes = {"votes_weight": 0.0, "label_smoothing": 0.0}
 PLANS = {
     "cpu": (
         Experiment("cpu", "cpu"),

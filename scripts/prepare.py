@@ -147,7 +147,7 @@ def download(name: str) -> str:
         raise DownloadError("--download needs kagglehub: pip install -r requirements.txt") from error
     by_hand = f"Or fetch kaggle.com/datasets/{name} with a browser and give the file: python scripts/prepare.py FILE."
     try:
-        return kagglehub.dataset_download(name)
+        return str(kagglehub.dataset_download(name))
     except requests.exceptions.HTTPError as error:
         raise DownloadError(f"Kaggle refuses {name}: {' '.join(str(error).split())} {by_hand}") from error
     except requests.exceptions.RequestException as error:

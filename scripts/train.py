@@ -136,7 +136,7 @@ def resumed_config(folder: Path, options: argparse.Namespace) -> config.TrainCon
             "leave the flag out, or start a new run (with --schedule trapezoid the number may change later)"
         )
     # The warm-up is a share of the run: as many epochs as before are another share.
-    moved = replace(kept, **changed, warmup=kept.warmup * kept.epochs / int(changed["epochs"]))
+    moved = replace(kept, epochs=options.epochs, warmup=kept.warmup * kept.epochs / options.epochs)
     level_until = min(c.epochs * (1 - c.cooldown) for c in (kept, moved))
     if progress.next_epoch > level_until:
         raise config.ConfigError(

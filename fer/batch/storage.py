@@ -140,7 +140,8 @@ class Addressed:
 
         def content() -> bytes:
             with system.open_input_stream(path) as stream:
-                return stream.read(most_bytes + 1)
+                part: bytes = stream.read(most_bytes + 1)
+            return part
 
         return _checked(_tried(location, content), most_bytes)
 
@@ -178,7 +179,8 @@ def _opened(location: str) -> tuple[Any, str]:
     """The pyarrow file system of an address and the path in it."""
     from pyarrow import fs
 
-    return _tried(location, lambda: fs.FileSystem.from_uri(location))
+    system, path = _tried(location, lambda: fs.FileSystem.from_uri(location))
+    return system, str(path)
 
 
 def _tried(location: str, action: Any) -> Any:

@@ -137,7 +137,7 @@ class _Header(tarfile.TarInfo):
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
-        header = cast("_Header", super().frombuf(buf, encoding, errors))
+        header = super().frombuf(buf, encoding, errors)
         extras = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE,
                   tarfile.SOLARIS_XHDTYPE)  # fmt: skip
         if header.type in extras and header.size > IMAGE_MAX_BYTES:

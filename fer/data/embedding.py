@@ -8,8 +8,8 @@ _BLOCK = 1024
 def unit(features: np.ndarray) -> np.ndarray:
     """float32 (N, D): features centred and scaled to length 1, so a product is a cosine."""
     centred = features.astype(np.float32) - features.mean(axis=0, dtype=np.float64).astype(np.float32)
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    return centred / np.maximum(length, 1e-12)
+    found: np.ndarray = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+    return found
 
 
 def neighbours(features: np.ndarray, k: int) -> np.ndarray:
@@ -40,10 +40,11 @@ def project(features: np.ndarray, how: str, seed: int = 0) -> np.ndarray:
     parts = 2 if how == "pca" else min(30, *features.shape)
     reduced = PCA(parts, random_state=seed).fit_transform(unit(features))
     if how == "pca":
-        return reduced.astype(np.float64)
+        return np.asarray(reduced, np.float64)
     # A 100th of the points is a fair perplexity for tens of thousands, but the time grows with it (Kobak 2019).
     perplexity = float(min(50, max(2, len(features) // 10)))
-    return TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced).astype(np.float64)
+    flat = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced)
+    return np.asarray(flat, np.float64)
 
 
 def to_grid(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

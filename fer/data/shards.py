@@ -57,7 +57,7 @@ def _row_count(file: Path) -> int:
     if file.stat().st_size > _SHARD_MAX_BYTES:
         raise DatasetError(f"{file}: larger than any FER2013")
     try:
-        return pq.read_metadata(file).num_rows
+        return int(pq.read_metadata(file).num_rows)
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{file}: broken Parquet ({error})") from error
 

@@ -237,7 +237,7 @@ def _column(table: pa.Table, name: str, dtype: type) -> np.ndarray:
         raise EvaluationError(f"column {name} must hold numbers without gaps, got {column.type}")
     values = column.to_numpy()
     with np.errstate(invalid="ignore"):  # what does not fit is told below
-        cast = values.astype(dtype)
+        cast: np.ndarray = values.astype(dtype)
     if np.issubdtype(dtype, np.integer) and not np.array_equal(cast, values):
         raise EvaluationError(f"column {name} must fit {np.dtype(dtype)}")
     return cast

@@ -129,8 +129,9 @@ def nll(labels: np.ndarray, probabilities: np.ndarray) -> float:
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """float64 (N, 7): the probabilities that logits (N, 7) stand for, at a temperature > 0."""
     scaled = np.asarray(logits, dtype=np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    powers: np.ndarray = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray, low: float = 0.05, high: float = 20.0) -> float:
@@ -268,7 +269,8 @@ def _confidence(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarr
 
 def _divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     above, below = np.broadcast_arrays(np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64))
-    return np.divide(above, below, out=np.zeros(above.shape), where=below != 0)
+    quotient: np.ndarray = np.divide(above, below, out=np.zeros(above.shape), where=below != 0)
+    return quotient
 
 
 def _nll_at(logits: np.ndarray, labels: np.ndarray, beta: float) -> float:

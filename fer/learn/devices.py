@@ -97,7 +97,7 @@ class Device:
             # Not dynamic: the epoch's last, smaller batch gets a graph of its own.
             network.compile(mode="reduce-overhead", dynamic=False)
 
-    def autocast(self) -> AbstractContextManager:
+    def autocast(self) -> AbstractContextManager[object]:
         """bf16 inside where chosen; batch norm statistics and the loss stay in fp32 as autocast has it."""
         return torch.autocast(self.torch_device.type, torch.bfloat16) if self.bf16 else nullcontext()
 
@@ -125,7 +125,7 @@ class Device:
         """The most of a GPU's memory that was in use so far; on a CPU what the process holds now."""
         if self.torch_device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.torch_device) / 2**20
-        return psutil.Process().memory_info().rss / 2**20
+        return float(psutil.Process().memory_info().rss) / 2**20
 
     def describe(self) -> dict[str, object]:
         """Hardware and versions for the run log."""
@@ -304,4 +304,5 @@ class _Total(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return _Total.apply(gradient)
+        total: Tensor = _Total.apply(gradient)
+        return total

@@ -48,10 +48,12 @@ class ResNet9(nn.Module):
         x = self.res1(x) + x
         x = self.conv4(self.conv3(x))  # (N, 8·width, 3, 3)
         x = self.res2(x) + x
-        return self.pool(x).flatten(1)
+        pooled: Tensor = self.pool(x)
+        return pooled.flatten(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.dropout(self.features(x)))
+        logits: Tensor = self.head(self.dropout(self.features(x)))
+        return logits
 
 
 def count_parameters(network: nn.Module) -> int:

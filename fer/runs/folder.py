@@ -137,7 +137,7 @@ class RunsFolder:
         return bool(gone or new)
 
 
-def _is_run(entry: os.DirEntry) -> bool:
+def _is_run(entry: os.DirEntry[str]) -> bool:
     return entry.is_dir() and (Path(entry.path) / LOG_NAME).is_file()
 
 

@@ -128,6 +128,6 @@ def process_start(pid: int) -> float | None:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        return process.create_time() - (psutil.boot_time() if psutil.LINUX else 0.0)
+        return float(process.create_time()) - (psutil.boot_time() if psutil.LINUX else 0.0)
     except (psutil.Error, OverflowError):  # a number that no process can have
         return None

@@ -35,11 +35,14 @@ class LaunchError(ValueError):
     """A training that cannot be started, stopped or resumed; the message says why and what to do."""
 
 
+Spawn = Callable[..., subprocess.Popen[bytes]]
+
+
 @dataclass(frozen=True)
 class Launched:
     """A training process of this server. ``output`` is the file with what it prints."""
 
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
     output: Path
 
     def failure(self) -> str | None:
@@ -91,7 +94,7 @@ def resume_arguments(run: Run, data: Path) -> list[str]:
 class Launcher:
     """The trainings that this server started. ``spawn`` stands for subprocess.Popen in tests."""
 
-    def __init__(self, runs: Path, data: Path, spawn: Callable[..., subprocess.Popen] = subprocess.Popen) -> None:
+    def __init__(self, runs: Path, data: Path, spawn: Spawn = subprocess.Popen) -> None:
         self.runs, self.data = runs.absolute(), data.absolute()
         self.launched: dict[str, Launched] = {}
         self._spawn = spawn

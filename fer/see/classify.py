@@ -59,7 +59,8 @@ class Classifier:
 
     def _run_chunk(self, outputs: list[str], faces: np.ndarray) -> list[np.ndarray]:
         if not self.mirror or outputs == ["features"]:
-            return self._session.run(outputs, {"faces": faces})
+            plain: list[np.ndarray] = self._session.run(outputs, {"faces": faces})
+            return plain
         n = len(faces)
         found = self._session.run(outputs, {"faces": np.concatenate([faces, faces[:, :, ::-1]])})
         return [

@@ -6,6 +6,7 @@ of smaller ones; whatever else it shows, faces 24 px wide are looked for in phot
 Sizes, thresholds and cost: benchmarks/detection.md.
 """
 
+import math
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -192,7 +193,7 @@ def second_look_px(image: np.ndarray, heights_px: np.ndarray, found: np.ndarray)
     height, width = image.shape[:2]
     longest_px: int = max(height, width)
     first_px = min(FIRST_LOOK_PX, longest_px)
-    fine_px = int(longest_px * min(FINE_SCALE, (FINE_PIXELS / (width * height)) ** 0.5))
+    fine_px = int(longest_px * min(FINE_SCALE, math.sqrt(FINE_PIXELS / (width * height))))
     small = heights_px * first_px / longest_px < SMALL_FACE_PX
     if not found.any() or small.any():
         return max(fine_px, round(first_px * SECOND_LOOK))

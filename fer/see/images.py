@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 ImageSource: TypeAlias = Union[np.ndarray, Path, str, bytes, "PIL.Image.Image"]
 
 _ORIENTATION_TAG = 0x0112
-_TURNS: dict[
-    int, Callable[[np.ndarray], np.ndarray]
-] = {  # EXIF orientation → the stored picture as a view of the upright one
+_Turn = Callable[[np.ndarray], np.ndarray]
+_TURNS: dict[int, _Turn] = {  # EXIF orientation → the stored picture as a view of the upright one
     2: lambda upright: upright[:, ::-1],
     3: lambda upright: upright[::-1, ::-1],
     4: lambda upright: upright[::-1],
@@ -187,7 +186,7 @@ def _pillow(head: bytes) -> tuple[Any, tuple[str, ...]]:
 def to_array(picture: "PIL.Image.Image") -> np.ndarray:
     """A picture of Pillow's as upright RGB uint8 (H, W, 3), of any mode. Decodes it where that is still to be done."""
     picture.load()
-    turn = _TURNS.get(_orientation(picture), lambda upright: upright)
+    turn: _Turn = _TURNS.get(_orientation(picture), lambda upright: upright)
     upright = np.empty((*turn(np.empty((picture.height, picture.width))).shape, 3), np.uint8)
     stored = turn(upright)
     scale = _grey_scale(picture)

@@ -154,14 +154,15 @@ class _Known:
         elapsed_s = time_s - self.last_seen_s
         step = np.array([[1, elapsed_s], [0, 1]])
         push = np.array([elapsed_s**2 / 2, elapsed_s])
-        return step @ self.covariance @ step.T + self.settings.acceleration_per_s2**2 * np.outer(push, push)
+        moved: np.ndarray = step @ self.covariance @ step.T
+        return moved + self.settings.acceleration_per_s2**2 * np.outer(push, push)
 
     def reach(self, time_s: float) -> float:
         """How far from its expected place, in face widths, this face may turn up."""
         spread = float(self.expected_covariance(time_s)[0, 0]) ** 0.5
         away = self.missed > 1 and time_s - self.last_seen_s > 2 * self.settings.coast_s
         longest = self.settings.return_reach if away else self.settings.longest_reach
-        return min(self.settings.reach + spread, longest)
+        return float(min(self.settings.reach + spread, longest))
 
     def face(self, time_s: float) -> Face:
         """The face, carried to `time_s`."""

@@ -2,7 +2,7 @@
 
 import io
 from fractions import Fraction
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import av.error
@@ -49,7 +49,7 @@ class Copy:
         except (av.error.FFmpegError, ValueError) as error:
             raise VideoError(f"its copy cannot be written ({error}).") from error
 
-    def add_sound(self, packet: av.Packet) -> None:
+    def add_sound(self, packet: "av.Packet[Any]") -> None:
         """packet: of the sound, as `VideoFile.read` gives it."""
         if self._sound is None or not self._shifted(packet):
             return
@@ -58,7 +58,7 @@ class Copy:
         except (av.error.FFmpegError, ValueError):
             self.trouble = "A part of its sound is damaged and missing from the copy."
 
-    def _shifted(self, packet: av.Packet) -> bool:
+    def _shifted(self, packet: "av.Packet[Any]") -> bool:
         """Sets a packet's time to count from the start; False where it lies before it."""
         time = packet.pts if packet.pts is not None else packet.dts
         if not self._start_s or time is None:
@@ -99,7 +99,7 @@ class _SoundWriter:
         self._stream.layout = "mono" if of.codec_context.channels == 1 else "stereo"
         self._resampler = av.AudioResampler("fltp", self._stream.layout, self._stream.rate, 1024)
 
-    def add(self, packet: av.Packet) -> None:
+    def add(self, packet: "av.Packet[Any]") -> None:
         if self._encoded:
             if packet.dts is not None:  # the last one is empty
                 packet.stream = self._stream

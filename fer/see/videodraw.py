@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import cv2
@@ -69,7 +69,7 @@ def _share(time_s: float, file: VideoFile, settings: CopySettings) -> float:
     return min(max(time_s - settings.start_s, 0.0) / max(min(ends) - settings.start_s, 1e-3), 1.0)
 
 
-def _parts(file: VideoFile, settings: CopySettings) -> Generator[Frame | av.Packet]:
+def _parts(file: VideoFile, settings: CopySettings) -> "Generator[Frame | av.Packet[Any]]":
     for part in file.read(sound=True):
         if isinstance(part, Frame):
             if settings.end_s is not None and part.time_s > settings.end_s:
@@ -80,8 +80,8 @@ def _parts(file: VideoFile, settings: CopySettings) -> Generator[Frame | av.Pack
 
 
 def _drawn(
-    parts: Generator[Frame | av.Packet], samples: Sequence[Sample], settings: CopySettings
-) -> Generator[tuple[np.ndarray, float] | av.Packet]:
+    parts: "Generator[Frame | av.Packet[Any]]", samples: Sequence[Sample], settings: CopySettings
+) -> "Generator[tuple[np.ndarray, float] | av.Packet[Any]]":
     faces = Between(samples)
     for part in parts:
         if isinstance(part, av.Packet):

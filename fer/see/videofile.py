@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import av.error
@@ -139,7 +139,7 @@ class VideoFile:
             if frame.time_s >= start_s - 1e-3:
                 yield frame
 
-    def read(self, sound: bool = False) -> Generator["Frame | av.Packet"]:
+    def read(self, sound: bool = False) -> Generator["Frame | av.Packet[Any]"]:
         """Frames in order of time; with `sound` its packets between them."""
         clock = FrameClock()
         for packet in self._packets(sound):
@@ -202,7 +202,7 @@ class VideoFile:
         except av.error.FFmpegError:
             self._source.seek(0)
 
-    def _packets(self, sound: bool) -> Iterator[av.Packet]:
+    def _packets(self, sound: bool) -> Iterator["av.Packet[Any]"]:
         wanted = [self.video, *([self.sound] if sound and self.sound else [])]
         try:
             yield from self._source.demux(wanted)
@@ -282,7 +282,7 @@ def _first_frame(source: av.container.InputContainer) -> tuple[av.VideoStream, a
     raise VideoError("not one frame of it can be decoded. Copy it again, or save it anew as MP4.")
 
 
-def _decoded(packet: av.Packet) -> list[av.VideoFrame]:
+def _decoded(packet: "av.Packet[Any]") -> list[av.VideoFrame]:
     try:
         return packet.decode()
     except (av.error.FFmpegError, ValueError):

@@ -6,6 +6,7 @@ transport streams that were joined, whose clock jumps back to its start in the m
 
 import heapq
 from fractions import Fraction
+from typing import Any
 
 import av
 
@@ -34,7 +35,7 @@ class PacketClock:
         self._end_s = 0.0  # how far all streams have come
         self._may_jump, self._unordered, self._timeless = may_jump, unordered, timeless
 
-    def set(self, packet: av.Packet, rate: Fraction | None) -> None:
+    def set(self, packet: "av.Packet[Any]", rate: Fraction | None) -> None:
         """Gives a packet its times. rate: packets a second, for a stream that has no times."""
         base = packet.time_base
         if not base:
@@ -97,7 +98,7 @@ class FrameClock:
         """Packets so far that gave no frame; asked when the decoder holds none back."""
         return 0 if self.interlaced else self._sent - self._shown  # a second field may be a packet of its own
 
-    def sent(self, packet: av.Packet) -> None:
+    def sent(self, packet: "av.Packet[Any]") -> None:
         """A packet went to the decoder."""
         if not packet.size or packet.is_discard or _is_hidden(packet):
             return
@@ -108,7 +109,7 @@ class FrameClock:
         if time is not None:
             heapq.heappush(self._waiting, float(time * packet.time_base))
 
-    def refused(self, packet: av.Packet) -> None:
+    def refused(self, packet: "av.Packet[Any]") -> None:
         """The decoder found a packet broken."""
         time = packet.dts if packet.pts is None else packet.pts
         time_s = None if time is None else float(time * packet.time_base)
@@ -133,6 +134,6 @@ class FrameClock:
         return self.last_s
 
 
-def _is_hidden(packet: av.Packet) -> bool:
+def _is_hidden(packet: "av.Packet[Any]") -> bool:
     """Whether a packet is one that others refer to and that is not shown. Other codecs keep it beside a shown one."""
     return packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & 0x10  # RFC 6386, section 9.1

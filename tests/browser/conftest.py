@@ -49,7 +49,8 @@ def chromium_path() -> str | None:
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def wait_for_health(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

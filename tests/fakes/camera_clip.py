@@ -20,7 +20,7 @@ def scene(photo: np.ndarray, faces: Iterable[tuple[float, float, float]], size: 
     frame = np.full((size[1], size[0], 3), _BACKGROUND, np.uint8)
     for x, y, width in faces:
         scale = width / FACE_WIDTH
-        move = np.float32([[scale, 0, x - FACE_CENTER[0] * scale], [0, scale, y - FACE_CENTER[1] * scale]])
+        move = np.array([[scale, 0, x - FACE_CENTER[0] * scale], [0, scale, y - FACE_CENTER[1] * scale]], np.float32)
         reach_x, reach_y = 1.15 * width, 1.05 * width
         left, right = round(max(x - reach_x, 0)), round(min(x + reach_x, size[0]))
         top, bottom = round(max(y - reach_y, 0)), round(min(y + reach_y, size[1]))

@@ -38,15 +38,18 @@ class Judged:
 
     @property
     def predicted(self) -> np.ndarray:
-        return self.probabilities.argmax(axis=1)
+        classes: np.ndarray = self.probabilities.argmax(axis=1)
+        return classes
 
     @property
     def confidence(self) -> np.ndarray:
-        return self.probabilities.max(axis=1)
+        largest: np.ndarray = self.probabilities.max(axis=1)
+        return largest
 
     @property
     def right(self) -> np.ndarray:
-        return self.predicted == self.truth
+        equal: np.ndarray = self.predicted == self.truth
+        return equal
 
     @property
     def matrix(self) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from fer.data.faceset import DatasetError
+from fer.data.faceset import DatasetError, FaceSet
 from fer.runs.run import Run, Sheet
 from webui.dataset import data as dataset_data
 
@@ -29,5 +29,5 @@ def sheet_faces(run: Run, sheet: Sheet) -> tuple[np.ndarray, np.ndarray | None, 
 
 
 @st.cache_data(show_spinner=False, max_entries=2, hash_funcs={"fer.data.faceset.FaceSet": id})
-def _fingerprint(found: object) -> str:
-    return found.fingerprint()  # type: ignore[attr-defined]
+def _fingerprint(found: FaceSet) -> str:
+    return found.fingerprint()

@@ -70,7 +70,7 @@ def _widgets(preset: TrainConfig) -> dict[str, Any]:
     return values
 
 
-def _widget(f: Field, value: Any, key: str) -> Any:
+def _widget(f: Field[Any], value: Any, key: str) -> Any:
     label, text, kind = f.name.replace("_", " "), f.metadata["help"], _kind(f)
     if "choices" in f.metadata:
         choices = list(f.metadata["choices"])
@@ -86,7 +86,7 @@ def _widget(f: Field, value: Any, key: str) -> Any:
     )
 
 
-def _kind(f: Field) -> type:
+def _kind(f: Field[Any]) -> type:
     return _TYPES[f.type] if isinstance(f.type, str) else f.type
 
 

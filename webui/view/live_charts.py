@@ -18,7 +18,7 @@ def identities(samples: Sequence[Sample]) -> list[int]:
     """The faces of a recording, the one seen in most samples first."""
     seen = [prediction.identity for sample in samples for prediction in sample.predictions]
     numbers, counts = np.unique(np.array(seen, dtype=int), return_counts=True)
-    return numbers[np.argsort(-counts, kind="stable")].tolist()
+    return [int(number) for number in numbers[np.argsort(-counts, kind="stable")]]
 
 
 def probabilities(samples: Sequence[Sample], identity: int) -> go.Figure:

@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from fer.web.words import START, STOP, TROUBLES, Gravity
 
+if TYPE_CHECKING:
+    from streamlit_webrtc.config import Translations
+
 # Words inside the stream's component.
-TRANSLATIONS = {
+TRANSLATIONS: "Translations" = {
     "start": START,
     "stop": STOP,
     "select_device": "Select device",
