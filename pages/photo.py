@@ -5,6 +5,7 @@ import time
 import streamlit as st
 
 from fer.see.formats import LIMITS_IN_WORDS
+from fer.see.notes import TURNS, notes
 from fer.weights import SAMPLE
 from webui.frame import resources, weights
 from webui.frame.layout import LIMITS, PRIVATE, empty_state, page_head, plain, refused
@@ -15,9 +16,7 @@ from webui.view.photos import Photo, Reading
 MAX_PHOTOS = 40
 MAX_PHOTO_MB = 64
 SOURCES = {"camera": ":material/photo_camera: Take one with the camera", "sample": ":material/image: Use the sample"}
-TURNS = {90: "90° to the left", 180: "180°", 270: "90° to the right"}
 PHOTOS_A_SCREEN = 6
-ANIMATION = "An animation: only its first frame is read here. The Video page reads all frames of a film."
 SLOW_S = 0.3  # a progress bar that flashes by is worse than none
 
 
@@ -132,8 +131,8 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
     halved = ", read at half its sides" if reading.scale > 1 else ""
     width, height = (round(side * reading.scale) for side in (reading.width_px, reading.height_px))
     st.caption(f"{width} × {height} px{halved} · {count} face{'' if count == 1 else 's'}{turned}")
-    if reading.animated:
-        st.caption(ANIMATION)
+    for note in notes(reading.animated, 0, count):
+        st.caption(note)
     # One or two faces fit beside the photo; more go below it in a grid.
     picture, beside = st.columns([11, 9], gap="medium") if count <= 2 else (st.container(), st.container())
     picture.container(key=f"photo_shown_{key}").image(
@@ -178,8 +177,9 @@ def show_png_download(photo: Photo, reading: Reading, threshold: float, key: str
 
 
 def offer_turn(photo: Photo, reading: Reading, key: str) -> None:
-    """For a photo that lies on its side or stands on its head, where the recognizer sees that."""
-    st.info("This photo seems to be turned: its faces do not stand upright.", icon=":material/screen_rotation:")
+    """For a photo that lies or hangs, where the recognizer sees that."""
+    (words,) = notes(animated=False, turn_deg=reading.suggested_deg, faces=len(reading.observations))
+    st.info(words, icon=":material/screen_rotation:")
     st.button(
         f"Turn by {TURNS[reading.suggested_deg]}",
         icon=":material/rotate_left:",

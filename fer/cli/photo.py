@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from fer.see.report import Row
 
 _SUFFIX = ".expressions.png"
-# By what `Recognizer.suggest_turn` says would set the photo upright.
-TURNED = {
-    90: "seems to lie on its side (turn it by 90° to the left)",
-    180: "seems to hang upside down (turn it by 180°)",
-    270: "seems to lie on its side (turn it by 90° to the right)",
-}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -61,7 +55,7 @@ def _run(options: argparse.Namespace) -> int:
     from fer.see.detect import DetectorError
     from fer.see.images import ImageError
     from fer.see.recognize import Recognizer
-    from fer.see.report import rows, to_csv, to_json
+    from fer.see.report import photo_rows, to_csv, to_json
 
     try:
         recognizer = Recognizer(options.weights, options.detector)
@@ -72,11 +66,11 @@ def _run(options: argparse.Namespace) -> int:
     status = 0
     for photo, target in zip(options.photos, targets, strict=True):
         try:
-            found = _recognize(recognizer, photo, options.unsure_below, target)
+            found, turn_deg = _recognize(recognizer, photo, options.unsure_below, target)
         except (ImageError, OSError) as error:
             status = complain(str(error))
             continue
-        table += rows(found, str(photo))
+        table += photo_rows(found, str(photo), turn_deg)
         if not (options.json or options.csv):
             print(_lines(photo, found), flush=True)
     if options.json or options.csv:
@@ -87,25 +81,22 @@ def _run(options: argparse.Namespace) -> int:
 
 def _recognize(
     recognizer: "Recognizer", photo: Path, unsure_below: float | None, target: Path | None
-) -> "list[Prediction]":
+) -> "tuple[list[Prediction], int]":
+    """What the faces show, and by how many degrees the photo seems to want turning."""
     from fer.see.faces import scaled
     from fer.see.images import open_picture
+    from fer.see.notes import notes
 
     picture = open_picture(photo)
     predictions = recognizer.predict(picture.image, unsure_below)
-    if picture.animated:
-        _hint(photo, "an animation; only its first frame is read.")
-    if turn_deg := recognizer.suggest_turn(picture.image):
-        _hint(photo, f"{TURNED[turn_deg]}: its faces do not stand upright, so what is said of them may be wrong.")
+    turn_deg = recognizer.suggest_turn(picture.image, [seen.face for seen in predictions])
+    for note in notes(picture.animated, turn_deg, len(predictions)):
+        print(f"fer: {photo}: {note}", file=sys.stderr)
     if target is not None:
         from fer.see.draw import annotate
 
         _write_png(annotate(picture.image, predictions), target)
-    return scaled(predictions, picture.scale)
-
-
-def _hint(photo: Path, words: str) -> None:
-    print(f"fer: {photo}: {words}", file=sys.stderr)
+    return scaled(predictions, picture.scale), turn_deg
 
 
 def _lines(photo: Path, found: "list[Prediction]") -> str:

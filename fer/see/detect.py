@@ -8,7 +8,7 @@ Sizes, thresholds and cost: benchmarks/detection.md.
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +36,7 @@ TILE_PX = 1600  # the network sees the second look in pieces of at most this sid
 TILE_OVERLAP_PX = 192  # the first look has every face that is larger than this in the second
 OVERLAP = 0.3  # intersection over union beyond which two boxes are one face
 SURE_EVIDENCE = 0.3  # a face that scores 0.8: less is found in upright photos, turned, by chance
+SURELY_UPRIGHT = 0.9  # mean score of a photo's faces beyond which it is not looked at turned; see suggest_turn
 CLEARLY_BETTER = 1.15  # times the evidence for faces that a turned photo must show; see suggest_turn
 
 
@@ -153,13 +154,18 @@ class Haar:
         ]
 
 
-def suggest_turn(detector: Detector, image: np.ndarray) -> int:
+def suggest_turn(detector: Detector, image: np.ndarray, faces: Sequence[Face] = ()) -> int:
     """By how many degrees counter-clockwise (0, 90, 180, 270) to turn an image so that its faces stand upright.
+
+    faces: what `detector` found in it, if that is known: it saves the looks at most upright photos. Of 600 of FER2013's
+    faces 76 % score SURELY_UPRIGHT, lying or hanging 2 of 1,800, neither of which any look would have turned.
 
     A detector finds lying and hanging faces as well, but is surest of upright ones: each turn's evidence is
     the sum of what its faces score above one half, and another turn must have clearly more than none, and at least
     that of one sure face: upright faces get a needless offer in 0.7 % of FER2013's (1.7 % without that floor).
     """
+    if faces and sum(face.score for face in faces) / len(faces) >= SURELY_UPRIGHT:
+        return 0
     small = shrink(image, FIRST_LOOK_PX)
     evidence = [
         sum(max(face.score - 0.5, 0) for face in detector.detect(np.ascontiguousarray(turned), thorough=False))

@@ -194,12 +194,14 @@ class Recognizer:
         """What the network's last layer sees, float32 (N, D). faces: as for `classify`."""
         return self._classifier.features(faces)
 
-    def suggest_turn(self, image: ImageSource) -> int:
+    def suggest_turn(self, image: ImageSource, faces: Sequence[Face] = ()) -> int:
         """By how many degrees counter-clockwise to turn the image so that its faces stand upright.
+
+        faces: what `detect` found in it, which saves the time for most photos; (): nothing is known of them.
 
         0, 90, 180 or 270; `numpy.rot90(image, degrees // 90)` turns it. 0 where no turn shows clearly better faces.
         """
-        return suggest_turn(self._detector, as_picture(image).image)
+        return suggest_turn(self._detector, as_picture(image).image, faces)
 
     def _threshold(self, unsure_below: float | None) -> float:
         return self.card.unsure_below if unsure_below is None else unsure_below

@@ -10,8 +10,9 @@
 | label | the expression, or 'unsure' |
 | best, confidence | the most probable expression, whatever the threshold, and its probability, 0..1 |
 | angry … neutral | the seven probabilities, summing to 1 |
+| turn_deg | degrees counter-clockwise by which to turn the photo so that its faces stand upright, as it seems; else 0 |
 
-Standard library only.
+Rows of videos have no `turn_deg`. Standard library only.
 """
 
 import csv
@@ -26,6 +27,7 @@ COLUMNS = (
     *("source", "face", "left", "top", "right", "bottom", "score", "detector", "label", "best", "confidence"),
     *CLASSES,
 )
+PHOTO_COLUMNS = (*COLUMNS, "turn_deg")
 
 Row = dict[str, str | int | float]
 
@@ -35,7 +37,12 @@ def rows(predictions: Sequence[Prediction], source: str) -> list[Row]:
     return [_row(prediction, source, number) for number, prediction in enumerate(predictions, start=1)]
 
 
-def to_csv(table: Sequence[Row], columns: Sequence[str] = COLUMNS) -> str:
+def photo_rows(predictions: Sequence[Prediction], source: str, turn_deg: int) -> list[Row]:
+    """As `rows`, with PHOTO_COLUMNS as keys. turn_deg: what Recognizer.suggest_turn says of the photo."""
+    return [{**row, "turn_deg": turn_deg} for row in rows(predictions, source)]
+
+
+def to_csv(table: Sequence[Row], columns: Sequence[str] = PHOTO_COLUMNS) -> str:
     """CSV with a header line (RFC 4180), also where there is no row. columns: the rows' keys, in order."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns)

@@ -4,10 +4,11 @@ import html
 from typing import Any
 
 from fer.emotions import CLASSES, UNSURE
-from fer.see.report import COLUMNS
+from fer.see.report import COLUMNS, PHOTO_COLUMNS
 from fer.serve.problems import MEDIA_TYPE
 from fer.serve.settings import ServeSettings
 
+NOTES_HEADER = "Fer-Notes"
 VIDEO_COLUMNS = (COLUMNS[0], "time_s", "identity", *COLUMNS[1:])
 
 Json = dict[str, Any]
@@ -30,7 +31,7 @@ def document(settings: ServeSettings) -> Json:
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": {
-                "Face": _face(COLUMNS),
+                "Face": _face(PHOTO_COLUMNS),
                 "VideoFace": _face(VIDEO_COLUMNS),
                 "Video": _VIDEO,
                 "Problem": _PROBLEM,
@@ -42,6 +43,7 @@ def document(settings: ServeSettings) -> Json:
 def _paths(settings: ServeSettings) -> Json:
     photo_mb, video_mb = settings.photo_bytes // 2**20, settings.video_bytes // 2**20
     faces = _answer("A row a face, as `fer photo --json` prints them.", _list_of("Face"))
+    faces["headers"] = {NOTES_HEADER: {"description": _NOTES, "schema": {"type": "string"}}}
     status = _answer("How far it is.", _ref("Video"))
     table = _answer("A row a face at each look.", _list_of("VideoFace"))
     table["content"]["text/csv"] = {"schema": {"type": "string"}}
@@ -143,6 +145,7 @@ def _face(columns: tuple[str, ...]) -> Json:
     kinds: Json = {name: {"type": "number"} for name in ("left", "top", "right", "bottom", "time_s")}
     kinds |= dict.fromkeys(("score", "confidence", *CLASSES), share)
     kinds |= {name: {"type": "integer", "minimum": 1} for name in ("face", "identity")}
+    kinds["turn_deg"] = {"enum": [0, 90, 180, 270]}
     kinds |= {"label": {"enum": [*CLASSES, UNSURE]}, "best": {"enum": list(CLASSES)}}
     properties = {name: kinds.get(name, {"type": "string"}) for name in columns}
     return {"type": "object", "required": list(columns), "properties": properties}
@@ -187,7 +190,10 @@ _WORDS = {
     422: "The file cannot be read; the detail says why.",
     429: "Too many at once. Retry-After says when.",
 }
-_TEXT = {"type": "string"}
+_NOTES = (
+    "Where a photo seems to lie or hang, or is an animation: a JSON array of "
+    '{"photo": its number in the request, from 1, "note": words}.'
+)
 _DETECTOR = {"name": "detector", "in": "query", "schema": {"enum": ["yunet", "haar"], "default": "yunet"}}
 _UNSURE_BELOW = {
     "name": "unsure_below",

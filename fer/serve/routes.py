@@ -1,6 +1,7 @@
 """The routes under /api/v1, one set for the app and for `fer serve`."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from fer.serve import metrics, openapi
 from fer.serve.body import uploads
 from fer.serve.guard import Guard
 from fer.serve.live import live
+from fer.serve.openapi import NOTES_HEADER
 from fer.serve.problems import ProblemError
 from fer.serve.service import Service, Video
 from fer.serve.settings import ServeSettings
@@ -52,19 +54,22 @@ async def faces(request: Request, service: Service) -> Response:
         photos = await uploads(request, "image", settings.photo_bytes, settings.photos, settings)
         read = [service.run(service.photo, photo, detector, unsure_below) for photo in photos]
         found = await asyncio.gather(*read, return_exceptions=True)
-    refused = []
+    refused, noted = [], []
     table: list[Row] = []
-    for photo, result in zip(photos, found, strict=True):
+    for number, (photo, result) in enumerate(zip(photos, found, strict=True), start=1):
         if isinstance(result, ImageError):
             refused.append({"source": photo.name, "detail": str(result)})
         elif isinstance(result, BaseException):
             raise result
         else:
-            table += result
+            rows, notes = result
+            table += rows
+            noted += [{"photo": number, "note": note} for note in notes]
     if refused:
         words = refused[0]["detail"] if len(photos) == 1 else f"{len(refused)} of {len(photos)} photos cannot be read."
         raise ProblemError(422, words, refused=refused)
-    return Response(to_json(table), media_type="application/json")
+    headers = {NOTES_HEADER: json.dumps(noted)} if noted else None  # json.dumps: in ASCII, as a header must be
+    return Response(to_json(table), headers=headers, media_type="application/json")
 
 
 async def add_video(request: Request, service: Service) -> Response:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from fer.see.report import Row, rows
+from fer.see.report import Row, photo_rows, rows
 from fer.serve.body import Upload
 from fer.serve.metrics import Metrics
 from fer.serve.problems import ProblemError
@@ -66,13 +66,18 @@ class Service:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, functools.partial(function, *arguments, **named))
 
-    def photo(self, upload: Upload, detector: str, unsure_below: float | None) -> list[Row]:
-        """The rows of a photo, as `fer photo --json` prints them. Raises ImageError."""
-        from fer.see.images import open_image
+    def photo(self, upload: Upload, detector: str, unsure_below: float | None) -> tuple[list[Row], list[str]]:
+        """The rows of a photo, as `fer photo --json` prints them, and what fer.see.notes says. Raises ImageError."""
+        from fer.see.faces import scaled
+        from fer.see.images import open_picture
+        from fer.see.notes import notes
 
-        found = rows(self.recognizer(detector).predict(open_image(upload.content), unsure_below), upload.name)
-        self.metrics.faces(len(found))
-        return found
+        recognizer, picture = self.recognizer(detector), open_picture(upload.content)
+        seen = recognizer.predict(picture.image, unsure_below)
+        turn_deg = recognizer.suggest_turn(picture.image, [prediction.face for prediction in seen])
+        self.metrics.faces(len(seen))
+        table = photo_rows(scaled(seen, picture.scale), upload.name, turn_deg)
+        return table, notes(picture.animated, turn_deg, len(seen))
 
     def gauges(self) -> dict[str, int]:
         return {"requests_under_way": self.taken, "live_streams": self.live, "videos_unread": self.videos.unread}

@@ -57,7 +57,7 @@ def test_downloads_hold_what_the_page_shows(photo_page: Page) -> None:
     expect(photo_page.locator(".face")).to_have_count(1)
     shown = photo_page.locator(".face .confidence").inner_text()
     [row] = csv.DictReader(io.StringIO(download(photo_page, "CSV").decode(), newline=""))
-    assert tuple(row) == report.COLUMNS
+    assert tuple(row) == report.PHOTO_COLUMNS
     assert (row["source"], row["face"], row["label"]) == ("sample.jpg", "1", "happy")
     assert shown == percent(float(row["confidence"]))
     [entry] = json.loads(download(photo_page, "JSON"))

@@ -62,7 +62,7 @@ def test_json(capsys, weights, photo, empty):
     status, out, err = run(capsys, weights, photo, empty, "--json")
     assert (status, err) == (0, "")
     (row,) = json.loads(out)
-    assert tuple(row) == report.COLUMNS
+    assert tuple(row) == report.PHOTO_COLUMNS
     assert (row["source"], row["face"], row["detector"]) == (str(photo), 1, "yunet")
 
 
@@ -73,10 +73,43 @@ def test_csv(capsys, weights, photo):
     assert [(row["source"], row["detector"]) for row in table] == [(str(photo), "haar")] * 2
 
 
-@pytest.mark.parametrize(("form", "expected"), [("--json", "[]"), ("--csv", ",".join(report.COLUMNS))])
+@pytest.mark.parametrize(("form", "expected"), [("--json", "[]"), ("--csv", ",".join(report.PHOTO_COLUMNS))])
 def test_no_faces_at_all(capsys, weights, empty, form, expected):
     status, out, _ = run(capsys, weights, empty, form)
     assert (status, out.strip()) == (0, expected)
+
+
+@pytest.mark.parametrize(
+    ("turned_deg", "advised_deg", "words"),
+    [
+        (90, 270, "lie on its side.* Turn it by 90° to the right"),
+        (180, 180, "hang upside down.* Turn it by 180°"),
+        (270, 90, "lie on its side.* Turn it by 90° to the left"),
+    ],
+)
+def test_a_turned_photo_is_told_and_stands_in_the_table(
+    capsys, weights, photo, tmp_path, turned_deg, advised_deg, words
+):
+    turned = tmp_path / "turned.png"
+    with Image.open(SAMPLE) as picture:
+        picture.rotate(turned_deg, expand=True).save(turned)
+    status, out, err = run(capsys, weights, photo, turned, "--json")
+    assert status == 0
+    assert {row["source"]: row["turn_deg"] for row in json.loads(out)} == {str(photo): 0, str(turned): advised_deg}
+    (line,) = err.splitlines()
+    assert re.match(f"fer: {re.escape(str(turned))}: The photo seems to {words}", line)
+
+
+@pytest.mark.parametrize(("face_first", "words"), [(True, "was read. "), (False, "was read, and that shows no face.")])
+def test_an_animation_says_that_it_is_one(capsys, weights, tmp_path, face_first, words):
+    with Image.open(SAMPLE) as picture:
+        frames = [picture.convert("RGB"), Image.new("RGB", picture.size)]
+    animation = tmp_path / "a.gif"
+    first, second = frames if face_first else frames[::-1]
+    first.save(animation, save_all=True, append_images=[second])
+    status, out, err = run(capsys, weights, animation)
+    assert (status, "no face found" in out) == (0, not face_first)
+    assert f"fer: {animation}: An animation: only its first frame {words}" in err
 
 
 @pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)])
@@ -228,11 +261,3 @@ def test_a_photo_is_known_by_its_content_not_its_name(capsys, weights, tmp_path,
     status, out, err = run(capsys, weights, shutil.copy(SAMPLE, tmp_path / name))
     assert (status, err) == (0, "")
     assert "1 face" in out
-
-
-def test_an_animation_is_said_to_be_one(capsys, weights, tmp_path):
-    frames = [Image.new("RGB", (60, 40), color) for color in ("red", "blue")]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    status, out, err = run(capsys, weights, tmp_path / "a.gif", "--json")
-    assert (status, out) == (0, "[]\n")
-    assert err == f"fer: {tmp_path / 'a.gif'}: an animation; only its first frame is read.\n"

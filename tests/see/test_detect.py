@@ -285,3 +285,17 @@ class Scripted:
 )
 def test_only_a_clearly_better_turn_is_offered(scores, turn):
     assert suggest_turn(Scripted(*scores), np.zeros((8, 8), np.uint8)) == turn
+
+
+@pytest.mark.parametrize(("scores", "turn"), [((0.92, 0.9), 0), ((0.95, 0.8), 180), ((0.89,), 180), ((), 180)])
+def test_a_photo_whose_faces_surely_stand_is_not_looked_at_turned(scores, turn):
+    faces = [Face((0, 0, 1, 1), score, "scripted") for score in scores]
+    looks = Scripted([0.8], [], [0.95], [])
+    assert suggest_turn(looks, np.zeros((8, 8), np.uint8), faces) == turn
+    assert len(list(looks.scores)) == (0 if turn else 4)
+
+
+@pytest.mark.parametrize("quarters", range(4))
+def test_what_was_found_changes_nothing_about_the_turn(yunet, sample_image, quarters):
+    turned = np.ascontiguousarray(np.rot90(sample_image, quarters))
+    assert suggest_turn(yunet, turned, yunet.detect(turned)) == suggest_turn(yunet, turned)

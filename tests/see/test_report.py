@@ -32,14 +32,20 @@ def test_rows():
     assert (second["face"], second["label"], second["best"]) == (2, "unsure", "happy")
 
 
+def test_a_photos_rows_have_its_turn_as_well():
+    (row,) = report.photo_rows(said(), "a.jpg", 90)
+    assert tuple(row) == report.PHOTO_COLUMNS
+    assert row == {**report.rows(said(), "a.jpg")[0], "turn_deg": 90}
+
+
 def test_every_column_is_documented():
-    for column in set(report.COLUMNS) - set(CLASSES[1:-1]):
+    for column in set(report.PHOTO_COLUMNS) - set(CLASSES[1:-1]):
         assert column in report.__doc__
 
 
 @pytest.mark.parametrize("source", ["a.jpg", 'quote " comma , line\nbreak', "Gesicht ü 😀.png", ""])
 def test_csv_and_json_keep_every_value(source):
-    table = report.rows(said() * 2, source)
+    table = report.photo_rows(said() * 2, source, 0)
     assert json.loads(report.to_json(table)) == table
     read = list(csv.DictReader(io.StringIO(report.to_csv(table), newline="")))
     assert read == [{name: str(value) for name, value in row.items()} for row in table]
@@ -48,11 +54,12 @@ def test_csv_and_json_keep_every_value(source):
 def test_no_faces():
     assert report.rows([], "a.jpg") == []
     assert json.loads(report.to_json([])) == []
-    assert report.to_csv([]).strip().split(",") == list(report.COLUMNS)
+    assert report.to_csv([]).strip().split(",") == list(report.PHOTO_COLUMNS)
 
 
 def test_the_columns_are_what_users_scripts_rely_on():
     """A change here breaks people's scripts: make it on purpose, and say so."""
     expected = "source,face,left,top,right,bottom,score,detector,label,best,confidence"
     assert ",".join(report.COLUMNS) == f"{expected},{','.join(CLASSES)}"
+    assert (*report.COLUMNS, "turn_deg") == report.PHOTO_COLUMNS
     assert Path(report.__file__).name == "report.py"

@@ -1,5 +1,6 @@
 """The service as its clients meet it, over real sockets."""
 
+import io
 import json
 import socket
 import tempfile
@@ -12,6 +13,7 @@ import pytest
 import requests
 from clips import clip, greys
 from conftest import SAMPLE
+from PIL import Image
 from serving import serving
 
 from fer.cli import main
@@ -54,6 +56,39 @@ def test_settings_of_one_request(address):
     answer = requests.post(f"{address}/faces?unsure_below=1&detector=haar", PHOTO, headers=JPEG, timeout=60)
     (row,) = answer.json()
     assert (row["label"], row["detector"]) == ("unsure", "haar")
+
+
+def picture_file(form, *images):
+    file = io.BytesIO()
+    images[0].save(file, form, **({"save_all": True, "append_images": images[1:]} if len(images) > 1 else {}))
+    return file.getvalue()
+
+
+def test_a_turned_photo_and_an_animation_are_told(address):
+    with Image.open(SAMPLE) as sample:
+        hanging, empty = sample.rotate(180), Image.new("RGB", sample.size)
+        files = [
+            ("file", ("upright.jpg", PHOTO)),
+            ("file", ("hanging.png", picture_file("PNG", hanging))),
+            ("file", ("empty.gif", picture_file("GIF", empty, sample.convert("RGB")))),
+        ]
+    answer = requests.post(f"{address}/faces", files=files, timeout=60)
+    assert {row["source"]: row["turn_deg"] for row in answer.json()} == {"upright.jpg": 0, "hanging.png": 180}
+    turned, animated = json.loads(answer.headers["Fer-Notes"])
+    assert (turned["photo"], animated["photo"]) == (2, 3)
+    assert "hang upside down" in turned["note"]
+    assert "only its first frame was read, and that shows no face" in animated["note"]
+    plain = requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60)
+    assert "Fer-Notes" not in plain.headers
+
+
+def test_boxes_of_a_photo_read_at_half_its_sides_are_in_the_files_pixels(address, monkeypatch):
+    (whole,) = requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60).json()
+    monkeypatch.setattr("fer.see.images.HALVED_MP", 0.1)  # the service runs in this process
+    (halved,) = requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60).json()
+    assert halved != whole, "it was read whole"
+    for edge in ("left", "top", "right", "bottom"):
+        assert halved[edge] == pytest.approx(whole[edge], abs=12)  # else it is half as large: by 30 and more
 
 
 @pytest.mark.parametrize("query", ["unsure_below=2", "unsure_below=nan", "unsure_below=x", "detector=mtcnn"])
@@ -128,7 +163,7 @@ def test_a_full_queue_says_so_and_empties():
     def slow(*_):
         held.set()
         go.wait(30)
-        return []
+        return [], []
 
     with serving(replace(ServeSettings(), waiting=0), workers=1) as (address, service):
         service.photo = slow

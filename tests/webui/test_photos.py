@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,7 +31,7 @@ class OneFace:
         face = Face((width / 4, height / 4, width * 3 / 4, height * 3 / 4), 0.9, "yunet")
         return [Observation(face, probabilities(happy=0.6, sad=0.4))]
 
-    def suggest_turn(self, image: np.ndarray) -> int:
+    def suggest_turn(self, image: np.ndarray, faces: Sequence[Face] = ()) -> int:
         return 180
 
 
@@ -139,7 +140,7 @@ def test_threshold_changes_labels_everywhere(photo: Photo, reading: Reading, uns
     table, array = photos.tables([(photo, reading)], unsure_below)
     [row] = csv.DictReader(io.StringIO(table, newline=""))
     assert row["label"] == json.loads(array)[0]["label"] == label
-    assert row["source"] == "party.png"
+    assert (row["source"], row["turn_deg"]) == ("party.png", "180")
     assert photos.label_counts(reading.judged(unsure_below)) == f"1 × {label}"
     cards = photos.face_cards(reading, unsure_below)
     words = "happy 60\N{NO-BREAK SPACE}%" if label == "happy" else "unsure (happy 60\N{NO-BREAK SPACE}%)"

@@ -88,7 +88,7 @@ def read(photo: Photo, recognizer: "Recognizer", turn_deg: int = 0) -> Reading:
         observations,
         turn_deg,
         # Asked even where faces were found: YuNet finds some hanging faces, with landmarks as if they stood.
-        recognizer.suggest_turn(image),
+        recognizer.suggest_turn(image, [seen.face for seen in observations]),
         preview=_jpeg(Image.fromarray(image), _PREVIEW_PX),
         crops=tuple(_crop(image, framing[seen.face.detector].crop(seen.face.box)) for seen in observations),
         scale=picture.scale,
@@ -165,7 +165,9 @@ def tables(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> tu
     rows = [
         row
         for photo, reading in readings
-        for row in report.rows(scaled(reading.judged(unsure_below), reading.scale), photo.name)
+        for row in report.photo_rows(
+            scaled(reading.judged(unsure_below), reading.scale), photo.name, reading.suggested_deg
+        )
     ]
     return report.to_csv(rows), report.to_json(rows)
 
