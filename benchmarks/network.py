@@ -187,7 +187,7 @@ def openvino_run(weights: Path) -> Run:
     import openvino
 
     core = openvino.Core()
-    # It knows an ONNX file by its first bytes, where ours has the card: serialised anew, the fields stand in order.
+    # It knows an ONNX file by its first bytes, where ours has the card: serialised again, its fields are in order.
     content = onnx.load(weights).SerializeToString()
     # Its CPU plug-in may choose bf16 by itself; the others compute in float32.
     options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}

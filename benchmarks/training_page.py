@@ -89,7 +89,7 @@ def measure(page: Page, server: int, runs: Path, seconds: float) -> Iterator[Row
         steps, epochs = iter(range(10**9)), iter(range(1, 1000))
         yield watch("one run trains, a step event every 0.5 s", 0.5, lambda: log.write(
             "step", epoch=1, step=next(steps), steps=10_000))  # fmt: skip
-        yield watch("one run trains, an epoch every 2 s: four curves drawn anew each time", 2, lambda: log.write(
+        yield watch("one run trains, an epoch every 2 s: four curves redrawn each time", 2, lambda: log.write(
             "epoch", **epoch(next(epochs), 1000)))  # fmt: skip
         log.write("end", reason="finished")
 

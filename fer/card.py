@@ -26,7 +26,7 @@ BLANK_SEAL = "0" * 64
 _SEAL = re.compile(rb"fer\.sha256(?:\x12\x40|\":\")([0-9a-f]{64})")
 _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 _WEIGHTS_MAX_BYTES = 512 * 2**20
-_AGAIN = "Fetch it again from the repository, or write it anew with scripts/train.py."
+_AGAIN = "Fetch it again from the repository, or write it again with scripts/train.py."
 
 # Bounds of what a card may hold, far above any of ours: a card comes from whoever made the file.
 _NUMBER_MAX = 2**53

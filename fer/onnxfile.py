@@ -36,7 +36,7 @@ _OPS = frozenset(["Add", "Cast", "Conv", "Flatten", "Gemm", "MaxPool", "Mul", "R
 _FIELDS_MAX = 128  # in any message of ours; the graph has 67
 _CARD_MAX_BYTES = 2**20
 _NAME_MAX_BYTES = 64
-_AGAIN = "Write it anew with scripts/train.py."
+_AGAIN = "Write it again with scripts/train.py."
 
 
 @dataclass(frozen=True, eq=False)

@@ -251,22 +251,22 @@ def listed(table: Audit, found: FaceSet | None, chosen: audit_data.Finding) -> N
     faces_with_details(found, at, words, chosen.name, "dataset_audit", per_page=60)
 
 
-COLOURINGS = ("Class", "Split", "Likely wrong")
+COLORINGS = ("Class", "Split", "Likely wrong")
 
 
 @st.fragment
 def map_part(table: Audit, found: FaceSet | None) -> None:
     by = st.segmented_control(
-        "Colour by", COLOURINGS, default="Class", required=True, key="dataset_colour_by", persist_state=KEPT
+        "Colour by", COLORINGS, default="Class", required=True, key="dataset_color_by", persist_state=KEPT
     )
-    kinds, names, colours = colouring(table, by)
+    kinds, names, colors = coloring(table, by)
     caught = face_map(
         table.x,
         table.y,
         kinds,
         table.rows,
         names,
-        colours,
+        colors,
         f"{len(table):,} faces as the network sees them (no unit: near means alike)",
         f"dataset_map_{by}",
     )
@@ -298,7 +298,7 @@ def map_part(table: Audit, found: FaceSet | None) -> None:
         faces_with_details(found, places, words, "faces in the lasso", "dataset_lasso", per_page=60)
 
 
-def colouring(table: Audit, by: str) -> tuple[np.ndarray, list[str], list[str]]:
+def coloring(table: Audit, by: str) -> tuple[np.ndarray, list[str], list[str]]:
     if by == "Class":
         return table.labels.astype(np.uint8), list(CLASSES), [COLORS[name] for name in CLASSES]
     if by == "Split":

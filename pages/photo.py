@@ -158,7 +158,7 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
                 key=f"photo_turn_left_{key}",
                 on_click=turn,
                 args=(photo, 90),
-                help="By 90° to the left. The photo is read anew.",
+                help="By 90° to the left. The photo is read again.",
             )
 
 

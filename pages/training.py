@@ -96,7 +96,7 @@ def look(launcher_: launch.Launcher | None) -> tuple[list[Run], tuple[object, ..
 
 @st.fragment(run_every=LOOK_EVERY_S)
 def watch(news: tuple[object, ...], chosen: list[str]) -> None:
-    """Moves the progress bars and looks for news; the page is drawn anew only when there are any, so a page where
+    """Moves the progress bars and looks for news; the page is redrawn only when there is any, so a page where
     nothing happens costs next to nothing."""
     launcher_ = starter() if launch.allowed() else None
     runs, newest = look(launcher_)

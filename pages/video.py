@@ -98,7 +98,7 @@ def offer_another_reading(video: Watched, read_by: ReadBy) -> None:
 
 @st.fragment(run_every=SHOW_EVERY_S)
 def show_progress(video: Watched) -> None:
-    """How far the reading is, with its newest picture; then the page is drawn anew, with the result."""
+    """How far the reading is, with its newest picture; then the page is redrawn with the result."""
     reading = video.reading
     if reading.done:
         st.rerun()

@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = options.weights.relative_to(ROOT) if options.weights.is_relative_to(ROOT) else options.weights.name
     words = (
         f"Made by `python scripts/refit_head.py {name}` (SHA-256 {sha256(content).hexdigest()[:12]}…). {machine()}; "
-        f"{versions('torch', 'onnxruntime', 'numpy')}. Only the last layer is fitted anew, on the Training faces' "
+        f"{versions('torch', 'onnxruntime', 'numpy')}. Only the last layer is refitted, on the Training faces' "
         f"features (logistic regression, L2 {L2:g}); PublicTest, {len(public):,} faces, in %."
     )
     head = ("FER+ votes", "label smoothing", "accuracy", "macro F1", *(f"{shown} found" for shown in SHOWN))
@@ -95,13 +95,13 @@ def write(run: Path, trained: initial.InitialWeights, best: Refit) -> None:
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(best.weight.T))
         network.head.bias.copy_(torch.from_numpy(best.bias))
-    fitted = card.protocol.partition(" Temperature")[0]  # what evaluate.py says anew
+    fitted = card.protocol.partition(" Temperature")[0]  # the rest is what evaluate.py adds
     tried = len(SHARES) * len(SMOOTHINGS)
     card = replace(
         card,
         temperature=1.0,
         metrics={"PublicTest": {"accuracy_while_training": best.accuracy}},
-        protocol=f"{fitted} Then the last layer alone fitted anew on Training, {best.share:.0%} of its targets FER+ "
+        protocol=f"{fitted} Then the last layer alone refitted on Training, {best.share:.0%} of its targets FER+ "
         f"votes, {best.smoothing:.0%} smoothing: the best of {tried} such choices by PublicTest accuracy.",
     )
     checkpoint.save_weights(run / checkpoint.WEIGHTS_NAME, network, card)

@@ -1,4 +1,4 @@
-"""Takes the README's pictures anew: `python docs/screenshots/take.py` (needs requirements-dev.txt and Chromium).
+"""Retakes the README's pictures: `python docs/screenshots/take.py` (needs requirements-dev.txt and Chromium).
 
 Only the sample photo is shown, never a face of FER2013.
 """

@@ -1,4 +1,4 @@
-"""Takes the live camera's pictures anew: `python docs/screenshots/take_live.py`. The camera plays the sample photo."""
+"""Retakes the live camera's pictures: `python docs/screenshots/take_live.py`. The camera plays the sample photo."""
 
 import sys
 import tempfile

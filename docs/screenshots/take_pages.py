@@ -1,4 +1,4 @@
-"""Takes the dataset and evaluation pages' pictures anew: `python docs/screenshots/take_pages.py`.
+"""Retakes the dataset and evaluation pages' pictures: `python docs/screenshots/take_pages.py`.
 
 Tables and figures are the committed ones; in place of FER2013's faces stand drawn ones with the same rows and labels.
 """

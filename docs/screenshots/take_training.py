@@ -1,4 +1,4 @@
-"""Takes the training page's pictures anew, from two real trainings on drawn faces.
+"""Retakes the training page's pictures, from two real trainings on drawn faces.
 
 python docs/screenshots/take_training.py        # needs requirements-dev.txt and Chromium; a few minutes
 """

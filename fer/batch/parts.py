@@ -47,7 +47,7 @@ class ResultError(Exception):
 class Result:
     """The folder that a batch writes. Opened by one process at a time; `with` frees it.
 
-    folder: a path or an address. settings: of this command. again: reads files anew that could not be read.
+    folder: a path or an address. settings: of this command. again: tries files again that could not be read.
 
     Raises ResultError where the folder belongs to other settings, to something else, or to a running batch.
     """

@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--csv", action="store_true", help="write DIR/faces.csv as well, at the end")
     parser.add_argument("--annotate", action="store_true", help="write photos with boxes and labels to DIR/annotated")
     parser.add_argument("--faces", action="store_true", help="write each face as the network sees it to DIR/crops")
-    parser.add_argument("--again", action="store_true", help="read files anew that could not be read the last time")
+    parser.add_argument("--again", action="store_true", help="try the files again that could not be read the last time")
     parser.add_argument("--detector", choices=("yunet", "haar"), default="yunet", help="default: yunet")
     parser.add_argument("--unsure-below", metavar="P", type=float, help="say 'unsure' below this confidence, 0..1")
     parser.add_argument("--looks", metavar="N", type=float, default=10.0, help="looks a second at videos; default: 10")

@@ -128,7 +128,7 @@ class Audit:
     @classmethod
     def from_parquet(cls, path: Path = AUDIT_PATH) -> "Audit":
         """Reads what `to_parquet` wrote. Raises AuditError for anything else."""
-        again = "Make it anew with scripts/audit.py."
+        again = "Make it again with scripts/audit.py."
         try:
             if path.stat().st_size > _MAX_BYTES:
                 raise AuditError(f"{path}: more than {_MAX_BYTES >> 20} MB, no audit is. {again}")

@@ -84,15 +84,6 @@ def joined(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return groups(np.concatenate(links), len(first))
 
 
-def across(group: np.ndarray, splits: np.ndarray) -> np.ndarray:
-    """Whether a face's group reaches over more than one split, bool (N,)."""
-    leaking = np.zeros(len(group), dtype=bool)
-    for member in np.unique(group[group != NONE]):
-        inside = group == member
-        leaking[inside] = len(np.unique(splits[inside])) > 1
-    return leaking
-
-
 def _thumbnail(image: np.ndarray) -> np.ndarray:
     small = cv2.resize(np.ascontiguousarray(image), (_THUMBNAIL_PX, _THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
     vector = small.astype(np.float32).ravel()

@@ -24,7 +24,7 @@ TEST_SPLITS = ("PublicTest", "PrivateTest")
 WEIGHTS_KEY = b"fer.weights"
 _MAX_BYTES = 64 * 2**20
 _MAX_ROWS = 200_000  # FER2013's two test splits are 7,178, 0.7 MB unpacked
-_AGAIN = "Write it anew with scripts/evaluate.py."
+_AGAIN = "Write it again with scripts/evaluate.py."
 _SINGLE = tuple(f"p_{name}" for name in CLASSES)
 _FLIPPED = tuple(f"f_{name}" for name in CLASSES)
 _VOTES = tuple(f"v_{name}" for name in VOTE_COLUMNS)
@@ -106,7 +106,7 @@ class EvaluationTable:
         if source != "FER+ majority":
             raise EvaluationError(f"no labels {source!r}: 'FER2013' or 'FER+ majority'")
         if self.votes is None:
-            raise EvaluationError("this table has no FER+ votes: write it anew with FER+ at hand")
+            raise EvaluationError("this table has no FER+ votes: write it again with FER+ at hand")
         return majority(self.votes)
 
     def judged(self, source: str) -> "tuple[EvaluationTable, np.ndarray]":

@@ -176,7 +176,7 @@ def _progress(path: Path, metadata: dict[str, str]) -> Progress:
         if type(best) not in (int, float) or not -1 <= best <= 1:
             raise ValueError(f"best_accuracy must be at most 1, got {reprlib.repr(best)}")
     except (ConfigError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise WeightsError(f"{path}: a training state of another kind: {error!s}. Start the run anew.") from error
+        raise WeightsError(f"{path}: a training state of another kind: {error!s}. Start the run again.") from error
     return Progress(config, next_epoch, best)
 
 
@@ -184,9 +184,9 @@ def _values(path: Path, text: str) -> dict[str, Any]:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: its metadata is damaged ({error}); start the run anew.") from error
+        raise WeightsError(f"{path}: its metadata is damaged ({error}); start the run again.") from error
     if not isinstance(values, dict):
-        raise WeightsError(f"{path}: its metadata is no object; start the run anew.")
+        raise WeightsError(f"{path}: its metadata is no object; start the run again.")
     return values
 
 

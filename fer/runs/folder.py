@@ -80,7 +80,7 @@ class Follower:
         return config if isinstance(config, dict) else {}
 
     def _drop_from(self, number: int) -> None:
-        """A resumed run does its unfinished epochs anew: what an earlier process wrote of them no longer counts."""
+        """A resumed run repeats its unfinished epochs: what an earlier process wrote of them no longer counts."""
         while self._epochs and self._epochs[-1].number >= number:
             self._epochs.pop()
 

@@ -91,7 +91,7 @@ def open_picture(source: Path | str | bytes, longest_px: int | None = None) -> P
             raise ImageError(f"{where}too large for this machine's memory. Make it smaller first.") from error
         except Exception as error:  # Pillow's decoders raise whatever their parsing of a broken file meets
             raise ImageError(
-                f"{where}broken or cut off ({error}). Copy or download it again, or save it anew as JPEG or PNG."
+                f"{where}broken or cut off ({error}). Copy or download it again, or save it again as JPEG or PNG."
             ) from error
 
 

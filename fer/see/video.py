@@ -24,7 +24,7 @@ LOOKS_PER_S = 10.0
 FAST_LOOKS_PER_S = 5.0
 PORTRAIT_PX = 192
 _PORTRAIT_SIDE = 1.4  # of the box's larger side: with hair and chin
-_BETTER = 1.2  # a portrait is taken anew where it is better by so much
+_BETTER = 1.2  # a portrait is replaced by one that is better by so much
 
 Observe = Callable[[np.ndarray], list[Observation]]
 
@@ -145,7 +145,7 @@ class VideoReading:
                 return
             self.end_s = max(self.end_s, frame.time_s)
             if frame.time_s > due_s - 1e-3:
-                # On a grid, so that a rate of 25 frames gives ten looks a second too; after a pause it begins anew.
+                # On a grid, so that a rate of 25 frames gives ten looks a second too; a pause restarts the grid.
                 due_s += self._every_s
                 if due_s < frame.time_s + 1e-3:
                     due_s = frame.time_s + self._every_s

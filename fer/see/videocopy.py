@@ -1,4 +1,4 @@
-"""A video written anew: MP4 with H.264, and the sound of the file that it is a copy of."""
+"""A re-encoded video: MP4 with H.264, and the sound of the file that it is a copy of."""
 
 import io
 from fractions import Fraction

@@ -266,7 +266,7 @@ def _first_frame(source: av.container.InputContainer) -> tuple[av.VideoStream, a
         raise VideoError("there is no picture in it, only sound. Use another file.")
     known = [stream for stream in streams if stream.codec_context is not None]
     if not known:
-        raise VideoError("its way of storing pictures is not known here. Save it anew as MP4 (H.264).")
+        raise VideoError("its way of storing pictures is not known here. Save it again as MP4 (H.264).")
     stream = known[0]
     size = stream.codec_context.width, stream.codec_context.height
     if size[0] * size[1] > MAX_PIXELS:
@@ -279,7 +279,7 @@ def _first_frame(source: av.container.InputContainer) -> tuple[av.VideoStream, a
                     return stream, frame
     except (av.error.FFmpegError, ValueError):
         pass  # what came before held no frame
-    raise VideoError("not one frame of it can be decoded. Copy it again, or save it anew as MP4.")
+    raise VideoError("not one frame of it can be decoded. Copy it again, or save it again as MP4.")
 
 
 def _decoded(packet: "av.Packet[Any]") -> list[av.VideoFrame]:

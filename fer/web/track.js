@@ -114,7 +114,7 @@ export class Tracker {
     Object.assign(this, { settings, count, known: [], interval: 0, time: -Infinity })
   }
 
-  // For a stream whose clock starts anew; it goes on counting identities.
+  // For a stream whose clock starts again from zero; it goes on counting identities.
   restarted() {
     return new Tracker(this.settings, this.count)
   }

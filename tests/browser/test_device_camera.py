@@ -197,7 +197,7 @@ def test_settings_change_at_once(open_live: Callable[..., Page], films: dict[str
         page.keyboard.press("PageUp")
     page.keyboard.press("End")
     expect(page.locator(".live-panel .verdict")).to_contain_text("unsure (happy")
-    assert page.evaluate("window.camera.active"), "the camera has not been started anew"
+    assert page.evaluate("window.camera.active"), "the camera has not been restarted"
 
 
 def test_worker_and_camera_end_with_the_page(open_live: Callable[..., Page], films: dict[str, Path]) -> None:

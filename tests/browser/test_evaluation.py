@@ -56,7 +56,7 @@ def evaluation(page: Page) -> Page:
 def choose(page: Page, label: str, option: str) -> None:
     box = page.get_by_role("combobox", name=label).first
     expect(box).to_be_visible()
-    # A list closes when the page scrolls beneath it or draws its box anew.
+    # A list closes when the page scrolls beneath it or redraws its box.
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     box.scroll_into_view_if_needed()
     page.wait_for_timeout(300)

@@ -43,7 +43,7 @@ def main() -> None:
         "# Damaged files through every reader",
         "",
         f"Made by `{command}`. {machine()}; {packages}.",
-        "Each input is a good file, made by the test, with one to eight changes; weights and states are sealed anew. A "
+        "Each input is a good file, made by the test, with one to eight changes; weights and states are resealed. A "
         "reader may refuse it with its documented error, in at most 5 s of processor time and 1 GB. Anything else is a "
         "finding. 'Own process died': the reader runs apart from the server (`fer.confined`), which refuses the file.",
         "",

@@ -266,7 +266,7 @@ def read_card(content: bytes, folder: Path) -> object:
 
 
 def sealed(content: bytes) -> bytes:
-    """Sealed anew, as anybody can do."""
+    """Resealed, as anybody can do."""
     found = re.search(rb"fer\.sha256(?:\x12\x40|\":\")(.{64})", content, re.DOTALL)
     if found is None:
         return content

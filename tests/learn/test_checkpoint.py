@@ -263,5 +263,5 @@ EVEN = torch.full((3, 7), 1 / 7)
 def test_what_teachers_said_is_checked(tmp_path, tensors, text):
     metadata = {checkpoint.TEACHER_KEY: text, SEAL_KEY: BLANK_SEAL}
     write_sealed(tmp_path / checkpoint.TEACHER_NAME, safetensors.torch.save(tensors, metadata))
-    with pytest.raises(WeightsError, match=r"make it again|start the run anew"):
+    with pytest.raises(WeightsError, match=r"make it again|start the run again"):
         checkpoint.load_teacher(tmp_path / checkpoint.TEACHER_NAME)

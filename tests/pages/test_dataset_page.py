@@ -223,7 +223,7 @@ def test_augmentation_is_the_trainers_own(faces_):
     assert preview._process is not None
     preview._process.kill()
     preview._process.wait()
-    assert preview.faces(faces_.images[0], config, 1, seed=0).shape == (1, 48, 48)  # started anew
+    assert preview.faces(faces_.images[0], config, 1, seed=0).shape == (1, 48, 48)  # restarted
     preview.close()
 
 

@@ -65,7 +65,7 @@ def test_the_best_is_written_and_only_the_last_layer_changed(refit_head, places,
     assert accuracy == pytest.approx(card.metrics["PublicTest"]["accuracy_while_training"], abs=0.02)
     assert 100 * accuracy == pytest.approx(max(accuracies[1:]), abs=2)
     assert (before.argmax(1) == faces.labels)[public].mean() < 0.3
-    assert "the last layer alone fitted anew" in card.protocol
+    assert "the last layer alone refitted" in card.protocol
     assert "Temperature" not in card.protocol
     assert (card.commit, card.temperature) == ("abc", 1.0)
 

@@ -85,7 +85,7 @@ def test_one_by_one_and_all_at_once_say_the_same(found: list[Look], by: JudgeSet
 
 @given(sequences(), settings)
 def test_probabilities_are_smoothed_as_the_formula_says(found: list[Look], by: JudgeSettings):
-    # A missed face says what it said last; one that has faded from memory meanwhile would begin anew.
+    # A missed face says what it said last; one that has faded from memory meanwhile would start over.
     seen_only = [Look(look.time_s, tuple(t for t in look.tracks if t.seen)) for look in found]
     for sample, row in zip(judge(seen_only, by), plain_reference(seen_only, by), strict=True):
         for said, expected in zip(sample.predictions, row, strict=True):

@@ -1,4 +1,4 @@
-"""The open video: what the visitor sets right in the player, judged anew without another reading."""
+"""The open video: what the visitor sets right in the player, judged again without another reading."""
 
 import time
 from dataclasses import replace

@@ -52,7 +52,7 @@ class Preview:
             self._process = None
 
     def _ask(self, line: str) -> str:
-        """The answer's line; '' where the process had ended, which the next call starts anew."""
+        """The answer's line; '' where the process had ended, which the next call restarts."""
         if self._process is None:
             if importlib.util.find_spec("torch") is None:
                 raise PreviewError("Augmentation needs torch: pip install -r requirements-train.txt")

@@ -101,7 +101,7 @@ def faces_with_details(
     per_page: int = 48,
     asked: Weights | None = None,
 ) -> None:
-    """A paged grid of the faces at these positions; pressing one opens it large, and nothing else is drawn anew.
+    """A paged grid of the faces at these positions; pressing one opens it large, and nothing else is redrawn.
 
     words: a part of the positions → a caption and a spoken sentence for each. Asked for one page only: words for
     35,887 faces take a tenth of a second. asked: whose probabilities a face is shown with; None: the weights in use.

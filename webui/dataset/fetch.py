@@ -56,7 +56,7 @@ def allowed() -> bool:
 
 
 def prepare(source: Path, votes: Path | None) -> None:
-    """Reads the user's copy with a progress bar, writes the cache, shows the page anew."""
+    """Reads the user's copy with a progress bar, writes the cache, reruns the page."""
     bar = st.progress(0.0, "Reading")
 
     def progress(done: int, total: int) -> None:

@@ -8,7 +8,7 @@ from webui.frame.layout import plain
 
 def show_weights_note() -> None:
     """A line above the page, also on a phone, where the sidebar is closed; nothing with the shipped weights."""
-    place = st.container()  # always there: were what stands below to move, a running camera would start anew
+    place = st.container()  # always there: were what stands below to move, a running camera would restart
     mine = weights.in_use()
     if mine == weights.shipped():
         return

@@ -139,7 +139,7 @@ def find_faces(detector: "Detector", image: np.ndarray) -> "list[Face]":
 
 @dataclass(slots=True)
 class Recorded:
-    """A recording that has ended; its samples and its CSV are made anew where it is judged by other settings.
+    """A recording that has ended; its samples and its CSV are made again when it is judged by other settings.
 
     The CSV is made here, not when it is fetched: what Streamlit makes at a click lives for two runs of any page, and
     with a camera on that is half a second.

@@ -26,7 +26,7 @@ MOST_SPANS = 2000
 
 @st.fragment
 def show_result(video: Watched) -> None:
-    """The player with all that follows it; a press in it draws this part of the page anew, nothing else."""
+    """The player with all that follows it; a press in it redraws this part of the page and nothing else."""
     st.header(plain(video.name), anchor=False)
     st.caption(videos.about(video.reading))
     if video.reading.trouble:
@@ -171,7 +171,7 @@ def offer_copy(video: Watched) -> None:
 
 
 def copy_settings(video: Watched) -> "CopySettings":
-    """As the controls stand now: a press that follows another at once comes before the page is drawn anew."""
+    """As the controls stand now: a press that follows another at once comes before the page is redrawn."""
     from fer.see.videodraw import CopySettings
 
     start_s, end_s = video.part or (0.0, None)

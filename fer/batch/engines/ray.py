@@ -1,7 +1,7 @@
 """A Ray cluster, as plain tasks: one that runs already, or a node on this machine.
 
 Ray's control service listens on every address of a machine, whatever address its node is given: so a node that is
-started here asks for a token, made anew each time, and a cluster beyond this machine is only talked to with one.
+started here asks for a token, a new one each time, and a cluster beyond this machine is only talked to with one.
 """
 
 import logging

@@ -23,7 +23,7 @@ class Series:
     """One of the bars' colours. pattern: "", "stripes" or "dots", to tell colours apart without seeing them."""
 
     name: str
-    colour: str
+    color: str
     pattern: str = ""
 
 
@@ -75,7 +75,7 @@ def bars(chart: Bars, key: str, pressable: bool = False, selected: Part | None =
         data={
             "title": chart.title,
             "names": list(chart.names),
-            "series": [[one.name, one.colour, one.pattern] for one in chart.series],
+            "series": [[one.name, one.color, one.pattern] for one in chart.series],
             "lengths": np.round(100 * chart.values / whole, 3).tolist(),
             "spoken": [list(row) for row in chart.spoken],
             "ends": [list(row) for row in chart.ends],

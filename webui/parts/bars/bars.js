@@ -2,18 +2,18 @@
 const STRIPES = "repeating-linear-gradient(135deg, #0006 0 2px, transparent 2px 7px)"
 const DOTS = "radial-gradient(#000a 1.2px, transparent 1.6px) 0 0 / 6px 6px"
 const paints = {
-  "": (colour) => colour,
-  stripes: (colour) => `${STRIPES}, ${colour}`,
-  dots: (colour) => `${DOTS}, ${colour}`,
+  "": (color) => color,
+  stripes: (color) => `${STRIPES}, ${color}`,
+  dots: (color) => `${DOTS}, ${color}`,
 }
 
 const element = (tag, name, text = "") =>
   Object.assign(document.createElement(tag), { className: name, textContent: text })
 
 const partOf = (data, row, series) => {
-  const [, colour, pattern] = data.series[series]
+  const [, color, pattern] = data.series[series]
   const part = element(data.pressable ? "button" : "div", "part")
-  part.style.background = paints[pattern](colour)
+  part.style.background = paints[pattern](color)
   part.style.width = `${data.lengths[row][series]}%`
   part.title = data.spoken[row][series]
   part.setAttribute("aria-label", data.spoken[row][series])
@@ -45,10 +45,10 @@ const rowOf = (data, row) => {
 
 const legendOf = (data) => {
   const legend = element("div", "legend")
-  for (const [name, colour, pattern] of data.series) {
+  for (const [name, color, pattern] of data.series) {
     const part = element("span", "")
     const swatch = element("i", "")
-    swatch.style.background = paints[pattern](colour)
+    swatch.style.background = paints[pattern](color)
     part.append(swatch, name)
     legend.append(part)
   }

@@ -1,6 +1,6 @@
 """Live curves: charts whose points are added in place.
 
-Streamlit hashes a plotly figure into the chart's identity, so with every new point the browser builds the chart anew
+Streamlit hashes a plotly figure into the chart's identity, so with every new point the browser rebuilds the chart
 and zoom and hover are lost, whatever its key and `uirevision`. This component keeps its charts and hands them the new
 points; it draws plain SVG, so plotly's 4.8 MB need not load to watch a training.
 """

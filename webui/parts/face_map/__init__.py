@@ -46,11 +46,11 @@ def face_map(
     kinds: np.ndarray,
     rows: np.ndarray,
     names: Sequence[str],
-    colours: Sequence[str],
+    colors: Sequence[str],
     title: str,
     key: str,
 ) -> Caught:
-    """Shows points at x, y: uint16 (N,), coloured by kinds: uint8 (N,), an index into names and colours (8 at most).
+    """Shows points at x, y: uint16 (N,), coloured by kinds: uint8 (N,), an index into names and colors (8 at most).
 
     rows: int32 (N,), what names a point when it is pressed.
     """
@@ -63,7 +63,7 @@ def face_map(
             "kinds": _packed(kinds, np.uint8),
             "rows": _packed(rows, np.int32),
             "names": list(names),
-            "colours": list(colours),
+            "colors": list(colors),
             "title": title,
         },
         on_face_change=_nothing,

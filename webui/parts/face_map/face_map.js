@@ -1,30 +1,30 @@
 // All points lie in one WebGL buffer; moving and zooming only change two uniforms, so nothing is sent and
-// nothing is laid out anew. Where a browser has no WebGL, the same points are drawn on a 2D canvas.
+// nothing is laid out again. Where a browser has no WebGL, the same points are drawn on a 2D canvas.
 const VERTEX = `
   attribute vec2 place;
   attribute float kind;
   uniform vec2 scale, offset;
   uniform float size, dark;
   uniform vec4 palette[8];
-  varying vec4 colour;
+  varying vec4 color;
   void main() {
-    colour = palette[int(kind + 0.5)];
-    gl_Position = colour.a > 0.0 ? vec4(place * scale + offset, 0.0, 1.0) : vec4(9.0, 9.0, 9.0, 1.0);
+    color = palette[int(kind + 0.5)];
+    gl_Position = color.a > 0.0 ? vec4(place * scale + offset, 0.0, 1.0) : vec4(9.0, 9.0, 9.0, 1.0);
     gl_PointSize = size;
   }`
 const FRAGMENT = `
   precision mediump float;
-  varying vec4 colour;
+  varying vec4 color;
   void main() {
     if (distance(gl_PointCoord, vec2(0.5)) > 0.5) discard;
-    gl_FragColor = vec4(colour.rgb * colour.a, colour.a);
+    gl_FragColor = vec4(color.rgb * color.a, color.a);
   }`
 
 const decode = (text, Kind) => new Kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer)
 const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255)
 
 // Gives draw(view, hidden): view is {x, y, zoom}, the centre in 0..1 and points a side.
-const webgl = (canvas, x, y, kinds, colours) => {
+const webgl = (canvas, x, y, kinds, colors) => {
   const gl = canvas.getContext("webgl", { antialias: false, premultipliedAlpha: true })
   if (!gl) return null
   const program = gl.createProgram()
@@ -59,19 +59,19 @@ const webgl = (canvas, x, y, kinds, colours) => {
     gl.uniform2f(scale, sx, sy)
     gl.uniform2f(offset, -view.x * sx, -view.y * sy)
     gl.uniform1f(size, pointSize(view) * devicePixelRatio)
-    gl.uniform4fv(palette, colours.flatMap((c, i) => [...rgb(c), hidden.has(i) ? 0 : 0.8]))
+    gl.uniform4fv(palette, colors.flatMap((c, i) => [...rgb(c), hidden.has(i) ? 0 : 0.8]))
     gl.drawArrays(gl.POINTS, 0, x.length)
   }
 }
-const plain = (canvas, x, y, kinds, colours) => {
+const plain = (canvas, x, y, kinds, colors) => {
   const context = canvas.getContext("2d")
   return (view, hidden, side) => {
     context.clearRect(0, 0, canvas.width, canvas.height)
     const size = pointSize(view) * devicePixelRatio
     const [left, top] = [canvas.width / 2 - view.x * side, canvas.height / 2 + view.y * side]
-    colours.forEach((colour, kind) => {
+    colors.forEach((color, kind) => {
       if (hidden.has(kind)) return
-      context.fillStyle = colour
+      context.fillStyle = color
       for (let i = 0; i < x.length; i++)
         if (kinds[i] === kind)
           context.fillRect(left + (x[i] / 65535) * side, top - (y[i] / 65535) * side, size, size)
@@ -97,13 +97,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const polygon = root.querySelector("polygon")
   const [x, y] = [decode(data.x, Uint16Array), decode(data.y, Uint16Array)]
   const [kinds, rows] = [decode(data.kinds, Uint8Array), decode(data.rows, Int32Array)]
-  const colours = [...data.colours, ...Array(8).fill("#000000")].slice(0, 8)
+  const colors = [...data.colors, ...Array(8).fill("#000000")].slice(0, 8)
   const hidden = new Set()
   const home = { x: 0.5, y: 0.5, zoom: 1 }
   let view = { ...home }
   let lassoing = false
   let lasso = []
-  const draw = webgl(canvas, x, y, kinds, colours) ?? plain(canvas, x, y, kinds, colours)
+  const draw = webgl(canvas, x, y, kinds, colors) ?? plain(canvas, x, y, kinds, colors)
   root.dataset.drawn = canvas.getContext("webgl") ? "webgl" : "2d"
 
   const side = () => 0.96 * Math.min(canvas.width, canvas.height) * view.zoom // device pixels
@@ -172,7 +172,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     button.title = `Hide or show ${name}`
     const dot = document.createElement("span")
     dot.className = "dot"
-    dot.style.background = colours[kind]
+    dot.style.background = colors[kind]
     button.append(dot, name)
     button.onclick = () => {
       if (!hidden.delete(kind)) hidden.add(kind)

@@ -73,7 +73,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     line.append(cell("th", name, { scope: "row" }))
     data.texts[row].forEach((text, column) => {
       const shade = data.shades[row][column] // -1..1
-      const colour = mix(ground, shade < 0 ? less : more, Math.abs(shade))
+      const color = mix(ground, shade < 0 ? less : more, Math.abs(shade))
       const button = cell("button", text, {
         type: "button",
         value: `${row},${column}`,
@@ -81,8 +81,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
         "aria-pressed": String(data.selected?.[0] === row && data.selected?.[1] === column),
         title: data.spoken[row][column],
       })
-      button.style.background = `rgb(${colour.join(" ")})`
-      button.style.color = readable(colour)
+      button.style.background = `rgb(${color.join(" ")})`
+      button.style.color = readable(color)
       const place = document.createElement("td")
       place.append(button)
       line.append(place)

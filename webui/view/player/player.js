@@ -260,7 +260,7 @@ const fill = (view) => {
     }),
   )
   part(view, ".marks").replaceChildren(...data.marks.map(markRow))
-  // What is drawn anew would take the focus with it, and the keys.
+  // What is redrawn would take the focus with it, and the keys.
   const again = view.lanes[lane]?.row.querySelector(onTrack ? ".track" : "button")
   if (lane >= 0) (again ?? root).focus({ preventScroll: true })
   const hidden = root.querySelector("[data-do=show]")
