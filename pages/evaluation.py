@@ -19,7 +19,7 @@ from webui.evaluation import words as evaluation_words
 from webui.evaluation.choices import choose_part, choose_table, follow
 from webui.evaluation.data import VIEWS, Judged
 from webui.frame import weights
-from webui.frame.layout import LIMITS, empty_state, no_dataset, page_head
+from webui.frame.layout import LIMITS, empty_state, no_dataset, page_head, show_error
 from webui.frame.session import KEPT, advise, session
 from webui.frame.weights import Weights
 from webui.parts.bars import bars, pressed_part
@@ -37,7 +37,7 @@ def headline(judged: Judged) -> None:
     ece = metrics.reliability(judged.truth, judged.probabilities).ece
     figures(
         [
-            (f"{judged.right.mean():.1%}", "Accuracy", f"{low:.1%} to {high:.1%} (95 % interval)"),
+            (percent(judged.right.mean(), 1), "Accuracy", f"{percent(low, 1)} to {percent(high, 1)} (95 % interval)"),
             (f"{metrics.macro_f1(judged.matrix):.3f}", "Macro F1", "mean over the classes, 0 to 1"),
             (f"{100 * ece:.1f}", "Calibration error", "points between confidence and accuracy"),
             (f"{len(judged.truth):,}", "Faces", "judged here"),
@@ -143,7 +143,8 @@ def coverage(judged: Judged, asked: Weights) -> None:
     threshold = st.slider("Say 'unsure' below this confidence (%)", 0, 95, key="evaluation_unsure", persist_state=KEPT)
     answered = judged.confidence >= threshold / 100
     right_share = judged.right[answered].mean() if answered.any() else 0.0
-    st.markdown(f"Answers **{answered.mean():.1%}** of the faces; **{right_share:.1%}** of those answers are right.")
+    share, right = percent(answered.mean(), 1), percent(right_share, 1)
+    st.markdown(f"Answers **{share}** of the faces; **{right}** of those answers are right.")
     curve = metrics.coverage(judged.truth, judged.probabilities)
     curves([evaluation_charts.coverage(curve, threshold / 100)], "faces answered (%)", "evaluation_coverage", SHARE)
 
@@ -170,7 +171,7 @@ def compare(known: dict[str, Weights], split: str, labels: str) -> None:
     try:
         first, second = evaluation_data.common(*(evaluation_data.judge(c.table, split, labels, v) for c, v in sides))
     except EvaluationError as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
         return
     if not len(first.truth):
         st.warning("The two tables have no face of this split in common.")
@@ -184,8 +185,8 @@ def comparison(first: Judged, second: Judged, first_asked: Weights, second_asked
     gain = 100 * (second.right.mean() - first.right.mean())
     figures(
         [
-            (f"{first.right.mean():.1%}", "First", "accuracy"),
-            (f"{second.right.mean():.1%}", "Second", f"accuracy, {gain:+.2f} points"),
+            (percent(first.right.mean(), 1), "First", "accuracy"),
+            (percent(second.right.mean(), 1), "Second", f"accuracy, {gain:+.2f} points"),
             (evaluation_words.p_value(test.p_value), "p-value", "exact McNemar: chance of such a gap if equally good"),
         ]
     )
@@ -215,7 +216,7 @@ def show_card(asked: Weights) -> None:
     try:
         card = asked.card
     except weights.load_errors() as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
         return
     text = card_text.card_markdown(card)
     one, other, _ = st.columns([1, 1, 2])
@@ -247,7 +248,7 @@ def main() -> None:
     try:
         judged = evaluation_data.judge(chosen.table, split, labels, view)
     except EvaluationError as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
         return
     headline(judged)
     tabs = st.tabs(list(PARTS), key="evaluation_part", on_change="rerun", bind="query-params")

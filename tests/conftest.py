@@ -5,9 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "fer" / "weights" / "sample.jpg"
+
+# What is judged is what a test finds, never how fast the machine is; no test here changes what a fixture gave it.
+settings.register_profile(
+    "judged", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("judged")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

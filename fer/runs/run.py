@@ -239,7 +239,8 @@ def _warnings(epochs: tuple[Epoch, ...]) -> list[str]:
         found.append("The validation loss rises while the training loss does not: the run overfits. "
                      "The weights of its best epoch are kept.")  # fmt: skip
     if last.update_ratio > 0.1:
-        found.append(f"A step changed the weights by {last.update_ratio:.0%} of their size; about 0.1 % is healthy. "
+        found.append(f"A step changed the weights by {100 * last.update_ratio:.0f} % of their size; "
+                     "about 0.1 % is healthy. "
                      "The learning rate is too high.")  # fmt: skip
     if last.grad_norm == 0:
         found.append("The gradients are all zero: nothing is being learned any more.")

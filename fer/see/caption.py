@@ -10,10 +10,16 @@ def caption(prediction: Prediction) -> str:
     return f"{UNSURE} ({named})" if prediction.label == UNSURE else named
 
 
-def percent(share: float) -> str:
-    """'93 %' for 0.93; '<1 %' for what is small but not nothing, '>99 %' for what is large but not all."""
-    if share > 0 and round(100 * share) == 0:
-        return "<1\N{NO-BREAK SPACE}%"
-    if share < 1 and round(100 * share) == 100:
-        return ">99\N{NO-BREAK SPACE}%"
-    return f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
+def percent(share: float, digits: int = 0) -> str:
+    """'93 %' for 0.93; '<1 %' for what is small but not nothing, '>99 %' for what is large but not all.
+
+    digits: behind the point; 1 gives '93.4 %', '<0.1 %' and '>99.9 %'. The space does not break.
+    """
+    least = 10**-digits
+    if share > 0 and round(100 * share, digits) == 0:
+        words = f"<{least:.{digits}f}"
+    elif share < 1 and round(100 * share, digits) == 100:
+        words = f">{100 - least:.{digits}f}"
+    else:
+        words = f"{100 * share:.{digits}f}"
+    return f"{words}\N{NO-BREAK SPACE}%"

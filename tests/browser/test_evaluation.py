@@ -114,7 +114,7 @@ def test_the_unsure_slider_trades_coverage_for_accuracy(evaluation: Page) -> Non
     expect(slider).to_be_visible()
     slider.focus()
     evaluation.keyboard.press("End")
-    expect(evaluation.get_by_text("Answers 0.0% of the faces")).to_be_visible()
+    expect(evaluation.get_by_text("Answers 0.0\N{NO-BREAK SPACE}% of the faces")).to_be_visible()
 
 
 def test_a_bar_of_a_class_shows_its_faces(evaluation: Page) -> None:
@@ -185,6 +185,18 @@ def test_a_file_that_is_no_table_is_refused_in_words(evaluation: Page, tmp_path:
     choose(evaluation, "Weights", "A file …")
     evaluation.locator("input[type=file]").set_input_files(tmp_path / "x.parquet")
     expect(evaluation.get_by_text("not a Parquet file")).to_be_visible()
+
+
+def test_the_card_is_that_of_the_weights_asked_about(evaluation: Page) -> None:
+    """Of the imagined run only the table is here, so it has no card; the shipped one's must not stand in its place."""
+    evaluation.get_by_role("tab", name="Model card").click()
+    expect(evaluation.get_by_text("the weights file is not on this computer")).to_be_visible()
+    expect(evaluation.get_by_role("button", name="Download as Markdown")).to_have_count(0)
+    choose(evaluation, "Weights", "Shipped weights")
+    expect(evaluation.get_by_text("An expression is not an emotion.")).to_be_visible()
+    with evaluation.expect_download() as download:
+        evaluation.get_by_role("button", name="Download as Markdown").click()
+    assert "FER2013" in download.value.path().read_text()
 
 
 @pytest.mark.parametrize("size", [(390, 844), (1440, 900)])

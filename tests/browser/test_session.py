@@ -65,7 +65,7 @@ def test_a_walk_through_all_pages_with_a_runs_weights(page: Page) -> None:
 
     go_to(page, "Video")
     page.get_by_text("Use the sample").click()
-    expect(page.locator(".face .verdict")).to_be_visible()
+    expect(page.get_by_role("heading", name="Share of the time seen")).to_be_visible()
     expect(page.get_by_text(BANNER)).to_be_visible()
 
     go_to(page, "Dataset")
@@ -80,7 +80,7 @@ def test_a_walk_through_all_pages_with_a_runs_weights(page: Page) -> None:
     go_to(page, "Live camera")
     expect(page.get_by_role("switch", name="Show landmarks")).to_be_checked()
     go_to(page, "Video")
-    expect(page.locator(".face .verdict")).to_be_visible()
+    expect(page.get_by_role("heading", name="Share of the time seen")).to_be_visible()
     go_to(page, "Dataset")
     expect(page.get_by_role("heading", name="32 faces")).to_be_visible()
     go_to(page, "Evaluation")

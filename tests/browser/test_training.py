@@ -297,6 +297,27 @@ def test_a_loss_that_is_no_number_is_a_clear_sign(page: Page, runs: Path) -> Non
         expect(first_chart(page).locator("text.mark")).to_have_text("new: not a number")
 
 
+def test_no_two_places_of_an_axis_read_alike(page: Page, runs: Path) -> None:
+    with RunLog(runs / "new") as log:
+        log.write("start", config=PRESETS["smoke"], start_epoch=0)
+        for number in range(1, 6):
+            grow(log, number, number, memory_mb=1373.0 + number, valid_accuracy=0.67 + number / 5000)
+        open_runs(page)
+        assert "67.10 %" in places(page, "Validation accuracy")
+        page.get_by_role("radio", name="Health").click()
+        assert {"1374", "1375", "1376"} <= set(places(page, "Memory"))
+
+
+def places(page: Page, title: str) -> list[str]:
+    """What stands at a chart's vertical axis, each once."""
+    texts = page.locator(f'figure[data-title="{title}"] .axes text[text-anchor="end"]')
+    expect(texts.first).to_be_visible()
+    found = texts.all_text_contents()  # SVG has no inner text
+    assert len(found) > 3
+    assert len(set(found)) == len(found), found
+    return found
+
+
 def test_the_table_sorts_by_its_heads(page: Page, runs: Path) -> None:
     for name, epochs in (("good", 9), ("bad", 2)):
         write_run(runs / name, epochs=epochs)

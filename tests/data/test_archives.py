@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from forms import CSV_HEADER, FACE_FILES, csv_row, packed, picture, unpacked
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer.data import archives
@@ -244,7 +244,7 @@ SEEDS = seeds()
 
 
 @pytest.mark.parametrize("kind", SEEDS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_damaged_archive_ends_in_faces_or_in_a_documented_error(tmp_path, kind, data):
     content = bytearray(SEEDS[kind])

@@ -234,7 +234,7 @@ def test_only_a_table_of_faces_looks_like_one(images):
     assert not looks_like_csv(b"")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     text=st.binary(max_size=300),
     header=st.sampled_from([CSV_HEADER, ICML_HEADER, b"\xff\xfee\0", b"\xfe\xff", b""]),

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from forms import picture
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer.data import shards
@@ -230,7 +230,7 @@ def whole(tmp_path_factory) -> bytes:
     return shard(tmp_path_factory.mktemp("seed") / "train.parquet", rows, ["angry", "joy"]).read_bytes()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(places=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=5), cut=st.booleans())
 def test_a_damaged_shard_ends_in_faces_or_in_a_documented_error(tmp_path, whole, places, cut):
     content = bytearray(whole)

@@ -3,10 +3,12 @@
 All seeds are drawn or counted here; nothing comes from outside.
 """
 
+import gzip
 import hashlib
 import io
 import json
 import re
+import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -160,21 +162,31 @@ def archive_seeds() -> list[bytes]:
 
     images, labels = _faces()
     named = [
-        (f"{'train' if i % 2 else 'test'}/{CLASSES[label]}/Training_{i}.png", _face_png(image))
+        (f"{'train' if i % 2 else 'test'}/{CLASSES[label]}/fer{i:07}.png", _face_png(image))
         for i, (image, label) in enumerate(zip(images, labels, strict=True))
     ]
-    found = []
-    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w", method) as archive:
-            for name, content in named:
-                archive.writestr(zipfile.ZipInfo(name), content, method)
-        found.append(file.getvalue())
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w", method) as archive:
-            archive.writestr(zipfile.ZipInfo("fer2013.csv"), csv_seeds()[0], method)
-        found.append(file.getvalue())
-    return found
+    members = (named, [("fer2013.csv", csv_seeds()[0])])
+    zips = [_zip(files, method) for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for files in members]
+    tars = [_tar(files) for files in members]
+    return zips + tars + [gzip.compress(content, mtime=0) for content in (*tars, csv_seeds()[0])]
+
+
+def _zip(files: list[tuple[str, bytes]], method: int) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, content in files:
+            archive.writestr(zipfile.ZipInfo(name), content, method)
+    return file.getvalue()
+
+
+def _tar(files: list[tuple[str, bytes]]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name, content in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return file.getvalue()
 
 
 def parquet_seeds() -> list[bytes]:

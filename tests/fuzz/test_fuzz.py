@@ -13,7 +13,7 @@ from tests.fuzz.targets import TARGETS
 INPUTS = {"table": 60, "video": 100, "state": 100}
 
 
-@pytest.mark.parametrize("name", sorted(TARGETS.keys() - {"archive", "parquet"}))
+@pytest.mark.parametrize("name", sorted(TARGETS))
 def test_damaged_files_are_read_or_refused_with_the_documented_error(name):
     count = INPUTS.get(name, 300)
     result = fuzz(name, 0, count)

@@ -209,16 +209,16 @@ def test_the_card_says_everything():
         licence="MIT",
     )  # fmt: skip
     text = card_text.card_markdown(card)
-    for part in ("6,573,130", "chosen on PublicTest", "| accuracy | 0.7 |", "1.250", "45 %", "yunet", "not an emotion",
-                 "| epochs | 30 |", "MIT", "abc"):  # fmt: skip
+    for part in ("6,573,130", "chosen on PublicTest", "| accuracy | 0.7 |", "1.250", "45\N{NO-BREAK SPACE}%", "yunet",
+                 "not an emotion", "| epochs | 30 |", "MIT", "abc"):  # fmt: skip
         assert part in text
 
 
 def test_the_page_shows_figures_and_matrix_without_the_dataset(page):
     page.run()
     assert not page.exception
-    assert "92.9%" in words_of(page)  # 65 of 70
-    assert "84.3% to 96.9%" in words_of(page)
+    assert "92.9\N{NO-BREAK SPACE}%" in words_of(page)  # 65 of 70
+    assert "84.3\N{NO-BREAK SPACE}% to 96.9\N{NO-BREAK SPACE}%" in words_of(page)
     assert "5 faces: fear, named sad" in words_of(page)  # the worst cell is open from the start
     assert "not on this computer" in words_of(page)
 
@@ -293,7 +293,7 @@ def test_a_table_without_weights_says_so(with_run, tmp_path):
     with_run.run()
     with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
     open_part(with_run, "Model card")
-    assert "Run mine: the weights file is not on this computer" in with_run.error[0].value
+    assert r"Run mine\: the weights file is not on this computer" in with_run.error[0].value
 
 
 def test_a_weights_file_is_compared_by_reading_the_set(with_tiny, tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -113,7 +113,6 @@ def test_no_line_raises(line: bytes) -> None:
 
 
 @given(data=st.data(), sizes=st.lists(st.integers(0, 300), max_size=12), chunk=st.integers(1, 400))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_events_are_the_same_however_the_bytes_arrive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: st.DataObject, sizes: list[int], chunk: int
 ) -> None:
@@ -194,7 +193,7 @@ class GrowingFile(RuleBasedStateMachine):
 
 
 TestGrowingFile = GrowingFile.TestCase
-TestGrowingFile.settings = settings(deadline=None, max_examples=60)
+TestGrowingFile.settings = settings(max_examples=60)
 
 
 def test_reading_costs_only_the_new_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

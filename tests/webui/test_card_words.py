@@ -20,8 +20,8 @@ def test_untested_weights_say_so() -> None:
 def test_accuracy_comes_with_its_interval() -> None:
     figure, _, words = card_tiles(TESTED)[0]
     assert figure.replace("\N{NO-BREAK SPACE}", " ") == "71 %"
-    assert "69.7% to 72.7%" in words
-    assert card_facts(TESTED)["Accuracy on faces kept to the end"].startswith("71.2% of PrivateTest.")
+    assert "69.7\N{NO-BREAK SPACE}% to 72.7\N{NO-BREAK SPACE}%" in words
+    assert card_facts(TESTED)["Accuracy on faces kept to the end"].startswith("71.2\N{NO-BREAK SPACE}% of PrivateTest.")
 
 
 @pytest.mark.parametrize(("position", "figure"), [(1, "45 %"), (2, "6.6 million"), (3, "48 × 48")])
@@ -45,7 +45,10 @@ def test_figures_are_those_of_the_mean_with_the_mirror_image_where_there_are_som
     card = replace(CARD, metrics={"PrivateTest": figures | {"answered_accuracy_flip": 0.85}})
     assert card_tiles(card)[0][0].startswith("70")
     assert "right on 85" in card_tiles(card)[1][2]
-    assert "69.5% (70.5% with the mirror image) of PrivateTest" in card_facts(card)["Accuracy on faces kept to the end"]
+    assert (
+        "69.5\N{NO-BREAK SPACE}% (70.5\N{NO-BREAK SPACE}% with the mirror image) of PrivateTest"
+        in card_facts(card)["Accuracy on faces kept to the end"]
+    )
 
 
 def test_recall_follows_the_classes_or_is_missing_whole() -> None:

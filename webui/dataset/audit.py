@@ -12,6 +12,7 @@ from fer.data.audit import AUDIT_PATH, NONE, Audit, AuditError
 from fer.data.faceset import SPLITS, FaceSet
 from fer.emotions import CLASSES
 from webui.dataset import data as dataset_data
+from webui.frame.layout import show_error
 
 FINDINGS = {
     "Likely wrong labels": "Labels that confident learning (Northcutt et al. 2021) takes for wrong, worst first.",
@@ -46,7 +47,7 @@ def audit() -> Audit | None:
     except OSError:
         return None
     except AuditError as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
         return None
 
 

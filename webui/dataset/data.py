@@ -7,6 +7,7 @@ import streamlit as st
 
 from fer.data.dataset import CACHE_NAME, data_folder, open_cache
 from fer.data.faceset import DatasetError, FaceSet
+from webui.frame.layout import show_error
 
 
 def faces() -> FaceSet | None:
@@ -24,7 +25,7 @@ def faces_or_message() -> FaceSet | None:
     try:
         return faces()
     except DatasetError as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
         return None
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from fer.data import dataset
 from fer.data.dataset import CACHE_NAME
 from fer.data.faceset import DatasetError
-from webui.frame.layout import empty_state
+from webui.frame.layout import empty_state, show_error
 from webui.parts.charts import percent
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +68,7 @@ def prepare(source: Path, votes: Path | None) -> None:
         dataset.write_cache(found, dataset.data_folder() / CACHE_NAME)
     except (DatasetError, OSError) as error:
         bar.empty()
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
         return
     st.rerun()
 

@@ -1,6 +1,7 @@
 """The model card in words: what is in the weights file, and what one must know before trusting it."""
 
 from fer.card import ModelCard
+from webui.parts.charts import percent
 
 LIMITS = """\
 * **An expression is not an emotion.** The model names what a face shows in one still picture. People smile
@@ -67,7 +68,7 @@ def _input(card: ModelCard) -> str:
     lines = [
         f"* {side}×{side} grey pixels, normalised as (x / 255 − {card.mean:.4f}) / {card.std:.4f} inside the file",
         f"* classes: {', '.join(card.classes)}",
-        f"* temperature {card.temperature:.3f}; 'unsure' below {card.unsure_below:.0%}".replace("%", " %"),
+        f"* temperature {card.temperature:.3f}; 'unsure' below {percent(card.unsure_below)}",
     ]
     lines += [
         f"* crop for {name}: its box is {box.width:.2f} of the crop wide and {box.height:.2f} high, "

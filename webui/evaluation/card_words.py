@@ -78,11 +78,12 @@ def _split_words(card: ModelCard, split: str) -> str:
     figures = card.metrics.get(split, {})
     if "accuracy" not in figures:
         return ""
-    mirrored = f" ({figures['accuracy_flip']:.1%} with the mirror image)" if "accuracy_flip" in figures else ""
-    return f"{figures['accuracy']:.1%}{mirrored} of {split}. {_interval_words(figures)}".strip()
+    mirrored = f" ({percent(figures['accuracy_flip'], 1)} with the mirror image)" if "accuracy_flip" in figures else ""
+    return f"{percent(figures['accuracy'], 1)}{mirrored} of {split}. {_interval_words(figures)}".strip()
 
 
 def _interval_words(figures: dict[str, float]) -> str:
     if not {"accuracy_low", "accuracy_high"} <= set(figures):
         return ""
-    return f"95 % interval {figures['accuracy_low']:.1%} to {figures['accuracy_high']:.1%}. "
+    low, high = (percent(figures[f"accuracy_{end}"], 1) for end in ("low", "high"))
+    return f"95 % interval {low} to {high}. "

@@ -13,6 +13,7 @@ from webui.dataset import data as dataset_data
 from webui.evaluation import data as evaluation_data
 from webui.evaluation.data import LABELS, VIEWS
 from webui.frame import weights
+from webui.frame.layout import show_error
 from webui.frame.session import KEPT, Upload, session, set_widget, widget
 from webui.frame.weights import Weights
 from webui.parts.charts import percent
@@ -58,7 +59,7 @@ def choose_table(label: str, key: str, known: Mapping[str, Weights], start: int 
         table = evaluation_data.uploaded(file, lambda share: _progress(bar, share))
         return Chosen(Weights(file.name, None, None), table)
     except (EvaluationError, DatasetError, WeightsError, DetectorError) as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
         return None
     finally:
         bar.empty()

@@ -90,7 +90,17 @@ def _tile(figure: str, heading: str, words: str) -> str:
 
 def refused(title: str, reason: str) -> None:
     """An error box: what failed, and the reason as the exception words it; both are shown as plain text."""
-    st.error(f"**{plain(title)}.** {plain(reason)}", icon=":material/error:")
+    st.error(f"**{plain(title)}.** {plain(sentence(reason))}", icon=":material/error:")
+
+
+def show_error(error: Exception) -> None:
+    """An error box with an exception's own words, as plain text."""
+    st.error(plain(sentence(str(error))), icon=":material/error:")
+
+
+def sentence(text: str) -> str:
+    """The text with a capital where it begins with a word in small letters; what begins with a name stays."""
+    return text[:1].upper() + text[1:] if re.match(r"[a-z]+(?![a-z]*[\w.:/\\=-])", text) else text
 
 
 def plain(text: str) -> str:

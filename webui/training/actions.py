@@ -7,7 +7,7 @@ import streamlit as st
 from fer.runs import launch
 from fer.runs.run import Run, State, plain
 from webui.frame import weights
-from webui.frame.layout import refused
+from webui.frame.layout import refused, show_error
 
 
 def show_actions(run: Run, launcher: launch.Launcher | None) -> None:
@@ -36,7 +36,7 @@ def _stop_button(run: Run) -> None:
                 launch.stop(run)
                 st.toast(f"{run.name} is stopping.", icon="⏸️")
             except launch.LaunchError as error:
-                st.error(str(error))
+                show_error(error)
 
 
 def _remove_button(run: Run) -> None:
@@ -49,7 +49,7 @@ def _remove_button(run: Run) -> None:
         try:
             launch.remove(run)
         except launch.LaunchError as error:
-            st.error(str(error))
+            show_error(error)
         else:
             st.rerun()
 
@@ -65,7 +65,7 @@ def _resume_button(run: Run, launcher: launch.Launcher) -> None:
             launcher.resume(run)
             st.toast(f"{run.name} goes on.", icon="▶️")
         except launch.LaunchError as error:
-            st.error(str(error))
+            show_error(error)
 
 
 def _weights_button(run: Run, onnx: Path) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from fer.learn.config import PRESETS, ConfigError, TrainConfig
 from fer.runs import launch
+from webui.frame.layout import show_error
 from webui.frame.session import KEPT, session
 
 A_ROW = 3
@@ -46,7 +47,7 @@ def _start(launcher: launch.Launcher, name: str, values: dict[str, Any]) -> str 
         config = TrainConfig(**values)
         launcher.start(config, name)
     except (ConfigError, launch.LaunchError) as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
         return None
     session().training.command = shlex.join(launch.arguments(config, name, launcher.data, launcher.runs))
     return name

@@ -149,7 +149,7 @@ def show_legend(runs: Sequence[Run], actions: Callable[[Run], None]) -> None:
 
 def _legend_line(run: Run, color: str) -> str:
     swatch = f'<span style="display:inline-block;width:.8em;height:.8em;border-radius:50%;background:{color}"></span>'
-    best = f" · best {run.best.valid_accuracy:.2%} in epoch {run.best.number}" if run.best else ""
+    best = f" · best {percent(run.best.valid_accuracy, 2)} in epoch {run.best.number}" if run.best else ""
     time = duration_words(run.seconds) if run.epochs else "no whole epoch yet"
     words = f"{run.state.mark} {run.state}{best} · {time}"
     return f'<div>{swatch} <b>{escape(run.name)}</b> <span class="quiet">{words}</span></div>'

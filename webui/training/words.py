@@ -2,6 +2,7 @@
 
 from fer.runs.run import Run
 from fer.runs.shipped import WEIGHTS
+from webui.parts.charts import percent
 
 
 def shipped_words(run: Run, digest: str) -> str:
@@ -10,7 +11,7 @@ def shipped_words(run: Run, digest: str) -> str:
     seed = run.config.get("seed", "?")
     figures = f"preset {run.preset}, seed {seed}, {run.total_epochs} epochs"
     if best:
-        figures += f", {best.valid_accuracy:.2%} of PublicTest in epoch {best.number}"
+        figures += f", {percent(best.valid_accuracy, 2)} of PublicTest in epoch {best.number}"
     if digest and run.start.get(WEIGHTS) == digest:
         return f"**{run.name}** is the training of the network that ships with this app: {figures}."
     return (

@@ -40,18 +40,19 @@ def probabilities(samples: Sequence[Sample], identity: int) -> go.Figure:
     for index, name in enumerate(CLASSES):
         figure.add_scatter(
             x=times_s,
-            y=values[:, index],
+            y=100 * values[:, index],
             name=name,
             mode="lines",
             line={"color": COLORS[name], "dash": _DASHES[index], "width": 2},
-            hovertemplate="%{y:.0%}",
+            hovertemplate="%{y:.0f}\N{NO-BREAK SPACE}%",
         )
     return figure.update_layout(
-        title=f"Face {identity}: probability of each expression (%) over time (s)",
+        # Two lines: plotly cuts what is wider than a phone.
+        title=f"Face {identity}: probability of each<br>expression (%) over time (s)",
         xaxis={"title": "seconds since the recording's start", "hoverformat": ".1f"},
-        yaxis={"tickformat": ".0%", "range": [0, 1], "fixedrange": True},
+        yaxis={"ticksuffix": "\N{NO-BREAK SPACE}%", "range": [0, 100], "fixedrange": True},
         hovermode="x unified",
         height=360,
-        margin={"l": 8, "r": 8, "t": 48, "b": 8},
+        margin={"l": 8, "r": 8, "t": 64, "b": 8},
         legend={"orientation": "h", "yanchor": "top", "y": -0.2},
     )

@@ -9,7 +9,7 @@ import streamlit as st
 from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, plain, refused
 from webui.frame.session import KEPT, session, widget
-from webui.parts.charts import clock
+from webui.parts.charts import clock, percent
 from webui.view import videos
 from webui.view.player import Film, Person, acted, address, player
 from webui.view.watched import Making, Watched
@@ -133,7 +133,7 @@ def make_report(video: Watched, card: "ModelCard") -> bytes:
     looks = "the fast way, " if video.read_by.fast else ""
     words = Settings(
         f"Faces were looked for by {video.read_by.detector}, {looks}{len(seen.samples)} times.",
-        f"Labels are smoothed over {judged_by.smoothing_s:g} s and 'unsure' below {judged_by.unsure_below:.0%}.",
+        f"Labels are smoothed over {judged_by.smoothing_s:g} s and 'unsure' below {percent(judged_by.unsure_below)}.",
         f"Weights: {card.name}, {card.architecture}.",
         tuple(text for text in (card.training_data, card.protocol) if text),
     )

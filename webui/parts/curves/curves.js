@@ -8,7 +8,14 @@ const percent = (value, digits) => `${+(100 * value).toFixed(digits)} %`
 const number = (value, digits) =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(Math.min(2, digits - 1)).replace(/\.?0+e/, "e") : `${+value.toPrecision(digits)}`
 const words = { percent: (value) => percent(value, 2), number: (value) => number(value, 5) }
-const ticks = { percent: (value) => percent(value, 1), number: (value) => number(value, 3) }
+
+// As many digits as tell a tick from the next: of three digits 1374, 1376 and 1378 would read 1370, 1380 and 1380.
+const tickWords = (value, step, format) => {
+  const [shown, apart, unit] = format === "percent" ? [100 * value, 100 * step, " %"] : [value, step, ""]
+  const place = Math.floor(Math.log10(apart) + 1e-9)
+  if (shown === 0 || place > -5) return `${shown.toFixed(Math.max(0, -place))}${unit}`
+  return `${shown.toExponential(Math.max(0, Math.floor(Math.log10(Math.abs(shown))) - place))}${unit}`
+}
 
 const html = (tag, name, text = "") => Object.assign(document.createElement(tag), { className: name, textContent: text })
 const svg = (tag, attributes = {}, text = "") => {
@@ -85,9 +92,11 @@ const scales = (figure, root) => {
 const drawAxes = (figure, root, { from, to, low, high, right, bottom, toX, toY }) => {
   const { spec } = figure
   const least = root.data.x_title === "epoch" ? 1 : 0
-  const yTicks = (spec.log ? logTicks(low, high) : evenTicks(low, high, 7)).flatMap((value) => [
+  const places = spec.log ? logTicks(low, high) : evenTicks(low, high, 7)
+  const step = (value) => (spec.log ? value : places[1] - places[0])
+  const yTicks = places.flatMap((value) => [
     svg("line", { class: "grid", x1: MARGIN.left, x2: right, y1: toY(value), y2: toY(value) }),
-    svg("text", { x: MARGIN.left - 8, y: toY(value) + 4, "text-anchor": "end" }, ticks[spec.format](value)),
+    svg("text", { x: MARGIN.left - 8, y: toY(value) + 4, "text-anchor": "end" }, tickWords(value, step(value), spec.format)),
   ])
   const xTicks = evenTicks(from, to, Math.max(2, (right - MARGIN.left) / 60), least).map((value) =>
     svg("text", { x: toX(value), y: bottom + 16, "text-anchor": "middle" }, `${+value.toPrecision(6)}`))
