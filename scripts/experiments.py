@@ -182,9 +182,20 @@ def detach(arguments: list[str], runs: Path) -> int:
             ["nice", "-n", "19", sys.executable, str(Path(__file__).resolve()), *arguments],
             stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, env=environment,
         )  # fmt: skip
+    give_way(Path(f"/proc/{process.pid}/autogroup"))
     print(f"Follow it: tail -f {output}")
     print(f"Stop it:   kill -INT -- -{process.pid}    (the same command goes on where it stopped)")
     return 0
+
+
+def give_way(autogroup: Path) -> None:
+    """Lowers the priority of a whole session against all others, where the kernel has the file that says it.
+
+    With autogroups (Linux, sched(7)) `nice` counts only among the processes of one session: one in a session of its
+    own would take as large a share of the cores as any other, whatever its nice value.
+    """
+    if autogroup.is_file():
+        autogroup.write_text("19")
 
 
 def train(experiment: Experiment, seed: int, options: argparse.Namespace) -> int:

@@ -101,14 +101,25 @@ def test_no_training_is_begun_after_the_time(experiments, places, monkeypatch, c
 
 
 def test_in_the_background_it_gives_way_and_writes_into_a_file(experiments, tmp_path, monkeypatch, capsys):
-    started = []
+    started, gave_way = [], []
+    monkeypatch.setattr(experiments, "give_way", gave_way.append)  # it would end when nothing else runs here
     popen = experiments.subprocess.Popen
     monkeypatch.setattr(experiments.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[0])
     assert experiments.main(["cpu", "--background", "--list", "--runs", str(tmp_path)]) == 0
     assert started[0].args[:3] == ["nice", "-n", "19"]
+    assert gave_way == [Path(f"/proc/{started[0].pid}/autogroup")]
     assert started[0].wait(60) == 0
     assert "1/1  cpu: preset cpu" in (tmp_path / "output.txt").read_text()
     assert f"kill -INT -- -{started[0].pid}" in capsys.readouterr().out
+
+
+def test_a_session_gives_way_to_all_others_where_the_kernel_has_a_priority_for_it(experiments, tmp_path):
+    autogroup = tmp_path / "autogroup"
+    experiments.give_way(autogroup)
+    assert not autogroup.exists()
+    autogroup.write_text("/autogroup-1 nice 0")
+    experiments.give_way(autogroup)
+    assert autogroup.read_text() == "19"
 
 
 def test_a_failed_training_leaves_no_row(experiments, places, monkeypatch):
