@@ -2,10 +2,10 @@
 """Runs a plan of trainings and logs each in benchmarks/experiments.csv, one row a training.
 
 python scripts/experiments.py cpu              # the shipped weights and short ablations, hours on two cores
+python scripts/experiments.py teachers --background    # beside other work, at the lowest priority; no terminal
 python scripts/experiments.py gpu --jobs 4     # presets with their seeds, ablations of 'best', then distillation
 python scripts/experiments.py gpu --list       # what the plan holds, what is done
 python scripts/experiments.py gpu --jobs 4 --minutes 8      # as much of it as a short lease allows
-python scripts/experiments.py cpu --background # beside other work, at the lowest priority; outlives the terminal
 
 Every figure is PublicTest's; PrivateTest is not read here (scripts/evaluate.py reads it, once, for the run that
 ships). Rows that are there are not run again, and a stopped training goes on.
@@ -97,6 +97,26 @@ PLANS = {
         Experiment("short, muon 0.01", "cpu", 1, SHORT | MUON | {"lr_peak": 0.01}),
         Experiment("short, muon, cutmix", "cpu", 1, SHORT | MUON | {"cutmix": 0.5}),
         Experiment("short, muon, mixup", "cpu", 1, SHORT | MUON | {"mixup": 0.5}),
+    ),
+    # Teachers that differ in width, votes and augmentation, so that their errors do, then one network taught by all. A
+    # night of two cores; the first three are worth having alone.
+    "teachers": (
+        Experiment("teacher, no votes, CutMix", "cpu", 1, {"votes_weight": 0.0, "cutmix": 0.3, "epochs": 60}),
+        Experiment("teacher, mixup", "cpu", 1, {"width": 48, "votes_weight": 0.1, "mixup": 0.3, "epochs": 60}),
+        Experiment(
+            "teacher, erased, turned",
+            "cpu",
+            1,
+            {"width": 48, "votes_weight": 0.2, "erase": 0.4, "rotate_deg": 15.0, "dropout": 0.2, "epochs": 60},
+        ),
+        Experiment("teacher, narrow, long", "cpu", 1, {"votes_weight": 0.15, "erase": 0.3, "epochs": 140}),
+        Experiment(
+            "taught by four",
+            "cpu",
+            1,
+            TAUGHT | {"width": 48, "votes_weight": 0.1, "label_smoothing": 0.0, "erase": 0.2, "epochs": 100},
+            ("teacher, no votes, CutMix", "teacher, mixup", "teacher, erased, turned", "teacher, narrow, long"),
+        ),
     ),
     "gpu": (
         Experiment("article", "article", 3),
