@@ -77,7 +77,7 @@ def show_starter(launcher_: launch.Launcher, has_runs: bool) -> None:
             st.toast(f"{name} is starting.", icon="🚀")
     for name, words in launcher_.failures().items():
         st.error(f"**{name}** ended badly.", icon=":material/error:")
-        st.code(words, language=None)
+        st.code(words, language=None, wrap_lines=True)
         if st.button("Dismiss", key=f"training_dismiss_{name}"):
             launcher_.forget(name)
             st.rerun()
@@ -116,7 +116,7 @@ def show_none_yet() -> None:
         f"Runs appear here as soon as a training starts and writes into {runs_folder()}/. Below is one that came with "
         "the app.",
     )
-    st.code(f"python scripts/train.py --preset smoke --runs {runs_folder()}", language="bash")
+    st.code(f"python scripts/train.py --preset smoke --runs {runs_folder()}", language="bash", wrap_lines=True)
 
 
 def show_chosen(runs: list[Run], launcher_: launch.Launcher | None, shipped: Run | None) -> None:

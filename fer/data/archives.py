@@ -6,6 +6,7 @@ it grows) is checked before it is read; where it declares nothing, what comes ou
 
 import gzip
 import io
+import re
 import struct
 import tarfile
 import zipfile
@@ -65,7 +66,12 @@ def read_archive(source: Path, kind: str, bad_row: BadRow, progress: Progress | 
                     return _read_tar(unpacked, name, bad_row, progress)
                 return read_csv(unpacked, name, bad_row, progress)
     except _ERRORS as error:
-        raise DatasetError(f"{name}: broken or locked {kind} archive ({error}); download it again") from error
+        raise DatasetError(f"{name}: broken or locked {kind} archive ({_cause(error)}); download it again") from error
+
+
+def _cause(error: Exception) -> str:
+    """What the standard library says, up to what it quotes of the file: no message repeats a file's content."""
+    return re.split(r"\s*b?['\"]", str(error), maxsplit=1)[0][:100] or type(error).__name__
 
 
 class _Bounded(io.RawIOBase):
@@ -126,7 +132,7 @@ def _zipped_images(archive: zipfile.ZipFile, images: list[zipfile.ZipInfo], name
                 with archive.open(member) as file:
                     return file.read(IMAGE_MAX_BYTES + 1)
             except _ERRORS as error:
-                raise RowError(f"cannot be unpacked ({error})") from error
+                raise RowError(f"cannot be unpacked ({_cause(error)})") from error
 
         path = _readable(member.filename)
         yield FaceFile(f"{name}/{path}", path, content)

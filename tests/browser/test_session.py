@@ -32,6 +32,8 @@ def server(
 
 
 def go_to(page: Page, title: str) -> None:
+    # A picture that the page has let go of before the browser fetched it is a 404 in the console.
+    page.wait_for_function("[...document.images].every((image) => image.complete)")
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=title, exact=True).click()
     expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")

@@ -3,6 +3,7 @@
 import importlib.util
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -295,6 +296,24 @@ def test_a_loss_that_is_no_number_is_a_clear_sign(page: Page, runs: Path) -> Non
         grow(log, 6, 7, train_loss=math.nan, valid_loss=math.nan)
         expect(page.get_by_role("alert")).to_contain_text("new: The loss is not a finite number since epoch 6")
         expect(first_chart(page).locator("text.mark")).to_have_text("new: not a number")
+
+
+def test_a_page_at_work_offers_no_stop_but_its_own(page: Page, runs: Path) -> None:
+    """Streamlit's Stop, above, leaves a page half drawn for good. A pipe that nobody writes keeps this one at work."""
+    pipe = write_run(runs / "new") / HEARTBEAT_NAME
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    page.goto("/")
+    page.get_by_role("navigation").get_by_role("link", name="Training", exact=True).click()
+    stop = page.get_by_test_id("stStatusWidget").locator("button")
+    expect(stop).to_have_count(1)
+    expect(stop).to_be_hidden()
+    expect(page.get_by_role("button", name=re.compile("stop", re.IGNORECASE))).to_have_count(0)
+    writer = os.open(pipe, os.O_RDWR)
+    pipe.unlink()
+    os.close(writer)
+    expect(first_chart(page)).to_be_visible()
+    expect(stop).to_have_count(0)
 
 
 def test_no_two_places_of_an_axis_read_alike(page: Page, runs: Path) -> None:

@@ -141,6 +141,20 @@ def test_names_lead_nowhere(tmp_path, make):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_no_message_repeats_what_a_file_holds(tmp_path):
+    """A header whose name reaches into the content: the standard library's words for it quote all of that name."""
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("fer2013.csv", TABLE)
+    content = bytearray(path.read_bytes())
+    content[26:28] = struct.pack("<H", 20_000)
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match="File name in directory") as raised:
+        read(path)
+    assert "pixels" not in str(raised.value)
+    assert len(str(raised.value)) < 1000
+
+
 def test_links_in_a_tar_are_passed_over(tmp_path):
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w") as archive:

@@ -1,9 +1,7 @@
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
 
@@ -100,14 +98,23 @@ def test_ranks_that_do_not_fit_the_gpus_are_told(as_third_of_four, monkeypatch, 
 
 
 STUCK = """
-import ctypes, signal
+import ctypes, signal, sys, threading
 from fer.learn import devices
+
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 devices.UNRESPONSIVE_AFTER_S = 0.2
 mutex, lock = ctypes.create_string_buffer(64), ctypes.CDLL(None).pthread_mutex_lock
+ready = threading.Event()
+
+def tell():
+    ready.wait()
+    print("waiting", flush=True)
+
 with devices._signal_watchdog(lambda: print("ending", flush=True)):
     lock(mutex)
-    print("waiting", flush=True)
+    threading.Thread(target=tell, daemon=True).start()
+    sys.setswitchinterval(1000)  # so `tell` runs on only when the main thread has left Python, for the lock
+    ready.set()
     lock(mutex)
 """
 
@@ -116,8 +123,6 @@ def test_a_process_that_waits_for_ever_still_hears_a_signal():
     """As in a GPU's collective whose peer is gone: the main thread runs no Python, so KeyboardInterrupt never comes."""
     with subprocess.Popen([sys.executable, "-c", STUCK], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "waiting\n"
-        while psutil.Process(process.pid).status() != psutil.STATUS_SLEEPING:  # still on its way to the lock
-            time.sleep(0.01)
         process.terminate()
         assert process.stdout.read() == "ending\n"
     assert process.returncode == 1

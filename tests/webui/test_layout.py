@@ -47,3 +47,15 @@ def test_a_reason_begins_as_a_sentence_and_a_name_as_it_is(reason: str, shown: s
 def test_every_page_words_an_exception_by_one_function() -> None:
     sources = [file for folder in ("webui", "pages") for file in (ROOT / folder).rglob("*.py")]
     assert [file.name for file in sources if re.search(r"st\.(error|warning)\(str\(", file.read_text())] == []
+
+
+def test_long_commands_wrap() -> None:
+    """A block that scrolls sideways is out of reach of a keyboard: Streamlit's takes no focus."""
+    calls = [
+        (file.name, call)
+        for folder in ("webui", "pages")
+        for file in (ROOT / folder).rglob("*.py")
+        for call in re.findall(r"\.code\(.*", file.read_text())
+    ]
+    assert len(calls) > 4
+    assert [call for call in calls if "wrap_lines=True" not in call[1]] == []

@@ -27,7 +27,7 @@ def offer() -> None:
         "shows every face.",
     )
     if not allowed():
-        st.code("python scripts/prepare.py --download", language="bash")
+        st.code("python scripts/prepare.py --download", language="bash", wrap_lines=True)
         st.caption(
             "Or `python scripts/prepare.py PATH` for a copy that you have. Fetching from this page is switched off; "
             "whoever runs the app for themselves alone allows it with `FER_ALLOW_FETCH=1`."
@@ -87,7 +87,7 @@ def download() -> None:
                 for line in process.stdout:  # text mode ends lines at \r too, so a progress bar's steps come one by one
                     if line.strip():
                         lines.append(line.rstrip())
-                        place.code("\n".join(lines[-_LAST_LINES:]), language=None)
+                        place.code("\n".join(lines[-_LAST_LINES:]), language=None, wrap_lines=True)
             except BaseException:  # Streamlit's way to say that the visitor left the page
                 process.terminate()
                 raise

@@ -56,7 +56,7 @@ def no_dataset() -> None:
         "The dataset is not on this computer",
         "Everything else works without it. To browse the faces of FER2013, fetch the set once:",
     )
-    st.code("python scripts/prepare.py --download", language="bash")
+    st.code("python scripts/prepare.py --download", language="bash", wrap_lines=True)
     st.caption(
         "Already have fer2013.csv, icml_face_data.csv, the image folders or Parquet? Name it: "
         "`python scripts/prepare.py PATH`. The folder is `data/`, or the one that `FER_DATA` names."
