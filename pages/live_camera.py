@@ -3,12 +3,12 @@
 import os
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from streamlit_webrtc import WebRtcMode, WebRtcStreamerContext, webrtc_streamer
 
+from fer import web
 from fer.card import ModelCard
 from fer.see.faces import Sample
 from fer.see.live import LiveSettings
@@ -16,13 +16,13 @@ from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, page_head, refused
 from webui.frame.memory import return_freed_memory
 from webui.frame.session import KEPT
-from webui.view import camera, live_charts, live_stream, live_trouble, live_view, settings
+from webui.view import device, live_charts, live_stream, live_trouble, live_view, settings
 from webui.view.live_stream import FrameProcessor, NoSeatError, Seats, Viewer
 
 if TYPE_CHECKING:
     from fer.see.recognize import Recognizer
 
-STYLE = Path(live_view.__file__).with_name("live.css")
+STYLE = web.FOLDER / "live.css"
 PANEL_EVERY_S = 0.4
 STATUS_EVERY_S = 1.0
 SIZES = {"320 × 240": (320, 240), "640 × 480": (640, 480), "1280 × 720": (1280, 720)}
@@ -185,7 +185,7 @@ def use_server() -> None:
 
 def show_device(card: ModelCard, live: LiveSettings, constraints: dict[str, Any]) -> None:
     """The camera that reads in the browser; it has its own buttons, cards, timeline and recording."""
-    camera.camera(weights.in_use(), card, live, constraints, "live_device", use_server)
+    device.camera(weights.in_use(), card, live, constraints, "live_device", use_server)
     st.caption(f":material/lock: {PRIVATE_DEVICE}")
 
 

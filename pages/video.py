@@ -3,10 +3,10 @@
 import os
 import time
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
+from fer import web
 from fer.see.judge import JudgeSettings
 from webui.frame import resources, weights
 from webui.frame.layout import page_head, refused
@@ -15,7 +15,7 @@ from webui.view import settings, videos
 from webui.view.video_result import SHOW_EVERY_S, show_result
 from webui.view.watched import ReadBy, Watched
 
-STYLE = Path(videos.__file__).with_name("live.css")
+STYLE = web.FOLDER / "live.css"
 # Limits of the operator. A video lies in memory while it is open, so the size is what costs.
 MAX_VIDEO_MB = int(os.environ.get("FER_VIDEO_MB", "1000"))
 LONGEST_S = 60 * float(os.environ.get("FER_VIDEO_MINUTES", "180"))

@@ -22,6 +22,7 @@ COMMANDS = {
     "batch": ("fer.cli.batch", "read thousands of photos and videos into one table"),
     "serve": ("fer.cli.serve", "answer other programs over HTTP and WebSocket"),
     "app": ("fer.cli.app", "start the pages in the browser"),
+    "export-web": ("fer.cli.export_web", "write live camera and photos as a folder for any web server"),
     "prepare": ("fer.cli.script", "read FER2013 in any of its forms and write the cache"),
     "train": ("fer.cli.script", "train the network"),
     "evaluate": ("fer.cli.script", "calibrate and measure a trained run, and write the app's weights"),

@@ -2,8 +2,9 @@
 import { Camera } from "./camera.js"
 import { draw } from "./draw.js"
 import { Judge } from "./judge.js"
-import { cards, element, figures, legend, shares, strips } from "./panel.js"
-import { Reader, Trouble } from "./reader.js"
+import { cards, figures, legend, shares, strips } from "./panel.js"
+import { button, element, notice, save } from "./parts.js"
+import { openReader, Trouble } from "./reader.js"
 import { Recording, Timeline, toCsv } from "./timeline.js"
 import { Tracker } from "./track.js"
 
@@ -14,26 +15,12 @@ const LOOK_SHARES = [1, 5 / 6, 2 / 3, 1 / 2], SLOW_MS = 66, FAST_MS = 40
 
 const median = (values) => (values.length ? [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] : null)
 
-// **bold**, *slanted* and `code` as elements: the words are the server's, in its Markdown.
-const marked = (text) => text.split(/(\*\*[^*]+\*\*|\*[^*]+\*|`[^`]+`)/).map((part) => {
-  if (part.startsWith("**")) return element("b", "", part.slice(2, -2))
-  if (part.startsWith("*")) return element("em", "", part.slice(1, -1))
-  return part.startsWith("`") ? element("code", "", part.slice(1, -1)) : part
-})
-
-const button = (text, press) => Object.assign(element("button", "", text, { type: "button" }), { onclick: press })
-
-const save = (blob, name) => {
-  const link = element("a", "", "", { href: URL.createObjectURL(blob), download: name })
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
-}
-
 export class LiveApp {
-  // assets(): promise of {kernels, models, digests}. rules, words: from rules.py and words.py.
+  // script: the worker's, as for Reader. assets(): promise of {kernels, models, digests}. rules, words: from rules.py
+  // and words.py. settings: as for `update`.
   // toServer: called where the visitor wants the server to read; null where there is none.
-  constructor(root, { workerSource, assets, rules, words, settings, toServer = null }) {
-    Object.assign(this, { root, workerSource, assets, rules, words, settings, toServer })
+  constructor(root, { script, assets, rules, words, settings, toServer = null }) {
+    Object.assign(this, { root, script, assets, rules, words, settings, toServer })
     this.tracker = new Tracker(rules.track)
     this.timeline = new Timeline(() => new Judge(this.settings.judge, rules.classes))
     this.recording = null
@@ -96,15 +83,7 @@ export class LiveApp {
   }
 
   async #load() {
-    let given
-    try {
-      given = await this.assets()
-    } catch (error) {
-      throw error instanceof Trouble ? error : new Trouble("download", error.message)
-    }
-    const reader = new Reader(this.workerSource, { ...given, rules: this.rules })
-    await reader.ready
-    this.reader = reader
+    this.reader = await openReader(this.script, this.assets, this.rules)
   }
 
   #wanted() {
@@ -149,7 +128,7 @@ export class LiveApp {
 
   async #look(time) {
     this.busy = true
-    const reader = this.reader, started = performance.now()
+    const { reader } = this
     try {
       const look = Math.round(this.rules.detector.look_px * LOOK_SHARES[this.share])
       const { faces, width, height, took_ms: took } = await reader.read(await this.camera.grab(), look)
@@ -162,7 +141,9 @@ export class LiveApp {
     } catch (error) {
       if (error.kind !== "closed" && this.camera.on) {
         this.stop()
-        this.#tell(error instanceof Trouble ? error : new Trouble("worker", `${error.message} (after ${Math.round(performance.now() - started)} ms)`))
+        this.reader?.close() // it may have died: the next start opens another
+        this.reader = null
+        this.#tell(error instanceof Trouble ? error : new Trouble("worker", error.message))
       }
     } finally {
       this.busy = false
@@ -254,15 +235,9 @@ export class LiveApp {
 
   // trouble: a Trouble of a kind that has words; null: all is well.
   #tell(trouble) {
-    this.notice.replaceChildren()
-    if (trouble === null || trouble.kind === "closed") return
-    const [grave, text] = this.words[trouble.kind]
-    const box = element("div", `live-trouble ${grave}`, "", { role: "alert" })
-    const words = element("p")
-    words.append(...marked(text.replace("{detail}", trouble.message)))
-    box.append(words)
-    if (this.toServer && !["asking", "denied", "unplugged"].includes(trouble.kind)) box.append(button("Read on the server", this.toServer))
-    this.notice.append(box)
+    if (trouble === null || trouble.kind === "closed") return this.notice.replaceChildren()
+    const elsewhere = ["asking", "denied", "unplugged"].includes(trouble.kind) ? null : this.toServer
+    this.notice.replaceChildren(notice(this.words, trouble, elsewhere))
   }
 
   #takeSnapshot() {

@@ -1,22 +1,11 @@
 // Cards, timeline and figures in the page, in the same HTML as webui/view/{face_card,live_view}.py.
 import { caption, percent, UNSURE } from "./judge.js"
+import { element, parent } from "./parts.js"
 import { labelSeconds, labelSpans } from "./timeline.js"
 import { widthOf } from "./track.js"
 
 const MOST_ROWS = 6
 const UNSURE_EMOJI = "🤔"
-
-export const element = (tag, className = "", text = "", attributes = {}) => {
-  const made = Object.assign(document.createElement(tag), { className, textContent: text })
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value)
-  return made
-}
-
-const parent = (tag, className, children, attributes = {}) => {
-  const made = element(tag, className, "", attributes)
-  made.append(...children)
-  return made
-}
 
 const clock = (seconds) => {
   const whole = Math.round(seconds)
@@ -35,22 +24,27 @@ const bars = (probabilities, { classes, colors, emoji }) => {
   return parent("dl", "bars", rows)
 }
 
-const card = (seen, rules) => {
+// picture: of the face, or null.
+const card = (seen, rules, picture) => {
   const sign = element("span", "", rules.emoji[seen.label] ?? UNSURE_EMOJI, { "aria-hidden": "true" })
-  const verdict = parent("div", "verdict", [
-    element("b", "who", String(seen.identity)),
-    parent("span", "", [sign, ` ${caption(seen, rules.classes)}`]),
-  ])
-  const made = parent("li", "face plain", [parent("div", "", [verdict, bars(seen.probabilities, rules)])])
+  const who = picture ? [] : [element("b", "who", String(seen.identity))]
+  const verdict = parent("div", "verdict", [...who, parent("span", "", [sign, ` ${caption(seen, rules.classes)}`])])
+  const words = parent("div", "", [verdict, bars(seen.probabilities, rules)])
+  const figure = picture ? [parent("figure", "", [picture, element("figcaption", "", String(seen.identity))])] : []
+  const made = parent("li", picture ? "face" : "face plain", [...figure, words])
   made.style.setProperty("--class-color", rules.colors[seen.label])
   return made
 }
+
+// A card for each face of a photo, in their order. pictureOf(prediction): an element.
+export const photoCards = (predictions, rules, pictureOf) =>
+  parent("ul", "faces", predictions.map((seen) => card(seen, rules, pictureOf(seen))))
 
 // A card for each face: the widest MOST_ROWS, in order of identity.
 export const cards = (predictions, rules) => {
   if (!predictions.length) return [parent("div", "empty live-empty", [element("p", "", "No face in the picture now.")])]
   const widest = [...predictions].sort((a, b) => widthOf(b.face) - widthOf(a.face)).slice(0, MOST_ROWS)
-  const list = parent("ul", "faces", widest.sort((a, b) => a.identity - b.identity).map((seen) => card(seen, rules)))
+  const list = parent("ul", "faces", widest.sort((a, b) => a.identity - b.identity).map((seen) => card(seen, rules, null)))
   const left = predictions.length - MOST_ROWS
   return left > 0 ? [list, element("p", "quiet", `and ${left} more`)] : [list]
 }

@@ -9,13 +9,14 @@ export class Trouble extends Error {
 }
 
 export class Reader {
-  // assets: {kernels, models, digests, rules}. `ready`: a promise of {ready_ms}; refused with a Trouble.
-  constructor(source, assets) {
+  // script: the worker's, {source} as text or {address} of a module. assets: {kernels, models, digests, rules}.
+  // `ready`: a promise of {ready_ms}; refused with a Trouble.
+  constructor({ source, address }, assets) {
     this.waiting = new Map()
     this.count = 0
-    const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }))
+    const blob = source && URL.createObjectURL(new Blob([source], { type: "text/javascript" }))
     try {
-      this.worker = new Worker(address)
+      this.worker = blob ? new Worker(blob) : new Worker(address, { type: "module" })
     } catch (error) {
       throw new Trouble("worker", error.message) // a security policy that allows no worker from a blob
     }
@@ -26,10 +27,10 @@ export class Reader {
       else resolve(answer)
     }
     this.worker.onerror = (event) => this.#fail(new Trouble("worker", event.message || "its script could not be loaded"))
-    this.ready = this.#ask({ begin: assets }).finally(() => URL.revokeObjectURL(address))
+    this.ready = this.#ask({ begin: assets }).finally(() => blob && URL.revokeObjectURL(blob))
   }
 
-  // image: VideoFrame or ImageBitmap, handed over. Gives {faces, width, height, took_ms}.
+  // image: VideoFrame or ImageBitmap, handed over. look: as the worker has it. Gives {faces, width, height, took_ms}.
   read(image, look) {
     return this.#ask({ image, look }, [image])
   }
@@ -51,4 +52,22 @@ export class Reader {
     for (const { reject } of this.waiting.values()) reject(trouble)
     this.waiting.clear()
   }
+}
+
+// A Reader that is ready. assets(): promise of {kernels, models, digests}. Throws a Trouble.
+export const openReader = async (script, assets, rules) => {
+  let given
+  try {
+    given = await assets()
+  } catch (error) {
+    throw error instanceof Trouble ? error : new Trouble("download", error.message)
+  }
+  const reader = new Reader(script, { ...given, rules })
+  try {
+    await reader.ready
+  } catch (trouble) {
+    reader.close()
+    throw trouble
+  }
+  return reader
 }

@@ -3,7 +3,10 @@
 import { Kernels } from "./kernels.js"
 import { ModelError } from "./onnx.js"
 import { Network } from "./network.js"
+import { roundEven } from "./numbers.js"
 import { cropOf, cutFace, newPicture, shrink } from "./picture.js"
+
+const BATCH = 16
 
 const up32 = (side) => Math.ceil(side / 32) * 32
 
@@ -28,38 +31,67 @@ export class Recognizer {
   // The faces of a camera's picture by one look at a copy `lookPx` wide (webui.view.live_stream.find_faces): a list of
   // {box: XYXY, landmarks: 5 × [x, y], score, probabilities: Float32Array}, in pixels of the picture.
   readFrame(picture, lookPx) {
-    const small = shrink(this.pictures, picture, lookPx)
-    return this.#classify(picture, this.#look(small, picture))
+    return this.#classify(picture, this.#look(picture, lookPx, this.rules.detector.min_score))
   }
 
-  #look(small, picture) {
-    const { min_score: minScore, overlap, strides, largest_step: largest } = this.rules.detector
-    const [width, height] = [up32(small.width), up32(small.height)]
-    const input = this.detector.plan({ count: 1, height, width, channels: 3, stride: 4 })
-    this.#fill(small, input)
+  // The faces of a photo, the most prominent first: by one look, and by a larger one where the first leaves doubt
+  // (fer.see.detect.YuNet.detect, fer.see.recognize.prominence).
+  readPhoto(picture) {
+    const { detector: rule } = this.rules
+    const seen = this.#look(picture, rule.first_look_px, Math.min(rule.hint_score, rule.min_score))
+    let faces = seen.filter(({ score }) => score >= rule.min_score)
+    const second = secondLook(picture, seen, rule)
+    if (second) {
+      const more = this.#look(picture, second, rule.min_score, true)
+      const scale = Math.min(1, rule.first_look_px / Math.max(picture.width, picture.height))
+      faces = bestOfOverlapping([...faces, ...more.filter((face) => heightOf(face) * scale < rule.known_face_px)], rule.overlap)
+    }
+    return this.#classify(picture, faces.sort((a, b) => prominence(b, picture) - prominence(a, picture)))
+  }
+
+  #look(picture, longest, minScore, enlarge = false) {
+    const small = shrink(this.pictures, picture, longest, enlarge)
+    const [xScale, yScale] = [picture.width / small.width, picture.height / small.height]
+    return tilesOf(small, this.rules.detector)
+      .flatMap((tile) => this.#lookAt(small, tile, minScore))
+      .map((face) => placed(face, 0, 0, xScale, yScale))
+  }
+
+  // The faces of a piece of a picture, in pixels of the picture; what a seam cuts is left to the piece beside it.
+  #lookAt(small, [left, top, right, bottom], minScore) {
+    const { overlap, strides, largest_step: largest } = this.rules.detector
+    const input = this.detector.plan({ count: 1, height: up32(bottom - top), width: up32(right - left), channels: 3, stride: 4 })
+    this.#fill(small, [left, top, right, bottom], input)
     this.detector.run()
     const faces = strides.flatMap((stride) => decode(this.detector, stride, minScore, largest))
-    return bestOfOverlapping(faces, overlap).map((face) => scaled(face, picture.width / small.width, picture.height / small.height))
+    return bestOfOverlapping(faces, overlap)
+      .map((face) => placed(face, left, top, 1, 1))
+      .filter(({ box }) =>
+        !((left > 0 && box[0] < left) || (top > 0 && box[1] < top) || (right < small.width && box[2] > right) || (bottom < small.height && box[3] > bottom)))
   }
 
-  // The picture as YuNet takes it: BGR 0..255, black beyond it.
-  #fill(picture, input) {
+  // A piece of the picture as YuNet takes it: BGR 0..255, black beyond it.
+  #fill(picture, [left, top, right, bottom], input) {
     const from = this.pictures.bytes(picture.at, 4 * picture.width * picture.height)
     const to = this.detector.kernels.floats(input.at, (input.height + 2) * (input.width + 2) * 4)
-    const filled = `${input.at} ${picture.width} ${picture.height}`
-    if (this.filled !== filled) to.fill(0) // a picture of another size may have filled more
+    const [width, height] = [right - left, bottom - top]
+    const filled = `${input.at} ${width} ${height}`
+    if (this.filled !== filled) to.fill(0) // a piece of another size may have filled more
     this.filled = filled
-    for (let y = 0, i = 0; y < picture.height; y++)
-      for (let x = 0, o = ((y + 1) * (input.width + 2) + 1) * 4; x < picture.width; x++, i += 4, o += 4) {
+    for (let y = 0; y < height; y++) {
+      let i = 4 * ((top + y) * picture.width + left)
+      for (let x = 0, o = ((y + 1) * (input.width + 2) + 1) * 4; x < width; x++, i += 4, o += 4) {
         to[o] = from[i + 2]
         to[o + 1] = from[i + 1]
         to[o + 2] = from[i]
       }
+    }
   }
 
-  // All faces in one batch; probabilities are calibrated, for the temperature is in the file. Where the rules say so,
-  // each face is read twice, as it is and mirrored, and the mean of both counts.
+  // Probabilities are calibrated, for the temperature is in the file. Where the rules say so, each face is read twice,
+  // as it is and mirrored, and the mean of both counts. A crowd goes in batches, as memory grows with them.
   #classify(picture, faces) {
+    if (faces.length > BATCH) return [...this.#classify(picture, faces.slice(0, BATCH)), ...this.#classify(picture, faces.slice(BATCH))]
     if (!faces.length) return faces
     const { framing, input_size_px: side, mirror } = this.rules
     const cut = faces.map(({ box }) => cutFace(this.pictures, picture, cropOf(box, framing)))
@@ -116,8 +148,38 @@ const bestOfOverlapping = (faces, overlap) => {
   return kept
 }
 
-const scaled = ({ box, landmarks, score }, xScale, yScale) => ({
-  box: box.map((value, i) => value * (i % 2 ? yScale : xScale)),
-  landmarks: landmarks.map(([x, y]) => [x * xScale, y * yScale]),
+// The face moved, then scaled.
+const placed = ({ box, landmarks, score }, x, y, xScale, yScale) => ({
+  box: box.map((value, i) => (i % 2 ? (value + y) * yScale : (value + x) * xScale)),
+  landmarks: landmarks.map(([px, py]) => [(px + x) * xScale, (py + y) * yScale]),
   score: Math.min(1, score),
 })
+
+const heightOf = ({ box }) => box[3] - box[1]
+
+// The longer side of a photo's second look; 0 where the first was enough (fer.see.detect.second_look_px).
+const secondLook = ({ width, height }, seen, rule) => {
+  const longest = Math.max(width, height), first = Math.min(rule.first_look_px, longest)
+  const fine = Math.floor(longest * Math.min(rule.fine_scale, Math.sqrt(rule.fine_pixels / (width * height))))
+  const small = seen.some((face) => (heightOf(face) * first) / longest < rule.small_face_px)
+  if (small || !seen.some(({ score }) => score >= rule.min_score)) return Math.max(fine, roundEven(first * rule.second_look))
+  return first < longest * rule.enough_scale ? fine : 0
+}
+
+// Pieces of a picture, XYXY, that the network takes one by one (fer.see.detect.tiles).
+const tilesOf = ({ width, height }, { tile_px: most, tile_overlap_px: shared }) => {
+  const spans = (length) => {
+    if (length <= most) return [[0, length]]
+    const count = Math.ceil((length - shared) / (most - shared))
+    const side = Math.ceil((length + (count - 1) * shared) / count)
+    return Array.from({ length: count }, (_, i) => roundEven((i * (length - side)) / (count - 1))).map((start) => [start, start + side])
+  }
+  return spans(height).flatMap(([top, bottom]) => spans(width).map(([left, right]) => [left, top, right, bottom]))
+}
+
+// fer.see.recognize.prominence
+const prominence = ({ box: [left, top, right, bottom], score }, { width, height }) => {
+  const [x, y] = [(left + right) / 2 / width - 0.5, (top + bottom) / 2 / height - 0.5]
+  const fromCenter = Math.hypot(x, y) / Math.hypot(0.5, 0.5)
+  return (right - left) * (bottom - top) * score * (1 - Math.min(fromCenter, 1) / 2)
+}

@@ -10,6 +10,12 @@ from fer.see.judge import JudgeSettings
 from fer.see.timeline import COLUMNS
 from fer.see.track import TrackSettings
 
+# Numbers of fer.see.detect, which have the same names there in capitals.
+_DETECTOR = (
+    *("MIN_SCORE", "OVERLAP", "FIRST_LOOK_PX", "SECOND_LOOK", "SMALL_FACE_PX", "KNOWN_FACE_PX", "HINT_SCORE"),
+    *("ENOUGH_SCALE", "FINE_SCALE", "FINE_PIXELS", "TILE_PX", "TILE_OVERLAP_PX"),
+)
+
 
 def rules(card: ModelCard, mirror: bool = True) -> dict[str, Any]:
     """For JSON: detector, framing, tracker, judging, colours.
@@ -37,8 +43,7 @@ def rules(card: ModelCard, mirror: bool = True) -> dict[str, Any]:
         "framing": vars(known[detect.YuNet.name]),
         "detector": {
             "look_px": detect.CAMERA_LOOK_PX,
-            "min_score": detect.MIN_SCORE,
-            "overlap": detect.OVERLAP,
+            **{name.lower(): getattr(detect, name) for name in _DETECTOR},
             "strides": list(yunet.STRIDES),
             "largest_step": yunet.LARGEST_STEP,
         },

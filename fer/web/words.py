@@ -8,58 +8,69 @@ from typing import Literal
 Gravity = Literal["info", "warning", "error"]
 
 START, STOP = "Start camera", "Stop"
-_OTHERWISE = "choose *On the server*"
 
-TROUBLES: dict[str, tuple[Gravity, str]] = {
-    "insecure": (
-        "error",
-        "**The browser gives this page no camera,** because it came over plain http from another machine. "
-        "Open it as `http://localhost:8501` on the machine that runs the app, or serve it over https: "
-        "`streamlit run streamlit_app.py --server.sslCertFile cert.pem --server.sslKeyFile key.pem`, "
-        "or a reverse proxy with a certificate in front.",
-    ),
-    "denied": (
-        "error",
-        "**The browser refuses this page the camera.** Press the camera or padlock sign beside the address, "
-        f"allow the camera for this site, then press {START} again.",
-    ),
-    "asking": ("info", "**The browser asks whether this page may use the camera.** Answer it: *Allow*."),
-    "no_camera": (
-        "error",
-        "**No camera was found.** Plug one in, or switch it on (some laptops have a key or a shutter for it), "
-        f"then press {START}. No camera at hand? The Photo page takes pictures.",
-    ),
-    "busy": (
-        "error",
-        "**The camera gives no picture.** Another program or another tab may hold it: close that one, "
-        f"then press {START} again, or choose another camera with *Select device*.",
-    ),
-    "unplugged": (
-        "warning",
-        "**No picture has come for some seconds.** The camera was unplugged, the lid closed, or the line broke. "
-        f"Put it right, then press {STOP} and {START}.",
-    ),
-    "simd": (
-        "error",
-        "**This browser cannot read faces by itself:** it lacks WebAssembly with SIMD, which Chrome and Edge have "
-        f"since 91, Firefox since 89, Safari since 16.4. Update it, or {_OTHERWISE}.",
-    ),
-    "memory": (
-        "error",
-        "**This device has too little memory to read faces by itself.** Close other tabs and press "
-        f"{START} again, or {_OTHERWISE}.",
-    ),
-    "model": (
-        "error",
-        f"**These weights do not run in the browser:** {{detail}}. Load the page again, or {_OTHERWISE}.",
-    ),
-    "download": (
-        "error",
-        "**The networks have not arrived:** {detail}. The page came through, their 3.5 MB did not. Load the page "
-        f"again, or {_OTHERWISE}.",
-    ),
-    "worker": (
-        "error",
-        f"**Faces cannot be read on this device just now:** {{detail}}. Load the page again, or {_OTHERWISE}.",
-    ),
-}
+
+def troubles(secure: str, otherwise: str) -> dict[str, tuple[Gravity, str]]:
+    """By kind. secure: how a page comes by a camera. otherwise: what to do where this device cannot read faces."""
+    return {
+        "insecure": (
+            "error",
+            "**The browser gives this page no camera,** because it came over plain http from another machine. "
+            f"{secure}",
+        ),
+        "denied": (
+            "error",
+            "**The browser refuses this page the camera.** Press the camera or padlock sign beside the address, "
+            f"allow the camera for this site, then press {START} again.",
+        ),
+        "asking": ("info", "**The browser asks whether this page may use the camera.** Answer it: *Allow*."),
+        "no_camera": (
+            "error",
+            "**No camera was found.** Plug one in, or switch it on (some laptops have a key or a shutter for it), "
+            f"then press {START}. No camera at hand? The Photo page takes pictures.",
+        ),
+        "busy": (
+            "error",
+            "**The camera gives no picture.** Another program or another tab may hold it: close that one, "
+            f"then press {START} again, or choose another camera with *Select device*.",
+        ),
+        "unplugged": (
+            "warning",
+            "**No picture has come for some seconds.** The camera was unplugged, the lid closed, or the line broke. "
+            f"Put it right, then press {STOP} and {START}.",
+        ),
+        "simd": (
+            "error",
+            "**This browser cannot read faces by itself:** it lacks WebAssembly with SIMD, which Chrome and Edge have "
+            f"since 91, Firefox since 89, Safari since 16.4. Update it, or {otherwise}.",
+        ),
+        "memory": (
+            "error",
+            "**This device has too little memory to read faces by itself.** Close other tabs and press "
+            f"{START} again, or {otherwise}.",
+        ),
+        "model": (
+            "error",
+            f"**These weights do not run in the browser:** {{detail}}. Load the page again, or {otherwise}.",
+        ),
+        "download": (
+            "error",
+            "**The networks have not arrived:** {detail}. The page came through, their 3.5 MB did not. Load the page "
+            f"again, or {otherwise}.",
+        ),
+        "photo": ("error", f"**{{detail}} on this device.** Make it smaller, save it as JPEG or PNG, or {otherwise}."),
+        "worker": (
+            "error",
+            f"**Faces cannot be read on this device just now:** {{detail}}. Load the page again, or {otherwise}.",
+        ),
+    }
+
+
+TROUBLES = troubles(
+    "Open it as `http://localhost:8501` on the machine that runs the app, or serve it over https: "
+    "`streamlit run streamlit_app.py --server.sslCertFile cert.pem --server.sslKeyFile key.pem`, "
+    "or a reverse proxy with a certificate in front.",
+    "choose *On the server*",
+)
+# Of a folder that `fer export-web` wrote: there is no server that could read.
+TROUBLES_ALONE = troubles("Serve this folder over https, or from this machine.", "open the page in another browser")

@@ -24,14 +24,15 @@ const begin = async ({ kernels, models, digests, rules }) => {
   return { ready_ms: performance.now() - started }
 }
 
-// image: VideoFrame or ImageBitmap; let go of here. look: the longer side that a camera's picture is looked at in.
+// image: VideoFrame or ImageBitmap; let go of here. look: the longer side that a camera's picture is looked at in; null:
+// the image is a photo.
 const read = async ({ image, look }) => {
   const started = performance.now()
   try {
     const { width, height } = image.visibleRect ?? image
     const picture = recognizer.open(width, height)
     await copy(image, picture)
-    const faces = recognizer.readFrame(picture, look)
+    const faces = look === null ? recognizer.readPhoto(picture) : recognizer.readFrame(picture, look)
     return { faces, width, height, took_ms: performance.now() - started }
   } finally {
     image.close()
@@ -50,6 +51,8 @@ const copy = async (image, picture) => {
   canvas ??= new OffscreenCanvas(1, 1)
   if (canvas.width !== picture.width || canvas.height !== picture.height) Object.assign(canvas, { width: picture.width, height: picture.height })
   const context = canvas.getContext("2d", { willReadFrequently: true })
+  context.fillStyle = "white" // what shines through a photo is white
+  context.fillRect(0, 0, picture.width, picture.height)
   context.drawImage(image, 0, 0, picture.width, picture.height)
   picture.view().set(context.getImageData(0, 0, picture.width, picture.height).data)
 }

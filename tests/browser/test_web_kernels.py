@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from camera_clip import acts
+from camera_clip import acts, scene
 from playwright.sync_api import Browser
 from web_page import Modules, open_modules, rgba
 
@@ -42,7 +42,7 @@ READ = """async ({ kernels, models, rules, pictures, look }, { compileKernels, R
   return pictures.map(({ pixels, width, height }) => {
     const picture = recognizer.open(width, height)
     picture.view().set(pixels)
-    return recognizer.readFrame(picture, look)
+    return look === null ? recognizer.readPhoto(picture) : recognizer.readFrame(picture, look)
   })
 }"""
 
@@ -209,7 +209,12 @@ def test_faces_are_cut_as_in_opencv(
 
 
 def read(
-    page: Modules, models: dict[str, bytes], recognizer: Recognizer, mirror: bool, images: list[np.ndarray], look: int
+    page: Modules,
+    models: dict[str, bytes],
+    recognizer: Recognizer,
+    mirror: bool,
+    images: list[np.ndarray],
+    look: int | None,
 ) -> list:
     pictures = [{"pixels": rgba(image), "width": image.shape[1], "height": image.shape[0]} for image in images]
     numbers = rules(recognizer.card, mirror)
@@ -252,6 +257,40 @@ def test_twenty_frames_give_the_faces_of_python(
         compare_faces(found, faces, recognizer.classify(recognizer.crops(frame, faces)))
         faces_seen += len(faces)
     assert faces_seen >= 20
+
+
+def crowd(photo: np.ndarray, width: int, height: int, count: int, side: int) -> np.ndarray:
+    """A photo with faces of that width in rows, each a little wider than the one before."""
+    columns = max(1, int(np.ceil(np.sqrt(count * width / height))))
+    rows = -(-count // columns)
+    places = [(((i % columns) + 0.5) * width / columns, (i // columns + 0.5) * height / rows) for i in range(count)]
+    return scene(photo, [(x, y, side + i) for i, (x, y) in enumerate(places)], (width, height))
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "count", "side"),
+    [
+        (640, 480, 1, 200),
+        (640, 480, 6, 60),
+        (1600, 1200, 2, 350),
+        (4000, 2600, 20, 120),
+        (300, 200, 0, 10),
+        (90, 90, 1, 40),
+    ],
+    ids=["one look", "small faces", "large", "pieces", "none", "enlarged"],
+)
+def test_photos_give_the_faces_of_python(
+    modules: Modules, models: dict[str, bytes], sample_image: np.ndarray,
+    width: int, height: int, count: int, side: int,
+) -> None:  # fmt: skip
+    """Second look, pieces, order: as for a photo in Python, the most prominent face first."""
+    recognizer = Recognizer(threads=1)
+    photo = crowd(sample_image, width, height, count, side)
+    (found,) = read(modules, models, recognizer, True, [photo], None)
+    wanted = recognizer.observe(photo)
+    assert len(wanted) >= count
+    compare_faces(found, [seen.face for seen in wanted], np.array([seen.probabilities for seen in wanted]))
+    assert [seen["score"] for seen in found] == pytest.approx([seen.face.score for seen in wanted], abs=1e-3)
 
 
 def test_the_wasm_is_what_its_source_gives() -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from fer import web
 from fer.emotions import CLASSES, COLORS, EMOJI
 
-LOGO = Path(__file__).with_name("logo.svg")
+LOGO = web.FOLDER / "logo.svg"
 FAVICON = LOGO
 _STYLE = Path(__file__).with_name("style.css")
 
@@ -24,6 +25,7 @@ LIMITS = "An expression is not a feeling: the model names what a face shows in o
 def apply_style() -> None:
     """Adds the shared style sheet to the page; called once a run, by streamlit_app.py."""
     st.html(_STYLE)
+    st.html(web.FOLDER / "cards.css")
 
 
 def page_head(title: str, lead: str) -> None:

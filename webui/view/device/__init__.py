@@ -1,11 +1,11 @@
-"""The live camera that reads faces in the visitor's own browser (fer.web): no frame leaves it, nothing is reported."""
+"""Live camera and photos that the visitor's own browser reads (fer.web): no picture leaves it, nothing is reported."""
 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
@@ -15,6 +15,7 @@ from fer.web.words import TROUBLES
 from webui.frame.weights import Weights
 
 if TYPE_CHECKING:
+    from fer.see.judge import JudgeSettings
     from fer.see.live import LiveSettings
 
 _FOLDER = Path(__file__).parent
@@ -60,7 +61,7 @@ def _assets(file: str, digest: str, _card: ModelCard) -> Assets:
 def _component() -> Any:
     mount = web.page_script() + "\n" + web.without_imports((_FOLDER / "mount.js").read_text())
     return st.components.v2.component(
-        "device_camera",
+        "device",
         html='<div class="live-device"></div>',
         css=(web.FOLDER / "camera.css").read_text(),
         js=mount,
@@ -76,29 +77,34 @@ def camera(
     key: str,
     give_up: Callable[[], None],
 ) -> None:
-    """Shows the camera.
+    """Shows the live camera.
 
     card: of the recognizer that the server has for these weights. constraints: for getUserMedia. give_up: called
         where the visitor wants the server to read.
 
     Raises what `assets` raises.
     """
-    own = assets(weights, card)
-    mount = _component()
-    mount(
-        key=key,
-        data={
-            "settings": {
-                "mirror": settings.mirror,
-                "landmarks": settings.landmarks,
-                "judge": asdict(settings.judge),
-                "wanted": dict(constraints),
-            },
-            "rules": own.rules,
-            "words": TROUBLES,
-            "assets": own.about,
-        },
-        on_give_up_change=give_up,
-    )
+    shown = {"mirror": settings.mirror, "landmarks": settings.landmarks, "judge": asdict(settings.judge)}
+    _show("live", weights, card, shown | {"wanted": dict(constraints)}, key, give_up)
+
+
+def photos(
+    weights: Weights, card: ModelCard, judge: "JudgeSettings", landmarks: bool, key: str, give_up: Callable[[], None]
+) -> None:
+    """Shows a place to drop photos, and what is read in them. Arguments and errors as for `camera`."""
+    _show("photo", weights, card, {"judge": asdict(judge), "landmarks": landmarks}, key, give_up)
+
+
+def _show(
+    part: Literal["live", "photo"],
+    weights: Weights,
+    card: ModelCard,
+    settings: dict[str, Any],
+    key: str,
+    give_up: Callable[[], None],
+) -> None:
+    own, mount = assets(weights, card), _component()
+    data = {"part": part, "settings": settings, "rules": own.rules, "words": TROUBLES, "assets": own.about}
+    mount(key=key, data=data, on_give_up_change=give_up)
     with st.container(key=f"{key}_hidden"):
         mount(key=f"{key}_bytes", data=own.packed)

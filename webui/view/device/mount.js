@@ -1,6 +1,7 @@
-// Where Streamlit mounts the live camera. The component stands twice on the page: once with bytes, which hold kernels
+// Where Streamlit mounts the live camera or the photos. The component stands twice on the page: once with bytes, which hold kernels
 // and networks and are sent once a session, and once with settings, which are small and change often.
 import { LiveApp } from "./app.js"
+import { PhotoApp } from "./photo.js"
 import { Trouble } from "./reader.js"
 
 const KEY_BYTES = 32
@@ -32,12 +33,13 @@ const assetsOf = ({ key, parts, digests }) => async () => {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   if (data instanceof Uint8Array) return take(data)
-  const { settings, rules, words, assets } = data
+  const { part, settings, rules, words, assets } = data
   let app = apps.get(parentElement)
   if (!app) {
     const root = parentElement.querySelector(".live-device")
     const toServer = () => setTriggerValue("give_up", true)
-    app = new LiveApp(root, { workerSource, assets: assetsOf(assets), rules, words, settings, toServer })
+    const App = part === "live" ? LiveApp : PhotoApp
+    app = new App(root, { script: { source: workerSource }, assets: assetsOf(assets), rules, words, settings, toServer })
     apps.set(parentElement, app)
   } else if (app.key !== assets.key) app.reload(assetsOf(assets), rules)
   app.key = assets.key

@@ -1,0 +1,90 @@
+"""Live camera and photos as a static folder: any web server hands it out, no Python stands behind it."""
+
+import hashlib
+import html
+import json
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from fer import web
+from fer.files import write_whole
+from fer.web.words import TROUBLES_ALONE
+
+# The models' names in the folder, and what of fer/web lies in it as it is.
+FILES = {
+    "plain": "kernels.wasm",
+    "relaxed": "kernels_relaxed.wasm",
+    "detector": "detector.onnx",
+    "classifier": "classifier.onnx",
+}
+MANIFEST, SERVICE = "manifest.webmanifest", "service.js"
+_AS_IT_IS = ("page.js", "page.css", "cards.css", "live.css", "camera.css", "logo.svg")
+# What the page needs and no more: its own files, WebAssembly, and blob: for snapshots and photos.
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src 'self' blob:; media-src 'self' blob:; manifest-src 'self'; base-uri 'none'; "
+    "form-action 'none'"
+)
+CAMERA = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 15, "max": 15}}}
+
+
+class FolderError(Exception):
+    """A folder that is not to be written to; the message says why."""
+
+
+def export(folder: Path, weights: Path | None = None) -> list[Path]:
+    """Writes the folder; gives its files. weights: as for a Recognizer.
+
+    Raises FolderError where it holds anything but an earlier export; WeightsError, DetectorError, OSError.
+    """
+    from fer import Recognizer
+    from fer.web.rules import rules
+    from fer.weights import WEIGHTS
+
+    if folder.exists() and not folder.is_dir():
+        raise FolderError(f"{folder}: a file. Name a folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / SERVICE).is_file():
+        raise FolderError(f"{folder}: not empty, and no earlier export. Name another folder.")
+    card = Recognizer(weights).card
+    models = web.read_models(weights or WEIGHTS)
+    given = {"rules": rules(card), "words": TROUBLES_ALONE, "files": FILES, "digests": models.digests, "wanted": CAMERA}
+    content = {name: (web.FOLDER / name).read_bytes() for name in {*web.WORKER, *web.PAGE, *_AS_IT_IS}}
+    parts = {**web.kernels(), "detector": models.detector, "classifier": models.classifier}
+    content |= {FILES[name]: part for name, part in parts.items()}
+    content |= {"index.html": _index(given, card.name), MANIFEST: _manifest()}
+    content[SERVICE] = _service(content)
+    for name, part in sorted(content.items()):
+        write_whole(folder / name, part)
+    return sorted(folder / name for name in content)
+
+
+def _index(given: dict[str, Any], name: str) -> bytes:
+    inside = json.dumps(given).replace("<", "\\u003c")
+    about = f"Weights: {name}, by the project's own training. Faces are found by YuNet (OpenCV zoo, MIT licence)."
+    page = Template((web.FOLDER / "page.html").read_text())
+    return page.substitute(policy=POLICY, given=inside, about=html.escape(about)).encode()
+
+
+def _manifest() -> bytes:
+    icon = {"src": "logo.svg", "sizes": "any", "type": "image/svg+xml"}
+    about = {
+        "name": "Facial expressions",
+        "short_name": "Expressions",
+        "start_url": "./",
+        "display": "standalone",
+        "theme_color": "#5b58d6",
+        "background_color": "#ffffff",
+        "icons": [icon],
+    }
+    return json.dumps(about, indent=1).encode()
+
+
+def _service(content: dict[str, bytes]) -> bytes:
+    """The service worker of just these files: other content is another version, which browsers fetch again."""
+    code = (web.FOLDER / SERVICE).read_bytes()
+    digest = hashlib.sha256(code)
+    for name, part in sorted(content.items()):
+        digest.update(f"{name} {len(part)} ".encode() + part)
+    files = ["./", *sorted(content)]
+    return f"const VERSION = {digest.hexdigest()!r}\nconst FILES = {json.dumps(files)}\n".encode() + code

@@ -1,0 +1,133 @@
+"""The folder of `fer export-web` behind `python -m http.server`: faces labelled, offline too, under its own policy."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from camera_clip import still, write_y4m
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from fer.web.export import export
+from fer.weights import SAMPLE
+from tests.browser.conftest import CHROMIUM_FLAGS, WAIT_MS, chromium_path, free_port
+
+pytestmark = pytest.mark.browser
+KEPT = """async () => {
+  await navigator.serviceWorker.ready
+  const [name] = await caches.keys()
+  return (await (await caches.open(name)).keys()).length
+}"""
+
+
+class Served:
+    """The folder behind a web server that can be switched off."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.url = f"http://localhost:{self.port}/"
+        command = [sys.executable, "-u", "-m", "http.server", str(self.port), "--bind", "127.0.0.1"]
+        self._process = subprocess.Popen(
+            [*command, "--directory", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline(), "it says that it serves"
+
+    def stop(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.communicate()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    export(tmp_path / "web")
+    server = Served(tmp_path / "web")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def visit(browser: Browser, served: Served, tmp_path: Path, sample_image) -> Iterator[Callable[[], Page]]:
+    """Opens the folder's page in a Chromium whose camera shows a face; any complaint of the browser fails the test."""
+    film = write_y4m(tmp_path / "still.y4m", still(sample_image))
+    chromium = browser.browser_type.launch(
+        executable_path=chromium_path(), args=[*CHROMIUM_FLAGS, f"--use-file-for-fake-video-capture={film}"]
+    )
+    expect.set_options(timeout=WAIT_MS)
+    context: BrowserContext = chromium.new_context(viewport={"width": 1280, "height": 900})
+    complaints: list[str] = []
+
+    def open_page() -> Page:
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(served.url)
+        return page
+
+    yield open_page
+    chromium.close()
+    assert complaints == []
+
+
+def see_a_face(page: Page) -> None:
+    page.get_by_role("button", name="Start camera").click()
+    expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
+
+
+def test_a_face_is_labelled_and_offline_too(visit: Callable[[], Page], served: Served) -> None:
+    page = visit()
+    sent: list[str] = []
+    page.on("request", lambda request: request.method != "GET" and sent.append(request.url))
+    page.on("request", lambda request: request.url.startswith((served.url, "blob:")) or sent.append(request.url))
+    see_a_face(page)
+    assert page.evaluate(KEPT) == len(list(served.folder.iterdir()))
+    assert sent == []
+    served.stop()
+    page.close()
+    page = visit()
+    see_a_face(page)
+    page.get_by_role("tab", name="Photo").click()
+    assert not page.get_by_role("button", name="Stop").is_visible(), "the camera does not run unseen"
+    page.get_by_label("Choose photos").set_input_files(SAMPLE)
+    expect(page.locator(".photo .verdict")).to_contain_text("happy")
+
+
+def test_it_can_be_installed(visit: Callable[[], Page]) -> None:
+    page = visit()
+    page.evaluate(KEPT)
+    session = page.context.new_cdp_session(page)
+    assert session.send("Page.getAppManifest")["errors"] == []
+    found = session.send("Page.getInstallabilityErrors")["installabilityErrors"]
+    assert [error["errorId"] for error in found if error["errorId"] != "in-incognito"] == []
+
+
+def test_settings_and_photos(visit: Callable[[], Page], tmp_path: Path) -> None:
+    page = visit()
+    (tmp_path / "torn.jpg").write_bytes(SAMPLE.read_bytes()[:300])
+    page.get_by_role("tab", name="Photo").click()
+    page.get_by_label("Choose photos").set_input_files([SAMPLE, tmp_path / "torn.jpg"])
+    expect(page.locator(".photo .verdict")).to_contain_text("happy")
+    expect(page.get_by_role("alert")).to_contain_text("cannot open this file on this device")
+    page.get_by_label("Say 'unsure' below").focus()
+    page.keyboard.press("End")
+    expect(page.locator(".photo .verdict")).to_contain_text("unsure (happy")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    header, row = download.value.path().read_text().splitlines()
+    assert row.split(",")[3] == "unsure", header
+    page.get_by_role("button", name="Remove").click()
+    expect(page.locator(".photo canvas")).to_have_count(0)
+
+
+def test_an_altered_network_is_refused(visit: Callable[[], Page], served: Served) -> None:
+    file = served.folder / "classifier.onnx"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    page = visit()
+    page.get_by_role("button", name="Start camera").click()
+    expect(page.get_by_role("alert")).to_contain_text("the classifier was damaged on its way")
+    expect(page.get_by_role("button", name="Read on the server")).to_have_count(0)

@@ -1,0 +1,65 @@
+"""fer export-web: what lies in the folder. tests/browser/test_web_export.py opens it."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+import tiny
+
+from fer.cli import main
+from fer.see.yunet import MODEL_SHA256
+from fer.web import export
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(tiny.write_tiny(tmp_path_factory.mktemp("weights") / "tiny.onnx"))
+
+
+def test_the_folder_has_what_its_files_name(tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "new" / "web"
+    assert main(["export-web", str(folder), "--weights", str(weights)]) == 0
+    assert "files" in capsys.readouterr().out
+    there = {file.name for file in folder.iterdir()}
+    for name in there:
+        if name.endswith(".js"):
+            imported = re.findall(r'^import .* from "\./(.+)"$', (folder / name).read_text(), re.MULTILINE)
+            assert set(imported) <= there, f"{name} imports what is not there"
+    index = (folder / "index.html").read_text()
+    assert set(re.findall(r'(?:href|src)="([^"]+)"', index)) <= there
+    given = json.loads(re.search(r'id="given">(.*)</script>', index)[1])
+    assert (folder / given["files"]["classifier"]).read_bytes() == weights.read_bytes()
+    assert given["digests"]["classifier"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert given["digests"]["detector"] == MODEL_SHA256
+    kept = json.loads(re.search(r"^const FILES = (.*)$", (folder / "service.js").read_text(), re.MULTILINE)[1])
+    assert set(kept) - {"./"} == there - {"service.js"}, "offline, all files are there but the one that keeps them"
+
+
+def test_other_weights_are_another_version_for_browsers(tmp_path: Path, weights: Path) -> None:
+    def version() -> str:
+        return (tmp_path / "service.js").read_text().splitlines()[0]
+
+    export.export(tmp_path, weights)
+    first = version()
+    export.export(tmp_path, weights)
+    assert version() == first
+    export.export(tmp_path)
+    assert version() != first
+
+
+def test_refusals_are_one_line(tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "torn.onnx").write_bytes(weights.read_bytes()[:-100])
+    for arguments, words in (
+        ([tmp_path], "not empty, and no earlier export"),
+        ([tmp_path / "mine.txt"], "a file. Name a folder"),
+        ([tmp_path / "web", "--weights", tmp_path / "torn.onnx"], "torn.onnx"),
+        ([tmp_path / "web", "--weights", tmp_path / "none.onnx"], "none.onnx"),
+    ):
+        assert main(["export-web", *map(str, arguments)]) == 2
+        printed = capsys.readouterr()
+        assert words in printed.err
+        assert printed.err.count("\n") == 1
+    assert not (tmp_path / "web").exists()
