@@ -52,7 +52,7 @@ def overview() -> None:
             (f"{counts[2].sum():,}", "PrivateTest", "read once, at the end"),
         ]
     )
-    st.markdown("**Mean face of each class** (grey level; number of Training faces below)")
+    st.markdown("**Mean face of each class** (the number of Training faces is below each)")
     st.html(dataset_charts.mean_faces(original.mean_faces, counts))
     left, right = st.columns(2, gap="large")
     with left:
@@ -63,11 +63,11 @@ def overview() -> None:
     with left:
         bars(dataset_charts.agreement(original.ferplus), "dataset_ferplus")
     with right:
-        st.markdown("**What ten FER+ taggers mostly called the faces of each class** (% of the class)")
+        st.markdown("**What most of ten FER+ taggers called the faces of each class** (% of the class)")
         st.markdown("\n".join(f"* {line}" for line in dataset_charts.taggers(original.ferplus)))
         st.caption(
-            "FER+ (Barsoum et al. 2016) asked ten people about every face. Where they name another class, "
-            "the label is doubtful and no model can be sure."
+            "FER+ (Barsoum et al. 2016) asked ten people about every face. Where they name another class, the "
+            "label is doubtful."
         )
 
 
@@ -133,7 +133,7 @@ def choices(found: FaceSet) -> tuple[Filter, str, int]:
             10,
             key="dataset_agreement",
             persist_state=KEPT,
-            help="How many of the taggers agree on the most named expression.",
+            help="How many of the taggers agree on the expression named most often.",
         )
     bright = third.slider(
         "Brightness (mean grey level)", 0, 255, (0, 255), key="dataset_brightness", persist_state=KEPT
@@ -168,7 +168,7 @@ def augmentation(found: FaceSet) -> None:
             st.info(str(error))
             return
         st.html(sheet(found.images[at], faces))
-        st.caption("Drawn by fer/learn/augment.py, the code that the training itself runs, with these settings.")
+        st.caption("Made by fer/learn/augment.py, the code that a training runs, with these settings.")
 
 
 def slider(preset: str, name: str) -> float | int:
@@ -267,12 +267,12 @@ def map_part(table: Audit, found: FaceSet | None) -> None:
         table.rows,
         names,
         colors,
-        f"{len(table):,} faces as the network sees them (no unit: near means alike)",
+        f"{len(table):,} faces as the network sees them (no unit; close together means alike)",
         f"dataset_map_{by}",
     )
     st.caption(
-        "Press a point to open its face; draw a lasso to list many. Two fingers zoom, and the wheel once the map was "
-        "pressed."
+        "Press a point to open its face; draw a lasso to list many. Zoom with two fingers, or with the wheel after "
+        "pressing the map."
     )
     if caught.face is not None and found is not None:
         place = int(dataset_data.positions(found, np.array([caught.face]))[0])
@@ -309,7 +309,7 @@ def coloring(table: Audit, by: str) -> tuple[np.ndarray, list[str], list[str]]:
 
 
 def main() -> None:
-    page_head("Dataset", "FER2013: the faces that the model learned from, and what is wrong with them.")
+    page_head("Dataset", "FER2013: the faces the model learned from, and what is wrong with them.")
     found = dataset_data.faces_or_message()
     table = audit_data.audit()
     if found is None:
@@ -325,7 +325,7 @@ def main() -> None:
             if tabs[name].open and found is not None:
                 draw_faces(found)
             elif tabs[name].open:
-                empty_state("🖼️", "No faces here yet", "They are shown once the dataset is on this computer.")
+                empty_state("🖼️", "No faces here yet", "They appear once the dataset is on this computer.")
     for name, draw in (("Audit", audit_part), ("Map", map_part)):
         with tabs[name]:
             if tabs[name].open and table is not None:

@@ -86,10 +86,10 @@ def show_faces(judged: Judged, picked: np.ndarray, title: str, key: str, asked: 
     if found is None:
         no_dataset()
         return
-    st.caption("Most confident first, with the model's probability for its answer. Press a face for more.")
+    st.caption("Most confident first, with the model's probability for its answer. Press a face to see more.")
     at = dataset_data.positions(found, rows)
     if (at < 0).any():
-        st.warning("The set on this computer lacks these faces, or their row numbers: prepare the whole fer2013.csv.")
+        st.warning("The set on this computer lacks these faces or their row numbers. Prepare the whole fer2013.csv.")
         return
 
     def words(part: slice) -> tuple[list[str], list[str]]:
@@ -130,8 +130,7 @@ def confidence(judged: Judged, asked: Weights) -> None:
         result = metrics.reliability(judged.truth, judged.probabilities)
         curves([evaluation_charts.reliability(result)], "confidence (%)", "evaluation_reliability", SHARE)
         st.caption(
-            "Points on the dotted line mean that a confidence of 80 % is right in 80 % of cases. Larger points "
-            "stand for more faces."
+            "On the dotted line, a confidence of 80 % is right in 80 % of cases. Larger points stand for more faces."
         )
     with right:
         coverage(judged, asked)
@@ -187,7 +186,11 @@ def comparison(first: Judged, second: Judged, first_asked: Weights, second_asked
         [
             (percent(first.right.mean(), 1), "First", "accuracy"),
             (percent(second.right.mean(), 1), "Second", f"accuracy, {gain:+.2f} points"),
-            (evaluation_words.p_value(test.p_value), "p-value", "exact McNemar: chance of such a gap if equally good"),
+            (
+                evaluation_words.p_value(test.p_value),
+                "p-value",
+                "exact McNemar: chance of such a gap if both were equally good",
+            ),
         ]
     )
     left, right = st.columns([1, 1], gap="large")
@@ -236,7 +239,9 @@ def unsure_below(asked: Weights) -> float:
 
 
 def main() -> None:
-    page_head("Evaluation", "How often the model is right, what it takes for what, and the faces behind every number.")
+    page_head(
+        "Evaluation", "How often the model is right, what it mistakes for what, and the faces behind every number."
+    )
     known = weights.known()
     if not known:
         empty_state("📏", "No evaluation table yet", "Write one with python scripts/evaluate.py, or give a file.")

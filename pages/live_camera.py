@@ -33,7 +33,7 @@ PRIVATE_DEVICE = (
     "you press a button that says so. No sound is taken."
 )
 PRIVATE = (
-    "The picture goes to the machine that runs this app, is looked at and forgotten. Nothing is stored unless "
+    "The picture goes to the machine that runs this app, is looked at and then forgotten. Nothing is stored unless "
     "you press a button that says so, and no sound is taken."
 )
 
@@ -56,11 +56,11 @@ def choose_settings(unsure_below: float, where: str) -> tuple[LiveSettings, dict
         st.caption("For the next start of the camera:")
         size = st.selectbox(
             "Resolution", list(SIZES), index=1, key="live_size", persist_state=KEPT,
-            help="Larger pictures find faces further away, slower.",
+            help="Larger pictures show faces further away, but take longer.",
         )  # fmt: skip
         rate = st.select_slider(
             "Frames a second, at most", RATES, 15, key="live_rate", persist_state=KEPT,
-            help="More than 15 may shrink the picture.",
+            help="More than 15 may make the picture smaller.",
         )  # fmt: skip
     return LiveSettings(shared.detector, mirror, landmarks, shared.judge), live_stream.constraints(*SIZES[size], rate)
 
@@ -118,7 +118,7 @@ def show_buttons(viewer: Viewer) -> None:
     with st.container(horizontal=True):
         st.button("Snapshot", icon=":material/photo_camera:", disabled=not viewer.running,
                   on_click=viewer.take_snapshot,
-                  help="Keep the picture as it is shown now, with its boxes.")  # fmt: skip
+                  help="Keep the picture as shown now, with its boxes.")  # fmt: skip
         if on:
             st.button("Stop recording", icon=":material/stop_circle:", type="primary", on_click=viewer.stop_recording)
         else:
@@ -220,7 +220,7 @@ def refusals() -> tuple[type[Exception], ...]:
     return (*weights.load_errors(), ValueError)
 
 
-page_head("Live camera", "Every face in front of your webcam, with the expression it shows.")
+page_head("Live camera", "Every face in front of your webcam and the expression it shows.")
 st.html(STYLE)
 where = choose_where()
 try:

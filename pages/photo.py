@@ -194,7 +194,7 @@ def show_no_face() -> None:
     empty_state(
         "🔍",
         "No face found",
-        "Faces should look at the camera, upright, well lit and at least 24 pixels wide. "
+        "Faces should look at the camera, be upright and well lit, and be at least 24 pixels wide. "
         "Try a closer or brighter photo, or turn it.",
     )
 
@@ -212,7 +212,7 @@ def show_readings(readings: list[tuple[Photo, Reading]], threshold: float) -> No
         st.caption(LIMITS)
 
 
-page_head("Photo", "Drop in one photo or many. Every face gets its expression, and how sure the model is of it.")
+page_head("Photo", "Drop in one photo or many to see the expression on every face and how sure the model is of it.")
 chosen = choose_photos()
 st.caption(f":material/lock: {PRIVATE}")
 # The controls above are on the screen by now; from here on the model is needed.

@@ -17,12 +17,12 @@ from webui.view.photos import Photo
 LIMITS = (
     (
         "Know what someone feels",
-        "People smile when sad and frown when they think. It names the look of a face in one picture, "
-        "never a feeling, an intention or a character.",
+        "People smile when sad and frown when they think. It names what a face shows in one picture, never a "
+        "feeling, an intention or a character.",
     ),
     (
         "Be right every time",
-        "People who looked at faces of its training set agreed with the labels on about two of three "
+        "People who labelled faces of its training set again agreed with about two labels in three "
         "(Goodfellow et al. 2013). Fear, sadness and anger are often mixed up.",
     ),
     (
@@ -32,7 +32,7 @@ LIMITS = (
     ),
     (
         "Judge people",
-        "Do not decide about anybody with it: not at work, in school, in court or about health. "
+        "Do not use it to decide about anybody: not at work, in school, in court or about health. "
         "The EU's AI Act forbids reading emotions at work and in schools.",
     ),
 )
@@ -83,7 +83,7 @@ def show_model(card: ModelCard) -> None:
     tiles(card_tiles(card))
     if (recall := class_recall(card)) is not None:
         with st.container(border=True):
-            st.markdown("**Of the test faces of each expression, it names so many rightly**")
+            st.markdown("**Share of the test faces of each expression that it names correctly**")
             st.html(class_bars(recall))
     facts(card_facts(card))
     st.download_button(

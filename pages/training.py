@@ -40,8 +40,7 @@ def launcher(runs: str, data: str) -> launch.Launcher:
 def main() -> None:
     page_head(
         "Training",
-        "Watch a network learn: curves that grow while it trains, what it confuses, and what "
-        "changed from one run to the next.",
+        "Watch a network learn: curves that grow as it trains, what it confuses, and how runs differ.",
     )
     session().training.drawn = False
     launcher_ = starter() if launch.allowed() else None
@@ -60,10 +59,10 @@ def main() -> None:
     if chosen:
         show_chosen(chosen, launcher_, shipped)
     elif runs:
-        st.caption("Choose runs in the table by the box before their name.")
+        st.caption("Tick runs in the table to show them.")
     if not launcher_:
         st.caption(
-            "Training from this page is switched off. Whoever runs the app allows it with `FER_ALLOW_TRAINING=1`."
+            "Training from this page is switched off. Whoever runs the app can allow it with `FER_ALLOW_TRAINING=1`."
         )
     session().training.drawn = True
 

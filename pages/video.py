@@ -92,7 +92,7 @@ def offer_another_reading(video: Watched, read_by: ReadBy) -> None:
     if video.read_by.fast != read_by.fast:
         changes.append("in the fast way" if read_by.fast else "with every look")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("What is shown was read in another way.", width="content")
+        st.markdown("What is shown was read with other settings.", width="content")
         st.button(f"Read again {' and '.join(changes)}", icon=":material/replay:", on_click=forget)
 
 
@@ -103,12 +103,14 @@ def show_progress(video: Watched) -> None:
     if reading.done:
         st.rerun()
     st.progress(reading.share, videos.progress_words(reading, reading.share, time.monotonic() - video.started_s))
-    st.button("Stop here", icon=":material/stop_circle:", on_click=reading.stop, help="Keeps what was read so far.")
+    st.button(
+        "Stop here", icon=":material/stop_circle:", on_click=reading.stop, help="Keeps what has been read so far."
+    )
     if (picture := reading.picture()) is not None:
         st.html(videos.preview(picture))
 
 
-page_head("Video", "Drop in a video. Every face is followed through it, and you see which expression it shows when.")
+page_head("Video", "Drop in a video to follow every face through it and see which expression it shows when.")
 st.html(STYLE)
 chosen = choose_video()
 st.caption(f":material/lock: {PRIVATE}")
@@ -121,7 +123,7 @@ except weights.load_errors() as error:
 with st.sidebar:
     asked = settings.choose("video", card.unsure_below)
     fast = st.toggle("Fast reading", key="video_fast", persist_state=KEPT,
-                     help="Five looks a second, and only at pictures that others refer to.")  # fmt: skip
+                     help="Five looks a second, and only at key pictures.")  # fmt: skip
 read_by = ReadBy(asked.detector, weights.in_use().digest, fast)
 if chosen is None and (left := watched()):  # the visitor comes back from another page
     chosen = left.chosen

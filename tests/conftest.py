@@ -25,6 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 FAST_ROOMS = ("cli", "data", "judge", "runs", "see", "webui")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m fast` does not even import the other folders' tests: torch and Playwright alone take ten seconds."""
+    parts = collection_path.relative_to(ROOT).parts if collection_path.is_relative_to(ROOT) else ()
+    other = parts[:1] == ("tests",) and len(parts) > 1 and parts[1] not in (*FAST_ROOMS, "fakes", "conftest.py")
+    return True if other and config.getoption("markexpr") == "fast" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each test belongs to one tier: browser, fast or app. Its folder decides, or the mark `app` on a slow one."""
     for item in items:

@@ -169,5 +169,5 @@ def test_a_missing_file_and_a_huge_one_are_refused(tmp_path, monkeypatch):
 
 def test_the_card_in_words_says_what_the_seal_does_not():
     words = card_markdown(tiny.CARD)
-    assert "says that the file is whole" in words
-    assert "does not say who made it" in words
+    assert "shows that the file is complete" in words
+    assert "does not show who made it" in words

@@ -104,7 +104,7 @@ export class LiveApp {
     this.select = element("select", "", "", { "aria-label": "Select device" })
     this.select.onchange = () => this.camera.on && (this.stop(), this.start())
     this.snapshotButton = button("Snapshot", () => this.#takeSnapshot())
-    this.snapshotButton.title = "Keep the picture as it is shown now, with its boxes."
+    this.snapshotButton.title = "Keep the picture as shown now, with its boxes."
     this.recordButton = button("Record", () => (this.recording ? this.#keepRecording() : this.#startRecording()))
     this.recordButton.title = "Keep times, boxes and probabilities (no pictures) in memory."
     const controls = element("div", "live-controls")

@@ -20,7 +20,7 @@ def troubles(secure: str, otherwise: str) -> dict[str, tuple[Gravity, str]]:
         ),
         "denied": (
             "error",
-            "**The browser refuses this page the camera.** Press the camera or padlock sign beside the address, "
+            "**The browser blocks the camera for this page.** Press the camera or padlock icon next to the address, "
             f"allow the camera for this site, then press {START} again.",
         ),
         "asking": ("info", "**The browser asks whether this page may use the camera.** Answer it: *Allow*."),
@@ -36,8 +36,8 @@ def troubles(secure: str, otherwise: str) -> dict[str, tuple[Gravity, str]]:
         ),
         "unplugged": (
             "warning",
-            "**No picture has come for some seconds.** The camera was unplugged, the lid closed, or the line broke. "
-            f"Put it right, then press {STOP} and {START}.",
+            "**No picture has come for some seconds.** The camera may be unplugged, the lid closed or the connection "
+            f"broken. Check it, then press {STOP} and {START}.",
         ),
         "simd": (
             "error",
@@ -55,7 +55,7 @@ def troubles(secure: str, otherwise: str) -> dict[str, tuple[Gravity, str]]:
         ),
         "download": (
             "error",
-            "**The networks have not arrived:** {detail}. The page came through, their 3.5 MB did not. Load the page "
+            "**The networks have not arrived:** {detail}. The page arrived, their 3.5 MB did not. Load the page "
             f"again, or {otherwise}.",
         ),
         "photo": ("error", f"**{{detail}} on this device.** Make it smaller, save it as JPEG or PNG, or {otherwise}."),

@@ -177,7 +177,7 @@ def test_box_label_table_timeline_and_stop(open_live: Callable[..., Page], films
     from fer.emotions import COLORS
 
     page = open_live(films["still"])
-    expect(page.get_by_text("is looked at and forgotten")).to_be_visible()
+    expect(page.get_by_text("is looked at and then forgotten")).to_be_visible()
     start(page)
     expect(page.locator(".face .verdict")).to_contain_text("happy")
     expect(page.locator(".faces .bars dt")).to_have_count(7)
@@ -232,7 +232,7 @@ def test_recording_is_shown_while_on_and_can_be_taken_home(
 def test_refused_camera_says_what_to_do(open_live: Callable[..., Page]) -> None:
     page = open_live(flags=("--use-fake-device-for-media-stream", "--deny-permission-prompts"))
     component(page).get_by_role("button", name=START).click()
-    expect(page.get_by_role("alert")).to_contain_text("refuses this page the camera")
+    expect(page.get_by_role("alert")).to_contain_text("blocks the camera for this page")
 
 
 def test_missing_camera_says_what_to_do(open_live: Callable[..., Page]) -> None:
@@ -265,7 +265,7 @@ def test_camera_unplugged_midway_says_so_and_frees_its_seat(
     start(page)
     expect(page.locator(".face .verdict")).to_contain_text("happy")
     next(frame for frame in page.frames if "streamlit_webrtc" in frame.url).evaluate(UNPLUG)
-    expect(page.get_by_role("alert")).to_contain_text("The camera was unplugged")
+    expect(page.get_by_role("alert")).to_contain_text("The camera may be unplugged")
     # Plugged in again: the very words of the message must help.
     stop(page)
     start(page)

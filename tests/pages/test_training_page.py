@@ -171,7 +171,7 @@ def test_ten_thousand_epochs_of_a_clock_that_goes_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("done", "step", "words"),
     [
-        (0, 0, "a: epoch 1 of 10 · the first step is under way"),
+        (0, 0, "a: epoch 1 of 10 · the first step is running"),
         (4, 2, r"a: epoch 5 of 10 · 33 s left"),
         (10, 0, r"a: epoch 10 of 10 · 0 s left"),
     ],

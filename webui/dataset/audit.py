@@ -15,13 +15,13 @@ from webui.dataset import data as dataset_data
 from webui.frame.layout import show_error
 
 FINDINGS = {
-    "Likely wrong labels": "Labels that confident learning (Northcutt et al. 2021) takes for wrong, worst first.",
-    "Leaks": "Faces of one split that occur in another, to the bit or nearly: a model may know the answer by heart. "
-    "Copies stand side by side.",
-    "Exact duplicates": "Faces with equal pixels. Copies stand side by side; some have different labels.",
-    "Near duplicates": "One photo, cropped, brightened, mirrored or stamped differently. Copies stand side by side.",
-    "Not a face": "Pictures that most FER+ taggers call no face: drawings, error pages, bad crops, plain grey.",
-    "Hardest faces": "Faces whose label a network that never saw them finds least probable, most surprising first.",
+    "Likely wrong labels": "Labels that confident learning (Northcutt et al. 2021) considers wrong, worst first.",
+    "Leaks": "Faces of one split that occur in another, identical or nearly so: a model may have memorised the answer. "
+    "Copies stand together.",
+    "Exact duplicates": "Faces with equal pixels. Copies stand together; some have different labels.",
+    "Near duplicates": "One photo, cropped, brightened, mirrored or stamped differently. Copies stand together.",
+    "Not a face": "Pictures that most FER+ taggers said are not a face: drawings, error pages, bad crops, plain grey.",
+    "Hardest faces": "Faces whose label seems least probable to a network that never saw them, most surprising first.",
 }
 
 

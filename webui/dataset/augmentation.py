@@ -38,7 +38,7 @@ class Preview:
         with self._lock:
             line = self._ask(json.dumps(request)) or self._ask(json.dumps(request))
         if not line:
-            raise PreviewError("The preview's process ended at once; the server's log says why.")
+            raise PreviewError("The preview could not start; the server's log says why.")
         reply = json.loads(line)
         if "error" in reply:
             raise PreviewError(reply["error"])

@@ -29,8 +29,8 @@ def offer() -> None:
     if not allowed():
         st.code("python scripts/prepare.py --download", language="bash", wrap_lines=True)
         st.caption(
-            "Or `python scripts/prepare.py PATH` for a copy that you have. Fetching from this page is switched off; "
-            "whoever runs the app for themselves alone allows it with `FER_ALLOW_FETCH=1`."
+            "Or `python scripts/prepare.py PATH` for a copy you already have. Fetching from this page is switched "
+            "off; if only you use this app, `FER_ALLOW_FETCH=1` allows it."
         )
         return
     have, fetch = st.columns(2, gap="large")
@@ -45,7 +45,7 @@ def offer() -> None:
             prepare(Path(source).expanduser(), Path(votes).expanduser() if votes else None)
     with fetch, st.container(border=True):
         st.markdown("**Fetch it from Kaggle**")
-        st.caption("Runs `python scripts/prepare.py --download`. A broken line is no harm: press again to go on.")
+        st.caption("Runs `python scripts/prepare.py --download`. If the connection breaks, press again to continue.")
         if st.button("Fetch and prepare"):
             download()
 

@@ -20,8 +20,9 @@ LIMITS = """\
 """
 
 SEAL = """\
-The file's seal (SHA-256) says that the file is whole. It does not say who made it: anybody can seal a file, with any
-card in it. The app takes numbers out of such a file and runs its own network around them, never the file's program."""
+The file's seal (SHA-256) shows that the file is complete. It does not show who made it: anybody can seal a file
+with any card in it. The app takes numbers out of such a file and runs its own network around
+them, never the file's program."""
 
 
 def card_markdown(card: ModelCard) -> str:

@@ -58,7 +58,7 @@ def _as_read(card: ModelCard, split: str) -> dict[str, float]:
 def _accuracy_tile(card: ModelCard) -> tuple[str, str, str]:
     figures = _as_read(card, _TEST)
     if "accuracy" not in figures:
-        return ("–", "Not tested yet", "These weights have not been read against the test faces.")
+        return ("–", "Not tested yet", "These weights have not been tested on the test faces.")
     return (
         percent(figures["accuracy"]),
         "Right on faces it never saw",
@@ -71,7 +71,9 @@ def _unsure_words(card: ModelCard) -> str:
     if not {"answered_share", "answered_accuracy"} <= set(figures):
         return "A slider moves it."
     share, right = percent(figures["answered_share"]), percent(figures["answered_accuracy"])
-    return f"So it answers {share} of the test faces, and is right on {right} of those. A slider moves it."
+    return (
+        f"At this threshold it answers {share} of the test faces and is right on {right} of those. A slider moves it."
+    )
 
 
 def _split_words(card: ModelCard, split: str) -> str:

@@ -98,7 +98,7 @@ def choose_part(table: EvaluationTable) -> tuple[str, str, str]:
             key="evaluation_split",
             persist_state=KEPT,
             bind="query-params",
-            help="Everything was chosen on PublicTest; PrivateTest was read once, at the end.",
+            help="Everything was chosen on PublicTest; PrivateTest was read only once, at the end.",
         )
         labels = st.segmented_control(
             "Labels",

@@ -24,14 +24,19 @@ START = PageEntry("pages/start.py", "Start", ":material/home:", "")
 
 PAGES = (
     START,
-    PageEntry("pages/photo.py", "Photo", ":material/add_a_photo:", "Drop photos in; read every face in them."),
+    PageEntry("pages/photo.py", "Photo", ":material/add_a_photo:", "Read every face in your photos."),
     PageEntry("pages/video.py", "Video", ":material/movie:", "Follow every face through a video."),
     PageEntry(
-        "pages/live_camera.py", "Live camera", ":material/videocam:", "Every face before your webcam, as it happens."
+        "pages/live_camera.py",
+        "Live camera",
+        ":material/videocam:",
+        "Every face in front of your webcam, as it happens.",
     ),
-    PageEntry("pages/dataset.py", "Dataset", ":material/grid_view:", "See what the model learned from, and its flaws."),
     PageEntry(
-        "pages/evaluation.py", "Evaluation", ":material/fact_check:", "See how often it is right, and what it mistakes."
+        "pages/dataset.py", "Dataset", ":material/grid_view:", "See what the model learned from, flaws included."
+    ),
+    PageEntry(
+        "pages/evaluation.py", "Evaluation", ":material/fact_check:", "See how often it is right and what it mixes up."
     ),
     PageEntry("pages/training.py", "Training", ":material/monitoring:", "Watch a network learn, and compare runs."),
 )

@@ -26,9 +26,9 @@ def show_actions(run: Run, launcher: launch.Launcher | None) -> None:
 def _stop_button(run: Run) -> None:
     with st.popover("Stop…", icon=":material/stop:", key=f"training_stop_{run.name}"):
         kept = (
-            "The last whole epoch is kept, and the run can be resumed. What is done of the present epoch is lost."
+            "The last complete epoch is kept, and the run can be resumed. The current epoch's work is lost."
             if run.epochs
-            else "Its first epoch is not whole yet: nothing is kept, and the run cannot be resumed."
+            else "Its first epoch is not complete yet: nothing is kept, and the run cannot be resumed."
         )
         st.markdown(f"**Stop {plain(run.name)}?** {kept}")
         if st.button("Stop the training", type="primary", key=f"training_stop_now_{run.name}"):
@@ -44,7 +44,7 @@ def _remove_button(run: Run) -> None:
         "Remove",
         icon=":material/delete:",
         key=f"training_remove_{run.name}",
-        help="It ended before its first whole epoch, so it holds nothing that was learned.",
+        help="It ended before its first epoch was complete, so nothing it learned was kept.",
     ):
         try:
             launch.remove(run)
@@ -59,11 +59,11 @@ def _resume_button(run: Run, launcher: launch.Launcher) -> None:
         "Resume",
         icon=":material/resume:",
         key=f"training_resume_{run.name}",
-        help=f"Goes on from epoch {len(run.epochs)} of {run.total_epochs}.",
+        help=f"Continues from epoch {len(run.epochs)} of {run.total_epochs}.",
     ):
         try:
             launcher.resume(run)
-            st.toast(f"{run.name} goes on.", icon="▶️")
+            st.toast(f"{run.name} continues.", icon="▶️")
         except launch.LaunchError as error:
             show_error(error)
 
@@ -76,8 +76,8 @@ def _weights_button(run: Run, onnx: Path) -> None:
         "Use these weights in the app",
         icon=":material/swap_horiz:",
         key=f"training_use_{run.name}",
-        help="For this session only: photos and the camera are then read with this run's network. Where its card "
-        "does not say how to cut a face out, it is cut as for the shipped weights.",
+        help="For this session only: photos and the camera are then read with this run's network. If its card does "
+        "not say how to crop a face, faces are cropped as for the shipped weights.",
     ):
         try:
             weights.use(str(onnx))

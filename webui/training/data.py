@@ -21,10 +21,14 @@ def sheet_faces(run: Run, sheet: Sheet) -> tuple[np.ndarray, np.ndarray | None, 
     if found is None:
         return blank, sheet.labels, "The dataset is not on this computer, so only the predictions are shown."
     if _fingerprint(found) != run.start.get("data_sha256"):
-        return blank, sheet.labels, "This run was trained on other data than this computer has: predictions only."
+        return (
+            blank,
+            sheet.labels,
+            "This run was trained on different data than this computer has, so only the predictions are shown.",
+        )
     at = dataset_data.positions(found, sheet.rows)
     if (at < 0).any():
-        return blank, sheet.labels, "The dataset lacks some of these faces: predictions only."
+        return blank, sheet.labels, "The dataset lacks some of these faces, so only the predictions are shown."
     return np.array(found.images[at]), np.array(found.labels[at]), ""
 
 

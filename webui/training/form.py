@@ -25,7 +25,7 @@ def training_form(launcher: launch.Launcher) -> str | None:
         index=presets.index("smoke"),
         key="training_preset",
         persist_state=KEPT,
-        help="Where every field starts from; 'smoke' only shows that everything works.",
+        help="The starting value of every field; 'smoke' only shows that everything works.",
     )
     with st.form("training_form", border=False):
         default_name = free_name(launcher, preset)
@@ -37,7 +37,7 @@ def training_form(launcher: launch.Launcher) -> str | None:
         pressed = st.form_submit_button("Start training", type="primary", icon=":material/play_arrow:")
     started = _start(launcher, name.strip() or default_name, values) if pressed else None
     if command := session().training.command:
-        st.caption("Started last; the same on a command line:")
+        st.caption("The last one started, as a command:")
         st.code(command, language="bash", wrap_lines=True)
     return started
 

@@ -65,7 +65,7 @@ def choose_runs(runs: list[Run]) -> list[Run]:
     )
     rows = [row for row in event.selection.rows if row < len(runs)]
     if len(rows) > charts.MOST_RUNS:
-        st.caption(f"The first {charts.MOST_RUNS} chosen runs are shown.")
+        st.caption(f"Only the first {charts.MOST_RUNS} chosen runs are shown.")
     chosen = [runs[row] for row in rows[: charts.MOST_RUNS]]
     waited_for = [name for name in session().training.chosen or [] if name not in names]
     session().training.chosen = [names[row] for row in rows] + waited_for
@@ -134,7 +134,7 @@ def progress_words(run: Run) -> str:
     if math.isfinite(run.time_left_s):
         words.append(f"{duration_words(run.time_left_s)} left")
     elif run.state is State.RUNNING and not run.step:
-        words.append("the first step is under way")
+        words.append("the first step is running")
     return " · ".join(words)
 
 
@@ -168,7 +168,7 @@ def show_curves(runs: Sequence[Run], shown: Sequence[charts.Curve], key: str) ->
     wall_time = axis == "Time"
     drawn = [charts.curve(chart, runs, colors(runs), wall_time, smoothing, log) for chart in shown]
     curves(drawn, charts.x_title(wall_time), key=f"training_curves_{key}")
-    st.caption("Drag over a chart to zoom all of them, double click to see the whole again.")
+    st.caption("Drag over a chart to zoom all of them; double-click to zoom out.")
 
 
 def pick_run(runs: Sequence[Run], key: str) -> Run:
@@ -213,7 +213,7 @@ def show_confusion(run: Run) -> None:
     left, right = st.columns([6, 5], gap="large")
     with left:
         if epoch.confusion is None:
-            empty_state("🔢", "No confusion matrix", "This epoch's line in the log has none.")
+            empty_state("🔢", "No confusion matrix", "The log has none for this epoch.")
         else:
             _show_matrix(epoch.confusion, f"Faces of PublicTest after epoch {epoch.number}")
     with right:
@@ -229,7 +229,7 @@ def show_faces(run: Run) -> None:
     """The fixed validation faces with what the network said of them after an epoch."""
     epoch = pick_epoch(run)
     if epoch.sheet is None:
-        empty_state("🙂", "No predictions", "This epoch's line in the log has none.")
+        empty_state("🙂", "No predictions", "The log has none for this epoch.")
         return
     sheet = epoch.sheet
     images, labels, note = sheet_faces(run, sheet)
@@ -262,7 +262,7 @@ def _face_words(
 def show_settings(runs: Sequence[Run]) -> None:
     """What differs between the chosen runs; for one run, all it was started with."""
     if len(runs) == 1:
-        st.caption("Choose two or more runs in the table to see only what differs.")
+        st.caption("Tick two or more runs in the table to see only what differs.")
         st.table({name: str(value) for name, value in runs[0].config.items()}, border="horizontal")
         return
     rows = differences(list(runs))

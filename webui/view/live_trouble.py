@@ -18,10 +18,10 @@ TRANSLATIONS: "Translations" = {
     "start": START,
     "stop": STOP,
     "select_device": "Select device",
-    "media_api_not_available": "This browser gives the page no camera: it needs https, or localhost.",
+    "media_api_not_available": "The browser gives this page no camera: it needs https or localhost.",
     "device_ask_permission": "The browser asks whether this page may use the camera. Please allow it.",
     "device_not_available": "No camera was found. Plug one in or switch it on.",
-    "device_access_denied": "The camera was refused. Allow it beside the address, then try again.",
+    "device_access_denied": "The camera was blocked. Allow it next to the address, then try again.",
 }
 _SLOW_S = 8.0  # a connection on a LAN takes about one second, through TURN two or three
 _SILENT_S = 3.0
@@ -90,23 +90,22 @@ NO_CAMERA = Notice(*TROUBLES["no_camera"])
 BUSY = Notice(*TROUBLES["busy"])
 NO_WAY = Notice(
     "error",
-    "**The picture finds no way through the network.** The page came through, the video did not: a firewall "
-    "stands between. Try the same network as the app's machine, without VPN. Who runs the app can name a "
-    "TURN server in `FER_TURN_URL`, `FER_TURN_USERNAME` and `FER_TURN_CREDENTIAL` (environment or "
-    "`.streamlit/secrets.toml`).",
+    "**The picture cannot get through the network.** The page arrived, the video did not: a firewall is in "
+    "between. Try the same network as the app's machine, without VPN. Whoever runs the app can name a TURN server in "
+    "`FER_TURN_URL`, `FER_TURN_USERNAME` and `FER_TURN_CREDENTIAL` (environment or `.streamlit/secrets.toml`).",
 )
 UNPLUGGED = Notice(*TROUBLES["unplugged"])
 ENDED = Notice(
-    "warning", f"**The session ended, since no picture came for half a minute.** Press {STOP}, then {START}."
+    "warning", f"**The session ended because no picture came for half a minute.** Press {STOP}, then {START}."
 )
 
 
 def seats_full(taken: int, limit: int) -> Notice:
     return Notice(
         "warning",
-        f"**All places are taken:** {taken} of {limit} cameras are running, and one more would make all of them "
-        "slow. Try again when somebody has stopped; the Photo page works meanwhile. "
-        "(Who runs the app can change the limit with `FER_MAX_LIVE_SESSIONS`.)",
+        f"**All places are taken:** {taken} of {limit} cameras are running, and one more would slow all of them "
+        "down. Try again when somebody has stopped; the Photo page works in the meantime. (Whoever runs the app "
+        "can change the limit with `FER_MAX_LIVE_SESSIONS`.)",
     )
 
 

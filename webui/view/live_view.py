@@ -64,8 +64,8 @@ def figures(stats: LiveStats) -> str:
     size = "–" if stats.size is None else f"{stats.size[0]} × {stats.size[1]}"
     items = (
         ("in", f"{stats.frames_per_s:.0f}/s", "Frames that reached this app"),
-        ("analysed", f"{stats.analysed_per_s:.0f}/s", "Frames in which faces were looked for; the rest were dropped"),
-        ("delay", delay, "From a frame's arrival to its faces being known; the picture itself does not wait"),
+        ("analysed", f"{stats.analysed_per_s:.0f}/s", "Frames that were searched for faces; the rest were dropped"),
+        ("delay", delay, "From a frame's arrival until its faces are known; the picture itself does not wait"),
         ("size", size, "Width and height of the picture in pixels"),
     )
     cells = "".join(f'<div title="{hint}"><dt>{name}</dt><dd>{value}</dd></div>' for name, value, hint in items)

@@ -33,7 +33,7 @@ def choose(page: str, unsure_below: float, over_time: bool = True) -> ViewSettin
         key=f"{page}_threshold",
         persist_state=KEPT,
         help="A label is shown only where the model is at least this confident. "
-        f"The model card advises {percent(unsure_below)}.",
+        f"The model card recommends {percent(unsure_below)}.",
     )
     smoothing_s = 0.0
     if over_time:
@@ -46,7 +46,7 @@ def choose(page: str, unsure_below: float, over_time: bool = True) -> ViewSettin
             format="%.2f s",
             key=f"{page}_smoothing",
             persist_state=KEPT,
-            help="Over how long expressions are averaged. At 0 each look speaks for itself and labels flicker.",
+            help="How long expressions are averaged for. At 0 each look is judged alone, and labels flicker.",
         )
     detector = st.segmented_control(
         "Face detector",

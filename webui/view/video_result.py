@@ -36,7 +36,9 @@ def show_result(video: Watched) -> None:
         show_making(video.playable, "Making a copy that this browser plays")
     if not video.reading.portraits:
         empty_state(
-            "🔍", "No face found", "Faces should look at the camera, upright, well lit and at least 24 pixels wide."
+            "🔍",
+            "No face found",
+            "Faces should look at the camera, be upright and well lit, and be at least 24 pixels wide.",
         )
     else:
         show_figures(video)
@@ -99,7 +101,7 @@ def show_figures(video: Watched) -> None:
     st.subheader(f"Share of the time seen{where}", anchor=False)
     st.dataframe(summary(seen), hide_index=True)
     with st.expander("Every stretch of one expression"):
-        st.caption("Press a row's box to see it.")
+        st.caption("Tick a row to see it.")
         rows = [{name: value for name, value in row.items() if name != "_start_s"} for row in stretches(seen)]
         st.dataframe(rows, hide_index=True, key="video_spans", on_select="rerun", selection_mode="single-row")
 
@@ -116,13 +118,13 @@ def show_files(video: Watched) -> None:
     with st.container(horizontal=True, gap="small"):
         if video.reading.portraits:
             take("CSV", lambda: to_csv([seen()]), "faces.csv", "text/csv", ":material/table:",
-                 "Every look at every face: times, name, box, probabilities, marks.")  # fmt: skip
+                 "Every look at every face: times, name, box, probabilities and marks.")  # fmt: skip
             take("Parquet", lambda: to_parquet([seen()]), "faces.parquet", "application/vnd.apache.parquet",
                  ":material/database:", "The same table with its types.")  # fmt: skip
             take("Subtitles", lambda: to_webvtt(seen()), "labels.vtt", "text/vtt", ":material/subtitles:",
                  "The labels as WebVTT, for any player.")  # fmt: skip
             take("Report", lambda: make_report(video, card), "report.html", "text/html", ":material/article:",
-                 "One HTML file that opens anywhere, without a network.")  # fmt: skip
+                 "One HTML file that opens anywhere, even offline.")  # fmt: skip
         offer_copy(video)
 
 
