@@ -5,7 +5,7 @@ Streamlit's server imports this file once and finds `app`; then each visit runs 
 
 import streamlit as st
 
-from webui.frame import api
+from webui.frame import api, downloads
 from webui.frame.layout import ABOUT, FAVICON, LOGO, apply_style
 from webui.frame.memory import spare_the_collector
 from webui.frame.navigation import PAGES, START
@@ -32,4 +32,4 @@ def visit() -> None:
 if __name__ == "__main__":
     visit()
 else:
-    app = st.App(__file__, routes=api.routes(), lifespan=api.lifespan)
+    app = st.App(__file__, routes=[*api.routes(), downloads.route()], lifespan=api.lifespan)

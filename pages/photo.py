@@ -8,6 +8,7 @@ from fer.see.formats import LIMITS_IN_WORDS
 from fer.see.notes import TURNS, notes
 from fer.weights import SAMPLE
 from webui.frame import resources, weights
+from webui.frame.downloads import Offer, download_link
 from webui.frame.layout import LIMITS, PRIVATE, empty_state, page_head, plain, refused
 from webui.frame.session import KEPT, session, set_widget, widget
 from webui.view import photos, settings
@@ -106,14 +107,11 @@ def show_summary(readings: list[tuple[Photo, Reading]], threshold: float) -> Non
     st.dataframe(rows, hide_index=True, height="content" if len(rows) <= 10 else 390)
     with st.container(horizontal=True):
         show_table_downloads(readings, threshold)
-        st.download_button(
-            "All annotated photos",
-            lambda: photos.annotated_zip(readings, threshold),
-            "annotated.zip",
-            "application/zip",
-            icon=":material/folder_zip:",
-            on_click="ignore",
-        )
+        # One offer a session, so that its address holds while this page is drawn anew.
+        archive = session().photo.archive or Offer("annotated.zip", "application/zip")
+        archive.make = lambda: photos.annotated_zip(readings, threshold)
+        session().photo.archive = archive
+        download_link("All annotated photos", "folder_zip", archive)
 
 
 def show_table_downloads(readings: list[tuple[Photo, Reading]], threshold: float) -> None:

@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 
 from fer.emotions import CLASSES, UNSURE
 from fer.see import report
+from fer.see.caption import percent
 from webui.frame.resources import SAMPLE
-from webui.parts.charts import percent
 
 pytestmark = pytest.mark.browser
 
@@ -55,11 +55,11 @@ def test_a_photo_gives_its_face_and_label(photo_page: Page) -> None:
 def test_downloads_hold_what_the_page_shows(photo_page: Page) -> None:
     upload(photo_page, SAMPLE)
     expect(photo_page.locator(".face")).to_have_count(1)
-    shown = photo_page.locator(".face .confidence").inner_text()
+    shown = photo_page.locator(".face .verdict").inner_text()
     [row] = csv.DictReader(io.StringIO(download(photo_page, "CSV").decode(), newline=""))
     assert tuple(row) == report.PHOTO_COLUMNS
     assert (row["source"], row["face"], row["label"]) == ("sample.jpg", "1", "happy")
-    assert shown == percent(float(row["confidence"]))
+    assert shown.endswith(f"happy {percent(float(row['confidence']))}")
     [entry] = json.loads(download(photo_page, "JSON"))
     assert {name: str(value) for name, value in entry.items()} == row
     with Image.open(io.BytesIO(download(photo_page, "PNG"))) as drawn, Image.open(SAMPLE) as photo:
@@ -78,7 +78,11 @@ def test_several_photos_get_a_table_and_one_archive(photo_page: Page, tmp_path: 
     upload(photo_page, SAMPLE, plain)
     expect(photo_page.get_by_role("heading", name="2 photos, 1 face")).to_be_visible()
     expect(photo_page.get_by_text("No face found")).to_be_visible()
-    with zipfile.ZipFile(io.BytesIO(download(photo_page, "All annotated photos"))) as archive:
+    with photo_page.expect_download() as event:
+        photo_page.get_by_role("link", name="All annotated photos").click()
+    assert event.value.suggested_filename == "annotated.zip"
+    with zipfile.ZipFile(event.value.path()) as archive:
+        assert archive.testzip() is None
         assert archive.namelist() == ["01_sample_annotated.png", "02_plain_annotated.png"]
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tracemalloc
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -115,10 +116,32 @@ def test_png_has_full_size_and_the_box(photo: Photo, reading: Reading) -> None:
 
 
 def test_archive_numbers_names_that_repeat(photo: Photo, reading: Reading) -> None:
-    content = photos.annotated_zip([(photo, reading), (photo, reading)], 0.0)
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    pieces = list(photos.annotated_zip([(photo, reading), (photo, reading)], 0.0))
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
         assert archive.namelist() == ["01_party_annotated.png", "02_party_annotated.png"]
         assert archive.testzip() is None
+        drawn = photos.annotated_png(photo, reading, 0.0)
+        assert archive.read("02_party_annotated.png") == drawn
+        assert all(not entry.flag_bits & 8 for entry in archive.infolist()), "sizes stand behind the contents"
+    assert len(pieces) == 3, "an entry each, and the directory"
+    assert len(pieces[0]) < len(drawn) + 200
+
+
+def test_archive_of_forty_photos_takes_the_memory_of_one(photo: Photo) -> None:
+    """The most that is held at a time does not grow with their number."""
+    file = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (400, 600, 3), np.uint8)  # its PNG is as large as its pixels
+    Image.fromarray(noise).save(file, "PNG")
+    large = Photo("large.png", file.getvalue())
+    reading = photos.read(large, OneFace())
+    peaks = []
+    for count in (2, 40):
+        tracemalloc.start()
+        total = sum(map(len, photos.annotated_zip([(large, reading)] * count, 0.0)))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert total > 30 * noise.nbytes
+    assert peaks[1] < peaks[0] * 1.1
 
 
 @pytest.mark.parametrize(

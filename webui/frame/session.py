@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 if TYPE_CHECKING:
+    from webui.frame.downloads import Offer
     from webui.view.live_stream import Viewer
     from webui.view.photos import Photo
     from webui.view.watched import Watched
@@ -32,13 +33,14 @@ class Upload:
 class PhotoValues:
     """given: what the page's widgets held last, and in which visit. earlier: from visits before that one.
 
-    turns_deg: how far a photo was turned, by its digest, counter-clockwise.
+    turns_deg: how far a photo was turned, by its digest, counter-clockwise. archive: the annotated photos of all.
     """
 
     visit: int = 0
     given: list["Photo"] = field(default_factory=list)
     earlier: list["Photo"] = field(default_factory=list)
     turns_deg: dict[str, int] = field(default_factory=dict)
+    archive: "Offer | None" = None
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import hashlib
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePath
@@ -20,6 +20,7 @@ from webui.parts.charts import probability_bars
 from webui.view import face_card
 
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
     from PIL.Image import Image
 
     from fer.see.faces import Observation, Prediction
@@ -130,13 +131,47 @@ def annotated_png(photo: Photo, reading: Reading, unsure_below: float) -> bytes:
     return file.getvalue()
 
 
-def annotated_zip(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> bytes:
-    """A ZIP with the annotated PNG of every photo."""
-    file = io.BytesIO()
+def annotated_zip(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> Iterator[bytes]:
+    """A ZIP with the annotated PNG of every photo, in pieces: a photo is in memory at a time, and never the ZIP."""
+    file = _TakenAway()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for number, (photo, reading) in enumerate(readings, 1):
             archive.writestr(f"{number:02}_{png_name(photo)}", annotated_png(photo, reading, unsure_below))
-    return file.getvalue()
+            yield file.take()
+    yield file.take()
+
+
+class _TakenAway(io.RawIOBase):
+    """A file to write, taken away piece by piece: what was not taken yet can be written over.
+
+    As a ZIP needs it, which writes an entry's size before its content when that is done. A file that cannot seek would
+    get the sizes behind the contents, which not every program reads.
+    """
+
+    def __init__(self) -> None:
+        self._taken = 0  # bytes
+        self._rest = io.BytesIO()
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._taken + self._rest.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        from_start = self._taken if whence == io.SEEK_SET else 0
+        return self._taken + self._rest.seek(offset - from_start, whence)
+
+    def write(self, data: "Buffer") -> int:
+        return self._rest.write(data)
+
+    def take(self) -> bytes:
+        piece, self._rest = self._rest.getvalue(), io.BytesIO()
+        self._taken += len(piece)
+        return piece
 
 
 def png_name(photo: Photo) -> str:

@@ -1,0 +1,66 @@
+"""Files that are made while they are downloaded: nobody ever holds the whole of one.
+
+What Streamlit's own download button gives is kept in memory until the session ends. Here the page offers a way to make
+the file, at an address that cannot be guessed and lives as long as the visitor's session keeps the offer.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from html import escape
+from urllib.parse import quote
+from weakref import WeakValueDictionary
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+_PATH = "download"
+
+
+@dataclass(eq=False)
+class Offer:
+    """A file to be made. name: of the file. make: gives its pieces. token: the secret part of its address."""
+
+    name: str
+    media_type: str
+    make: Callable[[], Iterator[bytes]] = field(default=lambda: iter(()), repr=False)
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+
+    def __post_init__(self) -> None:
+        _offers[self.token] = self
+
+    @property
+    def address(self) -> str:
+        """Relative to any page's, which all lie in one folder: so it holds behind a proxy too."""
+        return f"{_PATH}/{self.token}/{quote(self.name)}"
+
+
+_offers: "WeakValueDictionary[str, Offer]" = WeakValueDictionary()
+
+
+def route() -> Route:
+    """Where offers are fetched, for Streamlit's server."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return Route(f"{'/' if base else ''}{base}/{_PATH}/{{token}}/{{name}}", _give, methods=["GET"])
+
+
+def download_link(label: str, icon: str, offer: Offer) -> None:
+    """A link that looks as a download button does. icon: a name of Material Symbols. The caller keeps the offer."""
+    st.html(
+        f'<a class="download" href="{escape(offer.address)}" download="{escape(offer.name)}">'
+        f'<span class="icon" aria-hidden="true">{escape(icon)}</span>{escape(label)}</a>'
+    )
+
+
+def _give(request: Request) -> Response:
+    offer = _offers.get(request.path_params["token"])
+    if offer is None:
+        return PlainTextResponse("This file is offered no more. Load the page again.", 404)
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(offer.name)}",
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return StreamingResponse(offer.make(), media_type=offer.media_type, headers=headers)
