@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from fer.see.faces import Look, Sample
+from fer.see.faces import Look, Sample, scaled
 from fer.see.judge import Judge, JudgeSettings
 from fer.see.recognize import Recognizer
 from fer.see.track import Tracker
@@ -14,7 +14,7 @@ from fer.see.videofile import Frame, VideoFile
 class Looks:
     """The looks at a video, judged, to go through once.
 
-    source: the file's bytes or its path. Boxes are in pixels of the upright picture, shrunk as VideoFile shrinks it.
+    source: the file's bytes or its path. Boxes are in pixels of the file's upright picture, however small it was read.
     duration_s: None where the file does not say. left_out: what was damaged, in sentences; "" so far.
     Raises VideoError where the file is no video.
     """
@@ -28,13 +28,16 @@ class Looks:
     def __iter__(self) -> Iterator[Sample]:
         tracker, judge = Tracker(), Judge(self._settings)
         last_s = -self._every_s
+        read_px = self._file.frame_size
+        scale = self._file.width_px / read_px[0], self._file.height_px / read_px[1]
         try:
             for frame in self._file.read():
                 if isinstance(frame, Frame) and frame.time_s - last_s > self._every_s - 1e-3:
                     last_s = frame.time_s
                     found = self._recognizer.observe(frame.image, thorough=False)
                     seen = [replace(observation, face=frame.on_canvas(observation.face)) for observation in found]
-                    yield judge.add(Look(frame.time_s, tracker.update(seen, frame.time_s)))
+                    sample = judge.add(Look(frame.time_s, tracker.update(seen, frame.time_s)))
+                    yield replace(sample, predictions=tuple(scaled(sample.predictions, *scale)))
         finally:
             self._file.close()
 

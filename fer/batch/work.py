@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from fer.batch.table import Row
-    from fer.see.faces import Face, Prediction
+    from fer.see.faces import Prediction
+    from fer.see.images import Picture
     from fer.see.recognize import Recognizer
 
 MAX_PHOTO_BYTES = 512 * 2**20
@@ -142,39 +143,36 @@ def _recognizer(weights: str | None, sha256: str, detector: str) -> "Recognizer"
 
 def _photos(items: Sequence[Item], recognizer: "Recognizer", settings: Settings) -> "list[list[Row]]":
     """The rows of each photo."""
-    import numpy as np
-
     from fer.batch.table import error_row, photo_rows
-    from fer.see.faces import Observation
+    from fer.see.faces import scaled
     from fer.see.judge import judge_alone
 
     threshold = recognizer.card.unsure_below if settings.unsure_below is None else settings.unsure_below
-    faces: list[list[Face]] = []
-    crops: list[np.ndarray] = []
-    reasons: list[str | None] = []
-    for image in _decoded(items):
-        reasons.append(image if isinstance(image, str) else None)
-        faces.append([] if isinstance(image, str) else recognizer.detect(image))
-        if not isinstance(image, str) and faces[-1]:
-            crops.append(recognizer.crops(image, faces[-1]))
-    probabilities = iter(recognizer.classify(np.concatenate(crops)) if crops else ())
-    seen_by_photo = [[Observation(face, next(probabilities)) for face in of_photo] for of_photo in faces]
-    predictions = [judge_alone(seen, threshold) for seen in seen_by_photo]
-    for item, seen, reason in zip(items, predictions, reasons, strict=True):
-        if reason is None and settings.pictures:
-            _write_picture(item, seen, settings.pictures)
-    if settings.crops and crops:
-        _write_crops(items, predictions, np.concatenate(crops), settings.crops)
-    return [
-        list(photo_rows(item, seen)) if reason is None else [error_row(item, reason)]
-        for item, seen, reason in zip(items, predictions, reasons, strict=True)
-    ]
+    outcomes: list[float | str] = []  # a photo's scale, or why it cannot be read
+
+    def readable() -> "Iterator[np.ndarray]":
+        for picture in _decoded(items):
+            outcomes.append(picture if isinstance(picture, str) else picture.scale)
+            if not isinstance(picture, str):
+                yield picture.image
+
+    observed = iter(list(recognizer.observe_many(readable())))
+    rows: list[list[Row]] = []
+    for item, outcome in zip(items, outcomes, strict=True):
+        if isinstance(outcome, str):
+            rows.append([error_row(item, outcome)])
+            continue
+        predictions = judge_alone(next(observed), threshold)
+        if settings.pictures or (settings.crops and predictions):
+            _write_pictures(item, predictions, recognizer, settings)
+        rows.append(list(photo_rows(item, scaled(predictions, outcome))))
+    return rows
 
 
-def _decoded(items: Sequence[Item]) -> "Iterator[np.ndarray | str]":
-    """Each photo as RGB uint8 (H, W, 3), or why it cannot be read; the next ones are fetched and decoded meanwhile."""
+def _decoded(items: Sequence[Item]) -> "Iterator[Picture | str]":
+    """Each photo, or why it cannot be read; the next ones are fetched and decoded meanwhile."""
     with ThreadPoolExecutor(1) as ahead:
-        waiting: deque[Future[np.ndarray | str]] = deque()
+        waiting: deque[Future[Picture | str]] = deque()
         for item in items:
             waiting.append(ahead.submit(_decode, item))
             if len(waiting) > _AHEAD:
@@ -183,11 +181,11 @@ def _decoded(items: Sequence[Item]) -> "Iterator[np.ndarray | str]":
             yield waiting.popleft().result()
 
 
-def _decode(item: Item) -> "np.ndarray | str":
-    from fer.see.images import ImageError, open_image
+def _decode(item: Item) -> "Picture | str":
+    from fer.see.images import ImageError, open_picture
 
     try:
-        return open_image(_content(item, MAX_PHOTO_BYTES))
+        return open_picture(_content(item, MAX_PHOTO_BYTES))
     except (ImageError, StorageError) as error:
         return str(error).rstrip(".")
 
@@ -230,31 +228,34 @@ def _content(item: Item, most_bytes: int) -> bytes:
     return content
 
 
-def _write_picture(item: Item, predictions: "list[Prediction]", folder: str) -> None:
-    """The photo with its boxes and labels, as JPEG. Decoded once more: a chunk's photos would fill the memory."""
+def _write_pictures(
+    item: Item, predictions: "Sequence[Prediction]", recognizer: "Recognizer", settings: Settings
+) -> None:
+    """The photo with its boxes and labels as JPEG, and its faces as the network sees them as PNG, where they are asked
+    for. Decoded once more: a chunk's photos would fill the memory."""
     import cv2
 
     from fer.see.draw import annotate
 
-    image = _decode(item)
-    if isinstance(image, str):
+    picture = _decode(item)
+    if isinstance(picture, str):
         return  # gone or changed since; it will be read again
-    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(annotate(image, predictions), cv2.COLOR_RGB2BGR))
-    location = join(folder, f"{picture_name(item)}.jpg")
-    storage_of(location).write(location, jpeg.tobytes())
+    name = picture_name(item)
+    if settings.pictures:
+        drawn = cv2.cvtColor(annotate(picture.image, predictions), cv2.COLOR_RGB2BGR)
+        _write_image(join(settings.pictures, f"{name}.jpg"), drawn)
+    if settings.crops:
+        crops = recognizer.crops(picture.image, [prediction.face for prediction in predictions])
+        for number, crop in enumerate(crops, start=1):
+            _write_image(join(settings.crops, f"{name}-{number}.png"), crop)
 
 
-def _write_crops(
-    items: Sequence[Item], predictions: "list[list[Prediction]]", crops: "np.ndarray", folder: str
-) -> None:
+def _write_image(location: str, image: "np.ndarray") -> None:
+    """image: BGR uint8 (H, W, 3) or grey (H, W)."""
     import cv2
 
-    faces = iter(crops)
-    for item, seen in zip(items, predictions, strict=True):
-        for number, _ in enumerate(seen, start=1):
-            _, png = cv2.imencode(".png", next(faces))
-            location = join(folder, f"{picture_name(item)}-{number}.png")
-            storage_of(location).write(location, png.tobytes())
+    _, content = cv2.imencode(PurePosixPath(location).suffix, image)
+    storage_of(location).write(location, content.tobytes())
 
 
 def picture_name(item: Item) -> str:

@@ -166,9 +166,9 @@ class Prediction:
         return float(self.probabilities[CLASSES.index(self.closest)])
 
 
-def scaled(predictions: Iterable[Prediction], scale: float) -> list[Prediction]:
-    """The predictions with their faces as in a picture whose sides are `scale` times as long."""
-    return [replace(p, face=p.face.scaled(scale)) for p in predictions]
+def scaled(predictions: Iterable[Prediction], x: float, y: float | None = None) -> list[Prediction]:
+    """The predictions with their faces as in a picture whose sides are `x` and `y` (None is `x`) times as long."""
+    return [replace(p, face=p.face.scaled(x, y)) for p in predictions]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from fer.see.faces import Look
-from fer.see.images import ImageError, open_image
+from fer.see.faces import Look, scaled
+from fer.see.images import ImageError, open_picture
 from fer.see.judge import Judge, JudgeSettings
 from fer.see.recognize import Recognizer
 from fer.see.report import rows
@@ -28,20 +28,20 @@ class Stream:
         self._tracker, self._judge = Tracker(), Judge(JudgeSettings(recognizer.card.unsure_below))
 
     def see(self, number: int, content: bytes, time_s: float) -> str:
-        """The answer to a frame as JSON. number: of the frame in the stream, from 1."""
+        """The answer to a frame as JSON, in pixels of the frame that was sent, upright. number: of the frame, from 1."""
         try:
-            image = open_image(content, _LONGEST_PX)
+            picture = open_picture(content, _LONGEST_PX)
         except ImageError as error:
             return json.dumps({"frame": number, "error": str(error)})
-        tracks = self._tracker.update(self._recognizer.observe(image, thorough=False), time_s)
-        predictions = self._judge.add(Look(time_s, tracks)).predictions
+        tracks = self._tracker.update(self._recognizer.observe(picture.image, thorough=False), time_s)
+        predictions = scaled(self._judge.add(Look(time_s, tracks)).predictions, picture.scale)
         faces = [
             {"identity": prediction.identity, **row}
             for prediction, row in zip(predictions, rows(predictions, ""), strict=True)
         ]
         for face in faces:
             del face["source"]
-        height, width = image.shape[:2]
+        height, width = (round(side * picture.scale) for side in picture.image.shape[:2])
         return json.dumps({"frame": number, "width": width, "height": height, "faces": faces})
 
 

@@ -1,0 +1,126 @@
+"""Boxes are in pixels of the upright file through every door, however small a picture was read and however it lies."""
+
+import csv
+import io
+import json
+
+import av
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from clips import clip
+from conftest import SAMPLE
+from PIL import Image
+
+from fer.batch.videos import Looks
+from fer.batch.walk import Walk
+from fer.batch.work import Chunk, Settings, read_chunk, weights_hash
+from fer.cli import main
+from fer.see import images
+from fer.see.images import open_image
+from fer.see.recognize import Recognizer
+from fer.serve.body import Upload
+from fer.serve.live import Stream
+from fer.serve.service import Service
+from fer.serve.settings import ServeSettings
+
+FACE_PX = 700  # the side of the sample in the large photo
+CORNER = (1000, 300)
+SIZE = (1800, 1200)
+EDGES = ("left", "top", "right", "bottom")
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    return Recognizer()
+
+
+@pytest.fixture(scope="module")
+def sample_box(recognizer):
+    """The face's box in shares of the sample's sides."""
+    image = open_image(SAMPLE)
+    (face,) = recognizer.detect(image)
+    height, width = image.shape[:2]
+    return np.array(face.box) / [width, height, width, height]
+
+
+def with_face(size, face_px, corner):
+    with Image.open(SAMPLE) as sample:
+        picture = Image.new("RGB", size, "grey")
+        picture.paste(sample.convert("RGB").resize((face_px, face_px)), corner)
+    return picture
+
+
+def large(orientation):
+    """A JPEG, SIZE when upright. orientation: EXIF's; 6 lies on its side."""
+    upright = with_face(SIZE, FACE_PX, CORNER)
+    stored = upright.transpose(Image.Transpose.ROTATE_90) if orientation == 6 else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    stored.save(file, "JPEG", quality=80, exif=exif.tobytes())
+    return file.getvalue()
+
+
+def shown(path, capsys):
+    main([str(path), "--json"])
+    return json.loads(capsys.readouterr().out)
+
+
+def served(path, capsys):
+    return Service(ServeSettings(), 1).photo(Upload("x", path.read_bytes()), "yunet", None)
+
+
+def streamed(path, capsys):
+    return json.loads(Stream(Recognizer()).see(1, path.read_bytes(), 0.0))["faces"]
+
+
+def batched(path, capsys):
+    chunk = Chunk(0, tuple(Walk([str(path)])))
+    return pq.read_table(io.BytesIO(read_chunk(chunk, Settings(weights_hash(None))).content)).to_pylist()
+
+
+def on_the_page(path, capsys):
+    from webui.view import photos
+
+    photo = photos.Photo(path.name, path.read_bytes())
+    table, _ = photos.tables([(photo, photos.read(photo, Recognizer()))], 0.5)
+    return [{**row, **{edge: float(row[edge]) for edge in EDGES}} for row in csv.DictReader(io.StringIO(table))]
+
+
+@pytest.fixture(params=[1, 6])
+def photo(request, tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "HALVED_MP", 1)  # 50 in earnest, which would take seconds each
+    path = tmp_path / "large.jpg"
+    path.write_bytes(large(request.param))
+    return path
+
+
+@pytest.mark.parametrize("door", [shown, served, streamed, batched, on_the_page])
+def test_a_photo_that_is_read_at_half_its_sides(photo, door, sample_box, capsys):
+    (row,) = door(photo, capsys)
+    expected = sample_box * FACE_PX + [*CORNER, *CORNER]
+    assert [row[edge] for edge in EDGES] == pytest.approx(expected, abs=0.06 * FACE_PX)
+
+
+def test_landmarks_are_where_the_face_is(photo):
+    (row,) = batched(photo, None)
+    assert row["left"] < row["right_eye_x"] < row["left_eye_x"] < row["right"]
+    assert row["top"] < row["right_eye_y"] < row["bottom"]
+
+
+def test_a_frame_of_a_stream_says_its_own_size(photo):
+    said = json.loads(Stream(Recognizer()).see(1, photo.read_bytes(), 0.0))
+    assert (said["width"], said["height"]) == SIZE
+
+
+def test_a_video_of_4k(recognizer, sample_box):
+    """It is read at half its sides too."""
+    frame = with_face((3840, 2160), 1400, (2000, 300))
+    content = clip([np.asarray(frame)] * 2, options={"preset": "ultrafast"})
+    with av.open(io.BytesIO(content)) as file:
+        assert file.streams.video[0].width == 3840
+    first = next(iter(Looks(content, recognizer, 0.5, 10)))
+    (prediction,) = first.predictions
+    expected = sample_box * 1400 + [2000, 300, 2000, 300]
+    assert prediction.face.box == pytest.approx(expected, abs=0.06 * 1400)
