@@ -15,7 +15,7 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     a power cut needs and a file that is written every few seconds does not. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(temporary_name(path.name))
     try:
         yield temporary
         if durable:
@@ -34,3 +34,13 @@ def write_whole(path: Path, content: bytes, durable: bool = True) -> None:
     """Writes `content` as `replacing` does. Raises OSError."""
     with replacing(path, durable) as temporary:
         temporary.write_bytes(content)
+
+
+def temporary_name(name: str) -> str:
+    """What a file is called while this process writes it."""
+    return f".{name}.{os.getpid()}.tmp"
+
+
+def is_temporary(name: str) -> bool:
+    """Whether some process writes this file, or was killed as it did."""
+    return name.startswith(".") and name.endswith(".tmp")

@@ -68,7 +68,8 @@ def shown(path, capsys):
 
 
 def served(path, capsys):
-    return Service(ServeSettings(), 1).photo(Upload("x", path.read_bytes()), "yunet", None)
+    rows, _ = Service(ServeSettings(), 1).photo(Upload("x", path.read_bytes()), "yunet", None)
+    return rows
 
 
 def streamed(path, capsys):

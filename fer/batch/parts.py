@@ -60,6 +60,9 @@ class Result:
         self._lock = _locked(self.folder)
         try:
             self._check_manifest(settings, write=True)
+            for written in (self.folder, join(self.folder, "faces"), settings.pictures, settings.crops):
+                if written:
+                    self._storage.clean(written)
             self._load(again)
         except BaseException:
             self.close()

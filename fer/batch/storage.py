@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from fer.files import write_whole
+from fer.files import is_temporary, temporary_name, write_whole
 
 _SORTED_AT_ONCE = 10_000  # names: in order for people, and never a whole folder of a million in memory
 
@@ -49,6 +49,10 @@ class Storage(Protocol):
         ...
 
     def remove(self, location: str) -> None: ...
+
+    def clean(self, location: str) -> None:
+        """Removes what killed writers left half-written in a folder, if it is there; nobody may be writing in it."""
+        ...
 
 
 def storage_of(location: str) -> Storage:
@@ -98,6 +102,17 @@ class Local:
     def remove(self, location: str) -> None:
         Path(location).unlink(missing_ok=True)
 
+    def clean(self, location: str) -> None:
+        try:
+            with os.scandir(location) as entries:
+                for entry in entries:
+                    if is_temporary(entry.name):
+                        self.remove(entry.path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageError(f"{location}: cannot be cleaned ({error.strerror})") from error
+
 
 def _local_entry(entry: "os.DirEntry[str]") -> Entry | None:
     try:
@@ -146,13 +161,10 @@ class Addressed:
         return _checked(_tried(location, content), most_bytes)
 
     def write(self, location: str, content: bytes) -> None:
-        from pyarrow import fs
-
         system, path = _opened(location)
         folder, _, name = path.rpartition("/")
-        # An object appears when its upload ends; a file system is written under another name first.
-        whole = isinstance(system, fs.S3FileSystem | fs.GcsFileSystem | fs.AzureFileSystem)
-        target = path if whole else f"{folder}/.{name}.{os.getpid()}.tmp"
+        whole = _is_object_store(system)
+        target = path if whole else f"{folder}/{temporary_name(name)}"
 
         def put() -> None:
             if not whole:
@@ -168,11 +180,29 @@ class Addressed:
         system, path = _opened(location)
         _tried(location, lambda: system.delete_file(path))
 
+    def clean(self, location: str) -> None:
+        from pyarrow import fs
+
+        system, path = _opened(location)
+        if _is_object_store(system):
+            return
+        infos = _tried(location, lambda: system.get_file_info(fs.FileSelector(path, allow_not_found=True)))
+        for info in infos:
+            if is_temporary(info.base_name):
+                self.remove(join(location, info.base_name))
+
 
 def _addressed_entry(location: str, info: Any) -> Entry:
     from pyarrow import fs
 
     return Entry(location, info.size or 0, info.mtime_ns or 0, info.type == fs.FileType.Directory)
+
+
+def _is_object_store(system: Any) -> bool:
+    """Whether an object appears when its upload ends; a file system is written under another name first."""
+    from pyarrow import fs
+
+    return isinstance(system, fs.S3FileSystem | fs.GcsFileSystem | fs.AzureFileSystem)
 
 
 def _opened(location: str) -> tuple[Any, str]:

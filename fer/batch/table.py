@@ -8,6 +8,8 @@
 | time_s, identity | seconds from a video's start, and which of its people; null for photos |
 | face … neutral | as in fer/see/report.py, not rounded; in a video averaged over time, as its labels are |
 | right_eye_x … left_mouth_corner_y | the detector's five points in pixels, right and left as the person has them |
+| turn_deg | as in fer/see/report.py; null for videos |
+| quality | why the face cannot be read, in words; null where it can, or where that was not measured |
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,18 +41,20 @@ SCHEMA = pa.schema(
         ("best", pa.string()),
         ("confidence", pa.float32()),
         *((name, pa.float32()) for name in (*CLASSES, *POINTS)),
+        ("turn_deg", pa.int32()),
+        ("quality", pa.string()),
     ]
 )
 
 Row = dict[str, Any]
 
 
-def photo_rows(item: Item, predictions: Sequence[Prediction]) -> Iterator[Row]:
-    """A row a face, the most prominent first; one row where there is none."""
+def photo_rows(item: Item, predictions: Sequence[Prediction], turn_deg: int) -> Iterator[Row]:
+    """A row a face, the most prominent first; one row where there is none. turn_deg: see fer/see/report.py."""
     if not predictions:
-        yield {**_file(item), "status": NO_FACE}
+        yield {**empty_row(item), "turn_deg": turn_deg}
     for number, prediction in enumerate(predictions, start=1):
-        yield {**_file(item), **_face(prediction, number)}
+        yield {**_file(item), **_face(prediction, number), "turn_deg": turn_deg}
 
 
 def look_rows(item: Item, sample: Sample) -> Iterator[Row]:

@@ -144,16 +144,19 @@ def _recognizer(weights: str | None, sha256: str, detector: str) -> "Recognizer"
 def _photos(items: Sequence[Item], recognizer: "Recognizer", settings: Settings) -> "list[list[Row]]":
     """The rows of each photo."""
     from fer.batch.table import error_row, photo_rows
+    from fer.see.detect import FIRST_LOOK_PX, shrink
     from fer.see.faces import scaled
     from fer.see.judge import judge_alone
 
     threshold = recognizer.card.unsure_below if settings.unsure_below is None else settings.unsure_below
-    outcomes: list[float | str] = []  # a photo's scale, or why it cannot be read
+    outcomes: list[str | tuple[float, np.ndarray]] = []  # why it cannot be read; or its scale, and small for a turn
 
     def readable() -> "Iterator[np.ndarray]":
         for picture in _decoded(items):
-            outcomes.append(picture if isinstance(picture, str) else picture.scale)
-            if not isinstance(picture, str):
+            if isinstance(picture, str):
+                outcomes.append(picture)
+            else:
+                outcomes.append((picture.scale, shrink(picture.image, FIRST_LOOK_PX)))
                 yield picture.image
 
     observed = iter(list(recognizer.observe_many(readable())))
@@ -162,10 +165,12 @@ def _photos(items: Sequence[Item], recognizer: "Recognizer", settings: Settings)
         if isinstance(outcome, str):
             rows.append([error_row(item, outcome)])
             continue
+        scale, small = outcome
         predictions = judge_alone(next(observed), threshold)
         if settings.pictures or (settings.crops and predictions):
             _write_pictures(item, predictions, recognizer, settings)
-        rows.append(list(photo_rows(item, scaled(predictions, outcome))))
+        turn_deg = recognizer.suggest_turn(small, [prediction.face for prediction in predictions])
+        rows.append(list(photo_rows(item, scaled(predictions, scale), turn_deg)))
     return rows
 
 

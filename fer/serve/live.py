@@ -28,7 +28,7 @@ class Stream:
         self._tracker, self._judge = Tracker(), Judge(JudgeSettings(recognizer.card.unsure_below))
 
     def see(self, number: int, content: bytes, time_s: float) -> str:
-        """The answer to a frame as JSON, in pixels of the frame that was sent, upright. number: of the frame, from 1."""
+        """The answer to a frame as JSON, in pixels of the frame that was sent, upright. number: of it, from 1."""
         try:
             picture = open_picture(content, _LONGEST_PX)
         except ImageError as error:

@@ -213,6 +213,17 @@ def test_killed_at_any_moment_it_goes_on(tmp_path, pytestconfig):
     assert len(table(tmp_path / "out")) == 400
 
 
+def test_what_a_killed_writer_left_is_cleaned(tmp_path):
+    make_photos(tmp_path / "in", 2)
+    command = (tmp_path / "in", "--out", tmp_path / "out", "--annotate", "--faces", "--workers", "1")
+    rows = batch(*command)
+    left = [tmp_path / "out" / folder / ".x.1.tmp" for folder in ("", "faces", "annotated", "crops")]
+    for path in left:
+        path.write_bytes(b"half")
+    assert batch(*command) == rows
+    assert not [path for path in left if path.exists()]
+
+
 def start(tmp_path, out):
     command = [sys.executable, "-m", "fer", "batch", str(tmp_path / "in"), "--out", str(tmp_path / out), "--workers=2"]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
