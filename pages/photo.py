@@ -11,7 +11,7 @@ from webui.frame import resources, weights
 from webui.frame.downloads import Offer, download_link
 from webui.frame.layout import LIMITS, PRIVATE, empty_state, page_head, plain, refused
 from webui.frame.session import KEPT, session, set_widget, widget
-from webui.view import photos, settings
+from webui.view import photos, results, settings
 from webui.view.photos import Photo, Reading
 
 MAX_PHOTOS = 40
@@ -44,8 +44,12 @@ def choose_photos() -> list[Photo]:
     if "camera" in sources and (shot := st.camera_input("Take a photo", key="photo_shot")):
         given.append(Photo("camera.jpg", shot.getvalue()))
     chosen = [*kept_photos(given), *given]
+    results.show_folder_help(MAX_PHOTOS)
     if len(chosen) > MAX_PHOTOS:
-        st.warning(f"{len(chosen)} photos are more than {MAX_PHOTOS}: only the first {MAX_PHOTOS} are read.")
+        st.warning(
+            f"{len(chosen)} photos are more than {MAX_PHOTOS}: only the first {MAX_PHOTOS} are read. "
+            f"`{results.COMMAND}` reads them all."
+        )
         chosen = chosen[:MAX_PHOTOS]
     if "sample" in sources:
         chosen.append(Photo(SAMPLE.name, resources.sample_bytes()))

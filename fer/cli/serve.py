@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 import os
+import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from fer.cli import complain
 from fer.installed import DISTRIBUTION, InstallationError
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from fer.serve.settings import ServeSettings
 
 
@@ -72,7 +75,7 @@ def _serve(options: argparse.Namespace, settings: "ServeSettings") -> int:
         h11_max_incomplete_event_size=2**16,
         timeout_graceful_shutdown=10,
     )
-    with config.bind_socket() as listening:
+    with listen(config) as listening:
         host, port = listening.getsockname()[:2]
         print(f"http://{f'[{host}]' if ':' in host else host}:{port}/api/v1/docs", flush=True)
         try:
@@ -80,3 +83,11 @@ def _serve(options: argparse.Namespace, settings: "ServeSettings") -> int:
         finally:
             service.close()
     return 0
+
+
+def listen(config: "uvicorn.Config") -> socket.socket:
+    """The service's socket. Its connections inherit TCP_NODELAY, which asyncio does not set on those of a socket that
+    it is given: without it each answer's body waits 40 ms for the client to confirm the head."""
+    listening = config.bind_socket()
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening

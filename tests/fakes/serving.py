@@ -7,6 +7,7 @@ import time
 import uvicorn
 from starlette.applications import Starlette
 
+from fer.cli.serve import listen
 from fer.serve.routes import PREFIX, api
 from fer.serve.service import Service
 from fer.serve.settings import ServeSettings
@@ -18,7 +19,7 @@ def serving(settings: ServeSettings | None = None, workers: int = 2):
     service = Service(settings or ServeSettings(), workers)
     config = uvicorn.Config(Starlette(routes=[api(service)]), port=0, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
-    with config.bind_socket() as listening:
+    with listen(config) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

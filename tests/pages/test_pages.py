@@ -9,6 +9,8 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from fer.batch.table import ERROR, FACE, to_table
+from fer.batch.work import to_parquet
 from webui.frame import weights
 from webui.frame.navigation import PAGES
 from webui.frame.resources import SAMPLE
@@ -86,6 +88,23 @@ def test_photo_without_a_face_gets_advice(photo_page: AppTest) -> None:
     upload(photo_page, ("wall.png", picture()))
     assert "No face found" in html(photo_page)
     assert [button.label for button in photo_page.button] == ["Turn"]
+
+
+def test_a_finished_batch_opens_as_a_table(photo_page: AppTest) -> None:
+    rows = [
+        {"source": "fine.jpg", "kind": "photo", "status": FACE, "label": "happy"},
+        {"source": "broken.jpg", "kind": "photo", "status": ERROR, "reason": "not an image"},
+    ]
+    photo_page.session_state["photo_folder"] = True
+    photo_page.run()
+    assert "fer batch" in photo_page.code[0].value
+    part = to_parquet(to_table(rows))
+    photo_page.file_uploader(key="photo_results").set_value([("part.parquet", part, "application/octet-stream")]).run()
+    assert not photo_page.exception
+    assert list(photo_page.dataframe[0].value["file"]) == ["broken.jpg", "fine.jpg"]
+    assert "1 cannot be read" in photo_page.markdown[-1].value
+    photo_page.file_uploader(key="photo_results").set_value([("x.csv", b"a,b\n1,2\n", "text/csv")]).run()
+    assert "no result" in photo_page.error[0].value
 
 
 def test_broken_photo_is_named_and_the_others_go_on(photo_page: AppTest) -> None:

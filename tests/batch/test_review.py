@@ -1,0 +1,50 @@
+"""A finished result, opened: files that need a look first, from Parquet and from CSV; strangers' files in words."""
+
+import io
+
+import pyarrow.csv
+import pytest
+
+from fer.batch.review import FileSeen, ReviewError, review
+from fer.batch.table import ERROR, FACE, NO_FACE, to_table
+from fer.batch.work import to_parquet
+
+ROWS = [
+    {"source": "fine.jpg", "kind": "photo", "status": FACE, "label": "happy"},
+    {"source": "fine.jpg", "kind": "photo", "status": FACE, "label": "happy"},
+    {"source": "doubt.jpg", "kind": "photo", "status": FACE, "label": "unsure"},
+    {"source": "doubt.jpg", "kind": "photo", "status": FACE, "label": "sad"},
+    {"source": "wall.jpg", "kind": "photo", "status": NO_FACE},
+    *({"source": "film.mp4", "kind": "video", "status": FACE, "label": "sad", "identity": 1 + i % 2} for i in range(6)),
+    {"source": "broken, odd.jpg", "kind": "photo", "status": ERROR, "reason": 'not an "image"'},
+]
+
+
+def as_csv():
+    sink = io.BytesIO()
+    pyarrow.csv.write_csv(to_table(ROWS), sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("content", [as_csv(), to_parquet(to_table(ROWS))], ids=["csv", "parquet"])
+def test_files_that_need_a_look_come_first(content):
+    assert review([content]) == [
+        FileSeen("broken, odd.jpg", "cannot be read", 0, "", 'not an "image"'),
+        FileSeen("wall.jpg", "no face", 0, "", ""),
+        FileSeen("doubt.jpg", "unsure", 2, "1 × unsure, 1 × sad", ""),
+        FileSeen("fine.jpg", "", 2, "2 × happy", ""),
+        FileSeen("film.mp4", "", 2, "6 × sad", ""),
+    ]
+
+
+def test_parts_are_one_result():
+    parts = [to_parquet(to_table(ROWS[:2])), to_parquet(to_table(ROWS[-1:]))]
+    assert [file.source for file in review(parts)] == ["broken, odd.jpg", "fine.jpg"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"a,b\n1,2\n", b"PAR1 nonsense", b"\xff\xfe\x00", to_parquet(to_table([]))[:90]]
+)
+def test_what_is_no_result_is_said(content):
+    with pytest.raises(ReviewError, match="fer batch"):
+        review([content])
