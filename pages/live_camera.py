@@ -15,7 +15,7 @@ from fer.see.live import LiveSettings
 from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, page_head, refused
 from webui.frame.memory import return_freed_memory
-from webui.frame.session import KEPT
+from webui.frame.session import KEPT, set_widget
 from webui.view import device, live_charts, live_stream, live_trouble, live_view, settings
 from webui.view.live_stream import FrameProcessor, NoSeatError, Seats, Viewer
 
@@ -180,7 +180,7 @@ def choose_where() -> str:
 
 
 def use_server() -> None:
-    st.session_state["live_where"] = SERVER
+    set_widget("live_where", SERVER)
 
 
 def show_device(card: ModelCard, live: LiveSettings, constraints: dict[str, Any]) -> None:

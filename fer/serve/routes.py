@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, Router, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from fer.see.detect import DETECTORS
 from fer.see.images import ImageError
 from fer.see.report import Row, to_csv, to_json
 from fer.serve import metrics, openapi
@@ -21,7 +22,6 @@ from fer.serve.service import Service, Video
 from fer.serve.settings import ServeSettings
 
 PREFIX = "/api/v1"
-_DETECTORS = ("yunet", "haar")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -111,8 +111,8 @@ def _status(video: Video) -> dict[str, str | float]:
 def _options(request: Request) -> tuple[str, float | None, float]:
     """detector, unsure_below and looks_per_s of the query. Raises ProblemError (400)."""
     detector = request.query_params.get("detector", "yunet")
-    if detector not in _DETECTORS:
-        raise ProblemError(400, f"detector is {' or '.join(_DETECTORS)}, not {detector!r}.")
+    if detector not in DETECTORS:
+        raise ProblemError(400, f"detector is {' or '.join(DETECTORS)}, not {detector!r}.")
     return (
         detector,
         _number(request, "unsure_below", None, 0, 1),

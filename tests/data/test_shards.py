@@ -180,6 +180,7 @@ def bomb(path: Path, content: bytes, rows: int, nested: bool = True) -> Path:
     return path
 
 
+@pytest.mark.app  # in a process of its own, under a limit of memory
 @pytest.mark.parametrize("nested", [True, False])
 def test_one_large_value_for_many_rows_is_held_once(tmp_path, nested):
     """4,096 rows of 8 MiB each are 32 GiB: 8 GiB a batch were they taken apart."""

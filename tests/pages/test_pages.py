@@ -169,7 +169,7 @@ def test_turned_photo_is_offered_its_turn(photo_page: AppTest) -> None:
     with Image.open(SAMPLE) as picture:
         picture.rotate(90, expand=True).save(file, "PNG")
     upload(photo_page, ("turned.png", file.getvalue()))
-    assert "seems to be turned" in photo_page.info[0].value
+    assert "seems to lie on its side" in photo_page.info[0].value
     [button] = [button for button in photo_page.button if button.label == "Turn by 90° to the right"]
     button.click().run()
     assert not photo_page.info

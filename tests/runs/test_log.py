@@ -194,6 +194,7 @@ class GrowingFile(RuleBasedStateMachine):
 
 TestGrowingFile = GrowingFile.TestCase
 TestGrowingFile.settings = settings(max_examples=60)
+TestGrowingFile = pytest.mark.app(TestGrowingFile)
 
 
 def test_reading_costs_only_the_new_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from fer.see.formats import LIMITS_IN_WORDS, LIMITS_MP, count_scans
 
+pytestmark = pytest.mark.app  # seconds and 700 MB each, in processes of their own
 MOST_MB = 700
 READ = """
 import json, re, sys

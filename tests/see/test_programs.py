@@ -190,6 +190,7 @@ def test_a_stream_whose_time_goes_back_is_refused(recognizer: Recognizer, sample
         list(recognizer.stream([(1.0, sample_image), (0.5, sample_image)]))
 
 
+@pytest.mark.app  # half a minute of both cores
 def test_eight_threads_get_what_one_gets(recognizer: Recognizer, sample_image: np.ndarray) -> None:
     images = [group(sample_image, count) for count in range(4)]
     expected = [recognizer.predict(image) for image in images]
