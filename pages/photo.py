@@ -111,7 +111,7 @@ def show_summary(readings: list[tuple[Photo, Reading]], threshold: float) -> Non
     st.dataframe(rows, hide_index=True, height="content" if len(rows) <= 10 else 390)
     with st.container(horizontal=True):
         show_table_downloads(readings, threshold)
-        # One offer a session, so that its address holds while this page is drawn anew.
+        # One offer a session, so that its address holds from one run of this page to the next.
         archive = session().photo.archive or Offer("annotated.zip", "application/zip")
         archive.make = lambda: photos.annotated_zip(readings, threshold)
         session().photo.archive = archive
