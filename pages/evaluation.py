@@ -4,22 +4,21 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 
-import numpy as np
 import streamlit as st
 
 from fer.emotions import CLASSES
 from fer.judge import metrics
 from fer.judge.evaluation import EvaluationError
-from webui.dataset import data as dataset_data
-from webui.dataset.face_details import faces_with_details
 from webui.evaluation import card_text
 from webui.evaluation import charts as evaluation_charts
 from webui.evaluation import data as evaluation_data
 from webui.evaluation import words as evaluation_words
 from webui.evaluation.choices import choose_part, choose_table, follow
 from webui.evaluation.data import VIEWS, Judged
+from webui.evaluation.faces import show_faces
+from webui.evaluation.robustness import robustness
 from webui.frame import weights
-from webui.frame.layout import LIMITS, empty_state, no_dataset, page_head, show_error
+from webui.frame.layout import LIMITS, empty_state, page_head, show_error
 from webui.frame.session import KEPT, advise, session
 from webui.frame.weights import Weights
 from webui.parts.bars import bars, pressed_part
@@ -29,7 +28,7 @@ from webui.parts.matrix import matrix, pressed_cell
 from webui.parts.tiles import figures
 
 SHARE = (0.0, 100.0)  # ends of an axis in %
-PARTS = ("Mistakes", "Classes", "Confidence", "Compare", "Model card")
+PARTS = ("Mistakes", "Classes", "Confidence", "Worse pictures", "Compare", "Model card")
 
 
 def headline(judged: Judged) -> None:
@@ -72,32 +71,6 @@ def mistakes(judged: Judged, asked: Weights) -> None:
         picked = judged.of((judged.truth == true) & (judged.predicted == named))
         verdict = "and named so" if true == named else f"named {CLASSES[named]}"
         show_faces(judged, picked, f"{len(picked):,} faces: {CLASSES[true]}, {verdict}", "evaluation_cell_faces", asked)
-
-
-def show_faces(judged: Judged, picked: np.ndarray, title: str, key: str, asked: Weights) -> None:
-    """The faces at these positions, in this order: the pictures where the dataset is there, else their rows."""
-    st.header(title, anchor=False)
-    if not len(picked):
-        st.caption("None.")
-        return
-    rows, confidence = judged.rows[picked], judged.confidence[picked]
-    truth, named = judged.truth[picked], judged.predicted[picked]
-    found = dataset_data.faces_or_message()
-    if found is None:
-        no_dataset()
-        return
-    st.caption("Most confident first, with the model's probability for its answer. Press a face to see more.")
-    at = dataset_data.positions(found, rows)
-    if (at < 0).any():
-        st.warning("The set on this computer lacks these faces or their row numbers. Prepare the whole fer2013.csv.")
-        return
-
-    def words(part: slice) -> tuple[list[str], list[str]]:
-        shares = [percent(value) for value in confidence[part]]
-        named_so = zip(rows[part], truth[part], named[part], shares, strict=True)
-        return shares, [f"row {row}: {CLASSES[t]}, named {CLASSES[n]} with {share}" for row, t, n, share in named_so]
-
-    faces_with_details(found, at, words, title, key, asked=asked)
 
 
 @st.fragment
@@ -261,6 +234,7 @@ def main() -> None:
         lambda: mistakes(judged, chosen.weights),
         lambda: classes(judged, chosen.weights),
         lambda: confidence(judged, chosen.weights),
+        lambda: robustness(chosen.weights),
         lambda: compare(known, split, labels),
         lambda: show_card(chosen.weights),
     )

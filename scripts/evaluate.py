@@ -3,11 +3,14 @@
 
     python scripts/evaluate.py runs/article-0
     python scripts/evaluate.py runs/best-*       # one recipe's seeds: the best on PublicTest ships, all are reported
+    python scripts/evaluate.py --robustness      # the shipped weights on damaged faces of PublicTest
 
 Temperature and 'unsure' threshold are chosen on PublicTest. PrivateTest is read once, by the very file that
 ships, and what it shows is written down whatever it is: into the model card inside resnet9.onnx, the
 evaluation table beside it and benchmarks/evaluation.md.
 """
+
+from __future__ import annotations
 
 import argparse
 import math
@@ -16,6 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,14 +30,16 @@ from fer.card import ModelCard, WeightsError
 from fer.data import dataset
 from fer.data.faceset import DatasetError, FaceSet
 from fer.emotions import CLASSES
-from fer.judge import metrics
+from fer.judge import metrics, robustness
 from fer.judge.evaluation import TABLE_NAME, TEST_SPLITS, EvaluationTable
-from fer.learn import checkpoint, export
 from fer.learn.config import PRESETS
 from fer.learn.model import ResNet9
 from fer.runs.log import LOG_NAME, Tail
 from fer.runs.shipped import SHIPPED_LOG, write_shipped_log
 from fer.weights import FOLDER, FRAMING, WEIGHTS, read_framing
+
+if TYPE_CHECKING:
+    from fer.learn.model import ResNet9
 
 ANSWERED_SHARE = 0.8
 
@@ -41,14 +47,26 @@ ANSWERED_SHARE = 0.8
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="run folder of scripts/train.py; several: one recipe's seeds"
+        "runs", nargs="*", type=Path, metavar="RUN", help="run folder of scripts/train.py; several: one recipe's seeds"
     )
     parser.add_argument(
         "--data", type=Path, default=None, help="folder of the prepared set (default: FER_DATA, else data/)"
     )
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of weights and table")
     parser.add_argument("--report", type=Path, default=ROOT / "benchmarks" / "evaluation.md", help="table in words")
+    parser.add_argument("--robustness", action="store_true", help="measure the weights in --out on damaged faces")
+    parser.add_argument(
+        "--every", type=int, default=1, metavar="N", help="with --robustness: every N-th face only (default: 1)"
+    )
     options = parser.parse_args(arguments)
+    if options.every < 1:
+        parser.error(f"--every must be 1 or more, got {options.every}")
+    if not options.runs and not options.robustness:
+        parser.error("name a run, or ask for --robustness")
+    if options.robustness:
+        return measure_robustness(options.out, options.data, options.every)
+    from fer.learn import checkpoint, export
+
     try:
         faces = dataset.open_faces(options.data)
         dataset.require_splits(faces, dataset.USES["evaluation"], "evaluation")
@@ -85,6 +103,37 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def measure_robustness(folder: Path, data: Path | None, every: int) -> int:
+    """Writes what the weights in the folder say of PublicTest's faces, damaged: a table beside them, and a report.
+
+    every: 3 takes every third face, for a third of the time.
+    """
+    from fer.see.classify import Classifier
+
+    file, split = folder / WEIGHTS.name, "PublicTest"
+    try:
+        public = dataset.open_faces(data).split(split)
+        network = Classifier(file, mirror=True)
+    except (WeightsError, DatasetError, OSError) as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 2
+    threshold = network.card.unsure_below
+    rows = robustness.measure(
+        network.probabilities,
+        np.ascontiguousarray(public.images[::every]),
+        public.labels[::every],
+        threshold,
+        lambda share: print(f"\r{share:.0%}", end="", flush=True),
+    )
+    table = robustness.RobustnessTable(sha256(file.read_bytes()).hexdigest(), split, threshold, rows)
+    table.write(folder / robustness.TABLE_NAME)
+    if folder == FOLDER:
+        text = robustness.report(table, f"python scripts/evaluate.py --robustness --every {every}")
+        (ROOT / "benchmarks" / "robustness.md").write_text(text)
+    print(f"\r{folder / robustness.TABLE_NAME}: {len(rows)} rows")
+    return 0
+
+
 def check_one_recipe(cards: list[ModelCard]) -> None:
     """Raises WeightsError where runs differ in more than their seed: their mean would say nothing."""
     recipes = [{**card.config, "seed": None} for card in cards]
@@ -104,6 +153,8 @@ def calibrate(network: ResNet9, card: ModelCard, public: FaceSet) -> ModelCard:
 
     Both for what the app says: the mean of a face and its mirror image.
     """
+    from fer.learn import export
+
     plain = export.build_onnx(network, replace(card, temperature=1.0))
     # The logarithm of softmax differs from the logits by a constant a row, which softmax does not see.
     views = public.images, public.images[:, :, ::-1]
@@ -116,6 +167,8 @@ def calibrate(network: ResNet9, card: ModelCard, public: FaceSet) -> ModelCard:
 
 def evaluate(network: ResNet9, card: ModelCard, faces: FaceSet) -> EvaluationTable:
     """What the exported network says of every face of both test splits, as it is and with its mirror image."""
+    from fer.learn import export
+
     tested = faces.take(np.flatnonzero(faces.splits > 0))
     content = export.build_onnx(network, card)
     single = export.run_onnx(content, tested.images)[0]

@@ -128,7 +128,14 @@ def test_dataset(look: Page) -> None:
 
 
 def test_evaluation(look: Page) -> None:
-    assert tabs(look, "/evaluation", ("Mistakes", "Classes", "Confidence", "Compare", "Model card")) == []
+    assert (
+        tabs(
+            look,
+            "/evaluation",
+            ("Mistakes", "Classes", "Confidence", "Worse pictures", "Compare", "Model card"),
+        )
+        == []
+    )
 
 
 def test_training(look: Page) -> None:

@@ -16,9 +16,12 @@ from tiny import write_tiny
 from fer.card import Framing, ModelCard
 from fer.data.dataset import CACHE_NAME, open_cache
 from fer.emotions import CLASSES
-from fer.judge import metrics
+from fer.judge import metrics, robustness
+from fer.judge.damages import KINDS
 from fer.judge.evaluation import EvaluationTable
+from fer.judge.robustness import RobustnessTable
 from fer.runs import launch
+from fer.weights import FOLDER
 from webui.evaluation import card_text
 from webui.evaluation import charts as evaluation_charts
 from webui.evaluation import data as evaluation_data
@@ -223,12 +226,26 @@ def test_the_page_shows_figures_and_matrix_without_the_dataset(page):
     assert "not on this computer" in words_of(page)
 
 
-@pytest.mark.parametrize("name", ["Classes", "Confidence", "Compare", "Model card"])
+@pytest.mark.parametrize("name", ["Classes", "Confidence", "Worse pictures", "Compare", "Model card"])
 def test_every_part_opens(page, name):
     page.run()
     open_part(page, name)
     assert not page.exception
     assert not page.error
+
+
+def test_worse_pictures_are_shown_without_the_dataset_from_the_table_that_ships(page):
+    clean = RobustnessTable.read(FOLDER / robustness.TABLE_NAME).curve(robustness.UNTOUCHED)[0]
+    open_part(page.run(), "Worse pictures")
+    assert f"**{clean.accuracy:.1%}** are named right" in words_of(page)
+    assert [box.label for box in page.expander] == list(dict.fromkeys(kind.group for kind in KINDS.values()))
+
+
+def test_curves_say_that_they_are_not_of_the_weights_chosen(with_run):
+    with_run.run()
+    with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
+    open_part(with_run, "Worse pictures")
+    assert "These curves are of other weights" in with_run.info[0].value
 
 
 def test_comparing_one_view_with_two_gives_the_exact_p_value(page):

@@ -1,0 +1,38 @@
+"""The faces behind a number of the evaluation page."""
+
+import numpy as np
+import streamlit as st
+
+from fer.emotions import CLASSES
+from webui.dataset import data as dataset_data
+from webui.dataset.face_details import faces_with_details
+from webui.evaluation.data import Judged
+from webui.frame.layout import no_dataset
+from webui.frame.weights import Weights
+from webui.parts.charts import percent
+
+
+def show_faces(judged: Judged, picked: np.ndarray, title: str, key: str, asked: Weights) -> None:
+    """The faces at these positions, in this order: the pictures where the dataset is there, else their rows."""
+    st.header(title, anchor=False)
+    if not len(picked):
+        st.caption("None.")
+        return
+    rows, confidence = judged.rows[picked], judged.confidence[picked]
+    truth, named = judged.truth[picked], judged.predicted[picked]
+    found = dataset_data.faces_or_message()
+    if found is None:
+        no_dataset()
+        return
+    st.caption("Most confident first, with the model's probability for its answer. Press a face to see more.")
+    at = dataset_data.positions(found, rows)
+    if (at < 0).any():
+        st.warning("The set on this computer lacks these faces or their row numbers. Prepare the whole fer2013.csv.")
+        return
+
+    def words(part: slice) -> tuple[list[str], list[str]]:
+        shares = [percent(value) for value in confidence[part]]
+        named_so = zip(rows[part], truth[part], named[part], shares, strict=True)
+        return shares, [f"row {row}: {CLASSES[t]}, named {CLASSES[n]} with {share}" for row, t, n, share in named_so]
+
+    faces_with_details(found, at, words, title, key, asked=asked)

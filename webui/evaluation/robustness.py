@@ -1,0 +1,121 @@
+"""The tab 'Worse pictures': what damaged faces do to the answers, from a table that ships; no dataset needed."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+import streamlit as st
+
+from fer.emotions import COLORS
+from fer.judge.damages import KINDS, STRENGTHS, damaged
+from fer.judge.robustness import TABLE_NAME, UNTOUCHED, RobustnessError, RobustnessTable, Row
+from fer.weights import FOLDER, SAMPLE
+from webui.frame import weights
+from webui.frame.layout import show_error
+from webui.frame.session import KEPT
+from webui.frame.weights import Weights
+from webui.parts.charts import percent
+from webui.parts.curves import curves, plain_numbers
+
+ACCURACY, UNSURE, ECE = FIGURES = ("Accuracy", "Unsure", "Calibration error")
+_EXPLAINED = {
+    ACCURACY: "Share of right answers, whether or not the app would say 'unsure'.",
+    UNSURE: "Share of the faces that the app calls 'unsure'. A good model doubts more as its pictures get worse.",
+    ECE: "How far confidence and accuracy lie apart on average, in points: where it rises, the model is too sure.",
+}
+_LINES = (COLORS["sad"], COLORS["angry"], COLORS["disgust"], COLORS["fear"])
+_HEIGHT_PX, _SCALE = 260, 2
+
+
+@st.fragment
+def robustness(asked: Weights) -> None:
+    try:
+        table = RobustnessTable.read(FOLDER / TABLE_NAME)
+    except RobustnessError as error:
+        show_error(error)
+        return
+    if asked.digest and asked.digest != table.weights:
+        st.info("These curves are of other weights: those that shipped when scripts/evaluate.py --robustness last ran.")
+    clean = table.curve(UNTOUCHED)[0]
+    st.markdown(
+        f"The same {clean.n:,} faces of {table.split}, damaged in twelve ways at five strengths. Untouched, "
+        f"**{clean.accuracy:.1%}** are named right and **{clean.unsure:.1%}** are 'unsure'."
+    )
+    figure = st.segmented_control(
+        "Figure", FIGURES, default=ACCURACY, required=True, key="evaluation_robustness_figure", persist_state=KEPT
+    )
+    st.caption(_EXPLAINED[figure])
+    curves(charts(table, figure), "strength (0: untouched)", f"evaluation_robustness_{figure}", (0, max(STRENGTHS)))
+    st.markdown("**What the strengths look like**")
+    st.caption("The face of the sample photo, untouched and at strengths 1 to 5.")
+    shown = _strips(_sample_face())
+    for group in dict.fromkeys(kind.group for kind in KINDS.values()):
+        with st.expander(group):
+            for name, picture in shown.items():
+                if KINDS[name].group == group:
+                    levels = ", ".join(f"{level:g}" for level in KINDS[name].levels)
+                    st.image(picture, caption=f"{name}: {levels} {KINDS[name].unit}")
+
+
+def charts(table: RobustnessTable, figure: str) -> list[dict[str, Any]]:
+    """One chart for each group of damages, for parts.curves: strength across, one of FIGURES up."""
+    groups: dict[str, list[str]] = {}
+    for name, kind in KINDS.items():
+        groups.setdefault(kind.group, []).append(name)
+    return [_chart(table, figure, group, names) for group, names in groups.items()]
+
+
+def _chart(table: RobustnessTable, figure: str, group: str, names: list[str]) -> dict[str, Any]:
+    drawn = {name: table.curve(name) for name in names}
+    unit = "points" if figure == ECE else "%"
+    spoken = "; ".join(
+        f"{name} from {_words(rows[0], figure)} to {_words(rows[-1], figure)}" for name, rows in drawn.items()
+    )
+    return {
+        "title": f"{group}: {figure.lower()} ({unit})",
+        "format": "number" if figure == ECE else "percent",
+        "log": False,
+        "legend": True,
+        "height": _HEIGHT_PX,
+        "spoken": f"{group}, {figure.lower()} by strength: {spoken}.",
+        "series": [
+            {
+                "label": name,
+                "color": _LINES[i],
+                "dotted": i % 2 == 1,
+                "faint": False,
+                "notes": ["untouched", *(f"{level:g} {KINDS[name].unit}" for level in KINDS[name].levels)],
+            }
+            for i, name in enumerate(names)
+        ],
+        "tables": [
+            [plain_numbers(row.strength for row in rows), plain_numbers(_value(row, figure) for row in rows)]
+            for rows in drawn.values()
+        ],
+        "marks": [],
+    }
+
+
+def _value(row: Row, figure: str) -> float:
+    return {ACCURACY: row.accuracy, UNSURE: row.unsure, ECE: 100 * row.ece}[figure]
+
+
+def _words(row: Row, figure: str) -> str:
+    return percent(_value(row, figure)) if figure != ECE else f"{_value(row, figure):.1f} points"
+
+
+@st.cache_resource(show_spinner=False)
+def _sample_face() -> np.ndarray:
+    from fer.see.images import open_image
+
+    recognizer, photo = weights.shipped().recognizer(), open_image(SAMPLE)
+    return recognizer.crops(photo, recognizer.detect(photo)[:1])
+
+
+@st.cache_resource(show_spinner=False)
+def _strips(face: np.ndarray) -> dict[str, np.ndarray]:
+    """Each damage of a face, grey (px, 6 × px): untouched, then strengths 1 to 5."""
+    rows = {name: np.hstack([face[0], *(damaged(face, name, s)[0] for s in STRENGTHS)]) for name in KINDS}
+    return {
+        name: cv2.resize(row, None, fx=_SCALE, fy=_SCALE, interpolation=cv2.INTER_NEAREST) for name, row in rows.items()
+    }
