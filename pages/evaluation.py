@@ -17,6 +17,7 @@ from webui.evaluation.choices import choose_part, choose_table, follow
 from webui.evaluation.data import VIEWS, Judged
 from webui.evaluation.faces import show_faces
 from webui.evaluation.robustness import robustness
+from webui.evaluation.slices import show_slices
 from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, page_head, show_error
 from webui.frame.session import KEPT, advise, session
@@ -28,7 +29,7 @@ from webui.parts.matrix import matrix, pressed_cell
 from webui.parts.tiles import figures
 
 SHARE = (0.0, 100.0)  # ends of an axis in %
-PARTS = ("Mistakes", "Classes", "Confidence", "Worse pictures", "Compare", "Model card")
+PARTS = ("Mistakes", "Classes", "Confidence", "Where it fails", "Worse pictures", "Compare", "Model card")
 
 
 def headline(judged: Judged) -> None:
@@ -234,6 +235,7 @@ def main() -> None:
         lambda: mistakes(judged, chosen.weights),
         lambda: classes(judged, chosen.weights),
         lambda: confidence(judged, chosen.weights),
+        lambda: show_slices(judged, chosen),
         lambda: robustness(chosen.weights),
         lambda: compare(known, split, labels),
         lambda: show_card(chosen.weights),

@@ -4,6 +4,7 @@
     python scripts/evaluate.py runs/article-0
     python scripts/evaluate.py runs/best-*       # one recipe's seeds: the best on PublicTest ships, all are reported
     python scripts/evaluate.py --robustness      # the shipped weights on damaged faces of PublicTest
+    python scripts/evaluate.py --photos PATH     # on your own photos: PATH/<class>/*, or a CSV of file,label,age,site …
 
 Temperature and 'unsure' threshold are chosen on PublicTest. PrivateTest is read once, by the very file that
 ships, and what it shows is written down whatever it is: into the model card inside resnet9.onnx, the
@@ -30,7 +31,7 @@ from fer.card import ModelCard, WeightsError
 from fer.data import dataset
 from fer.data.faceset import DatasetError, FaceSet
 from fer.emotions import CLASSES
-from fer.judge import metrics, robustness
+from fer.judge import metrics, photos, robustness
 from fer.judge.evaluation import TABLE_NAME, TEST_SPLITS, EvaluationTable
 from fer.learn.config import PRESETS
 from fer.learn.model import ResNet9
@@ -58,11 +59,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--every", type=int, default=1, metavar="N", help="with --robustness: every N-th face only (default: 1)"
     )
+    parser.add_argument(
+        "--photos", type=Path, metavar="PATH", help="measure the weights in --out on your own photos; nothing is kept"
+    )
     options = parser.parse_args(arguments)
     if options.every < 1:
         parser.error(f"--every must be 1 or more, got {options.every}")
-    if not options.runs and not options.robustness:
-        parser.error("name a run, or ask for --robustness")
+    if not options.runs and not options.robustness and not options.photos:
+        parser.error("name a run, or ask for --robustness or --photos")
+    if options.photos:
+        return measure_photos(options.out / WEIGHTS.name, options.photos)
     if options.robustness:
         return measure_robustness(options.out, options.data, options.every)
     from fer.learn import checkpoint, export
@@ -131,6 +137,28 @@ def measure_robustness(folder: Path, data: Path | None, every: int) -> int:
         text = robustness.report(table, f"python scripts/evaluate.py --robustness --every {every}")
         (ROOT / "benchmarks" / "robustness.md").write_text(text)
     print(f"\r{folder / robustness.TABLE_NAME}: {len(rows)} rows")
+    return 0
+
+
+def measure_photos(weights: Path, path: Path) -> int:
+    """Says how right the weights are on photos of the user's: of each its most prominent face. Writes nothing."""
+    from fer.see.images import ImageError, open_image
+    from fer.see.recognize import Recognizer
+
+    found, said = [], []
+    try:
+        recognizer, listed = Recognizer(weights), photos.read_photos(path)
+        for photo in listed:
+            seen = recognizer.observe(open_image(photo.file))[:1]
+            found += [photo] * len(seen)
+            said += [one.probabilities for one in seen]
+    except (WeightsError, photos.PhotosError, ImageError, OSError) as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 2
+    if not found:
+        print(f"evaluate: {path}: no face was found in any of {len(listed)} photos", file=sys.stderr)
+        return 2
+    print(photos.report(found, np.stack(said), recognizer.card.unsure_below, len(listed) - len(found)))
     return 0
 
 

@@ -9,7 +9,7 @@
 | face … neutral | as in fer/see/report.py, not rounded; in a video averaged over time, as its labels are |
 | right_eye_x … left_mouth_corner_y | the detector's five points in pixels, right and left as the person has them |
 | turn_deg | as in fer/see/report.py; null for videos |
-| quality | why the face cannot be read, in words; null where it can, or where that was not measured |
+| quality | why the face cannot be read, in words; empty where it can |
 """
 
 from collections.abc import Iterator, Sequence
@@ -88,7 +88,8 @@ def _face(prediction: Prediction, number: int) -> Row:
         "face": number,
         **dict(zip(("left", "top", "right", "bottom"), face.box, strict=True)),
         **{"score": face.score, "detector": face.detector},
-        **{"label": prediction.label, "best": prediction.best, "confidence": prediction.confidence},
+        **{"label": prediction.label, "quality": prediction.unreadable},
+        **{"best": prediction.best, "confidence": prediction.confidence},
         **dict(zip(CLASSES, prediction.probabilities.tolist(), strict=True)),
         **dict(zip(POINTS, points, strict=False)),  # no points: nulls
     }

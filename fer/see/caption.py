@@ -5,7 +5,12 @@ from fer.see.faces import Prediction
 
 
 def caption(prediction: Prediction) -> str:
-    """'happy 93 %', or 'unsure (sad 34 %)', which names the closest class: a figure is always that of its class."""
+    """'happy 93 %', or 'unsure (sad 34 %)', which names the closest class: a figure is always that of its class.
+
+    'unsure: turned away' where the face cannot be read: its probabilities say nothing.
+    """
+    if prediction.unreadable:
+        return f"{UNSURE}: {prediction.unreadable}"
     named = f"{prediction.closest} {percent(prediction.confidence)}"
     return f"{UNSURE} ({named})" if prediction.label == UNSURE else named
 

@@ -78,12 +78,32 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """What of a face's picture decides whether it can be read; measured by fer.see.quality.
+
+    side_px: of the square that is cut out, in pixels of the image. inside: share of the detector's box inside it, 0..1.
+    brightness, contrast: mean and standard deviation of the crop's grey levels, 0..255.
+    sharpness: the Laplacian's mean square over the crop's variance, 0 for a plain one.
+    turn: how far the nose lies off the line from between the eyes to the mouth, in eye distances: 0 from the front.
+    tilt: degrees, 0..180, by which the face leans. Both None where the detector gives no landmarks.
+    """
+
+    side_px: float
+    inside: float
+    brightness: float
+    contrast: float
+    sharpness: float
+    turn: float | None = None
+    tilt: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """What the network saw of one face, before anything is judged.
 
     probabilities: float32 (7,), calibrated, summing to 1, in the order of fer.emotions.CLASSES.
     features: the last layer's input, float32 (D,), where it was asked for; else None.
-    quality: how fit the face is to be read, 0..1, where it was measured; else None.
+    quality: what decides whether the face can be read, where it was measured; else None.
 
     Raises ValueError where the probabilities are not seven numbers in 0..1 that sum to 1.
     """
@@ -91,7 +111,7 @@ class Observation:
     face: Face
     probabilities: np.ndarray = field(compare=False)
     features: np.ndarray | None = field(default=None, compare=False, repr=False)
-    quality: float | None = None
+    quality: Quality | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.probabilities.shape != (len(CLASSES),):
@@ -136,8 +156,9 @@ class Prediction:
         changes only where another one leads clearly.
     identity: who it is: the number of its track; in a photo 1 for the most prominent face, then 2, 3 …
     seen: as of its track.
+    unreadable: why the face cannot be read, as 'turned away'; its label is then 'unsure'. '' where it can.
 
-    Raises ValueError for a label that there is not.
+    Raises ValueError for a label that there is not, and for one beside 'unsure' of a face that cannot be read.
     """
 
     face: Face
@@ -145,10 +166,13 @@ class Prediction:
     label: str
     identity: int = 1
     seen: bool = True
+    unreadable: str = ""
 
     def __post_init__(self) -> None:
         if self.label != UNSURE and self.label not in CLASSES:
             raise ValueError(f"label must be one of {', '.join(CLASSES)} or {UNSURE}; got {self.label!r}")
+        if self.unreadable and self.label != UNSURE:
+            raise ValueError(f"a face that is {self.unreadable!r} must be {UNSURE!r}; got {self.label!r}")
 
     @property
     def best(self) -> str:

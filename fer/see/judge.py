@@ -14,6 +14,7 @@ import numpy as np
 
 from fer.emotions import CLASSES, UNSURE
 from fer.see.faces import Look, Observation, Prediction, Sample, Track
+from fer.see.quality import LIMITS, Limit, unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class JudgeSettings:
         the defaults a clean change of expression shows after some 0.2 s.
     hysteresis: by how much, 0..1, another class must lead before the label changes.
     faded: an earlier look that would weigh less than this, 0..1, says nothing any more, nor does its label.
+    limits: what a face must keep to be read at all; a face beyond one is 'unsure' for its reason. () reads every face.
 
     Raises ValueError for a negative time or a fraction outside 0..1.
     """
@@ -33,6 +35,7 @@ class JudgeSettings:
     smoothing_s: float = 0.2
     hysteresis: float = 0.1
     faded: float = 0.01
+    limits: tuple[Limit, ...] = LIMITS
 
     def __post_init__(self) -> None:
         if not 0 <= self.unsure_below <= 1:
@@ -47,11 +50,12 @@ class JudgeSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What was last said of one identity; shares: the seven smoothed probabilities."""
+    """What was last said of one identity; shares: the seven smoothed probabilities. unreadable: as of Prediction."""
 
     time_s: float
     shares: list[float]
     label: str
+    unreadable: str = ""
 
 
 class Judge:
@@ -75,14 +79,17 @@ class Judge:
         last, settings = self._said.get(track.identity), self.settings
         if last is not None and not track.seen:
             return last
+        reason = unreadable(track.observation.quality, settings.limits, last.unreadable if last else "")
         raw: list[float] = track.observation.probabilities.tolist()
         keep = 0.0
         if last is not None and settings.smoothing_s > 0:
             keep = math.exp(-max(time_s - last.time_s, 0.0) / settings.smoothing_s)
         if last is None or keep < settings.faded:
-            return _Said(time_s, raw, steady_label(None, raw, settings.unsure_below, settings.hysteresis))
+            label = steady_label(None, raw, settings.unsure_below, settings.hysteresis)
+            return _Said(time_s, raw, UNSURE if reason else label, reason)
         shares = [keep * before + (1 - keep) * now for before, now in zip(last.shares, raw, strict=True)]
-        return _Said(time_s, shares, steady_label(last.label, shares, settings.unsure_below, settings.hysteresis))
+        label = steady_label(last.label, shares, settings.unsure_below, settings.hysteresis)
+        return _Said(time_s, shares, UNSURE if reason else label, reason)
 
 
 def judge(looks: Iterable[Look], settings: JudgeSettings | None = None) -> list[Sample]:
@@ -121,4 +128,4 @@ def steady_label(previous: str | None, shares: Sequence[float], unsure_below: fl
 
 def _prediction(track: Track, said: _Said) -> Prediction:
     shares = np.array(said.shares, np.float32)
-    return Prediction(track.observation.face, shares, said.label, track.identity, track.seen)
+    return Prediction(track.observation.face, shares, said.label, track.identity, track.seen, said.unreadable)

@@ -12,12 +12,14 @@ import numpy as np
 from fer.card import Framing, ModelCard, WeightsError
 from fer.see.classify import CHUNK, Classifier
 from fer.see.detect import Detector, make_detector, suggest_turn
-from fer.see.faces import Box, Face, Observation, Prediction, Sample
+from fer.see.faces import Box, Face, Observation, Prediction, Quality, Sample
 from fer.see.images import ImageSource, as_picture, check_image
 from fer.see.judge import JudgeSettings, judge_alone
+from fer.see.quality import measure
 from fer.see.stream import follow
 from fer.weights import shipped_framing
 
+_Found = tuple[list[Face], np.ndarray, list[Quality]]
 _MOST_WAITING = 16  # images whose faces wait for one batch: bounds the wait where hardly any has a face
 
 
@@ -131,33 +133,34 @@ class Recognizer:
     def observe_many(self, images: Iterable[ImageSource], thorough: bool = True) -> Iterator[list[Observation]]:
         """As `observe` for each image, in their order; see `predict_many`."""
         refused: list[Exception] = []
-        waiting: list[tuple[list[Face], np.ndarray]] = []
+        waiting: list[_Found] = []
         for found in self._found(images, thorough, refused):
             waiting.append(found)
-            if len(waiting) == _MOST_WAITING or sum(len(crops) for _, crops in waiting) >= CHUNK:
+            if len(waiting) == _MOST_WAITING or sum(len(crops) for _, crops, _ in waiting) >= CHUNK:
                 yield from self._read(waiting)
                 waiting = []
         yield from self._read(waiting)
         if refused:
             raise refused[0]
 
-    def _found(
-        self, images: Iterable[ImageSource], thorough: bool, refused: list[Exception]
-    ) -> Iterator[tuple[list[Face], np.ndarray]]:
-        """The faces of each image and their crops, up to the first that is refused: why goes into `refused`."""
+    def _found(self, images: Iterable[ImageSource], thorough: bool, refused: list[Exception]) -> Iterator[_Found]:
+        """The faces of each image, their crops and quality, up to the first that is refused: why goes into `refused`."""
         try:
             for image in images:
                 picture = as_picture(image)
                 faces = self.detect(picture.image, thorough)
-                yield [face.scaled(picture.scale) for face in faces], self.crops(picture.image, faces)
+                crops = self.crops(picture.image, faces)
+                qualities = self.qualities(picture.image, faces, crops)
+                yield [face.scaled(picture.scale) for face in faces], crops, qualities
         except Exception as error:  # raised by observe_many, when the images before it are given
             refused.append(error)
 
-    def _read(self, waiting: Sequence[tuple[list[Face], np.ndarray]]) -> Iterator[list[Observation]]:
-        crops = [of_image for _, of_image in waiting if len(of_image)]
+    def _read(self, waiting: Sequence[_Found]) -> Iterator[list[Observation]]:
+        crops = [of_image for _, of_image, _ in waiting if len(of_image)]
         probabilities = iter(self.classify(np.concatenate(crops)) if crops else ())
-        for faces, _ in waiting:
-            yield [Observation(face, next(probabilities)) for face in faces]
+        for faces, _, qualities in waiting:
+            measured = zip(faces, qualities, strict=True)
+            yield [Observation(face, next(probabilities), quality=quality) for face, quality in measured]
 
     def detect(self, image: ImageSource, thorough: bool = True) -> list[Face]:
         """The faces of an image, the most prominent first."""
@@ -172,9 +175,11 @@ class Recognizer:
         if not faces:
             return []
         crops = self.crops(image, faces)
+        qualities = self.qualities(image, faces, crops)
         if not features:
-            return [Observation(face, row) for face, row in zip(faces, self.classify(crops), strict=True)]
-        return [Observation(*seen) for seen in zip(faces, *self._classifier.both(crops), strict=True)]
+            seen = zip(faces, self.classify(crops), qualities, strict=True)
+            return [Observation(face, row, quality=quality) for face, row, quality in seen]
+        return [Observation(*seen) for seen in zip(faces, *self._classifier.both(crops), qualities, strict=True)]
 
     def crops(self, image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
         """What the network is shown of each face of an array: grey uint8 (N, 48, 48), framed as FER2013 frames it."""
@@ -182,6 +187,13 @@ class Recognizer:
         side = self.card.input_size_px
         cut = [cut_square(image, self._framing(face.detector).crop(face.box), side) for face in faces]
         return np.stack(cut) if cut else np.empty((0, side, side), dtype=np.uint8)
+
+    def qualities(self, image: np.ndarray, faces: Sequence[Face], crops: np.ndarray) -> list[Quality]:
+        """How fit each face found in `image` is to be read, in their order. crops: what `crops` gave for them."""
+        height, width = image.shape[:2]
+        sides_px = (right - left for left, _, right, _ in (self._framing(f.detector).crop(f.box) for f in faces))
+        measured = zip(crops, faces, sides_px, strict=True)
+        return [measure(crop, face, side_px, width, height) for crop, face, side_px in measured]
 
     def classify(self, faces: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, float32 (N, 7), in the order of fer.emotions.CLASSES.

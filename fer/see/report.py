@@ -8,6 +8,7 @@
 | score | the detector's confidence that this is a face, 0..1 |
 | detector | yunet or haar |
 | label | the expression, or 'unsure' |
+| quality | why the face cannot be read, as 'turned away': its label is then 'unsure'; empty where it can |
 | best, confidence | the most probable expression, whatever the threshold, and its probability, 0..1 |
 | angry … neutral | the seven probabilities, summing to 1 |
 | turn_deg | degrees counter-clockwise by which to turn the photo so that its faces stand upright, as it seems; else 0 |
@@ -24,7 +25,8 @@ from fer.emotions import CLASSES
 from fer.see.faces import Prediction
 
 COLUMNS = (
-    *("source", "face", "left", "top", "right", "bottom", "score", "detector", "label", "best", "confidence"),
+    *("source", "face", "left", "top", "right", "bottom", "score", "detector", "label", "quality"),
+    *("best", "confidence"),
     *CLASSES,
 )
 PHOTO_COLUMNS = (*COLUMNS, "turn_deg")
@@ -62,7 +64,7 @@ def _row(prediction: Prediction, source: str, number: int) -> Row:
     left, top, right, bottom = (round(float(edge), 1) for edge in face.box)
     values: tuple[str | int | float, ...] = (
         *(source, number, left, top, right, bottom, round(float(face.score), 4), face.detector),
-        *(prediction.label, prediction.best, round(prediction.confidence, 4)),
+        *(prediction.label, prediction.unreadable, prediction.best, round(prediction.confidence, 4)),
         *(round(float(probability), 4) for probability in prediction.probabilities),
     )
     return dict(zip(COLUMNS, values, strict=True))

@@ -11,7 +11,10 @@ from fer.emotions import CLASSES
 from fer.see.faces import Look, Prediction, Sample
 from fer.see.judge import Judge, JudgeSettings
 
-COLUMNS = ("time_utc", "elapsed_s", "face", "label", "left", "top", "right", "bottom", *(f"p_{c}" for c in CLASSES))
+COLUMNS = (
+    *("time_utc", "elapsed_s", "face", "label", "quality", "left", "top", "right", "bottom"),
+    *(f"p_{c}" for c in CLASSES),
+)
 RECORD_LIMIT_S = 3600.0
 _RECORD_LIMIT_ROWS = 500_000  # a crowd in front of the camera must not fill the memory either
 _LONGEST_GAP_S = 1.0  # a camera's pause longer than this is nobody's time
@@ -76,7 +79,8 @@ class Recording:
 def to_csv(samples: Sequence[Sample]) -> bytes:
     """One row for each face of each analysed frame, under COLUMNS; UTF-8. Boxes in pixels, XYXY.
 
-    time_utc is empty where the wall clock is not known.
+    time_utc is empty where the wall clock is not known. quality: why the face cannot be read, as 'turned away'; empty
+    where it can.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -88,7 +92,7 @@ def to_csv(samples: Sequence[Sample]) -> bytes:
             box = (f"{value:.1f}" for value in seen.face.box)
             shares = (f"{value:.4f}" for value in seen.probabilities)
             elapsed_s = f"{sample.time_s - samples[0].time_s:.3f}"
-            writer.writerow((moment, elapsed_s, seen.identity, seen.label, *box, *shares))
+            writer.writerow((moment, elapsed_s, seen.identity, seen.label, seen.unreadable, *box, *shares))
     return text.getvalue().encode()
 
 

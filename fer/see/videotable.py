@@ -63,7 +63,7 @@ def rows(seen: Seen) -> Iterator[tuple[Value, ...]]:
             box = (round(value, 1) for value in face.face.box)
             shares = (round(float(value), 4) for value in face.probabilities)
             elapsed_s, name = round(sample.time_s - start_s, 3), seen.people.name(face.identity)
-            yield (None, elapsed_s, face.identity, face.label, *box, *shares,
+            yield (None, elapsed_s, face.identity, face.label, face.unreadable, *box, *shares,
                    seen.file, name, round(sample.time_s, 3), face.seen, notes)  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def to_parquet(videos: Sequence[Seen]) -> bytes:
     import pyarrow.parquet
 
     types = {"time_utc": pa.timestamp("ms", "UTC"), "face": pa.int32(), "measured": pa.bool_()}
-    text = {"label", "file", "name", "marks"}
+    text = {"label", "quality", "file", "name", "marks"}
     schema = pa.schema(
         [(name, types.get(name, pa.string() if name in text else pa.float64())) for name in VIDEO_COLUMNS]
     )

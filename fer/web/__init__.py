@@ -14,10 +14,10 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 
 # What each module needs stands before it.
-WORKER = ("numbers.js", "onnx.js", "kernels.js", "network.js", "picture.js", "recognize.js", "worker.js")
+WORKER = ("numbers.js", "onnx.js", "kernels.js", "network.js", "picture.js", "quality.js", "recognize.js", "worker.js")
 PAGE = (
-    *("numbers.js", "judge.js", "track.js", "timeline.js", "draw.js", "parts.js", "panel.js", "picture.js"),
-    *("reader.js", "camera.js", "app.js", "photo.js"),
+    *("numbers.js", "quality.js", "judge.js", "track.js", "timeline.js", "draw.js", "parts.js", "panel.js"),
+    *("picture.js", "reader.js", "camera.js", "app.js", "photo.js"),
 )
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./[a-z_]+\.js"\n', re.MULTILINE)

@@ -1,15 +1,16 @@
 // From what was seen to what is said: fer/see/judge.py and caption.py, in the same numbers.
 import { roundEven } from "./numbers.js"
+import { unreadable } from "./quality.js"
 
 export const UNSURE = "unsure"
 
-// settings: {unsure_below, smoothing_s, hysteresis, faded}, as JudgeSettings has them.
+// settings: {unsure_below, smoothing_s, hysteresis, faded, limits}, as JudgeSettings has them.
 export class Judge {
   constructor(settings, classes) {
     Object.assign(this, { settings, classes, said: new Map() })
   }
 
-  // The next look, {time, tracks}, judged: {time, unix, predictions: [{identity, face, seen, probabilities, label}]}.
+  // The next look, {time, tracks}, judged: {time, unix, predictions: [{identity, face, seen, probabilities, label, unreadable}]}.
   add(look) {
     const said = new Map(look.tracks.map((track) => [track.identity, this.#say(track, look.time)]))
     // Who is out of sight is remembered until all has faded.
@@ -18,21 +19,22 @@ export class Judge {
       if (!said.has(identity) && look.time - last.time <= memory) said.set(identity, last)
     this.said = said
     const predictions = look.tracks.map(({ identity, face, seen }) => {
-      const { shares, label } = said.get(identity)
-      return { identity, face, seen, label, probabilities: Float32Array.from(shares) }
+      const { shares, label, reason } = said.get(identity)
+      return { identity, face, seen, label, unreadable: reason, probabilities: Float32Array.from(shares) }
     })
     return { time: look.time, unix: look.unix, predictions }
   }
 
   #say(track, time) {
     const last = this.said.get(track.identity)
-    const { smoothing_s: smoothing, faded } = this.settings
+    const { smoothing_s: smoothing, faded, limits } = this.settings
     if (last && !track.seen) return last
+    const reason = unreadable(track.face.quality, limits, last?.reason)
+    const said = (shares, before) => ({ time, shares, label: reason ? UNSURE : this.#label(before, shares), reason })
     const raw = Array.from(track.face.probabilities)
     const keep = last && smoothing > 0 ? Math.exp(-Math.max(time - last.time, 0) / smoothing) : 0
-    if (!last || keep < faded) return { time, shares: raw, label: this.#label(null, raw) }
-    const shares = raw.map((now, i) => keep * last.shares[i] + (1 - keep) * now)
-    return { time, shares, label: this.#label(last.label, shares) }
+    if (!last || keep < faded) return said(raw, null)
+    return said(raw.map((now, i) => keep * last.shares[i] + (1 - keep) * now), last.label)
   }
 
   // The label after `previous`, changed only where the probabilities leave no doubt.
@@ -56,8 +58,9 @@ export const percent = (share) => {
   return `${whole}\u00a0%`
 }
 
-// 'happy 93 %', or 'unsure (sad 34 %)', which names the closest class.
-export const caption = ({ label, probabilities }, classes) => {
+// 'happy 93 %', 'unsure (sad 34 %)', which names the closest class, or 'unsure: turned away' of what cannot be read.
+export const caption = ({ label, probabilities, unreadable: reason }, classes) => {
+  if (reason) return `${UNSURE}: ${reason}`
   const closest = label === UNSURE ? probabilities.indexOf(Math.max(...probabilities)) : classes.indexOf(label)
   const named = `${classes[closest]} ${percent(probabilities[closest])}`
   return label === UNSURE ? `${UNSURE} (${named})` : named

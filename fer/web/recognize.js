@@ -5,6 +5,7 @@ import { ModelError } from "./onnx.js"
 import { Network } from "./network.js"
 import { roundEven } from "./numbers.js"
 import { cropOf, cutFace, newPicture, shrink } from "./picture.js"
+import { measureQuality } from "./quality.js"
 
 const BATCH = 16
 
@@ -29,7 +30,7 @@ export class Recognizer {
   }
 
   // The faces of a camera's picture by one look at a copy `lookPx` wide (webui.view.live_stream.find_faces): a list of
-  // {box: XYXY, landmarks: 5 × [x, y], score, probabilities: Float32Array}, in pixels of the picture.
+  // {box: XYXY, landmarks: 5 × [x, y], score, probabilities: Float32Array, quality}, in pixels of the picture.
   readFrame(picture, lookPx) {
     return this.#classify(picture, this.#look(picture, lookPx, this.rules.detector.min_score))
   }
@@ -94,7 +95,8 @@ export class Recognizer {
     if (faces.length > BATCH) return [...this.#classify(picture, faces.slice(0, BATCH)), ...this.#classify(picture, faces.slice(BATCH))]
     if (!faces.length) return faces
     const { framing, input_size_px: side, mirror } = this.rules
-    const cut = faces.map(({ box }) => cutFace(this.pictures, picture, cropOf(box, framing)))
+    const crops = faces.map(({ box }) => cropOf(box, framing))
+    const cut = crops.map((crop) => cutFace(this.pictures, picture, crop))
     const all = mirror ? [...cut, ...cut.map((grey) => mirrored(grey, side))] : cut
     const input = this.classifier.plan({ count: all.length, height: side, width: side, channels: 1, stride: 1 })
     const map = this.classifier.kernels.floats(input.at, all.length * (side + 2) ** 2)
@@ -105,7 +107,9 @@ export class Recognizer {
     const { numbers, channels } = this.classifier.read("probabilities")
     const shares = all.map((_, n) => numbers.slice(n * channels, (n + 1) * channels))
     const meanOf = (n) => (mirror ? shares[n].map((share, c) => (share + shares[cut.length + n][c]) / 2) : shares[n])
-    return faces.map((face, n) => ({ ...face, probabilities: meanOf(n) }))
+    const sideOf = ([left, , right]) => right - left
+    const qualityOf = (face, n) => measureQuality(cut[n], face, sideOf(crops[n]), picture.width, picture.height)
+    return faces.map((face, n) => ({ ...face, probabilities: meanOf(n), quality: qualityOf(face, n) }))
   }
 }
 

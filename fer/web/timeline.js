@@ -82,10 +82,10 @@ export const labelSpans = (samples) => {
 // One row for each face of each analysed frame, in the columns of the server's recording.
 export const toCsv = (samples, columns) => {
   const lines = samples.flatMap((sample) =>
-    sample.predictions.map(({ identity, label, face, probabilities }) => {
+    sample.predictions.map(({ identity, label, unreadable, face, probabilities }) => {
       const moment = new Date(Math.floor(1000 * sample.unix)).toISOString().replace("Z", "+00:00")
       const numbers = [...face.box.map((value) => value.toFixed(1)), ...Array.from(probabilities, (p) => p.toFixed(4))]
-      return [moment, (sample.time - samples[0].time).toFixed(3), identity, label, ...numbers].join(",")
+      return [moment, (sample.time - samples[0].time).toFixed(3), identity, label, unreadable, ...numbers].join(",")
     }))
   return [columns.join(","), ...lines, ""].join("\r\n")
 }

@@ -222,7 +222,7 @@ def test_recording_is_shown_while_on_and_can_be_taken_home(
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV", exact=True).click()
     lines = download.value.path().read_text().splitlines()
-    assert lines[0].startswith("time_utc,elapsed_s,face,label,left")
+    assert lines[0].startswith("time_utc,elapsed_s,face,label,quality,left")
     assert len(lines) > 5
     assert ",happy," in lines[-1]
     page.get_by_role("button", name="Discard").click()

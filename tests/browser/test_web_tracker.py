@@ -9,8 +9,9 @@ from playwright.sync_api import Browser
 from web_page import Modules, open_modules
 
 from fer.emotions import CLASSES
+from fer.see import quality
 from fer.see.caption import caption, percent
-from fer.see.faces import Face, Look, Observation, Sample
+from fer.see.faces import Face, Look, Observation, Quality, Sample
 from fer.see.judge import Judge, JudgeSettings
 from fer.see.timeline import COLUMNS, label_seconds, label_spans, to_csv
 from fer.see.track import Tracker, TrackSettings
@@ -66,7 +67,9 @@ def lives(seed: int) -> Iterator[tuple[float, list[Observation]]]:
             box = (x - width / 2, y - width * 0.6, x + width / 2, y + width * 0.6)
             points = tuple((x + dx * width, y + dy * width) for dx, dy in rng.uniform(-0.4, 0.4, (5, 2)))
             shares = (moods[i] * rng.uniform(0.5, 1.5, len(CLASSES))).astype(np.float32)
-            found.append(Observation(Face(box, 0.9, "yunet", points), shares / shares.sum()))
+            turn = float(rng.choice([0.1, 0.95, 1.2]))  # read, near the limit, turned away
+            fit = Quality(width, 1.0, 120.0, 50.0, 0.5, turn, 0.0)
+            found.append(Observation(Face(box, 0.9, "yunet", points), shares / shares.sum(), quality=fit))
         yield time_s, found
 
 
@@ -78,7 +81,7 @@ def looks_for_the_page(seed: int) -> list[dict]:
             "later": 0.04,
             "faces": [
                 {"box": seen.face.box, "landmarks": seen.face.landmarks, "score": seen.face.score,
-                 "probabilities": seen.probabilities.tolist()}
+                 "probabilities": seen.probabilities.tolist(), "quality": asdict(seen.quality)}
                 for seen in found
             ],
         }
@@ -112,6 +115,7 @@ def test_same_identities_boxes_labels_words_spans_and_csv(modules: Modules, seed
         for face in step["carried"]:
             np.testing.assert_allclose(face["box"], carried[face["identity"]].box, rtol=1e-9, atol=1e-6)
             np.testing.assert_allclose(face["landmarks"], carried[face["identity"]].landmarks, rtol=1e-9, atol=1e-6)
+    assert {p.unreadable for sample in samples for p in sample.predictions} == {"", "turned away"}
     assert len(label_seconds(samples)) > 4
     wanted_seconds = label_seconds(samples)
     assert {identity: set(labels) for identity, labels in found["seconds"]} == {
@@ -127,6 +131,22 @@ def test_same_identities_boxes_labels_words_spans_and_csv(modules: Modules, seed
     assert len(ours) == len(theirs) > 500
     different = sum(a != b for a, b in zip(ours, theirs, strict=True))
     assert different < 0.05 * len(ours), [(a, b) for a, b in zip(ours, theirs, strict=True) if a != b][:3]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_face_has_the_same_measures(modules: Modules, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    crop = rng.integers(0, 256, (48, 48)).astype(np.uint8) if seed else np.full((48, 48), 7, np.uint8)
+    left, top, *size = rng.uniform(-40, 200, 2).tolist() + rng.uniform(20, 150, 2).tolist()
+    points = tuple(map(tuple, rng.uniform(0, 300, (5, 2)).tolist())) if seed != 1 else None
+    face = Face((left, top, left + size[0], top + size[1]), 0.9, "yunet", points)
+    wanted = asdict(quality.measure(crop, face, 77.5, 320, 240))
+    given = {"crop": crop.ravel().tolist(), "face": {"box": face.box, "landmarks": points}}
+    ask = "({ crop, face }, { measureQuality }) => measureQuality(Uint8Array.from(crop), face, 77.5, 320, 240)"
+    found = modules.call(ask, given)
+    assert found.keys() == wanted.keys()
+    for name, value in wanted.items():
+        assert found[name] == (value if value is None else pytest.approx(value, rel=1e-6)), name
 
 
 def test_a_share_in_words(modules: Modules) -> None:

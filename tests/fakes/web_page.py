@@ -39,7 +39,7 @@ const pack = (value) => {
   return value
 }
 window.call = async (source, given) => {
-  const names = ["onnx", "kernels", "network", "picture", "recognize", "track", "judge", "timeline"]
+  const names = ["onnx", "kernels", "network", "picture", "recognize", "track", "quality", "judge", "timeline"]
   const modules = Object.assign({}, ...(await Promise.all(names.map((name) => import(`/${name}.js`)))))
   return pack(await (0, eval)(source)(await unpack(given), modules))
 }

@@ -29,6 +29,7 @@ from webui.evaluation import words as evaluation_words
 from webui.evaluation.data import Judged
 from webui.frame import weights
 from webui.frame.session import STORE
+from webui.parts.charts import percent
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120  # a loaded machine; never part of a verdict
@@ -213,7 +214,7 @@ def test_the_card_says_everything():
     )  # fmt: skip
     text = card_text.card_markdown(card)
     for part in ("6,573,130", "chosen on PublicTest", "| accuracy | 0.7 |", "1.250", "45\N{NO-BREAK SPACE}%", "yunet",
-                 "not an emotion", "| epochs | 30 |", "MIT", "abc"):  # fmt: skip
+                 "not an emotion", "Article 5(1)(f)", "| epochs | 30 |", "MIT", "abc"):  # fmt: skip
         assert part in text
 
 
@@ -226,7 +227,7 @@ def test_the_page_shows_figures_and_matrix_without_the_dataset(page):
     assert "not on this computer" in words_of(page)
 
 
-@pytest.mark.parametrize("name", ["Classes", "Confidence", "Worse pictures", "Compare", "Model card"])
+@pytest.mark.parametrize("name", ["Classes", "Confidence", "Where it fails", "Worse pictures", "Compare", "Model card"])
 def test_every_part_opens(page, name):
     page.run()
     open_part(page, name)
@@ -237,7 +238,7 @@ def test_every_part_opens(page, name):
 def test_worse_pictures_are_shown_without_the_dataset_from_the_table_that_ships(page):
     clean = RobustnessTable.read(FOLDER / robustness.TABLE_NAME).curve(robustness.UNTOUCHED)[0]
     open_part(page.run(), "Worse pictures")
-    assert f"**{clean.accuracy:.1%}** are named right" in words_of(page)
+    assert f"**{percent(clean.accuracy, 1)}** are named right" in words_of(page)
     assert [box.label for box in page.expander] == list(dict.fromkeys(kind.group for kind in KINDS.values()))
 
 
@@ -370,3 +371,8 @@ def test_a_damaged_table_says_what_to_do(page, tmp_path):
     page.run()
     assert not page.exception
     assert "scripts/evaluate.py" in page.error[0].value
+
+
+def test_faces_that_nobody_measured_have_no_parts(page):
+    open_part(page.run(), "Where it fails")
+    assert "These faces were not measured" in words_of(page)

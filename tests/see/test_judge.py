@@ -5,7 +5,7 @@ import json
 import math
 import re
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import hypothesis.strategies as st
 import numpy as np
@@ -14,8 +14,9 @@ from hypothesis import given
 
 from fer.emotions import CLASSES, UNSURE
 from fer.see.caption import caption, percent
-from fer.see.faces import Face, Look, Observation, Prediction, Track
+from fer.see.faces import Face, Look, Observation, Prediction, Quality, Track
 from fer.see.judge import Judge, JudgeSettings, judge, judge_alone, steady_label
+from fer.see.quality import Limit
 
 FACE = Face((0.0, 0.0, 100.0, 100.0), 0.9, "yunet")
 
@@ -221,4 +222,32 @@ def test_settings_refuse_what_cannot_be(wrong: dict):
 
 
 def test_settings_can_be_handed_to_another_language():
-    assert JudgeSettings(**json.loads(json.dumps(asdict(JudgeSettings(0.4))))) == JudgeSettings(0.4)
+    told = json.loads(json.dumps(asdict(JudgeSettings(0.4))))
+    limits = tuple(Limit(**limit) for limit in told.pop("limits"))
+    assert JudgeSettings(**told, limits=limits) == JudgeSettings(0.4)
+
+
+TURNED = Quality(100, 1.0, 120, 50, 1.0, turn=10.0, tilt=0.0)
+
+
+def test_a_face_that_cannot_be_read_is_unsure_for_its_reason_and_says_no_expression():
+    observation = Observation(FACE, probabilities("happy", 0.99), quality=TURNED)
+    [said] = judge_alone([observation], unsure_below=0.5)
+    assert (said.label, said.unreadable, caption(said)) == (UNSURE, "turned away", "unsure: turned away")
+    [read] = judge_alone([replace(observation, quality=None)], unsure_below=0.5)  # nobody measured it
+    assert (read.label, read.unreadable) == ("happy", "")
+
+
+def test_a_face_that_turns_back_is_read_again_and_without_limits_every_face_is():
+    frontal = replace(TURNED, turn=0.0)
+    seen = [Observation(FACE, probabilities("happy", 0.99), quality=q) for q in (frontal, TURNED, frontal)]
+    found = [Look(i * 0.1, (Track(1, observation),)) for i, observation in enumerate(seen)]
+    assert [sample.predictions[0].label for sample in judge(found)] == ["happy", UNSURE, "happy"]
+    everyone = judge(found, JudgeSettings(limits=()))
+    assert [sample.predictions[0].label for sample in everyone] == ["happy"] * 3
+
+
+def test_a_face_that_the_detector_missed_keeps_its_reason():
+    away = Observation(FACE, probabilities("happy"), quality=TURNED)
+    found = [Look(0.0, (Track(1, away),)), Look(0.1, (Track(1, away, seen=False),))]
+    assert judge(found)[1].predictions[0].unreadable == "turned away"

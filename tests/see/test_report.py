@@ -26,7 +26,7 @@ def test_rows():
     assert tuple(first) == report.COLUMNS
     assert first == {
         **{"source": "a.jpg", "face": 1, "left": 1.3, "top": -2.0, "right": 30.0, "bottom": 40.0, "score": 0.8765},
-        **{"detector": "yunet", "label": "happy", "best": "happy", "confidence": 0.7},
+        **{"detector": "yunet", "label": "happy", "quality": "", "best": "happy", "confidence": 0.7},
         **{"angry": 0.05, "disgust": 0.01, "fear": 0.04, "happy": 0.7, "sad": 0.1, "surprise": 0.05, "neutral": 0.05},
     }
     assert (second["face"], second["label"], second["best"]) == (2, "unsure", "happy")
@@ -59,7 +59,7 @@ def test_no_faces():
 
 def test_the_columns_are_what_users_scripts_rely_on():
     """A change here breaks people's scripts: make it on purpose, and say so."""
-    expected = "source,face,left,top,right,bottom,score,detector,label,best,confidence"
+    expected = "source,face,left,top,right,bottom,score,detector,label,quality,best,confidence"
     assert ",".join(report.COLUMNS) == f"{expected},{','.join(CLASSES)}"
     assert (*report.COLUMNS, "turn_deg") == report.PHOTO_COLUMNS
     assert Path(report.__file__).name == "report.py"

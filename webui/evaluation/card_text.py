@@ -7,16 +7,26 @@ LIMITS = """\
 * **An expression is not an emotion.** The model names what a face shows in one still picture. People smile
   without joy and grieve without tears; context, culture and the person decide, and the model sees none of
   them (Barrett et al. 2019). Do not use it to judge people: not for hiring, teaching, policing or health.
+* **Not at work or in schools in the European Union.** The EU's AI Act (Regulation 2024/1689, Article 5(1)(f)) bans
+  systems that infer the emotions of people at work and in education from their faces, except for medical or safety
+  reasons, since 2 February 2025. Whoever uses this model there answers for that.
 * **FER2013 is small, grey and noisy.** 35,887 crops of 48×48 pixels, found in 2013 by an image search for
   184 words of feeling joined with words for gender, age and ethnicity, cut by a face detector, sorted by a
   few people (Goodfellow et al. 2013). People who label it agree with its labels on about 65 ± 5 % of faces, so
   figures far above that partly learn the labellers' habits.
 * **Whom it holds is not recorded.** The set has no field for age, gender, skin colour or country, and it
   shows what an English image search liked in 2013: stock photos, actors, posed and strong expressions,
-  drawings and watermarks too. How much worse the model is for some groups cannot be measured with it.
+  drawings and watermarks too. How much worse the model is for some groups cannot be measured with it; on your
+  own labelled photos `python scripts/evaluate.py --photos` measures it, group by group, and keeps nothing.
 * **Known confusions.** Fear, sad and angry are taken for one another and for neutral; disgust is 1.5 % of
   the set, so its figures rest on 55 faces of a test split. The matrix on this page has the counts.
-* **Framing matters.** Faces turned far away, covered, very small or lit from below were rare in the set.
+* **Pictures matter.** Faces turned far away, covered, very small or lit from below were rare in the set. Of all
+  damages that were tried, noise takes most: it makes the model wrong and sure at once. Darkness, blur and few
+  pixels come next; a leaning head or a crop that is a little off hardly matter. The tabs 'Where it fails' and
+  'Worse pictures' have the figures.
+* **Some faces are not read.** A face that is too small, dark, bright, blurred or noisy, cut off, lying or turned away
+  is called 'unsure' with that reason: beyond each of these limits fewer than 60 % of the answers given were right on
+  damaged or turned faces of PublicTest. A drawing or a doll that looks like a face may still be read.
 """
 
 SEAL = """\

@@ -39,7 +39,7 @@ def robustness(asked: Weights) -> None:
     clean = table.curve(UNTOUCHED)[0]
     st.markdown(
         f"The same {clean.n:,} faces of {table.split}, damaged in twelve ways at five strengths. Untouched, "
-        f"**{clean.accuracy:.1%}** are named right and **{clean.unsure:.1%}** are 'unsure'."
+        f"**{percent(clean.accuracy, 1)}** are named right and **{percent(clean.unsure, 1)}** are 'unsure'."
     )
     figure = st.segmented_control(
         "Figure", FIGURES, default=ACCURACY, required=True, key="evaluation_robustness_figure", persist_state=KEPT

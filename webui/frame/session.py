@@ -53,7 +53,7 @@ class DatasetValues:
 
 @dataclass(slots=True)
 class EvaluationValues:
-    """cell: of the confusion matrix, chosen last. bar: (class, right or wrong) chosen last.
+    """cell: of the confusion matrix, chosen last. bar: (class, right or wrong) chosen last. slice: its name.
 
     files: what was uploaded in place of known weights, by the choice's key. followed: the weights in use when the
     choice last followed them.
@@ -61,6 +61,7 @@ class EvaluationValues:
 
     cell: tuple[int, int] | None = None
     bar: tuple[int, int] | None = None
+    slice: str | None = None
     files: dict[str, Upload] = field(default_factory=dict)
     followed: str | None = None
 

@@ -1,0 +1,99 @@
+"""Whether a face's picture can be read at all: too small, too dark, blurred, turned away, cut off.
+
+The measures are plain numbers of the crop and of the detector's landmarks; the limits were chosen on PublicTest and on
+damaged faces of it (benchmarks/quality.md). numpy and OpenCV only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fer.see.faces import Face, Quality
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What one measure of a face must keep for the face to be read.
+
+    reason: what is said of a face beyond it. measure: the name of one of Quality's numbers.
+    least, most: what is just allowed; None: anything.
+    margin: a face that was refused is read again only where it keeps the limit by this share of it, so that a face at
+    the limit does not flicker.
+    """
+
+    reason: str
+    measure: str
+    least: float | None = None
+    most: float | None = None
+    margin: float = 0.1
+
+    def broken_by(self, quality: Quality, refused_before: bool = False) -> bool:
+        """Whether the face is beyond the limit; never where the measure is None."""
+        value: float | None = getattr(quality, self.measure)
+        if value is None:
+            return False
+        margin = self.margin if refused_before else 0.0
+        too_little = self.least is not None and value < self.least * (1 + margin)
+        return too_little or (self.most is not None and value > self.most * (1 - margin))
+
+
+# The first that a face breaks is what is said of it. Beyond each fewer than 60 % of the answers given are right, where
+# it is 77 % of all faces of PublicTest.
+LIMITS = (
+    Limit("too small", "side_px", least=16),
+    Limit("cut off", "inside", least=0.45),
+    Limit("too dark", "brightness", least=16),
+    Limit("too bright", "brightness", most=248),
+    Limit("blurred", "sharpness", least=0.03),
+    Limit("too noisy", "sharpness", most=3),
+    Limit("lying", "tilt", most=45),
+    Limit("turned away", "turn", most=1),
+)
+
+
+def unreadable(quality: Quality | None, limits: Sequence[Limit] = LIMITS, before: str = "") -> str:
+    """Why a face cannot be read: the reason of the first limit that it breaks; '' where it breaks none.
+
+    quality: None was not measured, and breaks none. before: what was said of the face a look ago.
+    """
+    if quality is None:
+        return ""
+    return next((limit.reason for limit in limits if limit.broken_by(quality, limit.reason == before)), "")
+
+
+def measure(crop: np.ndarray, face: Face, side_px: float, width: int, height: int) -> Quality:
+    """crop: what the network is shown, grey uint8 (S, S). side_px: the square's side in an image of width × height."""
+    turn, tilt = pose(face) or (None, None)
+    within, brightness, contrast = inside(face, width, height), float(crop.mean()), float(crop.std())
+    return Quality(side_px, within, brightness, contrast, sharpness(crop), turn, tilt)
+
+
+def sharpness(crop: np.ndarray) -> float:
+    """The Laplacian's mean square over the variance of a crop, grey uint8 (S, S); 0 for a plain one."""
+    variance = float(crop.var())
+    return float(np.square(cv2.Laplacian(crop, cv2.CV_32F)).mean()) / variance if variance > 0 else 0.0
+
+
+def inside(face: Face, width: int, height: int) -> float:
+    """The share of a face's box that lies inside an image of width × height, 0..1."""
+    left, top, right, bottom = face.box
+    across = max(0.0, min(right, width) - max(left, 0.0))
+    down = max(0.0, min(bottom, height) - max(top, 0.0))
+    return across * down / (face.width * face.height)
+
+
+def pose(face: Face) -> tuple[float, float] | None:
+    """(turn, tilt) as Quality has them, from five landmarks; None without them or where they lie on one spot."""
+    if face.landmarks is None:
+        return None
+    right_eye, left_eye, nose, right_mouth, left_mouth = np.array(face.landmarks, np.float64)
+    across, eyes = left_eye - right_eye, (left_eye + right_eye) / 2
+    down = (left_mouth + right_mouth) / 2 - eyes
+    apart, length = float(np.hypot(*across)), float(np.hypot(*down))
+    if apart == 0 or length == 0:
+        return None
+    off = nose - eyes
+    turn = abs(float(off[0] * down[1] - off[1] * down[0])) / (length * apart)
+    return turn, abs(float(np.degrees(np.arctan2(down[0], down[1]))))
