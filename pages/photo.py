@@ -13,6 +13,7 @@ from webui.frame.layout import LIMITS, PRIVATE, empty_state, page_head, plain, r
 from webui.frame.session import KEPT, session, set_widget, widget
 from webui.view import photos, results, settings
 from webui.view.photos import Photo, Reading
+from webui.view.why import why
 
 MAX_PHOTOS = 40
 MAX_PHOTO_MB = 64
@@ -147,6 +148,7 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
             offer_turn(photo, reading, key)
         if count:
             st.html(photos.face_cards(reading, threshold))
+            why(reading.crops, weights.in_use(), key)
         elif not reading.suggested_deg:
             show_no_face()
         with st.container(horizontal=True, gap="small"):

@@ -84,6 +84,16 @@ def test_photo_gets_boxes_cards_and_downloads(photo_page: AppTest) -> None:
     assert [button.label for button in photo_page.get("download_button")] == ["PNG", "CSV", "JSON"]
 
 
+def test_a_press_shows_what_the_answer_hangs_on(photo_page: AppTest) -> None:
+    upload(photo_page, ("astronaut.jpg", SAMPLE.read_bytes()))
+    [switch] = [toggle for toggle in photo_page.toggle if toggle.label.startswith("Why?")]
+    assert not [words for words in photo_page.caption if "not what the person feels" in words.value]
+    switch.set_value(True).run()
+    assert not photo_page.exception
+    [words] = [words.value for words in photo_page.caption if "not what the person feels" in words.value]
+    assert words.startswith("'happy' ")
+
+
 def test_photo_without_a_face_gets_advice(photo_page: AppTest) -> None:
     upload(photo_page, ("wall.png", picture()))
     assert "No face found" in html(photo_page)

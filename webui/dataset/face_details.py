@@ -17,6 +17,7 @@ from webui.frame.session import session
 from webui.frame.weights import Weights
 from webui.parts.charts import probability_bars
 from webui.parts.face_grid import data_url, face_grid, pager
+from webui.view.why import why
 
 
 def face_page(found: FaceSet, at: int, asked: Weights) -> int | None:
@@ -52,6 +53,7 @@ def _model(image: np.ndarray, asked: Weights) -> None:
         st.caption(plain(str(error)))
         return
     st.html(probability_bars(probabilities))
+    why([image], asked, "face")
 
 
 def _votes(found: FaceSet, at: int) -> None:
