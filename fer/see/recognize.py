@@ -144,7 +144,7 @@ class Recognizer:
             raise refused[0]
 
     def _found(self, images: Iterable[ImageSource], thorough: bool, refused: list[Exception]) -> Iterator[_Found]:
-        """The faces of each image, their crops and quality, up to the first that is refused: why goes into `refused`."""
+        """The faces of each image, their crops, their quality, up to the first that is refused: see `refused`."""
         try:
             for image in images:
                 picture = as_picture(image)
