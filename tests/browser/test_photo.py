@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from fer.cli import main
 from fer.emotions import CLASSES, UNSURE
 from fer.see import report
 from fer.see.caption import percent
@@ -50,6 +51,16 @@ def test_a_photo_gives_its_face_and_label(photo_page: Page) -> None:
     expect(face.locator(".verdict")).to_contain_text("happy")
     expect(face.locator(".bars dt")).to_contain_text(list(CLASSES))
     expect(photo_page.get_by_role("img", name="sample.jpg: 1 × happy")).to_be_visible()
+
+
+def test_a_finished_batch_opens_as_a_table(photo_page: Page, tmp_path: Path, broken: Path) -> None:
+    assert main(["batch", str(SAMPLE), str(broken), "--out", str(tmp_path / "out"), "--csv", "--workers", "1"]) == 0
+    photo_page.get_by_text("More than 40 photos").click()
+    expect(photo_page.get_by_text("fer batch FOLDER")).to_be_visible()
+    opened = photo_page.get_by_test_id("stFileUploader").filter(has_text="Open a finished result")
+    opened.locator('input[type="file"]').set_input_files(tmp_path / "out" / "faces.csv")
+    expect(photo_page.get_by_text("2 files: 1 cannot be read")).to_be_visible()
+    expect(photo_page.get_by_test_id("stDataFrame")).to_be_visible()
 
 
 def test_downloads_hold_what_the_page_shows(photo_page: Page) -> None:
