@@ -16,6 +16,7 @@ from webui.evaluation import words as evaluation_words
 from webui.evaluation.choices import choose_part, choose_table, follow
 from webui.evaluation.data import VIEWS, Judged
 from webui.evaluation.faces import show_faces
+from webui.evaluation.own_photos import own_photos
 from webui.evaluation.robustness import robustness
 from webui.evaluation.slices import show_slices
 from webui.frame import weights
@@ -29,7 +30,16 @@ from webui.parts.matrix import matrix, pressed_cell
 from webui.parts.tiles import figures
 
 SHARE = (0.0, 100.0)  # ends of an axis in %
-PARTS = ("Mistakes", "Classes", "Confidence", "Where it fails", "Worse pictures", "Compare", "Model card")
+PARTS = (
+    "Mistakes",
+    "Classes",
+    "Confidence",
+    "Where it fails",
+    "Worse pictures",
+    "Your photos",
+    "Compare",
+    "Model card",
+)
 
 
 def headline(judged: Judged) -> None:
@@ -237,6 +247,7 @@ def main() -> None:
         lambda: confidence(judged, chosen.weights),
         lambda: show_slices(judged, chosen),
         lambda: robustness(chosen.weights),
+        lambda: own_photos(chosen.weights),
         lambda: compare(known, split, labels),
         lambda: show_card(chosen.weights),
     )

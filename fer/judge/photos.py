@@ -5,6 +5,7 @@ photos of which that is known. numpy only.
 """
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,14 +80,21 @@ def read_photos(path: Path) -> list[LabelledPhoto]:
 
 def _from_csv(path: Path) -> list[LabelledPhoto]:
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            names = list(rows.fieldnames or ())
-            if not {"file", "label"} <= set(names):
-                raise PhotosError(f"{path}: columns {', '.join(names) or 'none'}; {_EXPECTED}")
-            columns = [name for name in names if name not in ("file", "label")]
-            return [_photo(path, number, row, columns) for number, row in enumerate(rows, start=2)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        return parse_list(path.read_bytes(), path)
+    except OSError as error:
+        raise PhotosError(f"{path}: cannot be read ({error.strerror}); {_EXPECTED}") from error
+
+
+def parse_list(content: bytes, path: Path) -> list[LabelledPhoto]:
+    """The photos that a CSV file's content names, beside `path`. Raises PhotosError where it is no such list."""
+    try:
+        rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+        names = list(rows.fieldnames or ())
+        if not {"file", "label"} <= set(names):
+            raise PhotosError(f"{path}: columns {', '.join(names) or 'none'}; {_EXPECTED}")
+        columns = [name for name in names if name not in ("file", "label")]
+        return [_photo(path, number, row, columns) for number, row in enumerate(rows, start=2)]
+    except (UnicodeDecodeError, csv.Error) as error:
         raise PhotosError(f"{path}: cannot be read ({error}); {_EXPECTED}") from error
 
 

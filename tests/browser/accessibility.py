@@ -132,7 +132,16 @@ def test_evaluation(look: Page) -> None:
         tabs(
             look,
             "/evaluation",
-            ("Mistakes", "Classes", "Confidence", "Where it fails", "Worse pictures", "Compare", "Model card"),
+            (
+                "Mistakes",
+                "Classes",
+                "Confidence",
+                "Where it fails",
+                "Worse pictures",
+                "Your photos",
+                "Compare",
+                "Model card",
+            ),
         )
         == []
     )

@@ -21,7 +21,7 @@ from fer.judge.damages import KINDS
 from fer.judge.evaluation import EvaluationTable
 from fer.judge.robustness import RobustnessTable
 from fer.runs import launch
-from fer.weights import FOLDER
+from fer.weights import FOLDER, SAMPLE
 from webui.evaluation import card_text
 from webui.evaluation import charts as evaluation_charts
 from webui.evaluation import data as evaluation_data
@@ -227,7 +227,9 @@ def test_the_page_shows_figures_and_matrix_without_the_dataset(page):
     assert "not on this computer" in words_of(page)
 
 
-@pytest.mark.parametrize("name", ["Classes", "Confidence", "Where it fails", "Worse pictures", "Compare", "Model card"])
+@pytest.mark.parametrize(
+    "name", ["Classes", "Confidence", "Where it fails", "Worse pictures", "Your photos", "Compare", "Model card"]
+)
 def test_every_part_opens(page, name):
     page.run()
     open_part(page, name)
@@ -376,3 +378,25 @@ def test_a_damaged_table_says_what_to_do(page, tmp_path):
 def test_faces_that_nobody_measured_have_no_parts(page):
     open_part(page.run(), "Where it fails")
     assert "These faces were not measured" in words_of(page)
+
+
+def test_ones_own_photos_are_judged_by_group(page):
+    open_part(page.run(), "Your photos")
+    listed = "file,label,age\na.jpg,happy,old\nb.jpg,sad,young\n"
+    page.file_uploader(key="evaluation_list").set_value(("list.csv", listed.encode(), "text/csv"))
+    photo = SAMPLE.read_bytes()
+    page.file_uploader(key="evaluation_photos").set_value([(f"{name}.jpg", photo, "image/jpeg") for name in "ab"])
+    page.run()
+    page.button(key="evaluation_judge_photos").click().run()
+    assert not page.exception
+    assert "| all | 2 | 50.0% |" in words_of(page)
+    assert "Largest gap: 100.0 points" in words_of(page)
+
+
+def test_a_photo_that_the_list_names_and_nobody_gave_is_told(page):
+    open_part(page.run(), "Your photos")
+    page.file_uploader(key="evaluation_list").set_value(("list.csv", b"file,label\nc.jpg,happy\n", "text/csv"))
+    page.file_uploader(key="evaluation_photos").set_value([("a.jpg", SAMPLE.read_bytes(), "image/jpeg")])
+    page.run()
+    page.button(key="evaluation_judge_photos").click().run()
+    assert "c.jpg" in page.error[0].value

@@ -149,3 +149,12 @@ def test_ordinary_faces_are_rarely_refused(faces):
     public = faces.split("PublicTest").images[::12]
     refused = [reason for image in public if (reason := unreadable(posed(np.ascontiguousarray(image))))]
     assert len(refused) < 0.03 * len(public), refused
+
+
+def test_photos_that_are_read_together_have_the_same_quality(sample_image, recognizer):
+    dark = (sample_image // 20).astype(np.uint8)
+    together = list(recognizer.observe_many([sample_image, dark]))
+    assert [[one.quality for one in seen] for seen in together] == [
+        [one.quality for one in recognizer.observe(image)] for image in (sample_image, dark)
+    ]
+    assert together[0][0].quality is not None

@@ -1,0 +1,80 @@
+"""The tab 'Your photos': how right the model is on photos that one labelled oneself, by class and group."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import Any, Protocol
+
+import numpy as np
+import streamlit as st
+
+from fer.emotions import CLASSES
+from fer.judge.photos import LabelledPhoto, PhotosError, parse_list, report
+from webui.frame import weights
+from webui.frame.layout import PRIVATE, show_error
+from webui.frame.weights import Weights
+
+_MOST_PHOTOS, _MAX_PHOTO_MB, _MAX_LIST_MB = 300, 16, 1
+_WORDS = (
+    "Whether the model is as good for your people as for FER2013's can only be seen on photos of them. Give a CSV file "
+    f"with the columns `file` and `label` (one of {', '.join(CLASSES)}) and, if you like, columns that say which group "
+    "a photo belongs to, such as age or site; and the photos that it names."
+)
+
+
+class File(Protocol):
+    """As Streamlit's uploader gives it."""
+
+    name: str
+
+    def getvalue(self) -> bytes: ...
+
+
+@st.fragment
+def own_photos(asked: Weights) -> None:
+    st.markdown(_WORDS)
+    left, right = st.columns(2)
+    listed = left.file_uploader("List (.csv)", type=["csv"], max_upload_size=_MAX_LIST_MB, key="evaluation_list")
+    files = right.file_uploader(
+        f"Photos, up to {_MOST_PHOTOS}",
+        accept_multiple_files=True,
+        max_upload_size=_MAX_PHOTO_MB,
+        key="evaluation_photos",
+    )
+    st.caption(f":material/lock: {PRIVATE}")
+    if listed is None or not files or not st.button("Judge them", type="primary", key="evaluation_judge_photos"):
+        return
+    bar = st.empty()
+    refusals: tuple[type[Exception], ...] = (PhotosError, *weights.load_errors())
+    try:
+        st.markdown(judged(listed, files, asked, bar))
+    except refusals as error:
+        show_error(error)
+    finally:
+        bar.empty()
+
+
+def judged(listed: File, files: Sequence[File], asked: Weights, bar: Any) -> str:
+    """The report, Markdown. Of each photo the most prominent face counts. Raises PhotosError, WeightsError."""
+    from fer.see.images import ImageError, open_image
+
+    if len(files) > _MOST_PHOTOS:
+        raise PhotosError(
+            f"{len(files)} photos; at most {_MOST_PHOTOS} are judged here, more by scripts/evaluate.py --photos"
+        )
+    given = {file.name: file for file in files}
+    wanted = parse_list(listed.getvalue(), Path(listed.name))
+    if missing := [photo.file.name for photo in wanted if photo.file.name not in given]:
+        raise PhotosError(f"{listed.name} names {len(missing)} photos that were not given, as {missing[0]!r}")
+    recognizer, found, said = asked.recognizer(), list[LabelledPhoto](), list[np.ndarray]()
+    for number, photo in enumerate(wanted, start=1):
+        try:
+            image = open_image(given[PurePath(photo.file).name].getvalue())
+        except ImageError as error:
+            raise PhotosError(f"{photo.file.name}: {error}") from error
+        seen = recognizer.observe(image)[:1]
+        found += [photo] * len(seen)
+        said += [one.probabilities for one in seen]
+        bar.progress(number / len(wanted), f"Reading photo {number} of {len(wanted)}")
+    if not found:
+        raise PhotosError(f"no face was found in any of {len(wanted)} photos")
+    return report(found, np.stack(said), recognizer.card.unsure_below, len(wanted) - len(found))
