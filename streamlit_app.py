@@ -12,6 +12,7 @@ from webui.frame.navigation import PAGES, START
 from webui.frame.privacy import keep_uploads_in_memory
 from webui.frame.session import session
 from webui.frame.weights_note import show_weights_note
+from webui.view.reading_note import show_reading_note
 
 
 def visit() -> None:
@@ -26,6 +27,7 @@ def visit() -> None:
     )
     session().enter(page.url_path)
     show_weights_note()
+    show_reading_note()
     page.run()
 
 

@@ -1,7 +1,5 @@
-"""Video page: a video in, every face's expression over time out."""
+"""Video page: videos in, every face's expression over time out."""
 
-import os
-import time
 from functools import partial
 
 import streamlit as st
@@ -9,41 +7,41 @@ import streamlit as st
 from fer import web
 from fer.see.judge import JudgeSettings
 from webui.frame import resources, weights
-from webui.frame.layout import page_head, refused
+from webui.frame.layout import page_head, plain, refused
 from webui.frame.session import KEPT, session
 from webui.view import settings, videos
+from webui.view.video_limits import LimitError, VideoLimits, video_limits
+from webui.view.video_queue import VideoQueue
 from webui.view.video_result import SHOW_EVERY_S, show_result
 from webui.view.watched import ReadBy, Watched
 
 STYLE = web.FOLDER / "live.css"
-# Limits of the operator. A video lies in memory while it is open, so the size is what costs.
-MAX_VIDEO_MB = int(os.environ.get("FER_VIDEO_MB", "1000"))
-LONGEST_S = 60 * float(os.environ.get("FER_VIDEO_MINUTES", "180"))
 SAMPLE_NAME = "sample.mp4"
-PRIVATE = "Your video stays in this computer's memory: nothing is written to disk, nothing is sent anywhere."
+PRIVATE = "Your videos stay in this computer's memory: nothing is written to disk, nothing is sent anywhere."
+KINDS = "MP4, MOV, WebM, MKV, AVI, MPEG, FLV, WMV and others: what is inside counts, not the name."
 
 
-def choose_video() -> tuple[str, str, bytes] | None:
-    """The drop zone and the sample: (id, name, content) of what the visitor chose."""
-    file = st.file_uploader(
-        "Drop a video here, or choose one",
-        max_upload_size=MAX_VIDEO_MB,
-        key="video_upload",
-        on_change=forget,
-        help=f"MP4, MOV, WebM, MKV, AVI, MPEG, FLV, WMV; up to {MAX_VIDEO_MB} MB, 4K and {LONGEST_S / 60:.0f} minutes.",
+def given(queue: VideoQueue, limits: VideoLimits) -> list[tuple[str, str, bytes]]:
+    """The drop zone and the sample: (id, name, content) of what the visitor has just chosen."""
+    files = st.file_uploader(
+        "Drop videos here, or choose some",
+        accept_multiple_files=True,
+        max_upload_size=limits.size_mb,
+        key=f"video_upload_{queue.batch}",  # what was taken leaves the drop zone, and lies in the queue
+        help=KINDS,
     )
-    if file is not None:
-        return file.file_id, file.name, file.getvalue()
-    sample = st.pills(
-        "No video at hand?",
-        ["sample"],
-        format_func=lambda _: ":material/movie: Use the sample",
-        default="sample" if st.query_params.get("from") == "sample" else None,
-        key="video_sample",
-        persist_state=KEPT,
-        on_change=forget,
-    )
-    return (SAMPLE_NAME, SAMPLE_NAME, sample_clip()) if sample else None
+    st.caption(f"{limits.words} :material/lock: {PRIVATE}")
+    if not queue.videos:
+        st.button("Use the sample", icon=":material/movie:", key="video_sample", on_click=ask_for_sample)
+    if st.query_params.get("from") == "sample":
+        del st.query_params["from"]
+        return [(SAMPLE_NAME, SAMPLE_NAME, sample_clip())]
+    return [(file.file_id, file.name, file.getvalue()) for file in files]
+
+
+def ask_for_sample() -> None:
+    """As a link with that address does."""
+    st.query_params["from"] = "sample"
 
 
 @st.cache_data(show_spinner=False)
@@ -51,36 +49,36 @@ def sample_clip() -> bytes:
     return videos.sample_clip(resources.sample_bytes())
 
 
-def watched() -> Watched | None:
-    """The video that this session has open; it stays open while the visitor looks at other pages."""
-    return session().watched
+def take(chosen: list[tuple[str, str, bytes]], queue: VideoQueue, read_by: ReadBy, judged_by: JudgeSettings) -> None:
+    """Puts what can be read into the queue, and says of the rest why not."""
+    from fer.see.videofile import VideoError
 
-
-def forget() -> None:
-    """Lets go of the open video: another was chosen, or none."""
-    if old := session().watched:
-        old.reading.stop()
-    session().watched = None
+    opened: list[Watched] = []
+    queue.refused, queue.batch = [], queue.batch + 1
+    for one in chosen:
+        try:
+            opened.append(open_video(one, read_by, judged_by))
+        except VideoError as error:
+            queue.refused.append((one[1], str(error)))
+    queue.add(opened)
 
 
 def open_video(chosen: tuple[str, str, bytes], read_by: ReadBy, judged_by: JudgeSettings) -> Watched:
-    """Begins to read it; one that is open already goes on, however it is read. Raises VideoError."""
+    """Raises VideoError."""
     from fer.see.people import People
     from fer.see.video import VideoReading
 
-    old = watched()
-    if old and old.chosen[0] == chosen[0]:
-        return old
-    forget()
     observe = partial(weights.in_use().recognizer(read_by.detector, threads=1).observe, thorough=False)
-    reading = VideoReading(chosen[2], observe, fast=read_by.fast, longest_s=LONGEST_S)
-    opened = Watched(chosen, read_by, reading, People(), judged_by)
-    session().watched = opened
-    opened.reading.start()
-    return opened
+    reading = VideoReading(chosen[2], observe, fast=read_by.fast, longest_s=video_limits().longest_s)
+    return Watched(chosen, read_by, reading, People(), judged_by)
 
 
-def offer_another_reading(video: Watched, read_by: ReadBy) -> None:
+def read_again(video: Watched, queue: VideoQueue, read_by: ReadBy) -> None:
+    queue.close(video)
+    queue.add([open_video(video.chosen, read_by, video.judged_by)])
+
+
+def offer_another_reading(video: Watched, queue: VideoQueue, read_by: ReadBy) -> None:
     """Says that what is shown was read in another way than is chosen now."""
     if video.read_by == read_by:
         return
@@ -93,27 +91,54 @@ def offer_another_reading(video: Watched, read_by: ReadBy) -> None:
         changes.append("in the fast way" if read_by.fast else "with every look")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("What is shown was read with other settings.", width="content")
-        st.button(f"Read again {' and '.join(changes)}", icon=":material/replay:", on_click=forget)
+        st.button(f"Read again {' and '.join(changes)}", icon=":material/replay:", key="video_again",
+                  on_click=read_again, args=(video, queue, read_by))  # fmt: skip
+
+
+def show_queue(queue: VideoQueue) -> None:
+    """A row for each video: how far it is, a way to its result, a way to close it."""
+    for place, video in enumerate(queue.videos):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"video_row_{place}"):
+            if len(queue.videos) > 1:
+                st.button(plain(video.name), key=f"video_show_{place}", on_click=queue.show, args=(video,),
+                          type="secondary" if video is queue.shown else "tertiary")  # fmt: skip
+            if video.reading.done:
+                st.markdown(videos.faces(video.reading), width="stretch")
+            elif video is queue.unread:
+                show_share(video)
+            else:
+                st.markdown("Waits for its turn", width="stretch")
+            st.button("Close", icon=":material/close:", key=f"video_close_{place}", on_click=queue.close, args=(video,))
 
 
 @st.fragment(run_every=SHOW_EVERY_S)
-def show_progress(video: Watched) -> None:
-    """How far the reading is, with its newest picture; then the page is redrawn with the result."""
-    reading = video.reading
-    if reading.done:
+def show_share(video: Watched) -> None:
+    """How far a reading is; its end draws the page anew."""
+    if video.reading.done:
         st.rerun()
-    st.progress(reading.share, videos.progress_words(reading, reading.share, time.monotonic() - video.started_s))
-    st.button(
-        "Stop here", icon=":material/stop_circle:", on_click=reading.stop, help="Keeps what has been read so far."
-    )
-    if (picture := reading.picture()) is not None:
+    st.progress(video.reading.share, videos.progress_words(video.reading), width="stretch")
+
+
+def show_reading(video: Watched) -> None:
+    st.button("Stop here", icon=":material/stop_circle:", key="video_stop", on_click=video.reading.stop,
+              help="Keeps what has been read so far.")  # fmt: skip
+    show_picture(video)
+
+
+@st.fragment(run_every=SHOW_EVERY_S)
+def show_picture(video: Watched) -> None:
+    if (picture := video.reading.picture()) is not None:
         st.html(videos.preview(picture))
 
 
-page_head("Video", "Drop in a video to follow every face through it and see which expression it shows when.")
+page_head("Video", "Drop in videos to follow every face through them and see which expression it shows when.")
 st.html(STYLE)
-chosen = choose_video()
-st.caption(f":material/lock: {PRIVATE}")
+queue = session().videos = session().videos or VideoQueue()
+try:
+    chosen = given(queue, video_limits())
+except LimitError as error:
+    refused("The limits for videos cannot be", str(error))
+    st.stop()
 # The controls above are on the screen by now; from here on the model is needed.
 try:
     card = weights.in_use().card
@@ -125,20 +150,17 @@ with st.sidebar:
     fast = st.toggle("Fast reading", key="video_fast", persist_state=KEPT,
                      help="Five looks a second, and only at key pictures.")  # fmt: skip
 read_by = ReadBy(asked.detector, weights.in_use().digest, fast)
-if chosen is None and (left := watched()):  # the visitor comes back from another page
-    chosen = left.chosen
 if chosen:
-    from fer.see.videofile import VideoError
-
-    try:
-        video = open_video(chosen, read_by, asked.judge)
-    except VideoError as error:
-        refused(f"{chosen[1]} cannot be read", str(error))
-        st.stop()
-    video.judged_by = asked.judge
-    offer_another_reading(video, read_by)
-    if not video.reading.done:
-        show_progress(video)
+    take(chosen, queue, read_by, asked.judge)
+    st.rerun()
+for name, reason in queue.refused:
+    refused(f"{name} cannot be read", reason)
+if video := queue.shown:
+    video.judged_by, video.looked_at = asked.judge, video.reading.done
+    offer_another_reading(video, queue, read_by)
+    show_queue(queue)
+    if not video.looked_at:
+        show_reading(video)
     else:
         if video.reading.error:
             refused(f"{video.name} was not read to its end", str(video.reading.error))

@@ -27,10 +27,10 @@ PICTURES = (
     ("photo_wide_dark", "/photo?from=sample", WIDE, "dark", ".face"),
     ("photo_phone_light", "/photo?from=sample", PHONE, "light", ".face"),
     ("photo_phone_dark", "/photo?from=sample", PHONE, "dark", ".face"),
-    ("video_wide_light", "/video?from=sample", WIDE, "light", ".live-strip"),
-    ("video_wide_dark", "/video?from=sample", WIDE, "dark", ".live-strip"),
-    ("video_phone_light", "/video?from=sample", PHONE, "light", ".live-strip"),
-    ("video_phone_dark", "/video?from=sample", PHONE, "dark", ".live-strip"),
+    ("video_wide_light", "/video?from=sample", WIDE, "light", ".player [data-person]"),
+    ("video_wide_dark", "/video?from=sample", WIDE, "dark", ".player [data-person]"),
+    ("video_phone_light", "/video?from=sample", PHONE, "light", ".player [data-person]"),
+    ("video_phone_dark", "/video?from=sample", PHONE, "dark", ".player [data-person]"),
 )
 
 

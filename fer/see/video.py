@@ -5,8 +5,9 @@ written again here (fer.see.videodraw).
 """
 
 import threading
+import time
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -38,7 +39,7 @@ class VideoReading:
 
     looks: what was seen, in order of time; boxes in pixels of the file's `frame_size`. end_s: until when the last look
     holds, the end of what was read. portraits: identity → its best picture, RGB uint8 (PORTRAIT_PX, PORTRAIT_PX, 3).
-    error: what ended a reading that `start` began, other than its end; None so far. Raises VideoError.
+    error: what ended it before its end; None so far. Raises VideoError.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class VideoReading:
         self.looks: list[Look] = []
         self.start_s = self.end_s = start_s
         self.portraits: dict[int, np.ndarray] = {}
-        self.done = False
+        self._began_s: float | None = None
         self.error: Exception | None = None
         self._observe = observe
         self._every_s = 1 / (looks_per_s or (FAST_LOOKS_PER_S if fast else LOOKS_PER_S))
@@ -64,16 +65,17 @@ class VideoReading:
         self._worth: dict[int, float] = {}
         self._latest: np.ndarray | None = None
         self._trouble: list[str] = []
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._stopped, self._done = threading.Event(), threading.Event()
 
-    def start(self) -> None:
-        """Reads on in a thread of its own."""
-        self._thread = threading.Thread(target=self._run, name="fer-video-reading", daemon=True)
-        self._thread.start()
+    def run(self) -> None:
+        """Reads it all; for a thread of its own: an error is kept."""
+        with suppress(Exception):  # shown by whoever waits for the reading
+            for _ in self.steps():
+                pass
 
     def steps(self) -> Generator[float]:
         """Reads on, once; after each look the share that is read, 0..1. Ended early it keeps what was read."""
+        self._began_s = time.monotonic()
         try:
             with closing(self.file), closing(ahead(self._due())) as frames:
                 for frame in frames:
@@ -84,19 +86,29 @@ class VideoReading:
             length_s = self.file.duration_s
             if length_s and not self._trouble and self._until_s is None:
                 self.end_s = max(self.end_s, length_s)
+        except Exception as error:
+            self.error = error
+            raise
         finally:
             self._latest = None
-            self.done = True
+            self._done.set()
 
     def stop(self) -> None:
         """Ends the reading after the look under way; what was read is kept."""
         self._stopped.set()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Waits for the end of what `start` began; whether it has come."""
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-        return self.done
+        """Waits for the end of the reading; whether it has come."""
+        return self._done.wait(timeout_s)
+
+    @property
+    def done(self) -> bool:
+        return self._done.is_set()
+
+    @property
+    def took_s(self) -> float | None:
+        """Seconds since reading began; None where it waits."""
+        return None if self._began_s is None else time.monotonic() - self._began_s
 
     @property
     def share(self) -> float:
@@ -128,13 +140,6 @@ class VideoReading:
     @property
     def _last_s(self) -> float | None:
         return None if self._longest_s is None else self.start_s + self._longest_s
-
-    def _run(self) -> None:
-        try:
-            for _ in self.steps():
-                pass
-        except Exception as error:  # shown by whoever waits for the reading
-            self.error = error
 
     def _due(self) -> Generator[Frame]:
         """The frames to look at, each with its pixels made."""

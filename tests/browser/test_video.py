@@ -28,6 +28,16 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory: pytest.TempPathFactory, film: Path) -> Path:
+    """Twelve times as long."""
+    with av.open(str(film)) as source:
+        frames = [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)]
+    path = tmp_path_factory.mktemp("film") / "long.mp4"
+    path.write_bytes(clip(frames * 12))
+    return path
+
+
 @pytest.fixture
 def video_page(page: Page) -> Page:
     page.goto("/video")
@@ -108,7 +118,7 @@ def test_bands_keys_and_player_share_one_clock(video_page: Page, film: Path) -> 
 
 def test_a_press_before_the_file_has_come_is_kept(video_page: Page, film: Path) -> None:
     held: list[Route] = []
-    video_page.route("**/media/**", held.append)
+    video_page.route("**/media/**", lambda route: held.append(route))
     upload(video_page, film)
     expect(people(video_page)).to_have_count(2)
     track = video_page.get_by_role("slider", name="Person 1 over time")
@@ -219,23 +229,30 @@ def test_a_file_that_no_browser_plays_gets_a_copy(video_page: Page, tmp_path: Pa
     assert inside(video_page, "return player.querySelector('video').duration") == pytest.approx(8, abs=0.3)
 
 
-def test_what_was_read_is_there_after_another_page(video_page: Page, film: Path) -> None:
-    upload(video_page, film)
+def test_a_reading_goes_on_while_other_pages_are_looked_at(video_page: Page, film: Path, long_film: Path) -> None:
+    video_page.locator('input[type="file"]').set_input_files([long_film, film])
     expect(video_page.locator("img.preview")).to_be_visible()
+    expect(video_page.get_by_text("Waits for its turn")).to_be_visible()
     sidebar = video_page.get_by_test_id("stSidebarNav")
     sidebar.get_by_role("link", name="Training").click()
     expect(video_page.get_by_role("heading", level=1, name="Training")).to_be_visible()
-    sidebar.get_by_role("link", name="Video").click()
-    expect(people(video_page)).to_have_count(2)
+    share = video_page.get_by_text(re.compile(r"long\.mp4 is being read: [1-9]\d?%"))
+    expect(share).to_be_visible()
+    video_page.get_by_role("link", name="Back to it").click()
+    expect(video_page.get_by_role("heading", level=1, name="Video")).to_be_visible()
+    video_page.get_by_role("button", name="Stop here").click()
+    expect(video_page.get_by_role("heading", name="long.mp4")).to_be_visible()
+    video_page.get_by_role("button", name="acts.mp4").click()
     expect(video_page.get_by_role("heading", name="acts.mp4")).to_be_visible()
+    expect(people(video_page)).to_have_count(2)
+    video_page.get_by_role("button", name="Close").last.click()
+    expect(video_page.get_by_role("heading", name="long.mp4")).to_be_visible()
+    video_page.get_by_role("button", name="Close").click()
+    expect(video_page.get_by_role("button", name="Use the sample")).to_be_visible()
 
 
-def test_a_stop_shows_what_was_read(video_page: Page, tmp_path: Path, film: Path) -> None:
-    with av.open(str(film)) as source:
-        frames = [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)]
-    long = tmp_path / "long.mp4"
-    long.write_bytes(clip(frames * 12))
-    upload(video_page, long)
+def test_a_stop_shows_what_was_read(video_page: Page, long_film: Path) -> None:
+    upload(video_page, long_film)
     expect(video_page.locator("img.preview")).to_be_visible()
     video_page.get_by_role("button", name="Stop here").click()
     expect(video_page.get_by_role("button", name="CSV", exact=True)).to_be_visible()

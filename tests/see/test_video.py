@@ -125,7 +125,7 @@ def test_a_reading_in_its_own_thread_is_stopped_from_another():
         return see_bright(image)
 
     reading = VideoReading(clip(moving()), slow)
-    reading.start()
+    threading.Thread(target=reading.run, daemon=True).start()
     assert entered.wait(30)
     assert not reading.done
     reading.stop()
@@ -145,7 +145,7 @@ def test_a_failing_analysis_ends_the_reading_with_its_error():
         list(reading.steps())
     assert reading.done
     reading = VideoReading(clip(moving()), fail)
-    reading.start()
+    threading.Thread(target=reading.run, daemon=True).start()
     assert reading.wait(30)
     assert str(reading.error) == "the network is gone"
 

@@ -22,11 +22,7 @@ def said(identity: int, label: str, p: float = 0.88) -> Prediction:
     return Prediction(Face((10, 20, 30, 40), 0.9, "yunet"), values, label, identity)
 
 
-def cards(*samples: Sample, end_s: float | None = None) -> str:
-    return videos.person_cards(samples, reading_of(*samples).portraits, end_s)
-
-
-def reading_of(*samples: Sample, done: bool = True) -> SimpleNamespace:
+def reading_of(*samples: Sample, done: bool = True, share: float = 0.0, took_s: float | None = None) -> SimpleNamespace:
     identities = {p.identity for s in samples for p in s.predictions}
     portrait = np.full((192, 192, 3), 99, np.uint8)
     file = SimpleNamespace(width_px=1920, height_px=1080, duration_s=125.0)
@@ -35,6 +31,8 @@ def reading_of(*samples: Sample, done: bool = True) -> SimpleNamespace:
         file=file,
         done=done,
         reached_s=samples[-1].time_s if samples else 0.0,
+        share=share,
+        took_s=took_s,
     )
 
 
@@ -57,15 +55,19 @@ def test_about_counts_faces_once_all_is_read():
     [(0.5, 10, "about 10 s left"), (0.1, 60, "about 9 min left"), (0.6, 30, "about 20 s left")],
 )
 def test_progress_says_how_long_it_takes(share, took_s, left):
-    words = videos.progress_words(reading_of(Sample(30.0, ())), share, took_s)
+    words = videos.progress_words(reading_of(Sample(30.0, ()), share=share, took_s=took_s))
     assert words == f"Read up to 0:30 of 2:05 · {left}"
 
 
 def test_progress_does_not_guess_too_early():
-    reading = reading_of(Sample(1.0, ()))
-    assert "left" not in videos.progress_words(reading, 0.01, 1)
+    reading = reading_of(Sample(1.0, ()), share=0.01, took_s=1)
+    assert "left" not in videos.progress_words(reading)
     reading.file.duration_s = None
-    assert videos.progress_words(reading, 0.01, 1) == "Read up to 0:01"
+    assert videos.progress_words(reading) == "Read up to 0:01"
+
+
+def test_who_waits_says_so():
+    assert videos.progress_words(reading_of()) == "Waits for its turn"
 
 
 @pytest.mark.parametrize(

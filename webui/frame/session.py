@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from webui.frame.downloads import Offer
     from webui.view.live_stream import Viewer
     from webui.view.photos import Photo
-    from webui.view.watched import Watched
+    from webui.view.video_queue import VideoQueue
 
 KEPT: Literal["session"] = "session"
 STORE = "fer_session"
@@ -94,7 +94,7 @@ class Session:
     page: str = ""
     visit: int = 0
     weights: str | None = None
-    watched: "Watched | None" = None
+    videos: "VideoQueue | None" = None
     viewer: "Viewer | None" = None
     photo: PhotoValues = field(default_factory=PhotoValues)
     dataset: DatasetValues = field(default_factory=DatasetValues)

@@ -48,8 +48,8 @@ def show_result(video: Watched) -> None:
 
 def do_act() -> None:
     """Does what the visitor did in the player; called by Streamlit before the next run."""
-    if video := session().watched:
-        video.act(acted(PLAYER))
+    if (queue := session().videos) and queue.shown:
+        queue.shown.act(acted(PLAYER))
 
 
 def film(video: Watched) -> Film:

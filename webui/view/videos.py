@@ -22,16 +22,21 @@ _SAMPLE_S, _SAMPLE_RATE, _SAMPLE_PX = 6, 12, 480
 
 def about(reading: "VideoReading") -> str:
     """Size, length and how many faces, in one line."""
-    file, faces = reading.file, len(reading.portraits)
+    file = reading.file
     parts = [f"{file.width_px} × {file.height_px} px", f"{clock(reading.reached_s)} min"]
-    if reading.done:
-        parts.append(f"{faces} face{'' if faces == 1 else 's'}")
-    return " · ".join(parts)
+    return " · ".join([*parts, faces(reading)] if reading.done else parts)
 
 
-def progress_words(reading: "VideoReading", share: float, took_s: float) -> str:
-    """Where the reading is and how long it will still take. took_s: since its start."""
-    length_s = reading.file.duration_s
+def faces(reading: "VideoReading") -> str:
+    count = len(reading.portraits)
+    return f"{count} face{'' if count == 1 else 's'}"
+
+
+def progress_words(reading: "VideoReading") -> str:
+    """Where the reading is and how long it will still take."""
+    if (took_s := reading.took_s) is None:
+        return "Waits for its turn"
+    length_s, share = reading.file.duration_s, reading.share
     words = f"Read up to {clock(reading.reached_s)}" + (f" of {clock(length_s)}" if length_s else "")
     if took_s > 2 and share > 0.02:
         left_s = took_s * (1 - share) / share

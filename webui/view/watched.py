@@ -2,7 +2,6 @@
 
 import math
 import threading
-import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -55,7 +54,7 @@ class Making:
         self.share = share
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class Watched:
     """A video that is open.
 
@@ -63,6 +62,7 @@ class Watched:
     judged_by: the settings that all figures and files follow now. part: (from, to) in seconds that they follow; None is
     all of it.
     made: what was made of it on request, by what was asked. playable: a copy for browsers that do not play the file.
+    looked_at: whether its result was on the page.
     """
 
     chosen: tuple[str, str, bytes]
@@ -74,7 +74,7 @@ class Watched:
     part: tuple[float, float] | None = None
     made: dict[Hashable, Making] = field(default_factory=dict)
     playable: Making | None = None
-    started_s: float = field(default_factory=time.monotonic)
+    looked_at: bool = False
     _judged: "tuple[Hashable, Seen] | None" = None
 
     @property
