@@ -91,12 +91,15 @@ def test_what_makes_no_sense_does_nothing(video, what):
 
 
 def test_a_file_that_the_browser_does_not_play_gets_a_copy_once(video):
+    before = video.address
     video.act({"do": "unplayable"})
     made = video.playable
     video.act({"do": "unplayable"})
     assert video.playable is made
     assert made.wait(60)
     assert made.content[4:8] == b"ftyp"
+    assert video.address != before
+    assert video.address == video.address
 
 
 def test_an_error_in_the_making_is_kept():

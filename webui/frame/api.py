@@ -1,4 +1,4 @@
-"""The service for other programs inside the app, where the operator switched it on (FER_API=1)."""
+"""What the app's server answers beside the pages: players, and other programs where the operator switched it on."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,6 +8,7 @@ import streamlit as st
 from starlette.routing import BaseRoute
 
 from fer.serve.settings import from_environment, is_switched_on
+from webui.view import video_files
 
 if TYPE_CHECKING:
     from fer.serve.service import Service
@@ -16,19 +17,19 @@ _services: "list[Service]" = []
 
 
 def routes() -> list[BaseRoute]:
-    """What Streamlit's server answers beside the pages; [] where it is switched off. Called once, at the start.
+    """The players' videos, and the service for other programs where FER_API=1. Called once, at the start.
 
     Raises ServeError for settings that cannot be.
     """
     if not is_switched_on():
-        return []
+        return [video_files.route()]
     # Loaded here, so that pages without the service start as quickly as before.
     from fer.batch.engines.local import available_cores
     from fer.serve.routes import api
     from fer.serve.service import Service
 
     _services.append(Service(from_environment(), available_cores()))
-    return [api(_services[-1])]
+    return [video_files.route(), api(_services[-1])]
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """What was read of a video: the player, the figures, the files to take away."""
 
-import mimetypes
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from webui.frame.layout import LIMITS, empty_state, plain, refused
 from webui.frame.session import KEPT, session, widget
 from webui.parts.charts import clock, percent
 from webui.view import videos
-from webui.view.player import Film, Person, acted, address, player
+from webui.view.player import Film, Person, acted, player
 from webui.view.watched import Making, Watched
 
 if TYPE_CHECKING:
@@ -63,13 +62,9 @@ def film(video: Watched) -> Film:
     rows = ((widget("video_spans") or {}).get("selection") or {}).get("rows") or []
     spans = stretches(video.seen_part())
     seek_s = spans[rows[0]]["_start_s"] if rows and rows[0] < len(spans) else None
-    content, kind = video.chosen[2], mimetypes.guess_type(video.name)[0] or "video/mp4"
-    if video.playable and video.playable.content:
-        content, kind = video.playable.content, "video/mp4"
     return Film(
-        address(content, kind if kind.startswith("video/") else "video/mp4", f"{PLAYER}_{video.chosen[0]}"),
-        reading.file.frame_size, min(reading.start_s, reading.reached_s), max(reading.end_s, 0.1), seen.samples, people,
-        video.marks, video.part, len(seen.people.hidden), seek_s,
+        video.address, reading.file.frame_size, min(reading.start_s, reading.reached_s), max(reading.end_s, 0.1),
+        seen.samples, people, video.marks, video.part, len(seen.people.hidden), seek_s,
     )  # fmt: skip
 
 

@@ -1,10 +1,13 @@
-"""The video that a session has open: its reading, what the visitor set right, what was made of it. No streamlit."""
+"""The video that a session has open: its reading, what the visitor set right, what was made of it."""
 
 import math
+import mimetypes
 import threading
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from webui.view.video_files import OpenFile
 
 if TYPE_CHECKING:
     from fer.see.judge import JudgeSettings
@@ -75,11 +78,22 @@ class Watched:
     made: dict[Hashable, Making] = field(default_factory=dict)
     playable: Making | None = None
     looked_at: bool = False
+    _file: OpenFile | None = None
     _judged: "tuple[Hashable, Seen] | None" = None
 
     @property
     def name(self) -> str:
         return self.chosen[1]
+
+    @property
+    def address(self) -> str:
+        """Where a browser finds the video, or the copy of it that browsers play."""
+        copy = self.playable.content if self.playable else b""
+        content = copy or self.chosen[2]
+        if self._file is None or self._file.content is not content:
+            kind = "video/mp4" if copy else mimetypes.guess_type(self.name)[0] or ""
+            self._file = OpenFile(content, kind if kind.startswith("video/") else "video/mp4")
+        return self._file.address
 
     def seen(self) -> "Seen":
         """All that was read, judged, with the people as they were set right."""

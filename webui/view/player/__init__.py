@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
-from streamlit import runtime
 
 from fer.emotions import CLASSES, COLORS, UNSURE, UNSURE_COLOR
 from webui.frame.session import widget
@@ -110,17 +109,6 @@ def packed(samples: "Sequence[Sample]") -> dict[str, str]:
         "shares": np.rint(shares * 255).astype("u1"),
     }
     return {name: base64.b64encode(array.tobytes()).decode() for name, array in arrays.items()}
-
-
-def address(content: bytes, mimetype: str, key: str) -> str:
-    """Where the browser finds a file of this session's, as st.video has it. key: unlike that of any other file.
-
-    To be called in every run: Streamlit forgets a file that a run did not name.
-    """
-    # Streamlit gives a component no public way to a media file; this is what st.video calls (1.67).
-    path = runtime.get_instance().media_file_mgr.add(content, mimetype, key) if runtime.exists() else ""
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}{path}" if base else path
 
 
 def _data_uri(jpeg: bytes) -> str:
