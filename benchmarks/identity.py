@@ -21,8 +21,9 @@ sys.path.insert(0, str(ROOT))
 from fer import Recognizer
 from fer.data import dataset
 from fer.emotions import CLASSES
-from fer.see.faces import Face, Observation
+from fer.see.faces import Face, Look, Observation
 from fer.see.images import open_image
+from fer.see.people import same_again
 from fer.see.track import Tracker, TrackSettings
 
 RUNS = 60
@@ -143,15 +144,20 @@ SCENES: dict[str, Scene] = {
 }
 
 
-def identities(at: Sight, looks_per_s: float, by: TrackSettings, seed: int) -> dict[str, list[int]]:
-    """Who → the numbers that this person had, in order of their first appearance."""
+def identities(
+    at: Sight, looks_per_s: float, by: TrackSettings, seed: int, looks: list[Look] | None = None
+) -> dict[str, list[int]]:
+    """Who → the numbers that this person had, in order of their first appearance. looks: takes what was seen."""
     rng, tracker = np.random.default_rng(seed), Tracker(by)
     numbers: dict[str, list[int]] = {}
     for step in range(int(16 * looks_per_s)):
         t = step / looks_per_s
         people = {name: place for name, place in at(t).items() if rng.random() > MISSED}
         boxes = {name: _box(place, rng) for name, place in people.items()}
-        tracks = [track for track in tracker.update([seen for _, seen in boxes.values()], t) if track.seen]
+        found = tracker.update([seen for _, seen in boxes.values()], t)
+        if looks is not None:
+            looks.append(Look(t, found))
+        tracks = [track for track in found if track.seen]
         for name, (face, _) in boxes.items():
             nearest = min(tracks, key=lambda track: abs(track.observation.face.center[0] - face.center[0]))
             if nearest.identity not in numbers.setdefault(name, []):
@@ -187,6 +193,25 @@ def scene_rows() -> Iterator[str]:
             now = outcome(scene, looks_per_s, TrackSettings())
             cells = f"{before[0]:.0%} | {now[0]:.0%} | {before[1]:.0%} | {now[1]:.0%}".replace("%", " %")
             yield f"| {name} | {looks_per_s:.0f} | {cells} |"
+
+
+def offer_rows() -> Iterator[str]:
+    """What the page asks about where somebody appears after another left, at 10 looks/s as a video is read."""
+    yield "| scene | numbers for each person | offers a run | of them right | numbers, all taken | wrong offers a run |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for name, scene in SCENES.items():
+        numbers, people, offers, right, left = 0, 0, 0, 0, 0
+        for seed in range(RUNS):
+            looks: list[Look] = []
+            found = identities(scene(np.random.default_rng(seed)), 10.0, TrackSettings(), seed, looks)
+            pairs = same_again(looks)
+            good = [pair for pair in pairs if any(set(pair) <= set(own) for own in found.values())]
+            numbers, people = numbers + sum(map(len, found.values())), people + len(found)
+            offers, right = offers + len(pairs), right + len(good)
+            left += sum(map(len, found.values())) - len(good)
+        share = f"{right / offers:.0%}".replace("%", " %") if offers else "none made"
+        cells = f"{numbers / people:.2f} | {offers / RUNS:.2f} | {share} | {left / people:.2f}"
+        yield f"| {name} | {cells} | {(offers - right) / RUNS:.2f} |"
 
 
 def seen_again(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -265,6 +290,8 @@ def main() -> None:
     parser.add_argument("--people", type=Path, help="folder with a folder of pictures for each person")
     options = parser.parse_args()
     for line in scene_rows():
+        print(line, flush=True)
+    for line in offer_rows():
         print(line, flush=True)
     recognizer = Recognizer(threads=1)
     for line in feature_rows(recognizer):

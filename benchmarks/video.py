@@ -228,10 +228,13 @@ def resident_mb() -> float:
 def write_long(path: Path, minutes: int) -> None:
     """Ten seconds over and over: packets are copied, nothing is encoded again."""
     part = walk(PART_S, SIZES["1080p"], LONG_RATE)
-    with av.open(str(path), "w") as out, av.open(io.BytesIO(part)) as source:
+    with av.open(str(path), mode="w") as out, av.open(io.BytesIO(part), mode="r") as source:
         stream = out.add_stream_from_template(source.streams.video[0])
-        packets = [packet for packet in source.demux(video=0) if packet.dts is not None]
-        data = [(bytes(packet), packet.pts, packet.dts, packet.is_keyframe, packet.time_base) for packet in packets]
+        data = [
+            (bytes(packet), packet.pts, packet.dts, packet.is_keyframe, packet.time_base)
+            for packet in source.demux(source.streams.video[0])
+            if packet.dts is not None and packet.pts is not None
+        ]
         for turn in range(minutes * 60 // PART_S):
             for content, pts, dts, key, base in data:
                 packet = av.Packet(content)

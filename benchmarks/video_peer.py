@@ -3,22 +3,23 @@
 python -m venv peer && peer/bin/pip install fer && python benchmarks/video.py --peer peer/bin/python
 """
 
+import importlib
 import importlib.metadata
 import json
 import os
 import sys
 import time
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 
 def main(path: str, looks_per_s: float, seconds: float) -> None:
     """Prints seconds by the clock and of all cores, looks, faces and the version as JSON; models load before."""
-    import cv2
-
-    from fer.fer import FER  # type: ignore[import-untyped]
-
-    detector = FER()
+    detector = importlib.import_module("fer.fer").FER()  # not this project's package of that name
     detector.detect_emotions(next(frames(path, 1.0, 1.0)))  # the first one compiles
     start_s, used_s = time.perf_counter(), time.process_time()
     looks = faces = 0
@@ -29,10 +30,8 @@ def main(path: str, looks_per_s: float, seconds: float) -> None:
     print(json.dumps({**took, "looks": looks, "faces": faces, "versions": versions}))
 
 
-def frames(path: str, looks_per_s: float, seconds: float):  # type: ignore[no-untyped-def]
-    """Those that are looked at, as OpenCV reads them."""
-    import cv2
-
+def frames(path: str, looks_per_s: float, seconds: float) -> Iterator[np.ndarray]:
+    """Those that are looked at, as OpenCV reads them: BGR uint8 (H, W, 3)."""
     video = cv2.VideoCapture(path)
     rate = video.get(cv2.CAP_PROP_FPS)
     for number in range(round(seconds * rate)):

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 STOPPED = 130
 _BAR = 24
-_NOTE = "Of several videos --csv and --parquet make one table; --annotate, --report and --vtt then name a folder."
+_NOTE = (
+    "Of several videos --csv, --parquet and --shares make one table; --annotate, --report and --vtt then name a folder."
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -41,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("videos", metavar="FILE", nargs="+", type=Path, help="MP4, MOV, WebM, MKV, AVI, MPEG, …")
     parser.add_argument("--csv", metavar="OUT", type=Path, help="a row for each face of each look")
     parser.add_argument("--parquet", metavar="OUT", type=Path, help="the same as Parquet")
+    parser.add_argument("--shares", metavar="OUT", type=Path, help="shares of the time of each person, CSV")
     parser.add_argument("--vtt", metavar="OUT", type=Path, help="the labels as subtitles, WebVTT")
     parser.add_argument("--annotate", metavar="OUT", type=Path, help="the video with boxes and labels, MP4")
     parser.add_argument("--blur", action="store_true", help="make all faces of --annotate unknowable")
@@ -78,7 +81,7 @@ def _run(options: argparse.Namespace) -> int:
     from fer.see.detect import DetectorError
     from fer.see.recognize import Recognizer
     from fer.see.videofile import VideoError
-    from fer.see.videotable import Seen, to_csv, to_parquet
+    from fer.see.videotable import Seen, to_csv, to_parquet, to_shares
 
     try:
         recognizer = Recognizer(options.weights, options.detector, threads=1)
@@ -103,7 +106,7 @@ def _run(options: argparse.Namespace) -> int:
         if not whole:
             status = STOPPED
             break
-    for path, made in ((options.csv, to_csv), (options.parquet, to_parquet)):
+    for path, made in ((options.csv, to_csv), (options.parquet, to_parquet), (options.shares, to_shares)):
         if path is not None:
             try:
                 write_whole(path, made(done))

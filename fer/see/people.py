@@ -78,3 +78,26 @@ class People:
         while identity in self.merged:
             identity = self.merged[identity]
         return identity
+
+
+def same_again(looks: Iterable[Look]) -> list[tuple[int, int]]:
+    """Who may be somebody from before: (identity, the earlier one), to be asked about.
+
+    Whoever appears is asked about with the one who was last seen before that and is free: two who were in the picture
+    at one moment are two people. Faces say nothing of it (benchmarks/identity.md).
+    """
+    first_s: dict[int, float] = {}
+    last_s: dict[int, float] = {}
+    for look in looks:
+        for track in look.tracks:
+            first_s.setdefault(track.identity, look.time_s)
+            last_s[track.identity] = look.time_s
+    found: list[tuple[int, int]] = []
+    free = dict(last_s)
+    for identity, begins_s in sorted(first_s.items(), key=lambda one: one[1]):
+        gone = [other for other, until_s in free.items() if until_s < begins_s]
+        if gone:
+            earlier = max(gone, key=lambda other: free[other])
+            del free[earlier]
+            found.append((identity, earlier))
+    return found

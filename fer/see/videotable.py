@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from fer.see.timeline import COLUMNS, label_seconds, label_spans
 
 # The first ones are those of every recording; time_s counts from the file's start, elapsed_s from the first look.
 VIDEO_COLUMNS = (*COLUMNS, "file", "name", "time_s", "measured", "marks")
+SHARE_COLUMNS = ("file", "stretch", "start_s", "end_s", "face", "name", "seen_s", "looks", *CLASSES, UNSURE)
 Value = str | int | float | bool | None
 
 
@@ -101,6 +103,28 @@ def to_parquet(videos: Sequence[Seen]) -> bytes:
     return into.getvalue()
 
 
+def to_shares(videos: Sequence[Seen]) -> bytes:
+    """CSV under SHARE_COLUMNS: for each person the share of the time seen under each label, 0..1, and the looks.
+
+    stretch: 'all', then the note of each mark that lasts.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(SHARE_COLUMNS)
+    for seen in videos:
+        begins_s = seen.samples[0].time_s if seen.samples else 0.0
+        lasting = [mark for mark in seen.marks if mark.end_s > mark.start_s]
+        for note, start_s, end_s in [("all", begins_s, seen.end_s), *((m.note, m.start_s, m.end_s) for m in lasting)]:
+            part = seen.within(start_s, end_s)
+            looks = look_counts(part)
+            for identity, seconds in sorted(label_seconds(part.samples, part.end_s).items()):
+                shares = shares_of(seconds)
+                row = (seen.file, note, start_s, end_s, identity, seen.people.name(identity), sum(seconds.values()))
+                shown = (shares.get(label, 0.0) for label in (*CLASSES, UNSURE))
+                writer.writerow([_cell(value) for value in (*row, looks[identity], *shown)])
+    return text.getvalue().encode()
+
+
 def to_webvtt(seen: Seen) -> bytes:
     """Subtitles: a cue for as long as a person's label stays the same."""
     cues = [
@@ -118,10 +142,7 @@ def to_webvtt(seen: Seen) -> bytes:
 
 def summary(seen: Seen) -> list[dict[str, str | int | float]]:
     """For each person: looks, seconds, and the share of that time under each label."""
-    looks: dict[int, int] = {}
-    for sample in seen.samples:
-        for face in sample.predictions:
-            looks[face.identity] = looks.get(face.identity, 0) + 1
+    looks = look_counts(seen)
     table: list[dict[str, str | int | float]] = []
     for identity, seconds in sorted(label_seconds(seen.samples, seen.end_s).items()):
         shares = shares_of(seconds)
@@ -129,6 +150,11 @@ def summary(seen: Seen) -> list[dict[str, str | int | float]]:
         row |= {"seen": f"{sum(seconds.values()):.1f} s", "looks": looks[identity]}
         table.append(row | {label: percent(shares.get(label, 0.0)) for label in (*CLASSES, UNSURE)})
     return table
+
+
+def look_counts(seen: Seen) -> dict[int, int]:
+    """How many looks each person is in."""
+    return dict(Counter(face.identity for sample in seen.samples for face in sample.predictions))
 
 
 def shares_of(seconds: Mapping[str, float]) -> dict[str, float]:

@@ -60,7 +60,8 @@ def test_a_line_for_each_person(capsys, weights, film):
 def test_every_output_of_one_video(capsys, weights, film, tmp_path):
     out = tmp_path / "out"
     status, _, err = run(
-        capsys, weights, film, "--csv", out / "t.csv", "--parquet", out / "t.parquet", "--vtt", out / "t.vtt",
+        capsys, weights, film, "--csv", out / "t.csv", "--shares", out / "s.csv",
+        "--parquet", out / "t.parquet", "--vtt", out / "t.vtt",
         "--annotate", out / "t.mp4", "--blur", "--report", out / "t.html", "--every", 0.2, "--start", 0.5, "--end", 1.5,
     )  # fmt: skip
     assert (status, err) == (0, "")
@@ -68,6 +69,7 @@ def test_every_output_of_one_video(capsys, weights, film, tmp_path):
     assert tuple(found[0]) == VIDEO_COLUMNS
     assert [float(row["time_s"]) for row in found] == pytest.approx([0.5, 0.7, 0.9, 1.1, 1.3, 1.5], abs=0.11)
     assert pyarrow.parquet.read_table(out / "t.parquet").num_rows == len(found)
+    assert [row["stretch"] for row in table(out / "s.csv")] == ["all"]
     assert (out / "t.vtt").read_text().startswith("WEBVTT")
     assert "<html" in (out / "t.html").read_text()
     with av.open(str(out / "t.mp4")) as copy:

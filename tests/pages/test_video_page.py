@@ -66,7 +66,7 @@ def test_the_sample_gives_a_face_a_timeline_and_downloads(video_page: AppTest) -
     assert row["person"] == "Person 1"
     assert row["happy"].startswith(("9", "100", ">99"))
     taken = {button.proto.label for button in video_page.get("download_button")}
-    assert taken == {"CSV", "Parquet", "Subtitles", "Report"}
+    assert taken == {"CSV", "Parquet", "Shares", "Subtitles", "Report"}
 
 
 def test_a_video_without_a_face_says_so(video_page: AppTest) -> None:

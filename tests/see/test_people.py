@@ -5,7 +5,7 @@ import pytest
 
 from fer.emotions import CLASSES
 from fer.see.faces import Face, Look, Observation, Track
-from fer.see.people import People
+from fer.see.people import People, same_again
 
 
 def track(identity: int, left: float = 0.0, seen: bool = True) -> Track:
@@ -57,3 +57,19 @@ def test_names_are_words_only():
     people = People().named(1, "  Ada ").named(2, "")
     assert (people.name(1), people.name(2)) == ("Ada", "Person 2")
     assert people.named(1, "").name(1) == "Person 1"
+
+
+@pytest.mark.parametrize(
+    ("seen", "offered"),
+    [
+        ([{1}, {1}, set(), {2}], [(2, 1)]),
+        ([{1}, {1, 2}, {2}], []),  # at one moment: two people
+        ([{1, 2}, {2}, set(), {3}], [(3, 2)]),  # the one who left last
+        ([{1, 2}, set(), {3, 4}], [(3, 1), (4, 2)]),  # each once
+        ([{1}, set(), {2}, set(), {3}], [(2, 1), (3, 2)]),  # a chain is one person
+        ([], []),
+    ],
+)
+def test_who_comes_after_somebody_left_may_be_that_one(seen, offered):
+    looks = [Look(float(i), tuple(track(number) for number in sorted(who))) for i, who in enumerate(seen)]
+    assert same_again(looks) == offered

@@ -11,7 +11,18 @@ from fer.emotions import CLASSES
 from fer.see.faces import Face, Prediction, Sample
 from fer.see.people import People
 from fer.see.timeline import COLUMNS
-from fer.see.videotable import VIDEO_COLUMNS, Mark, Seen, rows, summary, to_csv, to_parquet, to_webvtt
+from fer.see.videotable import (
+    SHARE_COLUMNS,
+    VIDEO_COLUMNS,
+    Mark,
+    Seen,
+    rows,
+    summary,
+    to_csv,
+    to_parquet,
+    to_shares,
+    to_webvtt,
+)
 
 
 def said(identity: int, label: str, seen: bool = True) -> Prediction:
@@ -70,6 +81,21 @@ def test_shares_are_of_the_time_that_a_person_was_seen():
     assert (first["person"], first["seen"], first["looks"]) == ("A <b> & C", "2.0 s", 4)
     assert (first["happy"], first["sad"]) == ("50\N{NO-BREAK SPACE}%", "50\N{NO-BREAK SPACE}%")
     assert second["fear"] == "100\N{NO-BREAK SPACE}%"
+
+
+def test_shares_are_told_of_all_and_of_each_marked_stretch():
+    table = list(csv.DictReader(io.StringIO(to_shares([SEEN]).decode(), newline="")))
+    assert tuple(table[0]) == SHARE_COLUMNS
+    found = [(row["stretch"], row["face"], row["seen_s"], row["looks"], row["happy"], row["sad"]) for row in table]
+    assert found == [
+        ("all", "1", "2", "4", "0.5", "0.5"),
+        ("all", "2", "2", "4", "0", "0"),
+        ("door", "1", "0.1", "1", "1", "0"),
+        ("door", "2", "0.1", "1", "0", "0"),
+        ("talk", "1", "1", "2", "0", "1"),
+        ("talk", "2", "1", "2", "0", "0"),
+    ]
+    assert {row["name"] for row in table if row["face"] == "1"} == {"A <b> & C"}
 
 
 def test_a_part_has_figures_of_its_own():

@@ -44,6 +44,16 @@ def test_a_name_a_split_and_a_merge(video):
     assert names(video) == {"Ada"}
 
 
+def test_who_comes_after_somebody_left_is_asked_about(video):
+    video.act({"do": "split", "id": 1, "time": 1.0})
+    assert video.same_again() == [(2, 1)]
+    video.others.add((2, 1))
+    assert video.same_again() == []
+    video.others.clear()
+    video.act({"do": "merge", "id": 2, "into": 1})
+    assert video.same_again() == []
+
+
 def test_another_threshold_judges_the_same_looks(video):
     before = video.seen()
     assert video.seen().samples is before.samples

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PLAYER = "video_player"
 SHOW_EVERY_S = 0.5
 MOST_SPANS = 2000
+MOST_OFFERS = 3
 
 
 @st.fragment
@@ -40,6 +41,7 @@ def show_result(video: Watched) -> None:
             "Faces should look at the camera, be upright and well lit, and be at least 24 pixels wide.",
         )
     else:
+        ask_who_is_who(video)
         show_figures(video)
     show_files(video)
     st.caption(LIMITS)
@@ -87,6 +89,17 @@ def stretches(seen: "Seen") -> list[dict[str, object]]:
     return sorted(found, key=lambda row: float(str(row["_start_s"])))[:MOST_SPANS]
 
 
+def ask_who_is_who(video: Watched) -> None:
+    """Offers to make one of two people who may be one: the first few, so that a crowd does not fill the page."""
+    for identity, earlier in video.same_again()[:MOST_OFFERS]:
+        name, before = (plain(video.people.name(who)) for who in (identity, earlier))
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{name}** comes after **{before}** has gone. One person?", width="content")
+            st.button("The same", key=f"video_same_{identity}", on_click=video.act,
+                      args=({"do": "merge", "id": identity, "into": earlier},))  # fmt: skip
+            st.button("Two people", key=f"video_two_{identity}", on_click=video.others.add, args=((identity, earlier),))
+
+
 def show_figures(video: Watched) -> None:
     """Shares of time of each person, and every stretch; both of the part that is chosen."""
     from fer.see.videotable import summary
@@ -103,7 +116,7 @@ def show_figures(video: Watched) -> None:
 
 def show_files(video: Watched) -> None:
     """What can be taken away; all of the part that is chosen when it is asked for."""
-    from fer.see.videotable import to_csv, to_parquet, to_webvtt
+    from fer.see.videotable import to_csv, to_parquet, to_shares, to_webvtt
 
     def take(words: str, make: Callable[[], bytes], ending: str, kind: str, icon: str, hint: str) -> None:
         st.download_button(words, make, videos.file_name(video.name, ending), kind, icon=icon, on_click="ignore",
@@ -116,6 +129,8 @@ def show_files(video: Watched) -> None:
                  "Every look at every face: times, name, box, probabilities and marks.")  # fmt: skip
             take("Parquet", lambda: to_parquet([seen()]), "faces.parquet", "application/vnd.apache.parquet",
                  ":material/database:", "The same table with its types.")  # fmt: skip
+            take("Shares", lambda: to_shares([seen()]), "shares.csv", "text/csv", ":material/percent:",
+                 "Shares of the time of each person, of all and of each marked stretch, as CSV.")  # fmt: skip
             take("Subtitles", lambda: to_webvtt(seen()), "labels.vtt", "text/vtt", ":material/subtitles:",
                  "The labels as WebVTT, for any player.")  # fmt: skip
             take("Report", lambda: make_report(video, card), "report.html", "text/html", ":material/article:",

@@ -65,7 +65,7 @@ class Watched:
     judged_by: the settings that all figures and files follow now. part: (from, to) in seconds that they follow; None is
     all of it.
     made: what was made of it on request, by what was asked. playable: a copy for browsers that do not play the file.
-    looked_at: whether its result was on the page.
+    looked_at: whether its result was on the page. others: (identity, identity) of whom it was said that they are two.
     """
 
     chosen: tuple[str, str, bytes]
@@ -78,8 +78,10 @@ class Watched:
     made: dict[Hashable, Making] = field(default_factory=dict)
     playable: Making | None = None
     looked_at: bool = False
+    others: set[tuple[int, int]] = field(default_factory=set)
     _file: OpenFile | None = None
     _judged: "tuple[Hashable, Seen] | None" = None
+    _asked: "tuple[People, list[tuple[int, int]]] | None" = None
 
     @property
     def name(self) -> str:
@@ -112,6 +114,14 @@ class Watched:
         """The same of the chosen part."""
         whole = self.seen()
         return whole if self.part is None else whole.within(*self.part)
+
+    def same_again(self) -> list[tuple[int, int]]:
+        """Who may be somebody from before, to be asked about: (identity, the earlier one)."""
+        from fer.see.people import same_again
+
+        if self._asked is None or self._asked[0] is not self.people:
+            self._asked = self.people, same_again(self.people.apply(self.reading.looks))
+        return [pair for pair in self._asked[1] if pair not in self.others]
 
     def act(self, what: Mapping[str, Any]) -> None:
         """Does what the visitor asked for in the player; a call that makes no sense does nothing."""
