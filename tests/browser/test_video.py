@@ -118,14 +118,15 @@ def test_bands_keys_and_player_share_one_clock(video_page: Page, film: Path) -> 
 
 def test_a_press_before_the_file_has_come_is_kept(video_page: Page, film: Path) -> None:
     held: list[Route] = []
-    video_page.route("**/videos/open/*", lambda route: held.append(route))
+    released: list[bool] = []
+    video_page.route("**/videos/open/*", lambda route: route.continue_() if released else held.append(route))
     upload(video_page, film)
     expect(people(video_page)).to_have_count(2)
     track = video_page.get_by_role("slider", name="Person 1 over time")
     track.click(position={"x": track.bounding_box()["width"] / 2, "y": 10})
     assert inside(video_page, "return player.querySelector('video').readyState") == 0
     expect(track).to_have_attribute("aria-valuetext", re.compile(r"0:0[34]\.\d, \w+"))
-    video_page.unroute("**/videos/open/*")
+    released.append(True)
     for route in held:
         route.continue_()
     wait_for_time(video_page, 4)
