@@ -23,8 +23,8 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import sync_playwright
 
-from benchmarks import live_lab as lab
 from benchmarks import live_offline as offline
+from benchmarks import live_setup as setup
 from fer import Recognizer
 from fer.see.detect import make_detector
 from webui.view.live_stream import find_faces
@@ -35,7 +35,7 @@ PARTS = ("delay", "box", "steady", "stages", "capacity")
 WARM_S, WATCH_S = 5, 15
 
 
-def measure_viewers(folder: Path, film: Path, truth: lab.Truth, count: int, **environment: str) -> dict[str, Any]:
+def measure_viewers(folder: Path, film: Path, truth: setup.Truth, count: int, **environment: str) -> dict[str, Any]:
     """What the first of `count` viewers saw, the slowest viewer's frames a second, and the server's cores meanwhile.
 
     Only the first viewer's frames are read back. The others run in windows of a few pixels, so that their browsers,
@@ -43,19 +43,19 @@ def measure_viewers(folder: Path, film: Path, truth: lab.Truth, count: int, **en
     """
     with (
         sync_playwright() as playwright,
-        lab.app_server(folder, lab.free_port(), **environment) as server,
-        lab.chromium(playwright, film) as browser,
+        setup.app_server(folder, setup.free_port(), **environment) as server,
+        setup.chromium(playwright, film) as browser,
     ):
-        pages = [lab.open_viewer(browser, server.url) for _ in range(count)]
+        pages = [setup.open_viewer(browser, server.url) for _ in range(count)]
         for page in pages[1:]:
             page.set_viewport_size({"width": 640, "height": 720})
         pages[0].wait_for_timeout(WARM_S * 1000)
-        start_s, shown = time.time(), [lab.frames_shown(page) for page in pages[1:]]
-        lab.watch(pages[0])
+        start_s, shown = time.time(), [setup.frames_shown(page) for page in pages[1:]]
+        setup.watch(pages[0])
         pages[0].wait_for_timeout(WATCH_S * 1000)
-        end_s, shown_then = time.time(), [lab.frames_shown(page) for page in pages[1:]]
-        seen = lab.watched(pages[0], truth)
-        usage = lab.cpu_share(server.samples(), start_s, end_s)
+        end_s, shown_then = time.time(), [setup.frames_shown(page) for page in pages[1:]]
+        seen = setup.watched(pages[0], truth)
+        usage = setup.cpu_share(server.samples(), start_s, end_s)
     others = [(then - before) / (end_s - start_s) for before, then in zip(shown, shown_then, strict=True)]
     return {
         "delays_ms": seen.delays_ms,
@@ -74,10 +74,10 @@ def quantiles(values: list[float], form: str) -> str:
     return " | ".join(form.format(v) for v in np.percentile(values, [50, 95]))
 
 
-def measure_delay(folder: Path, film: Path, truth: lab.Truth) -> str:
+def measure_delay(folder: Path, film: Path, truth: setup.Truth) -> str:
     rows = []
     for added_ms in ADDED_MS:
-        result = measure_viewers(folder, film, truth, 1, LAB_ADDED_MS=str(added_ms))
+        result = measure_viewers(folder, film, truth, 1, BENCH_ADDED_MS=str(added_ms))
         share = f"{np.mean(np.array(result['errors']) < 0.1):.0%}" if result["errors"] else "–"
         rows.append(
             f"| {added_ms} | {len(result['delays_ms'])} | {quantiles(result['delays_ms'], '{:.0f}')} "
@@ -103,8 +103,8 @@ def measure_delay(folder: Path, film: Path, truth: lab.Truth) -> str:
 
 def measure_box(photo: np.ndarray) -> str:
     rows = []
-    frames = [lab.film_frame(photo, step) for step in range(lab.PERIOD)]
-    detector, truth = make_detector("yunet"), lab.true_centers(photo, margin_px=lab.FACE_PX / 2)
+    frames = [setup.film_frame(photo, step) for step in range(setup.PERIOD)]
+    detector, truth = make_detector("yunet"), setup.true_centers(photo, margin_px=setup.FACE_PX / 2)
     seen = [find_faces(detector, frame) for frame in frames]
     for cost_ms in (20, 30, 50, 120, 220):
         for name, by_sight in (("motion", False), ("motion and sight", True)):
@@ -189,16 +189,16 @@ def measure_stages(photo: np.ndarray) -> str:
     )
 
 
-# viewers, what the page is, how the lab changes it
+# viewers, what the page is, how the benchmark changes it
 CAPACITY = (
-    (1, "empty callback, collector let loose", {"LAB_EMPTY": "1", "LAB_COLLECT": "1"}),
-    (1, "empty callback", {"LAB_EMPTY": "1"}),
-    (1, "full, by streamlit-webrtc's own thread", {"LAB_ASYNC": "1"}),
+    (1, "empty callback, collector let loose", {"BENCH_EMPTY": "1", "BENCH_COLLECT": "1"}),
+    (1, "empty callback", {"BENCH_EMPTY": "1"}),
+    (1, "full, by streamlit-webrtc's own thread", {"BENCH_ASYNC": "1"}),
     *((count, "full", {}) for count in (1, 2, 3, 4)),
 )
 
 
-def measure_capacity(folder: Path, film: Path, truth: lab.Truth) -> str:
+def measure_capacity(folder: Path, film: Path, truth: setup.Truth) -> str:
     results = [measure_viewers(folder, film, truth, count, **changes) for count, _, changes in CAPACITY]
     empty = results[1]["cores"]
     rows = [
@@ -239,7 +239,7 @@ KINDS = {
     "video-decoder": "decode",
     "async_media_processor": "draw, on streamlit-webrtc's thread",
     "native": "the libraries' own threads",
-    lab.SHORT_LIVED: lab.SHORT_LIVED,
+    setup.SHORT_LIVED: setup.SHORT_LIVED,
 }
 
 
@@ -275,10 +275,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     wanted = parser.parse_args().only
-    photo = lab.load_photo()
+    photo = setup.load_photo()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        film, truth = lab.counter_film(folder / "film.y4m", photo), lab.true_centers(photo)
+        film, truth = setup.counter_film(folder / "film.y4m", photo), setup.true_centers(photo)
         measures = {
             "delay": lambda: measure_delay(folder, film, truth),
             "box": lambda: measure_box(photo),

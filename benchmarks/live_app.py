@@ -1,8 +1,8 @@
-"""The live page as benchmarks/live.py and benchmarks/live_soak.py run it: the app's own, with a lab around it.
+"""The live page as benchmarks/live.py and benchmarks/live_soak.py run it: the app's own, with their changes around it.
 
-Set by environment: LAB_ADDED_MS is slept in every analysis, LAB_EMPTY=1 gives frames back untouched,
-LAB_ASYNC=1 hands frames over by streamlit-webrtc's own thread, LAB_COLLECT=1 lets the collector of garbage look at
-the loaded libraries after each run of the page. LAB_LOG names a file that receives once a second the processor time
+Set by environment: BENCH_ADDED_MS is slept in every analysis, BENCH_EMPTY=1 gives frames back untouched,
+BENCH_ASYNC=1 hands frames over by streamlit-webrtc's own thread, BENCH_COLLECT=1 lets the collector of garbage look at
+the loaded libraries after each run of the page. BENCH_LOG names a file that receives once a second the processor time
 of each thread and the process' size.
 """
 
@@ -91,17 +91,17 @@ def prepare() -> None:
     """Once for the server: no mirror, since the film's counter must be read."""
     change = live_stream.Viewer.change
     live_stream.Viewer.change = lambda self, settings: change(self, replace(settings, mirror=False))  # type: ignore[method-assign]
-    added_s = float(os.environ.get("LAB_ADDED_MS", "0")) / 1000
+    added_s = float(os.environ.get("BENCH_ADDED_MS", "0")) / 1000
     live_stream.make_analyse = add_cost(live_stream.make_analyse, added_s)  # type: ignore[assignment]
-    if os.environ.get("LAB_EMPTY") == "1":
+    if os.environ.get("BENCH_EMPTY") == "1":
         live_stream.FrameProcessor.recv = lambda self, frame: frame  # type: ignore[method-assign]
-    if os.environ.get("LAB_ASYNC") == "1":
+    if os.environ.get("BENCH_ASYNC") == "1":
         component = streamlit_webrtc.webrtc_streamer
         streamlit_webrtc.webrtc_streamer = lambda **asked: component(**asked | {"async_processing": True})  # type: ignore[assignment]
-    if os.environ.get("LAB_COLLECT") == "1":
+    if os.environ.get("BENCH_COLLECT") == "1":
         gc.freeze = lambda: None
-    if path := os.environ.get("LAB_LOG"):
-        threading.Thread(target=keep_log, args=(Path(path),), daemon=True, name="lab").start()
+    if path := os.environ.get("BENCH_LOG"):
+        threading.Thread(target=keep_log, args=(Path(path),), daemon=True, name="benchmark").start()
 
 
 st.set_page_config(layout="wide")

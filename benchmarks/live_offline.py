@@ -59,7 +59,7 @@ def box_errors(
 
     The clock is simulated, so the machine's load plays no part: an analysis takes the newest frame, ends
     `cost_s` later, and every frame is drawn with what is known by then.
-    frames: one round, RGB. seen: the faces of each as the live page detects them. truth: as live_lab.true_centers.
+    frames: one round, RGB. seen: the faces of each as the live page detects them. truth: as live_setup.true_centers.
     by_sight: with fer.see.carry, as the app does; else by motion alone.
     """
     period, width = len(frames), frames[0].shape[1]

@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from benchmarks import live_lab as lab
+from benchmarks import live_setup as setup
 
 REPORT = ROOT / "benchmarks" / "live_soak.md"
 WARM_UP = 12
@@ -29,17 +29,17 @@ FIGURES = ("threads", "descriptors", "resident_mb", "seats")
 
 def connect_and_leave(browser: Browser, url: str, way: str) -> None:
     """One viewer who leaves by the stop button, by reloading the page or by closing the tab."""
-    page = lab.open_viewer(browser, url)
+    page = setup.open_viewer(browser, url)
     page.wait_for_timeout(1000)
     if way == "stop button":
-        lab.press_stop(page)
+        setup.press_stop(page)
     elif way == "reload":
         page.reload()
         page.wait_for_timeout(1000)
     page.context.close()
 
 
-def settled(browser: Browser, server: lab.Server, wait_s: float) -> dict[str, Any]:
+def settled(browser: Browser, server: setup.Server, wait_s: float) -> dict[str, Any]:
     """The server's figures after `wait_s` without viewers and the glances of two visitors who start no camera.
 
     Streamlit keeps a session for two minutes after its tab is gone, drops it when the next visitor leaves, and
@@ -56,7 +56,7 @@ def settled(browser: Browser, server: lab.Server, wait_s: float) -> dict[str, An
     return server.samples()[-1]
 
 
-def run_connects(browser: Browser, server: lab.Server, connects: int) -> list[tuple[str, dict[str, Any]]]:
+def run_connects(browser: Browser, server: setup.Server, connects: int) -> list[tuple[str, dict[str, Any]]]:
     ways = ("stop button", "reload", "closed tab")
     for number in range(WARM_UP):
         connect_and_leave(browser, server.url, ways[number % 3])
@@ -69,8 +69,8 @@ def run_connects(browser: Browser, server: lab.Server, connects: int) -> list[tu
     return rows
 
 
-def run_soak(browser: Browser, server: lab.Server, minutes: float) -> list[tuple[str, dict[str, Any]]]:
-    pages: list[Page] = [lab.open_viewer(browser, server.url) for _ in range(2)]
+def run_soak(browser: Browser, server: setup.Server, minutes: float) -> list[tuple[str, dict[str, Any]]]:
+    pages: list[Page] = [setup.open_viewer(browser, server.url) for _ in range(2)]
     rows = []
     for step in range(5):
         pages[0].wait_for_timeout(minutes * 60_000 / 5 if step else 5_000)
@@ -118,13 +118,13 @@ def main() -> None:
     parser.add_argument("--connects", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10)
     given = parser.parse_args()
-    photo = lab.load_photo()
+    photo = setup.load_photo()
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
-        film = lab.counter_film(folder / "film.y4m", photo)
+        film = setup.counter_film(folder / "film.y4m", photo)
         with (
-            lab.app_server(folder, lab.free_port()) as server,
-            lab.chromium(playwright, film) as browser,
+            setup.app_server(folder, setup.free_port()) as server,
+            setup.chromium(playwright, film) as browser,
         ):
             rows = run_connects(browser, server, given.connects) if given.connects else []
             rows += run_soak(browser, server, given.minutes) if given.minutes else []

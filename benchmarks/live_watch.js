@@ -1,6 +1,6 @@
 // Reads the counter of every frame that the camera gives and that comes back, and where a box is drawn.
 ([bits, block, strip, row, color]) => {
-  const lab = (window.lab = { camera: [], back: [] })
+  const watched = (window.watched = { camera: [], back: [] })
   const watch = (video, list, wantsBox) => {
     const canvas = new OffscreenCanvas(16, 1).getContext("2d", { willReadFrequently: true })
     const line = new OffscreenCanvas(640, 4).getContext("2d", { willReadFrequently: true })
@@ -37,9 +37,9 @@
     video.requestVideoFrameCallback(look)
   }
   const own = document.createElement("video")
-  own.srcObject = new MediaStream(window.labCamera.getVideoTracks())
+  own.srcObject = new MediaStream(window.ownCamera.getVideoTracks())
   own.muted = true
   own.play()
-  watch(own, lab.camera, false)
-  watch(document.querySelector("video"), lab.back, true)
+  watch(own, watched.camera, false)
+  watch(document.querySelector("video"), watched.back, true)
 }

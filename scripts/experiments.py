@@ -60,7 +60,7 @@ class Experiment:
 # A quarter of the width and eight epochs: minutes each on two cores. What helps there may not help a long training.
 SHORT: Changes = {"width": 16, "epochs": 8}
 MUON: Changes = {"optimizer": "muon", "lr_peak": 0.02}
-TAUGHT: Changes = {"teacher_weight": 0.6}
+DISTILLED: Changes = {"teacher_weight": 0.6}
 FEWER_VOTES: Changes = {"votes_weight": 0.15}
 # For weights that are good already: back to a smaller step, and sooner.
 AGAIN: Changes = {"lr_peak": 0.04, "warmup": 0.1}
@@ -73,7 +73,7 @@ PLANS = {
             "taught by cpu",
             "cpu",
             1,
-            TAUGHT | UNVOTED | {"epochs": 50},
+            DISTILLED | UNVOTED | {"epochs": 50},
             ("cpu",),
         ),
         Experiment("on from cpu, fewer FER+ votes", "cpu", 1, FEWER_VOTES | AGAIN | {"epochs": 34}, start="cpu"),
@@ -88,7 +88,7 @@ PLANS = {
         ),
         Experiment("short", "cpu", 1, SHORT),
         Experiment("short, no FER+ votes", "cpu", 1, SHORT | {"votes_weight": 0.0}),
-        Experiment("short, taught by itself", "cpu", 1, SHORT | TAUGHT, ("short",)),
+        Experiment("short, taught by itself", "cpu", 1, SHORT | DISTILLED, ("short",)),
         Experiment("short, no erasing", "cpu", 1, SHORT | {"erase": 0.0}),
         Experiment("short, no affine", "cpu", 1, SHORT | {"rotate_deg": 0.0, "scale": 0.0, "shift": 0.0}),
         Experiment("short, no averaged weights", "cpu", 1, SHORT | {"ema_decay": 0.0}),
@@ -114,7 +114,7 @@ PLANS = {
             "taught by four",
             "cpu",
             1,
-            TAUGHT | {"width": 48, "votes_weight": 0.1, "label_smoothing": 0.0, "erase": 0.2, "epochs": 100},
+            DISTILLED | {"width": 48, "votes_weight": 0.1, "label_smoothing": 0.0, "erase": 0.2, "epochs": 100},
             ("teacher, no votes, CutMix", "teacher, mixup", "teacher, erased, turned", "teacher, narrow, long"),
         ),
     ),
@@ -135,9 +135,9 @@ PLANS = {
         Experiment("best, no weight decay", "best", 3, {"weight_decay": 0.0}),
         Experiment("best, 300 epochs", "best", 3, {"epochs": 300}),
         Experiment("wide", "best", 4, {"width": 96}),
-        Experiment("taught by five", "best", 5, TAUGHT, ("best",)),
-        Experiment("taught by nine", "best", 5, TAUGHT, ("best", "wide")),
-        Experiment("taught by nine, no FER+ votes", "best", 5, TAUGHT | UNVOTED, ("best", "wide")),
+        Experiment("taught by five", "best", 5, DISTILLED, ("best",)),
+        Experiment("taught by nine", "best", 5, DISTILLED, ("best", "wide")),
+        Experiment("taught by nine, no FER+ votes", "best", 5, DISTILLED | UNVOTED, ("best", "wide")),
         Experiment("taught by nine, 0.9", "best", 5, {"teacher_weight": 0.9}, ("best", "wide")),
     ),
 }
@@ -165,9 +165,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.list:
         for e in chosen:
             ready = sum((options.plan, e.name, seed) in done for seed in range(e.seeds))
-            taught = f" taught by {', '.join(e.teachers)}" if e.teachers else ""
-            begun = f" on from {e.start}" if e.start else ""
-            print(f"{ready}/{e.seeds}  {e.name}: preset {e.preset} {e.changes or ''}{taught}{begun}")
+            teachers = f" distilled from {', '.join(e.teachers)}" if e.teachers else ""
+            start = f" starting from {e.start}" if e.start else ""
+            print(f"{ready}/{e.seeds}  {e.name}: preset {e.preset} {e.changes or ''}{teachers}{start}")
         return 0
     failed = left = 0
     last_start_s = time.monotonic() + 60 * options.minutes
@@ -187,7 +187,7 @@ def main(arguments: list[str] | None = None) -> int:
                 append(options.log, row_of(options.plan, e, seed, run_folder(options.runs, e.name, seed)))
     summarise(options.plan, read(options.log), options.runs)
     if left:
-        print(f"{left} trainings were not begun in time: the same command goes on with them.")
+        print(f"{left} trainings were not started in time: the same command continues with them.")
     return 1 if failed else 0
 
 

@@ -141,7 +141,7 @@ def resumed_config(folder: Path, options: argparse.Namespace) -> config.TrainCon
     if progress.next_epoch > level_until:
         raise config.ConfigError(
             f"--epochs {moved.epochs}: {progress.next_epoch} epochs are done and the learning rate falls, or would "
-            f"have begun to fall, after {level_until:g}; leave the flag out"
+            f"have started to fall, after {level_until:g}; leave the flag out"
         )
     return moved
 

@@ -71,8 +71,8 @@ def test_a_plan_runs_once_and_goes_on(experiments, places, monkeypatch, capfd):
     assert started == ["taught"]  # what is there is not run again
     rows = experiments.read(Path(places[-1]))
     assert rows[-1]["teachers"] == rows[-1]["start"] == "plain"
-    begun = Path(places[3]) / "taught-0" / "start.safetensors"
-    assert load_weights(begun)[1] == load_weights(Path(places[3]) / "plain-0" / "best.safetensors")[1]
+    started_from = Path(places[3]) / "taught-0" / "start.safetensors"
+    assert load_weights(started_from)[1] == load_weights(Path(places[3]) / "plain-0" / "best.safetensors")[1]
     assert rows[-1]["epochs"] == "2"
     assert 0 < float(rows[-1]["accuracy"]) <= 1
     assert 0 <= float(rows[-1]["warm_up_s"]) < float(rows[-1]["training_s"])
@@ -97,7 +97,7 @@ def test_no_training_is_begun_after_the_time(experiments, places, monkeypatch, c
     monkeypatch.setattr(experiments, "train", lambda e, seed, options: began.append((e.name, seed)) or 1)
     assert experiments.main(["toy", *places, "--minutes", "1"]) == 1
     assert began == [("first", 0), ("first", 1)]
-    assert "2 trainings were not begun in time" in capsys.readouterr().out
+    assert "2 trainings were not started in time" in capsys.readouterr().out
 
 
 def test_in_the_background_it_gives_way_and_writes_into_a_file(experiments, tmp_path, monkeypatch, capsys):

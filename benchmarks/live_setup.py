@@ -40,7 +40,7 @@ KEEP_CAMERA = """
 const media = navigator.mediaDevices
 if (media) {
   const open = media.getUserMedia.bind(media)
-  media.getUserMedia = async (wanted) => (window.labCamera = await open(wanted))
+  media.getUserMedia = async (wanted) => (window.ownCamera = await open(wanted))
 }
 """
 WATCH = Path(__file__).with_name("live_watch.js").read_text()
@@ -98,14 +98,14 @@ class Server:
 @contextmanager
 def app_server(folder: Path, port: int, **environment: str) -> Iterator[Server]:
     """The patched app (benchmarks/live_app.py) on a port; ended on the way out."""
-    log = folder / f"lab-{time.monotonic_ns()}.jsonl"
+    log = folder / f"usage-{time.monotonic_ns()}.jsonl"
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "benchmarks" / "live_app.py")]
     flags = ["--server.headless", "true", "--server.port", str(port)]
     with open(folder / "server.log", "ab") as output:
         process = subprocess.Popen(
             [*command, *flags],
             cwd=ROOT,
-            env={**os.environ, "FER_MAX_LIVE_SESSIONS": "9", "LAB_LOG": str(log), **environment},
+            env={**os.environ, "FER_MAX_LIVE_SESSIONS": "9", "BENCH_LOG": str(log), **environment},
             stdout=output,
             stderr=output,
         )
@@ -204,7 +204,7 @@ class Watched:
 
 
 def watched(page: Page, truth: Truth) -> Watched:
-    data = streamer_frame(page).evaluate("() => window.lab")
+    data = streamer_frame(page).evaluate("() => window.watched")
     delays, errors, missing, faces = [], [], 0, 0
     first_seen: list[tuple[float, int]] = []
     previous = -1
