@@ -13,7 +13,8 @@ from fer.see.videofile import VideoError, VideoFile
 _SOUND_OF_PLAYERS = ("aac", "mp3", "opus")  # MP4 carries it and browsers play it: it goes in as it is
 _CLOCK = Fraction(1, 90_000)
 _SOUND_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # of AAC, samples a second
-_ENCODER = {"preset": "superfast", "crf": "23"}  # benchmarks/video.md: the quickest whose file is no larger
+# ultrafast's file is five times as large, veryfast takes a quarter more time (benchmarks/video.md).
+_ENCODER = {"preset": "superfast", "crf": "23"}
 
 
 class Copy:
