@@ -6,8 +6,8 @@ photos of which that is known. numpy only.
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -127,8 +127,17 @@ def group(name: str, right: np.ndarray, answered: np.ndarray) -> Group:
     return Group(name, len(right), float(right.mean()), low, high, float(answered.mean()))
 
 
-def report(photos: Sequence[LabelledPhoto], said: np.ndarray, unsure_below: float, without_face: int) -> str:
-    """All figures in words, Markdown. said: probabilities of each photo's face, float (N, 7)."""
+def report(
+    photos: Sequence[LabelledPhoto],
+    said: np.ndarray,
+    unsure_below: float,
+    without_face: int,
+    plain: Callable[[str], str] = str,
+) -> str:
+    """All figures in words, Markdown; 95 %: Wilson's interval. said: probabilities of each photo's face, float (N, 7).
+
+    plain: makes plain text of what stands in the list, for a page that would draw Markdown in it.
+    """
     labels = np.array([photo.label for photo in photos])
     right, answered = said.argmax(axis=1) == labels, said.max(axis=1) >= unsure_below
     classes = [group(name, right[labels == i], answered[labels == i]) for i, name in enumerate(CLASSES) if i in labels]
@@ -140,7 +149,8 @@ def report(photos: Sequence[LabelledPhoto], said: np.ndarray, unsure_below: floa
         *table("Class", classes),
     ]
     for grouping in by_group(photos, right, answered):
-        lines += table(grouping.column, grouping.groups)
+        named = [replace(one, name=plain(one.name)) for one in grouping.groups]
+        lines += table(plain(grouping.column), named)
         lines += ["", f"Largest gap: {100 * grouping.gap:.1f} points, p = {grouping.p_value:.2g}."]
     return "\n".join(lines) + "\n"
 
@@ -148,11 +158,11 @@ def report(photos: Sequence[LabelledPhoto], said: np.ndarray, unsure_below: floa
 def table(title: str, groups: Sequence[Group]) -> list[str]:
     lines = [
         "",
-        f"| {_plain(title)} | photos | right | 95 % interval | answered |",
+        f"| {_plain(title)} | photos | right | 95 % | answered |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for one in groups:
-        interval = f"{one.low:.1%} to {one.high:.1%}"
+        interval = f"{100 * one.low:.0f}–{100 * one.high:.0f}"
         lines.append(f"| {_plain(one.name)} | {one.n:,} | {one.accuracy:.1%} | {interval} | {one.answered:.1%} |")
     return lines
 

@@ -382,7 +382,7 @@ def test_faces_that_nobody_measured_have_no_parts(page):
 
 def test_ones_own_photos_are_judged_by_group(page):
     open_part(page.run(), "Your photos")
-    listed = "file,label,age\na.jpg,happy,old\nb.jpg,sad,young\n"
+    listed = "file,label,age\na.jpg,happy,![old](http://example.org/a.png)\nb.jpg,sad,young\n"
     page.file_uploader(key="evaluation_list").set_value(("list.csv", listed.encode(), "text/csv"))
     photo = SAMPLE.read_bytes()
     page.file_uploader(key="evaluation_photos").set_value([(f"{name}.jpg", photo, "image/jpeg") for name in "ab"])
@@ -391,6 +391,7 @@ def test_ones_own_photos_are_judged_by_group(page):
     assert not page.exception
     assert "| all | 2 | 50.0% |" in words_of(page)
     assert "Largest gap: 100.0 points" in words_of(page)
+    assert "![old](" not in words_of(page)  # a list's words load no picture
 
 
 def test_a_photo_that_the_list_names_and_nobody_gave_is_told(page):

@@ -10,7 +10,7 @@ import streamlit as st
 from fer.emotions import CLASSES
 from fer.judge.photos import LabelledPhoto, PhotosError, parse_list, report
 from webui.frame import weights
-from webui.frame.layout import PRIVATE, show_error
+from webui.frame.layout import PRIVATE, plain, show_error
 from webui.frame.weights import Weights
 
 _MOST_PHOTOS, _MAX_PHOTO_MB, _MAX_LIST_MB = 300, 16, 1
@@ -77,4 +77,4 @@ def judged(listed: File, files: Sequence[File], asked: Weights, bar: Any) -> str
         bar.progress(number / len(wanted), f"Reading photo {number} of {len(wanted)}")
     if not found:
         raise PhotosError(f"no face was found in any of {len(wanted)} photos")
-    return report(found, np.stack(said), recognizer.card.unsure_below, len(wanted) - len(found))
+    return report(found, np.stack(said), recognizer.card.unsure_below, len(wanted) - len(found), plain)
