@@ -74,13 +74,15 @@ def test_the_filtered_list_is_exported(faces: Page) -> None:
     assert {(row["split"], row["label"], row["ferplus_majority"]) for row in rows} == {("PrivateTest", "fear", "fear")}
 
 
-def test_a_face_opens_large(faces: Page) -> None:
-    faces.get_by_role("group", name="faces of the set").get_by_role("button").first.click()
+def test_a_face_opens_large_and_escape_goes_back_to_it(faces: Page) -> None:
+    pressed = faces.get_by_role("group", name="faces of the set").get_by_role("button").nth(3)
+    pressed.click()
     dialog = faces.get_by_role("dialog")
     for words in ("of fer2013.csv", "The model", "FER+ taggers"):
         expect(dialog.get_by_text(words)).to_be_visible()
     faces.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
+    expect(pressed).to_be_focused()
 
 
 def test_another_seed_shuffles_anew(faces: Page) -> None:
