@@ -4,6 +4,7 @@ import time
 
 import streamlit as st
 
+from fer.card import ModelCard
 from fer.see.formats import LIMITS_IN_WORDS
 from fer.see.notes import TURNS, notes
 from fer.weights import SAMPLE
@@ -11,11 +12,15 @@ from webui.frame import resources, weights
 from webui.frame.downloads import Offer, download_link
 from webui.frame.layout import LIMITS, PRIVATE, empty_state, page_head, plain, refused
 from webui.frame.session import KEPT, session, set_widget, widget
-from webui.view import photos, results, settings
+from webui.view import device, photos, results, settings
 from webui.view.photos import Photo, Reading
 from webui.view.why import why
 
 MAX_PHOTOS = 40
+SERVER, DEVICE = "By the app", "On this device"
+PRIVATE_DEVICE = (
+    "The photos stay in this browser: faces are found and read here, nothing is sent and nothing is stored."
+)
 MAX_PHOTO_MB = 64
 SOURCES = {"camera": ":material/photo_camera: Take one with the camera", "sample": ":material/image: Use the sample"}
 PHOTOS_A_SCREEN = 6
@@ -216,16 +221,51 @@ def show_readings(readings: list[tuple[Photo, Reading]], threshold: float) -> No
         st.caption(LIMITS)
 
 
+def choose_where() -> str:
+    """Who reads the faces."""
+    where = st.segmented_control(
+        "Where photos are read", [SERVER, DEVICE], default=SERVER, required=True, key="photo_where", persist_state=KEPT,
+        on_change=keep_photos,
+        help="On this device no photo leaves the browser, which reads JPEG, PNG and what else it opens by itself. "
+        "The app reads more formats, turns photos and writes tables of many.",
+    )  # fmt: skip
+    return where or SERVER
+
+
+def keep_photos() -> None:
+    """Photos of widgets that will not be drawn next stay, as those of earlier visits do."""
+    mine = session().photo
+    mine.earlier, mine.given = [*mine.earlier, *mine.given][:MAX_PHOTOS], []
+
+
+def use_server() -> None:
+    set_widget("photo_where", SERVER)
+
+
+def show_device(card: ModelCard, asked: settings.ViewSettings) -> None:
+    """Photos that the browser reads; they have their own drop zone, cards and downloads."""
+    if asked.detector != "yunet":
+        st.caption("On this device faces are found by YuNet; Haar runs in the app only.")
+    device.photos(weights.in_use(), card, asked.judge, False, "photo_device", use_server)
+    st.caption(f":material/lock: {PRIVATE_DEVICE}")
+    st.caption(LIMITS)
+
+
 page_head("Photo", "Drop in one photo or many to see the expression on every face and how sure the model is of it.")
-chosen = choose_photos()
-st.caption(f":material/lock: {PRIVATE}")
+where = choose_where()
+chosen: list[Photo] = []
+if where == SERVER:
+    chosen = choose_photos()
+    st.caption(f":material/lock: {PRIVATE}")
 # The controls above are on the screen by now; from here on the model is needed.
 try:
     card = weights.in_use().card
+    with st.sidebar:
+        asked = settings.choose("photo", card.unsure_below, over_time=False)
+    if where == DEVICE:
+        show_device(card, asked)
 except weights.load_errors() as error:
     refused("The model cannot be loaded", str(error))
 else:
-    with st.sidebar:
-        asked = settings.choose("photo", card.unsure_below, over_time=False)
     if chosen:
         show_readings(read_all(chosen, asked.detector), asked.judge.unsure_below)

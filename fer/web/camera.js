@@ -77,9 +77,9 @@ export class Camera {
         this.silent = false
         this.onTrouble(null)
       }
-      this.onFrame((about?.captureTime ?? now) / 1000)
+      if (!document.hidden) this.onFrame((about?.captureTime ?? now) / 1000)
     }
-    // No callback comes in a hidden tab: it rests.
+    // A hidden tab rests: most browsers call nothing there, the others only keep this going.
     if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(show)
     else requestAnimationFrame(() => (video.currentTime === this.shown ? this.stream === stream && this.#next() : ((this.shown = video.currentTime), show(performance.now()))))
   }

@@ -16,10 +16,15 @@ from camera_clip import acts, still, write_y4m
 from playwright.sync_api import Browser, Page, expect
 
 from fer.see.timeline import COLUMNS
+from fer.weights import SAMPLE
 from tests.browser.conftest import CHROMIUM_FLAGS, WAIT_MS, chromium_path
 
 pytestmark = pytest.mark.browser
 
+COUNT_LOOKS = """() => {
+  window.looks = 0
+  document.querySelector(".live-device").addEventListener("look", () => (window.looks += 1))
+}"""
 KEEP_CAMERA = """(() => {
   const media = navigator.mediaDevices, open = media?.getUserMedia?.bind(media)
   if (open) media.getUserMedia = async (wanted) => (window.camera = await open(wanted))
@@ -268,3 +273,33 @@ def test_where_the_device_cannot_the_server_can(open_live: Callable[..., Page], 
     page.get_by_role("button", name="Read on the server").click()
     expect(page.locator('iframe[title^="streamlit_webrtc"]')).to_be_visible()
     expect(page.get_by_text("goes to the machine that runs this app")).to_be_visible()
+
+
+def test_a_hidden_tab_rests(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+    page = open_live(films["still"])
+    start(page)
+    expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
+    page.evaluate("Object.defineProperty(document, 'hidden', { configurable: true, get: () => true })")
+    page.wait_for_timeout(300)  # the look that was on the way
+    page.evaluate(COUNT_LOOKS)
+    page.wait_for_function("start => document.querySelector('video').currentTime > start + 1",
+                           arg=page.locator("video").evaluate("video => video.currentTime"))  # fmt: skip
+    assert page.evaluate("window.looks") == 0
+    page.evaluate("delete document.hidden")
+    page.wait_for_function("window.looks > 2")
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_photos_are_read_on_this_device(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+    sent: list[str] = []
+    page = open_live(films["still"])
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Photo").click()
+    page.get_by_role("radio", name="On this device").click()
+    expect(page.get_by_text("The photos stay in this browser")).to_be_visible()
+    page.on("request", lambda request: request.url.startswith("blob:") or sent.append(request.url))
+    page.get_by_label("Choose photos").set_input_files(SAMPLE)
+    expect(page.locator(".photo .verdict")).to_contain_text("happy")
+    assert sent == []
+    page.get_by_role("slider", name="Say 'unsure' below").focus()
+    page.keyboard.press("End")
+    expect(page.locator(".photo .verdict")).to_contain_text("unsure (happy")

@@ -59,10 +59,14 @@ def visit(browser: Browser, served: Served, tmp_path: Path, sample_image) -> Ite
     context: BrowserContext = chromium.new_context(viewport={"width": 1280, "height": 900})
     complaints: list[str] = []
 
+    def complain(kind: str, text: str) -> None:
+        if kind in ("error", "warning") and "404" not in text:
+            complaints.append(text)
+
     def open_page() -> Page:
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)
-        page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
+        page.on("console", lambda message: complain(message.type, message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(served.url)
         return page
@@ -131,3 +135,10 @@ def test_an_altered_network_is_refused(visit: Callable[[], Page], served: Served
     page.get_by_role("button", name="Start camera").click()
     expect(page.get_by_role("alert")).to_contain_text("the classifier was damaged on its way")
     expect(page.get_by_role("button", name="Read on the server")).to_have_count(0)
+
+
+def test_what_does_not_arrive_is_said(visit: Callable[[], Page], served: Served) -> None:
+    (served.folder / "detector.onnx").unlink()
+    page = visit()
+    page.get_by_role("button", name="Start camera").click()
+    expect(page.get_by_role("alert")).to_contain_text("The networks have not arrived: detector.onnx: 404")

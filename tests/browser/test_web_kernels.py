@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import tiny
 from camera_clip import acts, scene
 from playwright.sync_api import Browser
 from web_page import Modules, open_modules, rgba
@@ -257,6 +259,18 @@ def test_twenty_frames_give_the_faces_of_python(
         compare_faces(found, faces, recognizer.classify(recognizer.crops(frame, faces)))
         faces_seen += len(faces)
     assert faces_seen >= 20
+
+
+def test_weights_of_another_width_give_the_faces_of_python(
+    modules: Modules, tmp_path: Path, sample_image: np.ndarray
+) -> None:
+    """As chosen on the training page: the kernels are for no one size of the network."""
+    file = Path(tiny.write_tiny(tmp_path / "tiny.onnx"))
+    recognizer, given = Recognizer(file, threads=1), web.read_models(file)
+    networks = {"detector": given.detector, "classifier": given.classifier}
+    (found,) = read(modules, networks, recognizer, True, [sample_image], None)
+    wanted = recognizer.observe(sample_image)
+    compare_faces(found, [seen.face for seen in wanted], np.array([seen.probabilities for seen in wanted]))
 
 
 def crowd(photo: np.ndarray, width: int, height: int, count: int, side: int) -> np.ndarray:
