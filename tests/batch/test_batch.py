@@ -10,6 +10,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import cv2
 import pytest
 from batches import batch, children, kill_one_half_way, parts, table
 from clips import clip
@@ -80,6 +81,13 @@ def test_the_table_says_what_the_photo_command_says(tmp_path, capsys):
     for name, value in expected.items():
         if name != "source":
             assert row[name] == (pytest.approx(value, abs=0.06) if isinstance(value, float) else value), name
+
+
+def test_a_face_that_cannot_be_read_says_why(tmp_path, sample_image):
+    blurred = cv2.GaussianBlur(sample_image, None, 4)
+    cv2.imwrite(str(tmp_path / "blurred.png"), blurred)
+    rows = batch(SAMPLE, tmp_path / "blurred.png", "--out", tmp_path / "out", "--workers", "1")
+    assert [(row["label"], row["quality"]) for row in rows] == [("happy", ""), ("unsure", "blurred")]
 
 
 def test_pictures_and_crops_on_demand(tmp_path):
