@@ -112,7 +112,9 @@ def choose(page: Page, film: Path) -> float:
 def large_upload(browser: Browser, url: str, film: Path) -> tuple[float, float]:
     """By how many MB the server's memory rises at most, and by how many while the result is open."""
     port = int(url.rsplit(":", 1)[1])
-    [server] = [process for process in psutil.Process().children(recursive=True) if str(port) in process.cmdline()]
+    children = psutil.Process().children(recursive=True)
+    alive = (process for process in children if process.status() != psutil.STATUS_ZOMBIE)  # of closed browser tabs
+    [server] = [process for process in alive if str(port) in process.cmdline()]
     before = server.memory_info().rss
     page = browser.new_page(base_url=url)
     page.set_default_timeout(300_000)
