@@ -13,7 +13,7 @@ app: .venv ## start the app
 test: .venv ## every test, browser included
 	$(PYTHON) -m pytest
 
-fast: .venv ## the tests that take under a minute together
+fast: .venv ## the tests without pages, torch or a browser
 	$(PYTHON) -m pytest -m fast
 
 check: .venv ## lint, format, types
