@@ -70,7 +70,7 @@ def huge_tile_tiff(side_px: int) -> bytes:
     return b"II*\0" + struct.pack("<IH", 8, len(entries)) + directory + bytes(4) + packed
 
 
-# At the limit of its format each; the memory and time of reading them: benchmarks/pictures.md.
+# At the limit of its format each; benchmarks/pictures.py measures the memory and time of reading them.
 AT_THE_LIMIT: dict[str, Callable[[], bytes]] = {
     "JPEG": lambda: solid("JPEG", LIMITS_MP["JPEG"] - 0.1),
     "JPEG of 50 megapixels": lambda: solid("JPEG", 49.9, subsampling=0),
