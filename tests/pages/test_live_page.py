@@ -174,7 +174,7 @@ def test_recording_survives_the_end_of_its_stream(open_page, stage: Stage):
     ("browser", "words"),
     [
         (Browser(secure=False), "plain http"),
-        (Browser(permission="denied"), "refuses"),
+        (Browser(permission="denied"), "blocks"),
         (Browser(cameras=0), "No camera"),
         (Browser(error="NotReadableError: x", cameras=1), "Another program"),
     ],
