@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-import hypothesis
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,11 +15,6 @@ settings.register_profile(
     "judged", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 settings.load_profile("judged")
-
-
-# How long an example takes says what else the machine does, nothing of the code.
-hypothesis.settings.register_profile("any load", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("any load")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
