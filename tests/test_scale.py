@@ -19,6 +19,7 @@ from fer.cli import main
 from fer.see import images
 from fer.see.images import open_image
 from fer.see.recognize import Recognizer
+from fer.see.videotable import to_csv
 from fer.serve.body import Upload
 from fer.serve.live import Stream
 from fer.serve.service import Service
@@ -115,13 +116,53 @@ def test_a_frame_of_a_stream_says_its_own_size(photo):
     assert (said["width"], said["height"]) == SIZE
 
 
-def test_a_video_of_4k(recognizer, sample_box):
-    """It is read at half its sides too."""
+def looked_at(content, recognizer, tmp_path):
+    first = next(iter(Looks(content, recognizer, 0.5, 10)))
+    return [prediction.face.box for prediction in first.predictions]
+
+
+def in_the_table(content, recognizer, tmp_path):
+    path, table = tmp_path / "large.mp4", tmp_path / "t.csv"
+    path.write_bytes(content)
+    assert main(["video", str(path), "--every", "1", "--csv", str(table)]) == 0
+    return _boxes(table.read_bytes())
+
+
+def in_the_parquet(content, recognizer, tmp_path):
+    path, table = tmp_path / "large.mp4", tmp_path / "t.parquet"
+    path.write_bytes(content)
+    assert main(["video", str(path), "--every", "1", "--parquet", str(table)]) == 0
+    return [[row[edge] for edge in EDGES] for row in pq.read_table(table).to_pylist()]
+
+
+def on_the_video_page(content, recognizer, tmp_path):
+    from fer.see.judge import JudgeSettings
+    from fer.see.people import People
+    from fer.see.video import VideoReading
+    from webui.view.watched import ReadBy, Watched
+
+    reading = VideoReading(content, recognizer.observe, looks_per_s=1)
+    reading.run()
+    video = Watched(("1", "large.mp4", content), ReadBy("yunet", ""), reading, People(), JudgeSettings())
+    video.part = (0.0, 0.5)
+    return _boxes(to_csv([video.seen_part()]))
+
+
+def _boxes(table):
+    return [[float(row[edge]) for edge in EDGES] for row in csv.DictReader(io.StringIO(table.decode()))]
+
+
+@pytest.fixture(scope="module")
+def video_of_4k():
+    """It is read at a third of its sides."""
     frame = with_face((3840, 2160), 1400, (2000, 300))
     content = clip([np.asarray(frame)] * 2, options={"preset": "ultrafast"})
     with av.open(io.BytesIO(content)) as file:
         assert file.streams.video[0].width == 3840
-    first = next(iter(Looks(content, recognizer, 0.5, 10)))
-    (prediction,) = first.predictions
-    expected = sample_box * 1400 + [2000, 300, 2000, 300]
-    assert prediction.face.box == pytest.approx(expected, abs=0.06 * 1400)
+    return content
+
+
+@pytest.mark.parametrize("door", [looked_at, in_the_table, in_the_parquet, on_the_video_page])
+def test_a_video_of_4k(video_of_4k, door, recognizer, sample_box, tmp_path):
+    (box,) = door(video_of_4k, recognizer, tmp_path)
+    assert box == pytest.approx(sample_box * 1400 + [2000, 300, 2000, 300], abs=0.06 * 1400)

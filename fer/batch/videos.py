@@ -28,8 +28,6 @@ class Looks:
     def __iter__(self) -> Iterator[Sample]:
         tracker, judge = Tracker(), Judge(self._settings)
         last_s = -self._every_s
-        read_px = self._file.frame_size
-        scale = self._file.width_px / read_px[0], self._file.height_px / read_px[1]
         try:
             for frame in self._file.read():
                 if isinstance(frame, Frame) and frame.time_s - last_s > self._every_s - 1e-3:
@@ -37,7 +35,7 @@ class Looks:
                     found = self._recognizer.observe(frame.image, thorough=False)
                     seen = [replace(observation, face=frame.on_canvas(observation.face)) for observation in found]
                     sample = judge.add(Look(frame.time_s, tracker.update(seen, frame.time_s)))
-                    yield replace(sample, predictions=tuple(scaled(sample.predictions, *scale)))
+                    yield replace(sample, predictions=tuple(scaled(sample.predictions, *self._file.scale)))
         finally:
             self._file.close()
 

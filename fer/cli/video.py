@@ -93,7 +93,7 @@ def _run(options: argparse.Namespace) -> int:
     for video in options.videos:
         try:
             reading, whole = _read(video, recognizer, options)
-            seen = Seen(video.name, reading.samples(judged_by), reading.end_s)
+            seen = Seen(video.name, reading.samples(judged_by), reading.end_s, scale=reading.file.scale)
             done.append(seen)
             _tell(video, reading, seen)
             if whole:

@@ -165,6 +165,11 @@ class VideoFile:
             self._end = f"Its pictures end at {clock.last_s:.1f} s, though the file says {self._says_s:.1f} s."
 
     @property
+    def scale(self) -> tuple[float, float]:
+        """(across, down): how many times as long the file's upright picture is as the canvas."""
+        return self.width_px / self.frame_size[0], self.height_px / self.frame_size[1]
+
+    @property
     def share(self) -> float:
         """How far into the file reading has come, 0..1."""
         return min(self._file.tell() / max(self._size, 1), 1.0) if not self._file.closed else 1.0

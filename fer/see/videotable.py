@@ -4,7 +4,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fer.emotions import CLASSES, UNSURE
 from fer.see.caption import percent
@@ -35,7 +35,8 @@ class Mark:
 class Seen:
     """A video's result. file: its name. samples: its looks, judged, in order of time, with `people` applied.
 
-    end_s: until when the last look holds.
+    end_s: until when the last look holds. scale: (across, down), what makes the samples' boxes those of the file, as
+    VideoFile.scale; tables have them in the file's pixels.
     """
 
     file: str
@@ -43,17 +44,18 @@ class Seen:
     end_s: float
     people: People = field(default_factory=People)
     marks: Sequence[Mark] = ()
+    scale: tuple[float, float] = (1.0, 1.0)
 
     def within(self, start_s: float, end_s: float) -> "Seen":
         """The part from `start_s` to `end_s`."""
         kept = [sample for sample in self.samples if start_s <= sample.time_s <= end_s]
         marks = [mark for mark in self.marks if mark.end_s >= start_s and mark.start_s <= end_s]
-        return Seen(self.file, kept, min(self.end_s, end_s), self.people, marks)
+        return replace(self, samples=kept, end_s=min(self.end_s, end_s), marks=marks)
 
 
 def rows(seen: Seen) -> Iterator[tuple[Value, ...]]:
-    """One for each face of each look, under VIDEO_COLUMNS. Boxes in pixels, XYXY; measured: whether the detector found
-    the face in this look, or its place was carried on from the look before."""
+    """One for each face of each look, under VIDEO_COLUMNS. Boxes in pixels of the file's upright picture, XYXY;
+    measured: whether the detector found the face in this look, or its place was carried on from the look before."""
     start_s = seen.samples[0].time_s if seen.samples else 0.0
     moments = sorted(seen.marks, key=lambda mark: mark.start_s)
     for i, sample in enumerate(seen.samples):
@@ -62,7 +64,7 @@ def rows(seen: Seen) -> Iterator[tuple[Value, ...]]:
             m.note for m in moments if m.start_s < max(until_s, sample.time_s + 1e-9) and m.end_s >= sample.time_s
         )
         for face in sample.predictions:
-            box = (round(value, 1) for value in face.face.box)
+            box = (round(value, 1) for value in face.face.scaled(*seen.scale).box)
             shares = (round(float(value), 4) for value in face.probabilities)
             elapsed_s, name = round(sample.time_s - start_s, 3), seen.people.name(face.identity)
             yield (None, elapsed_s, face.identity, face.label, face.unreadable, *box, *shares,

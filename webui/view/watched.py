@@ -107,7 +107,8 @@ class Watched:
         judged = self._judged
         if judged is None or judged[0] != asked:
             samples = judge(people.apply(reading.looks[:looks]), self.judged_by)
-            judged = self._judged = asked, Seen(self.name, samples, reading.end_s, people)
+            seen = Seen(self.name, samples, reading.end_s, people, scale=reading.file.scale)
+            judged = self._judged = asked, seen
         return replace(judged[1], marks=tuple(self.marks))
 
     def seen_part(self) -> "Seen":
