@@ -1,26 +1,31 @@
 """The service inside the app: `streamlit run streamlit_app.py`, the pages and the API from one server."""
 
 import contextlib
+import ipaddress
 import os
 import socket
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 import requests
 from conftest import ROOT, SAMPLE
 
 
 @contextlib.contextmanager
-def app(**environment):
-    """Gives the app's address."""
+def app(*options, **environment):
+    """Gives the app's address. options: of `streamlit run`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
     process = subprocess.Popen(
-        [*command, "--server.port", str(port)], cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.DEVNULL
+        [*command, "--server.port", str(port), *options],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
     )
     try:
         give_up = time.monotonic() + 90
@@ -51,3 +56,31 @@ def test_pages_and_api_from_one_server(switch):
         assert requests.post(f"{address}/api/v1/faces", **sent).status_code == 400
         sent["headers"] |= {"Host": "localhost", "Origin": "https://evil.example"}
         assert requests.post(f"{address}/api/v1/faces", **sent).status_code == 403
+
+
+def own_addresses():
+    """Under which other computers would know this one; asked there, it is no loopback caller either."""
+    known = [each.address for card in psutil.net_if_addrs().values() for each in card if each.family == socket.AF_INET]
+    return [address for address in known if not ipaddress.ip_address(address).is_loopback]
+
+
+@pytest.mark.parametrize("token", ["", "0123456789abcdef-token"])
+def test_other_computers_need_the_token(token):
+    elsewhere = own_addresses()
+    with app(
+        "--server.address", "0.0.0.0", FER_API="1", FER_API_TOKEN=token, FER_API_HOSTS=",".join(elsewhere)
+    ) as here:
+        port = here.rpartition(":")[2]
+        # A proxy on this computer names the caller; uvicorn then takes it for the client.
+        callers = [(here, {"X-Forwarded-For": "203.0.113.9"}), *((f"http://{name}:{port}", {}) for name in elsewhere)]
+
+        def status(server, headers):
+            sent = {"Content-Type": "image/jpeg", **headers}
+            return requests.post(f"{server}/api/v1/faces", SAMPLE.read_bytes(), headers=sent, timeout=60).status_code
+
+        right = {"Authorization": f"Bearer {token or 'any'}"}
+        for server, headers in callers:
+            assert status(server, headers) == 401
+            assert status(server, headers | {"Authorization": "Bearer wrong"}) == 401
+            assert status(server, headers | right) == (200 if token else 401)
+        assert status(here, {}) == (401 if token else 200)
