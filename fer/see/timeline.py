@@ -15,15 +15,16 @@ COLUMNS = (
     *("time_utc", "elapsed_s", "face", "label", "quality", "left", "top", "right", "bottom"),
     *(f"p_{c}" for c in CLASSES),
 )
+SPAN_S = 60.0  # that is shown while the camera runs
 RECORD_LIMIT_S = 3600.0
-_RECORD_LIMIT_ROWS = 500_000  # a crowd in front of the camera must not fill the memory either
-_LONGEST_GAP_S = 1.0  # a camera's pause longer than this is nobody's time
+RECORD_LIMIT_ROWS = 500_000  # a crowd in front of the camera must not fill the memory either
+LONGEST_GAP_S = 1.0  # a camera's pause longer than this is nobody's time
 
 
 class Timeline:
     """The looks of the last `span_s` seconds, judged as they come."""
 
-    def __init__(self, settings: JudgeSettings | None = None, span_s: float = 60.0, most: int = 3600) -> None:
+    def __init__(self, settings: JudgeSettings | None = None, span_s: float = SPAN_S, most: int = 3600) -> None:
         self.span_s = span_s
         self._looks: deque[Look] = deque(maxlen=most)
         self._samples: deque[Sample] = deque(maxlen=most)
@@ -62,7 +63,7 @@ class Recording:
 
     def add(self, look: Look) -> bool:
         """Takes the look; False where the recording is full and took nothing."""
-        if self.duration_s >= RECORD_LIMIT_S or self._rows >= _RECORD_LIMIT_ROWS:
+        if self.duration_s >= RECORD_LIMIT_S or self._rows >= RECORD_LIMIT_ROWS:
             return False
         self._looks.append(look)
         self._rows += len(look.tracks)
@@ -109,7 +110,7 @@ def label_spans(samples: Sequence[Sample], end_s: float | None = None) -> dict[i
     """For each identity its (start_s, end_s, label) in order; neighbours with one label are joined.
 
     What a sample of a file says holds until the next one, however far away; a camera may have paused, so what it
-    showed holds for _LONGEST_GAP_S at most, or twice the usual interval.
+    showed holds for LONGEST_GAP_S at most, or twice the usual interval.
     end_s: where the last sample ends, as the end of a file; None gives it no time.
     """
     spans: dict[int, list[tuple[float, float, str]]] = {}
@@ -125,7 +126,7 @@ def label_spans(samples: Sequence[Sample], end_s: float | None = None) -> dict[i
 def longest_gap_s(samples: Sequence[Sample]) -> float:
     """Seconds between two samples beyond which the second is no continuation of the first, but a pause lies between."""
     steps_s = sorted(after.time_s - before.time_s for before, after in itertools.pairwise(samples))
-    return max(_LONGEST_GAP_S, 2 * steps_s[len(steps_s) // 2]) if steps_s else _LONGEST_GAP_S
+    return max(LONGEST_GAP_S, 2 * steps_s[len(steps_s) // 2]) if steps_s else LONGEST_GAP_S
 
 
 def _spans(samples: Sequence[Sample], end_s: float | None) -> Iterable[tuple[float, float, Prediction]]:

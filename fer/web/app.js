@@ -22,7 +22,7 @@ export class LiveApp {
   constructor(root, { script, assets, rules, words, settings, toServer = null }) {
     Object.assign(this, { root, script, assets, rules, words, settings, toServer })
     this.tracker = new Tracker(rules.track)
-    this.timeline = new Timeline(() => new Judge(this.settings.judge, rules.classes))
+    this.timeline = new Timeline(() => new Judge(this.settings.judge, rules.classes), rules.timeline)
     this.recording = null
     this.frames = []
     this.looks = []
@@ -262,7 +262,7 @@ export class LiveApp {
 
   #startRecording() {
     this.kept.replaceChildren()
-    this.recording = new Recording()
+    this.recording = new Recording(this.rules.timeline)
     this.#showButtons()
     this.#showPanel()
   }

@@ -54,7 +54,7 @@ export const strips = (samples, span, rules) => {
   if (!samples.length) return []
   const end = samples.at(-1).time
   const length = span ?? Math.max(end - samples[0].time, 1)
-  const newest = [...labelSpans(samples)].sort(([, a], [, b]) => b.at(-1)[1] - a.at(-1)[1]).slice(0, MOST_ROWS)
+  const newest = [...labelSpans(samples, rules.timeline)].sort(([, a], [, b]) => b.at(-1)[1] - a.at(-1)[1]).slice(0, MOST_ROWS)
   const rows = newest.sort(([a], [b]) => a - b).map(([identity, spans]) => {
     const pieces = spans.map(([from, until, label]) => {
       const [left, right] = [from, until].map((time) => Math.max(0, ((time - end + length) / length) * 100))
@@ -89,10 +89,10 @@ export const figures = ({ framesPerS, looksPerS, delayMs, width, height, look })
 }
 
 // For each face of a recording: seconds seen, and the share of that time under each label.
-export const shares = (samples, { classes }) => {
+export const shares = (samples, { classes, timeline }) => {
   const names = [...classes, UNSURE]
   const head = parent("tr", "", ["face", "seen", ...names].map((name) => element("th", "", name, { scope: "col" })))
-  const rows = [...labelSeconds(samples)].sort(([a], [b]) => a - b).map(([identity, labels]) => {
+  const rows = [...labelSeconds(samples, timeline)].sort(([a], [b]) => a - b).map(([identity, labels]) => {
     const total = Object.values(labels).reduce((sum, seconds) => sum + seconds, 0)
     const cells = names.map((name) => (total ? percent((labels[name] ?? 0) / total) : "–"))
     return parent("tr", "", [String(identity), `${total.toFixed(1)} s`, ...cells].map((text) => element("td", "", text)))

@@ -2,8 +2,6 @@
 // A picture is {at, width, height} in the kernels' memory: uint8 RGBA, rows from the top.
 import { roundEven } from "./numbers.js"
 
-const FACE_PX = 48
-
 export const newPicture = (kernels, width, height) => ({ at: kernels.take(4 * width * height), width, height })
 
 // The picture with its longer side `longest` pixels (fer.see.detect.shrink); a smaller one only grows where `enlarge`.
@@ -38,8 +36,8 @@ export const cropOf = ([left, top, right, bottom], framing) => {
   return [x, y, x + side, y + side]
 }
 
-// The crop as grey uint8 (48 × 48), as fer.see.recognize.cut_square cuts it.
-export const cutFace = (kernels, picture, [left, top, right, bottom]) => {
+// The crop as grey uint8 (facePx × facePx), as fer.see.recognize.cut_square cuts it.
+export const cutFace = (kernels, picture, [left, top, right, bottom], facePx) => {
   const side = Math.max(1, roundEven(right - left))
   // In float32, as OpenCV has its points.
   const place = (from, to) => Math.fround(Math.fround((from + to - 1) / 2) - Math.fround((side - 1) * 0.5))
@@ -48,9 +46,9 @@ export const cutFace = (kernels, picture, [left, top, right, bottom]) => {
   const [xPart, yPart] = [Math.max(Math.fround(x - column), 0.0001), Math.max(Math.fround(y - row), 0.0001)]
   const patch = newPicture(kernels, side, side)
   kernels.calls.cut_grey(picture.at, picture.width, picture.height, column, row, xPart, yPart, patch.at, side)
-  const face = side === FACE_PX ? patch : newPicture(kernels, FACE_PX, FACE_PX)
-  if (side > FACE_PX) resizeArea(kernels, patch.at, side, side, 4 * side, 4, face)
-  else if (side < FACE_PX) kernels.calls.resize_linear(patch.at, side, side, face.at, FACE_PX, FACE_PX)
-  const four = kernels.bytes(face.at, 4 * FACE_PX * FACE_PX)
-  return Uint8Array.from({ length: FACE_PX * FACE_PX }, (_, i) => four[4 * i])
+  const face = side === facePx ? patch : newPicture(kernels, facePx, facePx)
+  if (side > facePx) resizeArea(kernels, patch.at, side, side, 4 * side, 4, face)
+  else if (side < facePx) kernels.calls.resize_linear(patch.at, side, side, face.at, facePx, facePx)
+  const four = kernels.bytes(face.at, 4 * facePx * facePx)
+  return Uint8Array.from({ length: facePx * facePx }, (_, i) => four[4 * i])
 }

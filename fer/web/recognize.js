@@ -96,7 +96,7 @@ export class Recognizer {
     if (!faces.length) return faces
     const { framing, input_size_px: side, mirror } = this.rules
     const crops = faces.map(({ box }) => cropOf(box, framing))
-    const cut = crops.map((crop) => cutFace(this.pictures, picture, crop))
+    const cut = crops.map((crop) => cutFace(this.pictures, picture, crop, side))
     const all = mirror ? [...cut, ...cut.map((grey) => mirrored(grey, side))] : cut
     const input = this.classifier.plan({ count: all.length, height: side, width: side, channels: 1, stride: 1 })
     const map = this.classifier.kernels.floats(input.at, all.length * (side + 2) ** 2)

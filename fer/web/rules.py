@@ -5,9 +5,8 @@ from typing import Any
 
 from fer.card import ModelCard, WeightsError
 from fer.emotions import CLASSES, COLORS, EMOJI, UNSURE, UNSURE_COLOR
-from fer.see import detect, live, yunet
+from fer.see import detect, live, timeline, yunet
 from fer.see.judge import JudgeSettings
-from fer.see.timeline import COLUMNS
 from fer.see.track import TrackSettings
 
 # Numbers of fer.see.detect, which have the same names there in capitals.
@@ -15,10 +14,11 @@ _DETECTOR = (
     *("MIN_SCORE", "OVERLAP", "FIRST_LOOK_PX", "SECOND_LOOK", "SMALL_FACE_PX", "KNOWN_FACE_PX", "HINT_SCORE"),
     *("ENOUGH_SCALE", "FINE_SCALE", "FINE_PIXELS", "TILE_PX", "TILE_OVERLAP_PX"),
 )
+_TIMELINE = ("SPAN_S", "LONGEST_GAP_S", "RECORD_LIMIT_S", "RECORD_LIMIT_ROWS")  # likewise of fer.see.timeline
 
 
 def rules(card: ModelCard, mirror: bool = True) -> dict[str, Any]:
-    """For JSON: detector, framing, tracker, judging, colours.
+    """For JSON: detector, framing, tracker, judging, timeline, colours.
 
     card: as a Recognizer has it, with its framing. mirror: as for a Recognizer.
 
@@ -35,11 +35,12 @@ def rules(card: ModelCard, mirror: bool = True) -> dict[str, Any]:
         "input_size_px": card.input_size_px,
         "colors": {**COLORS, UNSURE: UNSURE_COLOR},
         "emoji": EMOJI,
-        "columns": list(COLUMNS),
+        "columns": list(timeline.COLUMNS),
         "mirror": mirror,
         "judge": asdict(JudgeSettings(card.unsure_below)),
         "clock_jump_s": live.CLOCK_JUMP_S,
         "track": asdict(TrackSettings()),
+        "timeline": {name.lower(): getattr(timeline, name) for name in _TIMELINE},
         "framing": vars(known[detect.YuNet.name]),
         "detector": {
             "look_px": detect.CAMERA_LOOK_PX,

@@ -1,13 +1,10 @@
 // What was seen over time: the last minute, always; a whole recording, only when asked. fer/see/timeline.py in the page.
+// `rules` here are those of the timeline in fer/web/rules.py.
 
-const LONGEST_GAP_S = 1 // a camera's pause longer than this is nobody's time
-const RECORD_LIMIT_S = 3600
-const RECORD_LIMIT_ROWS = 500_000
-
-// The looks of the last `span` seconds, judged as they come. newJudge(): a Judge by the settings that hold now.
+// The looks of the last rules.span_s seconds, judged as they come. newJudge(): a Judge by the settings that hold now.
 export class Timeline {
-  constructor(newJudge, span = 60) {
-    Object.assign(this, { newJudge, span, looks: [], samples: [], judge: newJudge() })
+  constructor(newJudge, rules) {
+    Object.assign(this, { newJudge, span: rules.span_s, looks: [], samples: [], judge: newJudge() })
   }
 
   add(look) {
@@ -31,13 +28,14 @@ export class Timeline {
   }
 }
 
-// All looks between start and stop, up to an hour.
+// All looks between start and stop, up to the rules' limits.
 export class Recording {
-  looks = []
-  rows = 0
+  constructor(rules) {
+    Object.assign(this, { rules, looks: [], rows: 0 })
+  }
 
   add(look) {
-    if (this.duration >= RECORD_LIMIT_S || this.rows >= RECORD_LIMIT_ROWS) return
+    if (this.duration >= this.rules.record_limit_s || this.rows >= this.rules.record_limit_rows) return
     this.looks.push(look)
     this.rows += look.tracks.length
   }
@@ -47,9 +45,9 @@ export class Recording {
   }
 }
 
-const spans = (samples) => {
+const spans = (samples, { longest_gap_s: gap }) => {
   const steps = samples.slice(1).map((sample, i) => sample.time - samples[i].time).sort((a, b) => a - b)
-  const longest = steps.length ? Math.max(LONGEST_GAP_S, 2 * steps[Math.floor(steps.length / 2)]) : LONGEST_GAP_S
+  const longest = steps.length ? Math.max(gap, 2 * steps[Math.floor(steps.length / 2)]) : gap
   return samples.flatMap((sample, i) => {
     const until = Math.min(samples[i + 1]?.time ?? sample.time, sample.time + longest)
     return sample.predictions.map((seen) => ({ start: sample.time, until, seen }))
@@ -57,9 +55,9 @@ const spans = (samples) => {
 }
 
 // For each identity the seconds that each label was shown: Map(identity → {label: seconds}).
-export const labelSeconds = (samples) => {
+export const labelSeconds = (samples, rules) => {
   const seconds = new Map()
-  for (const { start, until, seen } of spans(samples)) {
+  for (const { start, until, seen } of spans(samples, rules)) {
     const labels = seconds.get(seen.identity) ?? {}
     labels[seen.label] = (labels[seen.label] ?? 0) + until - start
     seconds.set(seen.identity, labels)
@@ -68,9 +66,9 @@ export const labelSeconds = (samples) => {
 }
 
 // For each identity its [start, end, label] in order; neighbours with one label are joined.
-export const labelSpans = (samples) => {
+export const labelSpans = (samples, rules) => {
   const rows = new Map()
-  for (const { start, until, seen } of spans(samples)) {
+  for (const { start, until, seen } of spans(samples, rules)) {
     if (!rows.has(seen.identity)) rows.set(seen.identity, [])
     const row = rows.get(seen.identity), last = row.at(-1)
     if (last && last[2] === seen.label && start - last[1] < 1e-6) last[1] = until

@@ -202,7 +202,7 @@ def test_faces_are_cut_as_in_opencv(
       const memory = new Kernels(await compileKernels(kernels))
       const picture = newPicture(memory, 640, 480)
       memory.bytes(picture.at, pixels.length).set(pixels)
-      return cutFace(memory, picture, box)
+      return cutFace(memory, picture, box, 48)
     }"""
     found = modules.call(cut, {"kernels": KERNELS, "pixels": rgba(image), "box": list(box)}).reshape(48, 48)
     error = np.abs(found.astype(int) - cut_square(image, box, 48))

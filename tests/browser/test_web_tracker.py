@@ -8,19 +8,22 @@ import pytest
 from playwright.sync_api import Browser
 from web_page import Modules, open_modules
 
+from fer import Recognizer
 from fer.emotions import CLASSES
-from fer.see import quality
+from fer.see import quality, timeline
 from fer.see.caption import caption, percent
 from fer.see.faces import Face, Look, Observation, Quality, Sample
 from fer.see.judge import Judge, JudgeSettings
-from fer.see.timeline import COLUMNS, label_seconds, label_spans, to_csv
-from fer.see.track import Tracker, TrackSettings
+from fer.see.timeline import label_seconds, label_spans, to_csv
+from fer.see.track import Tracker
+from fer.web.rules import rules
 
 pytestmark = pytest.mark.browser
 START_UNIX_S = 1_764_000_000.25
 
-FOLLOW = """({ looks, track, judge, classes, columns }, modules) => {
+FOLLOW = """({ looks, judge, rules }, modules) => {
   const { Tracker, Judge, caption, labelSeconds, labelSpans, toCsv } = modules
+  const { track, classes, columns, timeline } = rules
   const tracker = new Tracker(track), by = new Judge(judge, classes), samples = []
   const steps = looks.map(({ time, unix, faces, later }) => {
     const seen = faces.map((face) => ({ ...face, probabilities: new Float32Array(face.probabilities) }))
@@ -31,7 +34,8 @@ FOLLOW = """({ looks, track, judge, classes, columns }, modules) => {
     const said = predictions.map((p) => ({ ...p, box: p.face.box, words: caption(p, classes), face: null }))
     return { said, carried }
   })
-  return { steps, csv: toCsv(samples, columns), seconds: [...labelSeconds(samples)], spans: [...labelSpans(samples)] }
+  const seconds = [...labelSeconds(samples, timeline)], spans = [...labelSpans(samples, timeline)]
+  return { steps, csv: toCsv(samples, columns), seconds, spans }
 }"""
 
 
@@ -91,14 +95,11 @@ def looks_for_the_page(seed: int) -> list[dict]:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("settings", [JudgeSettings(0.48), JudgeSettings(0.3, 0.6), JudgeSettings(0.5, 0.0)])
-def test_same_identities_boxes_labels_words_spans_and_csv(modules: Modules, seed: int, settings: JudgeSettings) -> None:
-    given = {
-        "looks": looks_for_the_page(seed),
-        "track": asdict(TrackSettings()),
-        "judge": asdict(settings),
-        "classes": list(CLASSES),
-        "columns": list(COLUMNS),
-    }
+def test_same_identities_boxes_labels_words_spans_and_csv(
+    modules: Modules, monkeypatch: pytest.MonkeyPatch, seed: int, settings: JudgeSettings
+) -> None:
+    monkeypatch.setattr(timeline, "LONGEST_GAP_S", 0.2 + 0.4 * seed)  # the page has no number of its own
+    given = {"looks": looks_for_the_page(seed), "judge": asdict(settings), "rules": rules(Recognizer(threads=1).card)}
     found = modules.call(FOLLOW, given)
     tracker, by = Tracker(), Judge(settings)
     samples: list[Sample] = []
@@ -131,6 +132,35 @@ def test_same_identities_boxes_labels_words_spans_and_csv(modules: Modules, seed
     assert len(ours) == len(theirs) > 500
     different = sum(a != b for a, b in zip(ours, theirs, strict=True))
     assert different < 0.05 * len(ours), [(a, b) for a, b in zip(ours, theirs, strict=True) if a != b][:3]
+
+
+RECORD = """({ looks, rules }, { Recording, Timeline }) => {
+  const recording = new Recording(rules.timeline), line = new Timeline(() => ({ add: (look) => look }), rules.timeline)
+  for (const look of looks) {
+    recording.add(look)
+    line.add(look)
+  }
+  return { recorded: recording.looks.length, shown: line.looks.length }
+}"""
+
+
+@pytest.mark.parametrize(("most_s", "most_rows"), [(3600.0, 500_000), (3.0, 500_000), (3600.0, 7)])
+def test_the_minute_shown_and_a_recording_end_where_python_ends_them(
+    modules: Modules, monkeypatch: pytest.MonkeyPatch, most_s: float, most_rows: int
+) -> None:
+    """By the numbers that Python has now, so the page has none of its own."""
+    for name, value in {"RECORD_LIMIT_S": most_s, "RECORD_LIMIT_ROWS": most_rows, "SPAN_S": most_s / 2}.items():
+        monkeypatch.setattr(timeline, name, value)
+    looks, tracker = [], Tracker()
+    recording, line = timeline.Recording(), timeline.Timeline(span_s=timeline.SPAN_S)
+    for time_s, observations in lives(0):
+        look = Look(time_s, tracker.update(observations, time_s), START_UNIX_S + time_s)
+        recording.add(look)
+        line.add(look)
+        looks.append({"time": time_s, "tracks": [{"identity": track.identity} for track in look.tracks]})
+    found = modules.call(RECORD, {"looks": looks, "rules": rules(Recognizer(threads=1).card)})
+    assert found == {"recorded": len(recording.looks()), "shown": len(line.samples())}
+    assert (found["recorded"] < len(looks)) == ((most_s, most_rows) != (3600.0, 500_000))
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -96,7 +96,7 @@ def test_recording_ends_at_its_limits(monkeypatch: pytest.MonkeyPatch):
     assert recording.add(look(0.0))
     assert recording.add(look(timeline.RECORD_LIMIT_S))
     assert not recording.add(look(timeline.RECORD_LIMIT_S + 1))
-    monkeypatch.setattr(timeline, "_RECORD_LIMIT_ROWS", 2)
+    monkeypatch.setattr(timeline, "RECORD_LIMIT_ROWS", 2)
     crowded = Recording()
     assert crowded.add(look(0.0, "sad", "sad"))
     assert not crowded.add(look(0.1, "sad"))

@@ -7,7 +7,7 @@ from fer.emotions import COLORS, UNSURE
 from fer.see.caption import caption
 from fer.see.faces import Prediction, Sample
 from fer.see.live import LiveStats
-from fer.see.timeline import Recording, label_seconds, label_spans
+from fer.see.timeline import SPAN_S, Recording, label_seconds, label_spans
 from webui.parts.charts import clock, percent, probability_bars
 from webui.view.face_card import color_of, face_card, face_cards
 
@@ -29,7 +29,7 @@ def face_rows(predictions: Sequence[Prediction]) -> str:
     )
 
 
-def timeline(samples: Sequence[Sample], span_s: float | None = 60.0, end_s: float | None = None) -> str:
+def timeline(samples: Sequence[Sample], span_s: float | None = SPAN_S, end_s: float | None = None) -> str:
     """A strip for each face, coloured by its label, the newest at the right.
 
     span_s: seconds up to now that the width stands for; None takes the samples for a recording and shows all of it.
