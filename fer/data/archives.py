@@ -26,6 +26,7 @@ _RATIO_FREE_BYTES, _RATIO_MAX = 2**24, 100  # numbers pack 3 to 1; what packs 1,
 _DIRECTORY_MAX_BYTES = 2**23  # a zip's list of its members; the image archive's has 3.3 MB
 _MEMBERS_MAX = 2 * MAX_FACES
 _READ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_LOCKED = 0x1  # the flag of a member that is encrypted
 # What the standard library raises for torn, locked or made-up archives
 _ERRORS = (
     zipfile.BadZipFile,
@@ -33,7 +34,7 @@ _ERRORS = (
     zlib.error,
     struct.error,
     EOFError,
-    RuntimeError,  # a password
+    RuntimeError,  # ways of packing and locking that zipfile lacks
     ValueError,  # names that are no UTF-8, places that cannot be
     OverflowError,
     OSError,
@@ -113,6 +114,8 @@ def _read_zip(file: BinaryIO, name: str, bad_row: BadRow, progress: Progress | N
 
 
 def _check_declared(member: zipfile.ZipInfo, where: str) -> None:
+    if member.flag_bits & _LOCKED:
+        raise DatasetError(f"{where}: locked with a password; unpack it first and give the folder")
     size_bytes = member.file_size
     if size_bytes > _UNPACKED_MAX_BYTES:
         raise DatasetError(f"{where}: {size_bytes} bytes unpacked are more than any FER2013 has")
@@ -126,6 +129,8 @@ def _zipped_images(archive: zipfile.ZipFile, images: list[zipfile.ZipInfo], name
     for member in images:
 
         def content(member: zipfile.ZipInfo = member) -> bytes:
+            if member.flag_bits & _LOCKED:
+                raise RowError("cannot be unpacked (locked: password required)")
             if member.compress_type not in _READ_METHODS:
                 raise RowError("packed in a way that is not read here (deflate is)")
             try:

@@ -1,5 +1,5 @@
 """FER2013 as one table of text: the article's fer2013.csv, the competition's icml_face_data.csv (another order of
-columns), or either as a spreadsheet writes it again: semicolons or tabs for commas, UTF-16, labels as 3.0.
+columns), or either as a spreadsheet writes it again: semicolons or tabs for commas, UTF-16, labels as 3.0 or 3,0.
 
 Every row is checked in full; benchmarks/read_csv.md has the times.
 """
@@ -30,9 +30,10 @@ from fer.emotions import CLASSES
 PIXELS = SIDE_PX * SIDE_PX
 _COLUMNS = ("emotion", "pixels", "usage")
 _DELIMITERS = (b",", b";", b"\t")
-_LABELS = {f"{i}{end}".encode(): i for i in range(len(CLASSES)) for end in ("", ".0")}
+_LABELS = {f"{i}{end}".encode(): i for i in range(len(CLASSES)) for end in ("", ".0", ",0")}
 _SPLITS = {name.encode(): i for i, name in enumerate(SPLITS)}
 _PADDING = b' \t\r\n"'  # headers of icml_face_data.csv start with blanks; other tools put quotes round the pixels
+_BOM = "\ufeff"
 _LINE_MAX_BYTES = 2**16  # a row has at most 9.3 kB; a file without line ends must not fill the memory
 _PROGRESS_ROWS = 64
 
@@ -101,9 +102,9 @@ def read_layout(header: bytes, name: str) -> Layout:
 
 def looks_like_csv(start: bytes) -> bool:
     """Whether a file that starts so is such a table."""
-    encoding = _encoding(start)
+    encoding = _encoding(start[:2])
     if encoding != "utf-8":
-        start = start[: len(start) // 2 * 2].decode(encoding, "replace").encode()
+        start = start[: len(start) // 2 * 2].decode(encoding, "replace").removeprefix(_BOM).encode()
     try:
         read_layout(start.partition(b"\n")[0], "")
     except DatasetError:
@@ -112,20 +113,24 @@ def looks_like_csv(start: bytes) -> bool:
 
 
 def _encoding(start: bytes) -> str:
-    return "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+    """By the first two bytes of a file: UTF-16 may come without its mark, and a header begins with an ASCII letter."""
+    if start == codecs.BOM_UTF16_LE or start[1:] == b"\0":
+        return "utf-16-le"
+    return "utf-16-be" if start == codecs.BOM_UTF16_BE or start[:1] == b"\0" else "utf-8"
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
     """Numbered lines in UTF-8 that are not blank; refuses a line too long for any row."""
-    start = file.read(2)
-    if _encoding(start) == "utf-16":
-        text = io.TextIOWrapper(file, "utf-16-le" if start == codecs.BOM_UTF16_LE else "utf-16-be", "replace", "\n")
-        first = b""
-    else:
-        text, first = None, start
+    first = file.read(2)
+    encoding = _encoding(first)
+    text = None
+    if encoding != "utf-8":
+        text = io.TextIOWrapper(file, encoding, "replace", "\n")
+        first = first.decode(encoding, "replace").removeprefix(_BOM).encode()
     number = 0
     while True:
-        line = text.readline(_LINE_MAX_BYTES).encode() if text else first + file.readline(_LINE_MAX_BYTES - len(first))
+        left = _LINE_MAX_BYTES - len(first)
+        line = first + (text.readline(left).encode() if text else file.readline(left))
         first = b""
         if not line:
             break

@@ -42,7 +42,7 @@ CLASS_NAMES = {name: i for i, name in enumerate(CLASSES)} | {
     for own, others in {
         "angry": ("anger",),
         "disgust": ("disgusted",),
-        "fear": ("fearful",),
+        "fear": ("fearful", "scared"),
         "happy": ("happiness",),
         "sad": ("sadness",),
         "surprise": ("surprised",),

@@ -13,6 +13,7 @@ from fer.see.videofile import VideoError, VideoFile
 _SOUND_OF_PLAYERS = ("aac", "mp3", "opus")  # MP4 carries it and browsers play it: it goes in as it is
 _CLOCK = Fraction(1, 90_000)
 _SOUND_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # of AAC, samples a second
+_UNKNOWN_SOUND = "The copy is silent: the way in which this file stores its sound is not known here."
 # ultrafast's file is five times as large, veryfast takes a quarter more time (benchmarks/video.md).
 _ENCODER = {"preset": "superfast", "crf": "23"}
 
@@ -29,7 +30,7 @@ class Copy:
     def __init__(self, of: VideoFile, into: BinaryIO | None = None, start_s: float = 0.0) -> None:
         self._start_s = start_s
         self._file = into or io.BytesIO()
-        self.trouble: str | None = None
+        self.trouble = _UNKNOWN_SOUND if of.sound_unknown else None
         self._last = -1
         try:
             self._container = av.open(self._file, "w", format="mp4")

@@ -89,7 +89,8 @@ class VideoFile:
 
     width_px, height_px: of the upright picture. frame_size: (width, height) of the canvas that frames are shown on.
     duration_s: None where the file does not say; a joined file may say that of its first part.
-    sound: what `Copy` takes; None where there is none that can be read.
+    sound: what `Copy` takes; None where there is none that can be read. sound_unknown: there is one, but
+    FFmpeg does not know how it is stored.
     left_out: what was broken or left out so far, in sentences.
     """
 
@@ -113,7 +114,7 @@ class VideoFile:
             self.duration_s = trial.duration / av.time_base if trial.duration and trial.duration > 0 else None
             self._start_s = (trial.start_time or 0) / av.time_base  # 1.4 s in MPEG-TS
             position = list(trial.streams.video).index(stream)
-        self._shapes: dict[tuple[int, ...], Shape] = {_stored(frame): shape}
+        self._shapes: dict[tuple[Fraction | int, ...], Shape] = {}
         self._source = _opened(self._file)
         self.video = self._source.streams.video[position]
         self.video.thread_type = "AUTO"
@@ -123,6 +124,7 @@ class VideoFile:
         self.rate = likely_rate(self.video)
         sounds = [stream for stream in self._source.streams.audio if stream.codec_context is not None]
         self.sound = sounds[0] if sounds else None
+        self.sound_unknown = not sounds and bool(self._source.streams.audio)
         may_jump = bool(self._source.format.flags & _MAY_JUMP)
         name = self._source.format.name
         self._packet_clock = PacketClock(self._start_s, may_jump, name in _UNORDERED, name in _TIMELESS)
@@ -216,9 +218,11 @@ class VideoFile:
             self._end = f"The file is broken further on ({words}); what comes before was read."
 
     def _shape(self, frame: av.VideoFrame) -> Shape:
-        key = _stored(frame)
+        # A broadcast goes from 4:3 to 16:9 with its pixels alone: their number stays.
+        pixel = self.video.codec_context.sample_aspect_ratio or self._pixel
+        key = pixel, frame.width, frame.height, *display_matrix(frame)
         if key not in self._shapes:
-            self._shapes[key] = shape_of(frame, self.video.codec_context.sample_aspect_ratio or self._pixel)
+            self._shapes[key] = shape_of(frame, pixel)
         return self._shapes[key]
 
 
@@ -237,10 +241,6 @@ def _said_length(stream: av.VideoStream, default_s: float | None) -> float | Non
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     except ValueError:
         return default_s
-
-
-def _stored(frame: av.VideoFrame) -> tuple[int, ...]:
-    return frame.width, frame.height, *display_matrix(frame)
 
 
 def _as_file(source: bytes | Path | BinaryIO) -> BinaryIO:

@@ -1,5 +1,6 @@
 import struct
 import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -51,6 +52,7 @@ def test_reading_a_zip_writes_nothing(tmp_path):
         ("x/y/test/Surprise/PublicTest_10.PNG", (1, 10, 5)),
         ("Test/fear/PrivateTest_0.jpg", (2, 0, 2)),
         ("images/train/fearful/im12.png", (0, 12, 2)),
+        ("training/scared/im12.png", (0, 12, 2)),
         ("images/validation/happiness/17.jpg", (1, 17, 3)),
         ("val/sadness/8_x.jpg", (1, 8, 4)),
         ("PrivateTest/Anger/face.jpg", (2, 0, 0)),
@@ -126,6 +128,17 @@ def test_a_locked_member_is_named(tmp_path):
     content[content.index(b"PK\x01\x02") + 8] |= 1  # the flag that says: encrypted
     source.write_bytes(content)
     with pytest.raises(DatasetError, match=r"cannot be unpacked .*password required"):
+        read(source)
+
+
+def test_a_locked_table_is_named(tmp_path):
+    source = tmp_path / "a.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        archive.writestr("fer2013.csv", "emotion,pixels,Usage\n")
+    content = bytearray(source.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    source.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"fer2013\.csv: locked with a password"):
         read(source)
 
 

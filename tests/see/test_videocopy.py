@@ -124,6 +124,22 @@ def test_damaged_sound_is_told_and_the_pictures_are_copied(monkeypatch):
     assert "sound is damaged" in copy.trouble
 
 
+@pytest.mark.parametrize(
+    ("container", "known", "unknown"), [("matroska", b"A_PCM/INT/LIT", b"A_QQQ/INT/LIT"), ("mov", b"sowt", b"qqqq")]
+)
+def test_sound_that_nobody_knows_is_told_and_the_pictures_are_copied(container, known, unknown):
+    content, copy = copied(beeping(container, "pcm_s16le").replace(known, unknown))
+    with av.open(io.BytesIO(content)) as film:
+        assert len(list(film.decode(video=0))) == 25
+        assert not film.streams.audio
+    assert "is silent" in copy.trouble
+
+
+def test_no_sound_is_no_trouble():
+    _, copy = copied(clip(greys()))
+    assert copy.trouble is None
+
+
 def test_a_copy_may_go_into_a_file(tmp_path):
     with open(tmp_path / "copy.mp4", "wb") as into:
         file = VideoFile(clip(greys()))

@@ -85,12 +85,16 @@ def brightness(frame: Frame) -> float:
     return (float(planes[: planes.shape[0] * 2 // 3].mean()) - 16) * 255 / 219
 
 
-def film(container: str, name: str, count: int = COUNT, size: tuple[int, int] = (96, 64)) -> bytes:
+def film(
+    container: str, name: str, count: int = COUNT, size: tuple[int, int] = (96, 64), pixel: Fraction | None = None
+) -> bytes:
     codec, pixels, options = CODECS[name]
     file = io.BytesIO()
     with av.open(file, "w", format=container) as out:
         stream = out.add_stream(codec, FILM_RATE, options=options)
         (stream.width, stream.height), stream.pix_fmt = size, pixels
+        if pixel:
+            stream.codec_context.sample_aspect_ratio = pixel
         for picture in numbered(count, size):
             out.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
         out.mux(stream.encode(None))
@@ -273,6 +277,16 @@ def test_pixels_that_are_not_square_are_made_so(container, codec):
     video = VideoFile(file.getvalue())
     assert (video.width_px, video.height_px) == (85, 48)
     assert frames_of(file.getvalue())[0].image.shape == (48, 86, 3)
+
+
+@pytest.mark.parametrize(("container", "name"), [("mpegts", "MPEG-2"), ("mpegts", "H.264"), ("mpeg", "MPEG-2")])
+def test_pixels_that_change_their_shape_alone_are_made_square(container, name):
+    """A broadcast goes from 4:3 to 16:9: as many pixels as before, each of them wider."""
+    parts = [film(container, name, pixel=pixel) for pixel in (Fraction(1), Fraction(4, 3))]
+    frames = frames_of(b"".join(parts))
+    assert frames[0].image.shape == (64, 96, 3)
+    assert frames[-1].image.shape == frames_of(parts[1])[0].image.shape
+    assert frames[-1].image.shape[1] >= 128  # MPEG-2 knows only some shapes
 
 
 def test_full_range_is_not_made_darker():
