@@ -24,8 +24,9 @@ import pyarrow.parquet as pq
 from fer.batch.storage import StorageError, join, storage_of
 from fer.batch.table import ERROR, SCHEMA
 from fer.batch.walk import Item, digest
-from fer.batch.work import Chunk, Settings, to_parquet
+from fer.batch.work import Chunk, Settings
 from fer.files import replacing
+from fer.tables import parquet_file
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -84,7 +85,7 @@ class Result:
         gone = pc.is_in(table["source"], pa.array([item.source for item in items], pa.string()))
         kept = table.filter(pc.invert(gone))
         if kept.num_rows:
-            self._storage.write(location, to_parquet(kept))
+            self._storage.write(location, parquet_file(kept))
         else:
             self._storage.remove(location)
 

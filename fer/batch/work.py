@@ -7,7 +7,6 @@ batches.
 
 import functools
 import hashlib
-import io
 import os
 import zipfile
 import zlib
@@ -20,10 +19,10 @@ from typing import TYPE_CHECKING
 
 from fer.batch.storage import StorageError, join, storage_of
 from fer.batch.walk import Item, digest
+from fer.tables import parquet_file
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
 
     from fer.batch.table import Row
     from fer.see.faces import Prediction
@@ -88,7 +87,7 @@ def read_chunk(chunk: Chunk, settings: Settings) -> Done:
     rows |= {item: _video(item, recognizer, settings) for item in chunk.items if item.is_video}
     flat = [row for item in chunk.items for row in rows[item]]
     faces, errors = (sum(row["status"] == status for row in flat) for status in (FACE, ERROR))
-    return Done(to_parquet(to_table(flat)), len(chunk.items), faces, errors)
+    return Done(parquet_file(to_table(flat)), len(chunk.items), faces, errors)
 
 
 def lost(item: Item) -> Done:
@@ -98,15 +97,7 @@ def lost(item: Item) -> Done:
     row = error_row(
         item, "reading it ended the process, three times: the file may be broken, or too large for the memory"
     )
-    return Done(to_parquet(to_table([row])), 1, 0, 1)
-
-
-def to_parquet(table: "pa.Table") -> bytes:
-    import pyarrow.parquet as pq
-
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd")
-    return sink.getvalue()
+    return Done(parquet_file(to_table([row])), 1, 0, 1)
 
 
 def prepare_worker() -> None:

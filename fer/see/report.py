@@ -13,16 +13,16 @@
 | angry … neutral | the seven probabilities, summing to 1 |
 | turn_deg | degrees counter-clockwise by which to turn the photo so that its faces stand upright, as it seems; else 0 |
 
-Rows of videos have no `turn_deg`. Standard library only.
+Rows of videos have no `turn_deg`. Standard library only; decimals and CSV are those of fer.tables.
 """
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 
 from fer.emotions import CLASSES
 from fer.see.faces import Prediction
+from fer.tables import rounded
+from fer.tables import to_csv as table_csv
 
 COLUMNS = (
     *("source", "face", "left", "top", "right", "bottom", "score", "detector", "label", "quality"),
@@ -46,11 +46,7 @@ def photo_rows(predictions: Sequence[Prediction], source: str, turn_deg: int) ->
 
 def to_csv(table: Sequence[Row], columns: Sequence[str] = PHOTO_COLUMNS) -> str:
     """CSV with a header line (RFC 4180), also where there is no row. columns: the rows' keys, in order."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns)
-    writer.writeheader()
-    writer.writerows(table)
-    return text.getvalue()
+    return table_csv(columns, ([row[name] for name in columns] for row in table), "shortest")
 
 
 def to_json(table: Sequence[Row]) -> str:
@@ -61,10 +57,7 @@ def to_json(table: Sequence[Row]) -> str:
 
 def _row(prediction: Prediction, source: str, number: int) -> Row:
     face = prediction.face
-    left, top, right, bottom = (round(float(edge), 1) for edge in face.box)
-    values: tuple[str | int | float, ...] = (
-        *(source, number, left, top, right, bottom, round(float(face.score), 4), face.detector),
-        *(prediction.label, prediction.unreadable, prediction.best, round(prediction.confidence, 4)),
-        *(round(float(probability), 4) for probability in prediction.probabilities),
-    )
-    return dict(zip(COLUMNS, values, strict=True))
+    values: list[str | int | float] = [source, number, *map(float, face.box), float(face.score), face.detector]
+    values += [prediction.label, prediction.unreadable, prediction.best, prediction.confidence]
+    values += prediction.probabilities.tolist()
+    return {name: rounded(name, value) for name, value in zip(COLUMNS, values, strict=True)}

@@ -1,7 +1,5 @@
 """What was seen over time: the last minute, always; a whole recording, only when asked. Memory only."""
 
-import csv
-import io
 import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -10,6 +8,8 @@ from datetime import UTC, datetime
 from fer.emotions import CLASSES
 from fer.see.faces import Look, Prediction, Sample
 from fer.see.judge import Judge, JudgeSettings
+from fer.tables import Value
+from fer.tables import to_csv as table_csv
 
 COLUMNS = (
     *("time_utc", "elapsed_s", "face", "label", "quality", "left", "top", "right", "bottom"),
@@ -83,18 +83,16 @@ def to_csv(samples: Sequence[Sample]) -> bytes:
     time_utc is empty where the wall clock is not known. quality: why the face cannot be read, as 'turned away'; empty
     where it can.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    for sample in samples:
-        clock = None if sample.unix_s is None else datetime.fromtimestamp(sample.unix_s, UTC)
-        moment = clock.isoformat(timespec="milliseconds") if clock else ""
-        for seen in sample.predictions:
-            box = (f"{value:.1f}" for value in seen.face.box)
-            shares = (f"{value:.4f}" for value in seen.probabilities)
-            elapsed_s = f"{sample.time_s - samples[0].time_s:.3f}"
-            writer.writerow((moment, elapsed_s, seen.identity, seen.label, seen.unreadable, *box, *shares))
-    return text.getvalue().encode()
+    found = (row(seen, sample, samples[0].time_s) for sample in samples for seen in sample.predictions)
+    return table_csv(COLUMNS, found, "padded").encode()
+
+
+def row(seen: Prediction, sample: Sample, start_s: float, scale: tuple[float, float] = (1.0, 1.0)) -> tuple[Value, ...]:
+    """A face of a sample under COLUMNS. start_s: time of the first sample. scale: (across, down), of the box."""
+    moment = None if sample.unix_s is None else datetime.fromtimestamp(sample.unix_s, UTC)
+    box = map(float, seen.face.scaled(*scale).box)
+    said = seen.identity, seen.label, seen.unreadable
+    return moment, sample.time_s - start_s, *said, *box, *seen.probabilities.tolist()
 
 
 def label_seconds(samples: Sequence[Sample], end_s: float | None = None) -> dict[int, dict[str, float]]:

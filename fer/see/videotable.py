@@ -1,7 +1,5 @@
 """What was seen in a video as tables and subtitles: CSV, Parquet, WebVTT."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,12 +8,14 @@ from fer.emotions import CLASSES, UNSURE
 from fer.see.caption import percent
 from fer.see.faces import Sample
 from fer.see.people import People
-from fer.see.timeline import COLUMNS, label_seconds, label_spans
+from fer.see.timeline import COLUMNS, label_seconds, label_spans, row
+from fer.tables import Value
+from fer.tables import to_csv as table_csv
+from fer.tables import to_parquet as table_parquet
 
 # The first ones are those of every recording; time_s counts from the file's start, elapsed_s from the first look.
 VIDEO_COLUMNS = (*COLUMNS, "file", "name", "time_s", "measured", "marks")
 SHARE_COLUMNS = ("file", "stretch", "start_s", "end_s", "face", "name", "seen_s", "looks", *CLASSES, UNSURE)
-Value = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,45 +64,18 @@ def rows(seen: Seen) -> Iterator[tuple[Value, ...]]:
             m.note for m in moments if m.start_s < max(until_s, sample.time_s + 1e-9) and m.end_s >= sample.time_s
         )
         for face in sample.predictions:
-            box = (round(value, 1) for value in face.face.scaled(*seen.scale).box)
-            shares = (round(float(value), 4) for value in face.probabilities)
-            elapsed_s, name = round(sample.time_s - start_s, 3), seen.people.name(face.identity)
-            yield (None, elapsed_s, face.identity, face.label, face.unreadable, *box, *shares,
-                   seen.file, name, round(sample.time_s, 3), face.seen, notes)  # fmt: skip
+            name = seen.people.name(face.identity)
+            yield *row(face, sample, start_s, seen.scale), seen.file, name, sample.time_s, face.seen, notes
 
 
 def to_csv(videos: Sequence[Seen]) -> bytes:
     """UTF-8, one header."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(VIDEO_COLUMNS)
-    for seen in videos:
-        for row in rows(seen):
-            writer.writerow([_cell(value) for value in row])
-    return text.getvalue().encode()
-
-
-def _cell(value: Value) -> str | int:
-    if isinstance(value, bool):
-        return int(value)
-    return "" if value is None else f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
+    return table_csv(VIDEO_COLUMNS, (found for seen in videos for found in rows(seen)), "trimmed").encode()
 
 
 def to_parquet(videos: Sequence[Seen]) -> bytes:
-    """Zstandard; the columns of the CSV with their types."""
-    import pyarrow as pa
-    import pyarrow.parquet
-
-    types = {"time_utc": pa.timestamp("ms", "UTC"), "face": pa.int32(), "measured": pa.bool_()}
-    text = {"label", "quality", "file", "name", "marks"}
-    schema = pa.schema(
-        [(name, types.get(name, pa.string() if name in text else pa.float64())) for name in VIDEO_COLUMNS]
-    )
-    found = [row for seen in videos for row in rows(seen)]
-    columns = [pa.array([row[i] for row in found], field.type) for i, field in enumerate(schema)]
-    into = io.BytesIO()
-    pyarrow.parquet.write_table(pa.table(columns, schema=schema), into, compression="zstd")
-    return into.getvalue()
+    """The columns of the CSV with their types."""
+    return table_parquet(VIDEO_COLUMNS, (found for seen in videos for found in rows(seen)))
 
 
 def to_shares(videos: Sequence[Seen]) -> bytes:
@@ -110,21 +83,21 @@ def to_shares(videos: Sequence[Seen]) -> bytes:
 
     stretch: 'all', then the note of each mark that lasts.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(SHARE_COLUMNS)
-    for seen in videos:
-        begins_s = seen.samples[0].time_s if seen.samples else 0.0
-        lasting = [mark for mark in seen.marks if mark.end_s > mark.start_s]
-        for note, start_s, end_s in [("all", begins_s, seen.end_s), *((m.note, m.start_s, m.end_s) for m in lasting)]:
-            part = seen.within(start_s, end_s)
-            looks = look_counts(part)
-            for identity, seconds in sorted(label_seconds(part.samples, part.end_s).items()):
-                shares = shares_of(seconds)
-                row = (seen.file, note, start_s, end_s, identity, seen.people.name(identity), sum(seconds.values()))
-                shown = (shares.get(label, 0.0) for label in (*CLASSES, UNSURE))
-                writer.writerow([_cell(value) for value in (*row, looks[identity], *shown)])
-    return text.getvalue().encode()
+    found = (share for seen in videos for share in _share_rows(seen))
+    return table_csv(SHARE_COLUMNS, found, "trimmed").encode()
+
+
+def _share_rows(seen: Seen) -> Iterator[tuple[Value, ...]]:
+    begins_s = seen.samples[0].time_s if seen.samples else 0.0
+    lasting = [mark for mark in seen.marks if mark.end_s > mark.start_s]
+    for note, start_s, end_s in [("all", begins_s, seen.end_s), *((m.note, m.start_s, m.end_s) for m in lasting)]:
+        part = seen.within(start_s, end_s)
+        looks = look_counts(part)
+        for identity, seconds in sorted(label_seconds(part.samples, part.end_s).items()):
+            shares = shares_of(seconds)
+            shown = (shares.get(label, 0.0) for label in (*CLASSES, UNSURE))
+            name, seen_s = seen.people.name(identity), sum(seconds.values())
+            yield seen.file, note, start_s, end_s, identity, name, seen_s, looks[identity], *shown
 
 
 def to_webvtt(seen: Seen) -> bytes:

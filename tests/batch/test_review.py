@@ -7,7 +7,7 @@ import pytest
 
 from fer.batch.review import FileSeen, ReviewError, review
 from fer.batch.table import ERROR, FACE, NO_FACE, to_table
-from fer.batch.work import to_parquet
+from fer.tables import parquet_file
 
 ROWS = [
     {"source": "fine.jpg", "kind": "photo", "status": FACE, "label": "happy"},
@@ -26,7 +26,7 @@ def as_csv():
     return sink.getvalue()
 
 
-@pytest.mark.parametrize("content", [as_csv(), to_parquet(to_table(ROWS))], ids=["csv", "parquet"])
+@pytest.mark.parametrize("content", [as_csv(), parquet_file(to_table(ROWS))], ids=["csv", "parquet"])
 def test_files_that_need_a_look_come_first(content):
     assert review([content]) == [
         FileSeen("broken, odd.jpg", "cannot be read", 0, "", 'not an "image"'),
@@ -38,12 +38,12 @@ def test_files_that_need_a_look_come_first(content):
 
 
 def test_parts_are_one_result():
-    parts = [to_parquet(to_table(ROWS[:2])), to_parquet(to_table(ROWS[-1:]))]
+    parts = [parquet_file(to_table(ROWS[:2])), parquet_file(to_table(ROWS[-1:]))]
     assert [file.source for file in review(parts)] == ["broken, odd.jpg", "fine.jpg"]
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"a,b\n1,2\n", b"PAR1 nonsense", b"\xff\xfe\x00", to_parquet(to_table([]))[:90]]
+    "content", [b"", b"a,b\n1,2\n", b"PAR1 nonsense", b"\xff\xfe\x00", parquet_file(to_table([]))[:90]]
 )
 def test_what_is_no_result_is_said(content):
     with pytest.raises(ReviewError, match="fer batch"):

@@ -10,7 +10,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from fer.batch.table import ERROR, FACE, to_table
-from fer.batch.work import to_parquet
+from fer.tables import parquet_file
 from webui.frame import weights
 from webui.frame.navigation import PAGES
 from webui.frame.resources import SAMPLE
@@ -108,7 +108,7 @@ def test_a_finished_batch_opens_as_a_table(photo_page: AppTest) -> None:
     photo_page.session_state["photo_folder"] = True
     photo_page.run()
     assert "fer batch" in photo_page.code[0].value
-    part = to_parquet(to_table(rows))
+    part = parquet_file(to_table(rows))
     photo_page.file_uploader(key="photo_results").set_value([("part.parquet", part, "application/octet-stream")]).run()
     assert not photo_page.exception
     assert list(photo_page.dataframe[0].value["file"]) == ["broken.jpg", "fine.jpg"]
