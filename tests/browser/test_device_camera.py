@@ -15,6 +15,7 @@ import pytest
 from camera_clip import acts, still, write_y4m
 from playwright.sync_api import Browser, Page, expect
 
+from fer.emotions import CLASSES
 from fer.see.timeline import COLUMNS
 from fer.weights import SAMPLE
 from tests.browser.conftest import CHROMIUM_FLAGS, WAIT_MS, chromium_path
@@ -179,8 +180,9 @@ def test_recording_and_snapshot_can_be_taken_home(open_live: Callable[..., Page]
     rows = list(csv.reader(io.StringIO(download.value.path().read_text())))
     assert tuple(rows[0]) == COLUMNS
     assert len(rows) > 5
-    assert rows[-1][3] == "happy"
-    assert sum(float(share) for share in rows[-1][8:]) == pytest.approx(1, abs=1e-3)
+    last = dict(zip(COLUMNS, rows[-1], strict=True))
+    assert last["label"] == "happy"
+    assert sum(float(last[f"p_{name}"]) for name in CLASSES) == pytest.approx(1, abs=1e-3)
     page.get_by_role("button", name="Discard").click()
     expect(page.get_by_role("heading", name=re.compile("Recording of"))).to_have_count(0)
 
