@@ -1,9 +1,9 @@
-"""What travels inside a weights file: the ModelCard, and the seal that shows the file is whole.
+"""What a weights file carries besides the weights: the ModelCard, and the seal that shows the file is complete.
 
-The card holds every choice that the seeing wing needs (input size, normalisation is in the graph, crop
-framing, temperature, threshold), so weights and preprocessing cannot drift apart. The seal is the SHA-256
-of the whole file with the seal's own 64 digits read as zeros; it works for ONNX and for safetensors. It says that a
-file is whole, not who made it: anybody can seal one. So what is inside is read as data, and every value is checked.
+The card holds every choice that inference (fer.see) needs: input size, crop framing, temperature, threshold
+(normalisation is in the graph). So weights and preprocessing cannot drift apart. The seal is the SHA-256 of the whole
+file with the seal's own 64 digits read as zeros; it works for ONNX and for safetensors. It shows that a file is
+complete, not who made it: anybody can seal one. So the content is read as data, and every value is checked.
 Standard library only.
 """
 
@@ -28,7 +28,7 @@ _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x
 _WEIGHTS_MAX_BYTES = 512 * 2**20
 _AGAIN = "Fetch it again from the repository, or write it again with scripts/train.py."
 
-# Bounds of what a card may hold, far above any of ours: a card comes from whoever made the file.
+# Limits on what a card may hold, far above any of ours: a card comes from whoever made the file.
 _NUMBER_MAX = 2**53
 _TEXT_MAX, _ENTRIES_MAX = 20_000, 200
 
@@ -48,7 +48,7 @@ class Framing:
     Learned from the data: the detector runs over padded training faces and the median box is kept.
     Inverted, it turns a detector's box in a photo into the square crop that the network was trained on.
 
-    width, height: the box's size; center_x, center_y: its centre, from the crop's left top corner.
+    width, height: the box's size; center_x, center_y: its centre, from the crop's top left corner.
     """
 
     width: float
@@ -68,7 +68,7 @@ class Framing:
         """The square crop (XYXY, pixels, may reach beyond the image) that frames a face as FER2013 does.
 
         box: the detector's box, XYXY in pixels. The side is the geometric mean of what width and
-        height each imply, so a box cut by the image's edge in one direction errs by half.
+        height each imply, which halves the error for a box that the image's edge cuts in one direction.
         """
         left, top, right, bottom = box
         side = ((right - left) / self.width * (bottom - top) / self.height) ** 0.5
@@ -79,22 +79,22 @@ class Framing:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything a user or the seeing wing must know of a weights file; JSON inside the file's metadata.
+    """Everything that a user or inference needs to know about a weights file; JSON in the file's metadata.
 
     name: short name of these weights. architecture: the network in words. parameters: their count.
     input_size_px: the side of the square grey input.
     mean, std: the normalisation (x / 255 - mean) / std; in ONNX files it is part of the graph.
-    temperature: logits are divided by it before softmax; chosen on PublicTest (Guo et al. 2017).
+    temperature: the logits' divisor before softmax; chosen on PublicTest (Guo et al. 2017).
     unsure_below: confidence below which the app says 'unsure', 0..1; chosen on PublicTest.
     framing: detector name → Framing.
-    training_data, protocol: in words; what was fitted, chosen and read on which split.
+    training_data, protocol: in words; what was fitted, chosen and measured on which split.
     learned_from_votes: whether FER+ votes reached these weights, by the training's targets or by its teachers.
     learned_from_teachers: whether other networks' answers reached these weights (distillation).
     metrics: split → figure name → value; accuracies as fractions with their 95 % interval.
     config: the TrainConfig of the run, as a dictionary. commit: git commit of the code that trained.
     created: date, ISO 8601. licence: terms of the weights.
 
-    Raises CardError for values that cannot be, or are not of their field's type.
+    Raises CardError for values that are impossible or not of their field's type.
     """
 
     name: str
@@ -157,7 +157,7 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, text: str) -> "ModelCard":
-        """Raises CardError for a text that is no card: not JSON, or with a field that is missing, unknown or wrong."""
+        """Raises CardError if the text is not a card: not JSON, or with a missing, unknown or wrong field."""
         try:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:  # ValueError: not JSON, or a number of thousands of digits
@@ -167,7 +167,7 @@ class ModelCard:
             raise CardError(f"not a model card: expected an object, got {reprlib.repr(values)}")
         if unknown := sorted(set(values) - known):
             raise CardError(f"unknown fields {reprlib.repr(unknown)}")
-        if "learned_from_votes" not in values:  # cards of before these fields said it in words only
+        if "learned_from_votes" not in values:  # older cards say it only in words
             words = str(values.get("training_data"))
             values |= {"learned_from_votes": "FER+" in words, "learned_from_teachers": "distilled" in words}
         if isinstance(values.get("classes"), list):
@@ -183,7 +183,7 @@ class ModelCard:
 def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str) or len(value) > _TEXT_MAX:
         raise CardError(f"{name} must be a text of at most {_TEXT_MAX} characters, got {reprlib.repr(value)}")
-    if any("\ud800" <= character <= "\udfff" for character in value):  # JSON can hold half a character
+    if any("\ud800" <= character <= "\udfff" for character in value):  # JSON can hold half a surrogate pair
         raise CardError(f"{name} must be a text that UTF-8 can hold, got {reprlib.repr(value)}")
 
 
@@ -195,7 +195,7 @@ def _check_number(name: str, value: object, whole: bool = False) -> None:
 
 
 def _entries(name: str, value: object) -> dict[str, Any]:
-    """The value where it is a dictionary of few entries with texts as keys."""
+    """The value, checked to be a dictionary of at most _ENTRIES_MAX entries with text keys."""
     if not isinstance(value, dict) or len(value) > _ENTRIES_MAX:
         raise CardError(f"{name} must be an object of at most {_ENTRIES_MAX} entries, got {reprlib.repr(value)}")
     for key in value:
@@ -204,7 +204,7 @@ def _entries(name: str, value: object) -> dict[str, Any]:
 
 
 def write_sealed(path: Path, content: bytes) -> str:
-    """Seals the content, writes it whole or not at all, gives the SHA-256.
+    """Seals the content, writes it atomically and returns the SHA-256.
 
     content: an ONNX or safetensors file whose metadata has SEAL_KEY with the value BLANK_SEAL once.
     Raises OSError.
@@ -221,8 +221,8 @@ def write_sealed(path: Path, content: bytes) -> str:
 def read_sealed(path: Path) -> bytes:
     """The content of a weights file, as sealed.
 
-    Raises WeightsError where the file is missing, too large, pickled, foreign (no seal), truncated or
-    altered. Nothing of the content is interpreted before the seal is checked.
+    Raises WeightsError if the file is missing, too large, pickled, foreign (no seal), truncated or altered.
+    None of the content is interpreted before the seal is checked.
     """
     try:
         size = path.stat().st_size

@@ -1,8 +1,8 @@
-"""Runs a reader of foreign files in a process of its own, with bounded memory and time.
+"""Runs a reader of untrusted files in a process of its own, with bounded memory and time.
 
-For files whose library cannot be trusted with them: a damaged Parquet footer ends the whole process that pyarrow runs
-in (an uncaught C++ exception), or takes tens of gigabytes. There, that is the reader's process and not the server.
-Where the system has no such limits (Windows), the time is bounded and a crash is still the reader's own.
+For libraries that cannot cope with malicious or damaged files: a damaged Parquet footer kills the process that pyarrow
+runs in (an uncaught C++ exception) or takes tens of gigabytes. Here that process is the reader's, not the server's.
+On systems without such limits (Windows) only the time is bounded, and a crash still ends the reader alone.
 Standard library only.
 """
 
@@ -14,18 +14,18 @@ from pathlib import Path
 
 MEMORY_BYTES = 2**30  # of address space; Python, numpy and pyarrow take 0.4 GB of it before they read anything
 TIME_S = 20
-_REFUSED = 3  # exit status of a reader that says in words why
+_REFUSED = 3  # exit status of a reader that explains why on stderr
 _MESSAGE_MAX = 500
 
 
 class ConfinedError(ValueError):
-    """The reader refused the file (the message is the reader's), or did not survive it."""
+    """The reader refused the file (the message is the reader's), crashed, or exceeded its limits."""
 
 
 def run(module: str, content: bytes) -> bytes:
-    """What `python -m module`, which calls `serve`, answers to the content.
+    """The answer of `python -m module`, which calls `serve`, to the content.
 
-    Raises ConfinedError where it refuses, crashes, or needs more than MEMORY_BYTES or TIME_S.
+    Raises ConfinedError if it refuses, crashes, or needs more than MEMORY_BYTES or TIME_S.
     """
     small = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
     try:
@@ -47,7 +47,7 @@ def run(module: str, content: bytes) -> bytes:
 
 
 def serve(read: Callable[[bytes], bytes], refused: type[Exception]) -> None:
-    """In the reader's process: answers stdin on stdout, under the limits; `refused` is told in words."""
+    """Called in the reader's process: answers stdin on stdout, under the limits; a `refused` error goes to stderr."""
     if sys.platform != "win32":
         import resource
 

@@ -1,7 +1,7 @@
-"""The seven expression classes in FER2013's order, with the colour and the emoji that stand for each.
+"""The seven expression classes in FER2013's order, with the colour and the emoji of each.
 
-The set calls its column 'emotion'; what a model can see on a face is the expression, never what a
-person feels. Colours are Okabe and Ito's (2008), which people with any colour vision tell apart.
+The dataset calls its column 'emotion'; what a model can see on a face is the expression, never what a
+person feels. Colours are Okabe and Ito's (2008), which people with any colour vision can tell apart.
 """
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

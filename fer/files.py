@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all. Standard library only."""
+"""Atomic file writes. Standard library only."""
 
 import os
 from collections.abc import Iterator
@@ -8,25 +8,25 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
-    """A path beside `path` to write to; where the block ends well it takes the place of `path`.
+    """A path beside `path` to write to; if the block succeeds it replaces `path`.
 
-    A kill or a full disk at any moment leaves the old file or the new one, never a torn one, and an error leaves no
-    rest. Missing folders are made. durable: the content reaches the disk itself (fsync) before it gets the name, which
-    a power cut needs and a file that is written every few seconds does not. Raises OSError.
+    A kill or a full disk at any moment leaves the old file or the new one, never a partial one, and an error leaves
+    nothing behind. Missing folders are made. durable: the content reaches the disk (fsync) before the rename, which
+    protects against a power cut; a file that is written every few seconds can do without. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(temporary_name(path.name))
     try:
         yield temporary
         if durable:
-            descriptor = os.open(temporary, os.O_RDWR)  # Windows refuses to flush what was opened to read
+            descriptor = os.open(temporary, os.O_RDWR)  # Windows cannot flush a file opened for reading
             try:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
         temporary.replace(path)
     finally:
-        with suppress(OSError):  # gone by the rename, or never made: the error that led here says more
+        with suppress(OSError):  # renamed already, or never made: the error that led here says more
             temporary.unlink(missing_ok=True)
 
 

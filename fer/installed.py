@@ -1,4 +1,4 @@
-"""Where the app's pages and the commands' scripts lie: beside the package in a checkout, inside it in a wheel.
+"""Where the app's pages and the commands' scripts are: beside the package in a checkout, inside it in a wheel.
 
 Standard library only.
 """
@@ -12,7 +12,7 @@ _IN_WHEEL = _PACKAGE / "_app"
 
 
 class InstallationError(Exception):
-    """The installation cannot work as it is; the message says what to do."""
+    """The installation cannot work as it is; the message says how to repair it."""
 
 
 def app_folder() -> Path:
@@ -21,13 +21,13 @@ def app_folder() -> Path:
 
 
 def check_name() -> None:
-    """Raises InstallationError where another package has been installed over this one.
+    """Raises InstallationError if another package has been installed over this one.
 
-    The import name `fer` is also that of the package `fer` on PyPI; pip writes the files of one over those of the
-    other and says nothing.
+    The package `fer` on PyPI has the same import name; pip overwrites the files of one with those of the other
+    without a warning.
     """
     if not _IN_WHEEL.is_dir():
-        return  # a checkout: nobody writes into it
+        return  # a checkout: pip does not write into it
     others = sorted(set(packages_distributions().get("fer", [])) - {DISTRIBUTION})
     if others:
         raise InstallationError(

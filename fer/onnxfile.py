@@ -1,12 +1,12 @@
 """The ONNX file of ResNet9: written in one form, and read in that form only.
 
-ONNX Runtime executes whatever graph a file holds: one from a stranger may read other files (external data), run for
-ever (Loop) or take all memory (ConstantOfShape). So a file is never run as it came. Card and tensors are taken out of
-it, the known graph is built around them, and only where that gives the file again, byte for byte, is it a weights
-file. The same builder writes the file, so there is nothing else that could be in one of ours. numpy only.
+ONNX Runtime executes whatever graph a file holds: one from a stranger may read other files (external data), run
+forever (Loop) or take all memory (ConstantOfShape). So a file is never run as it arrives. The card and the tensors are
+extracted, the known graph is built around them, and the file is accepted only if the result equals it byte for byte.
+The same builder writes our files, so they can hold nothing else. numpy only.
 
 The graph is ResNet9 (fer.learn.model) with batch norm folded into its convolutions; normalisation and softmax are
-inside, so that the app cannot get them wrong. fp16 tensors stand behind a Cast, which ONNX Runtime folds away.
+inside, so that the app cannot get them wrong. Each fp16 tensor is followed by a Cast, which ONNX Runtime folds away.
 """
 
 import math
@@ -26,7 +26,7 @@ OPSET, IR_VERSION = 17, 8
 SIDE_PX = 48
 WIDTH_MAX = 256  # as fer.learn.config has it
 
-# Numbers of ONNX's data types (TensorProto.DataType) and the dtypes that they name.
+# ONNX's data type numbers (TensorProto.DataType) and their dtypes.
 _DTYPES: dict[object, np.dtype[Any]] = {1: np.dtype("<f4"), 7: np.dtype("<i8"), 10: np.dtype("<f2")}
 _TYPE_OF = {np.dtype("<f4"): 1, np.dtype("<i8"): 7, np.dtype("<f2"): 10}
 _FLOAT, _UINT8 = 1, 2
@@ -41,10 +41,10 @@ _AGAIN = "Write it again with scripts/train.py."
 
 @dataclass(frozen=True, eq=False)
 class NetworkFile:
-    """What an ONNX file of ours holds.
+    """The contents of one of our ONNX files.
 
-    card: what it says of itself. tensors: the trained ones by name, float32, as `shapes` lists them.
-    content: the whole file, whose graph is the known one: the only bytes that ONNX Runtime is given.
+    card: its model card. tensors: the trained ones by name, float32, as `shapes` lists them.
+    content: the whole file, with the known graph: the only bytes passed to ONNX Runtime.
     """
 
     card: ModelCard
@@ -78,7 +78,7 @@ def shapes(width: int) -> dict[str, tuple[int, ...]]:
 
 @dataclass
 class _Graph:
-    """Collects nodes and tensors; each method adds one node and gives its output's name."""
+    """Collects nodes and tensors; each method adds one node and returns its output's name."""
 
     trained: Mapping[str, np.ndarray]
     dtype: np.dtype
@@ -97,7 +97,7 @@ class _Graph:
         return name
 
     def stored(self, name: str) -> str:
-        with np.errstate(over="ignore"):  # beyond fp16's range it becomes infinite; fer.learn.export then keeps fp32
+        with np.errstate(over="ignore"):  # beyond fp16's range values become infinite; fer.learn.export then keeps fp32
             self.constant(name, self.trained[name].astype(self.dtype))
         return name if self.dtype == _DTYPES[_FLOAT] else self.add("Cast", name, to=_FLOAT)
 
@@ -143,22 +143,22 @@ def _assembled(tensors: Mapping[str, np.ndarray], card: ModelCard, dtype: type[n
     parts = [piece(1, node) for node in graph.nodes] + [piece(2, "ResNet9")]
     parts += [piece(5, tensor) for tensor in graph.tensors]
     parts += [piece(11, value) for value in inputs] + [piece(12, value) for value in outputs]
-    # The metadata stands first, so that even a truncated file shows what it was.
+    # The metadata comes first, so that even a truncated file shows what it was.
     metadata = piece(14, _entry(SEAL_KEY, BLANK_SEAL)) + piece(14, _entry(CARD_KEY, card_text))
     opset = piece(8, piece(1, "") + number(2, OPSET))
     return metadata + number(1, IR_VERSION) + piece(7, b"".join(parts)) + opset
 
 
 def read(path: Path) -> NetworkFile:
-    """The card and the trained tensors of a file that `build` made and `fer.card.write_sealed` wrote.
+    """The card and the trained tensors of a file made by `build` and written by `fer.card.write_sealed`.
 
-    Raises WeightsError where the file is missing, not whole, or anything but the known network with a card.
+    Raises WeightsError if the file is missing, incomplete, or anything but the known network with a card.
     """
     return _checked(read_sealed(path), str(path))
 
 
 def parse(content: bytes, name: str) -> NetworkFile:
-    """As `read`, for a file's content; `name` stands in the message of a WeightsError."""
+    """As `read`, for a file's content; `name` is the file's name in the message of a WeightsError."""
     check_seal(content, name)
     return _checked(content, name)
 
@@ -185,7 +185,7 @@ def _parse(content: bytes) -> NetworkFile:
     dtype = np.float16 if found["conv1.weight"].dtype == _DTYPES[10] else np.float32
     if card.input_size_px != SIDE_PX:
         raise CardError(f"input_size_px must be {SIDE_PX}, got {card.input_size_px}")
-    # The card's text as it was written: a card of an earlier version lacks fields that came since.
+    # The card's text as it was written: a card of an earlier version lacks fields added since.
     expected = _assembled(trained, card, dtype, card_text).replace(BLANK_SEAL.encode(), seal.encode(), 1)
     if expected != content:
         raise ProtobufError(
@@ -235,7 +235,7 @@ def _read_tensor(tensor: protobuf.Value) -> tuple[str, np.ndarray]:
 
 
 def _trained(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The trained tensors as float32, where they are those of a ResNet9 and all their numbers finite."""
+    """The trained tensors as float32. Raises ProtobufError unless they are a ResNet9's and all finite."""
     first = found.get("conv1.weight", np.zeros(0))
     width = len(first) if first.ndim else 0
     if not 1 <= width <= WIDTH_MAX:

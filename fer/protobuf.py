@@ -1,7 +1,7 @@
-"""The few bytes of Protocol Buffers that an ONNX file of ours is made of: fields written and taken apart.
+"""Writes and parses the small part of Protocol Buffers that our ONNX files use.
 
-Two of the wire types (https://protobuf.dev/programming-guides/encoding): whole numbers and pieces of known length. What
-a piece means is the caller's to say. Standard library only.
+Two of the wire types (https://protobuf.dev/programming-guides/encoding): whole numbers and pieces of known length. The
+caller decides what a piece means. Standard library only.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _LONGEST_NUMBER = 10  # bytes; 64 bits in sevens
 
 
 class ProtobufError(ValueError):
-    """Bytes that are no message of this kind."""
+    """Bytes that are not a message of this kind."""
 
 
 def number(field: int, value: int) -> bytes:
@@ -28,9 +28,9 @@ def piece(field: int, value: bytes | str) -> bytes:
 
 
 def fields(message: bytes | memoryview, limit: int) -> Iterator[tuple[int, Value]]:
-    """Each field's number and value in the message's order; pieces are views of it, nothing is copied.
+    """Each field's number and value in the order of the message; pieces are views, nothing is copied.
 
-    limit: the most fields to be expected; without it a small file could ask for minutes.
+    limit: the most fields expected; without it a small file could keep the parser busy for minutes.
     Raises ProtobufError for more of them, another wire type, or a piece that reaches beyond the end.
     """
     view, at = memoryview(message), 0
@@ -53,7 +53,7 @@ def fields(message: bytes | memoryview, limit: int) -> Iterator[tuple[int, Value
 
 
 def text(value: Value, most_bytes: int) -> str:
-    """A piece as text. Raises ProtobufError for a number, more bytes than expected, or bytes that are no UTF-8."""
+    """A piece as text. Raises ProtobufError for a number, more bytes than expected, or bytes that are not UTF-8."""
     if isinstance(value, int) or len(value) > most_bytes:
         found = "a number" if isinstance(value, int) else f"{len(value)} bytes"
         raise ProtobufError(f"expected a text of at most {most_bytes} bytes, found {found}")

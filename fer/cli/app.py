@@ -11,10 +11,10 @@ from fer.installed import DISTRIBUTION, InstallationError, app_folder
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs Streamlit's server until it is stopped. Options that are not its own are Streamlit's.
+    """Runs Streamlit's server until it is stopped. Unknown options are passed to Streamlit.
 
     Streamlit reads .streamlit/config.toml beside the script, so the app is as safe from a wheel as from a checkout;
-    data/ and runs/ lie in the folder where the command was given.
+    data/ and runs/ are in the current directory.
     """
     parser = argparse.ArgumentParser(
         prog="fer app",
@@ -26,5 +26,5 @@ def main(arguments: Sequence[str]) -> int:
     command = [sys.executable, "-m", "streamlit", "run", str(app_folder() / "streamlit_app.py"), *streamlit_options]
     with subprocess.Popen(command) as server:  # a process of its own: the package never loads Streamlit
         while True:
-            with suppress(KeyboardInterrupt):  # the terminal gave it to the server too, which ends by itself
+            with suppress(KeyboardInterrupt):  # the terminal sends it to the server too, which then stops
                 return server.wait()

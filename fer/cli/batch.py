@@ -1,4 +1,4 @@
-"""`fer batch`: folders, patterns, lists, zips of photos and videos → one table, whatever stops it in between."""
+"""`fer batch`: folders, patterns, lists, zips of photos and videos → one table; resumes after any interruption."""
 
 import argparse
 import signal
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 _NOTE = """
 DIR then holds faces/ (Parquet, a row a face; every file has a row, with the reason where it could not be read) and
-manifest.json. Stop it whenever you like: the same command goes on and reads no file twice, only those that changed.
+manifest.json. Stop it whenever you like: the same command resumes and reads only what is missing or has changed.
 """
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit status 0 where every file has its row, also those that cannot be read; 2 where the job cannot be done."""
+    """Exit status 0 if every file has its row, even those that cannot be read; 2 if the job cannot be done."""
     from fer.batch.parts import ResultError
     from fer.batch.storage import StorageError
     from fer.batch.walk import SourceError
@@ -28,13 +28,13 @@ def main(arguments: Sequence[str]) -> int:
     from fer.see.detect import DetectorError
 
     options = _parser().parse_args(arguments)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite stop ends the workers too
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends the workers too
     try:
         return _run(options)
     except (ResultError, SourceError, SettingsError, EngineError, WeightsError, DetectorError) as error:
         return complain(str(error))
     except StorageError as error:
-        return complain(f"{error}. What was committed is kept: the same command goes on.")
+        return complain(f"{error}. What was committed is kept: the same command resumes.")
     finally:
         signal.signal(signal.SIGTERM, before)
 

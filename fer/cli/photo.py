@@ -20,7 +20,7 @@ _SUFFIX = ".expressions.png"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Reads the photos that the arguments name; gives the exit status of fer.cli."""
+    """Reads the photos that the arguments name; returns an exit status of fer.cli."""
     return _run(_parser().parse_args(arguments))
 
 
@@ -100,7 +100,7 @@ def _recognize(
 
 
 def _lines(photo: Path, found: "list[Prediction]") -> str:
-    """A photo's faces for people: a line for each, the most prominent first."""
+    """A photo's faces as text: a line for each, the most prominent first."""
     from fer.see.caption import caption
 
     if not found:
@@ -114,7 +114,7 @@ def _lines(photo: Path, found: "list[Prediction]") -> str:
 
 
 def _targets(photos: Sequence[Path], folder: Path) -> list[Path | None]:
-    """A file in `folder` for each photo: none is an input, no two are the same. Makes the folder."""
+    """A file in `folder` for each photo: none overwrites an input, no two are the same. Makes the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     taken = {photo.resolve() for photo in photos}
     targets: list[Path | None] = []

@@ -11,7 +11,7 @@ _NEEDS_TORCH = ("train", "evaluate")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs scripts/NAME.py as its own program would run. arguments: the script's name, then what it is given."""
+    """Runs scripts/NAME.py as a program. arguments: the script's name, then its own arguments."""
     name, *rest = arguments
     if name in _NEEDS_TORCH and importlib.util.find_spec("torch") is None:
         raise InstallationError(f"fer {name} needs the extra 'train': pip install '{DISTRIBUTION}[train]'")

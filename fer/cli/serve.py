@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serves until it is stopped; exit status 2 where the settings cannot be."""
+    """Serves until it is stopped; exit status 2 for impossible settings."""
     options = _parser().parse_args(arguments)
     missing = [name for name in ("starlette", "uvicorn", "python_multipart", "websockets") if not _is_here(name)]
     if missing:
@@ -60,7 +60,7 @@ def _serve(options: argparse.Namespace, settings: "ServeSettings") -> int:
     from fer.serve.routes import api
     from fer.serve.service import Service
 
-    cv2.setNumThreads(1)  # requests share the cores, not the steps of one
+    cv2.setNumThreads(1)  # the cores are shared between requests, not within one
     service = Service(settings, options.workers or available_cores())
     service.recognizer("yunet")  # loaded before the first request
     config = uvicorn.Config(
@@ -70,7 +70,7 @@ def _serve(options: argparse.Namespace, settings: "ServeSettings") -> int:
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # a header would decide who is this computer
+        proxy_headers=False,  # else a header could claim to come from this computer
         ws_max_size=settings.frame_bytes,
         h11_max_incomplete_event_size=2**16,
         timeout_graceful_shutdown=10,

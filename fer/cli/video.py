@@ -26,7 +26,7 @@ _NOTE = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Reads the videos that the arguments name; gives the exit status of fer.cli."""
+    """Reads the videos that the arguments name; returns an exit status of fer.cli."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.blur and not options.annotate:
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--shares", metavar="OUT", type=Path, help="shares of the time of each person, CSV")
     parser.add_argument("--vtt", metavar="OUT", type=Path, help="the labels as subtitles, WebVTT")
     parser.add_argument("--annotate", metavar="OUT", type=Path, help="the video with boxes and labels, MP4")
-    parser.add_argument("--blur", action="store_true", help="make all faces of --annotate unknowable")
+    parser.add_argument("--blur", action="store_true", help="make all faces of --annotate unrecognisable")
     parser.add_argument("--report", metavar="OUT", type=Path, help="one HTML file that opens anywhere")
     parser.add_argument("--start", metavar="S", type=_seconds, default=0.0, help="begin at this second")
     parser.add_argument("--end", metavar="S", type=_seconds, help="end at this second")
@@ -124,7 +124,7 @@ def _judge_settings(options: argparse.Namespace, recognizer: "Recognizer") -> "J
 
 
 def _read(video: Path, recognizer: "Recognizer", options: argparse.Namespace) -> "tuple[VideoReading, bool]":
-    """The reading, and whether it is all: Ctrl-C ends it and keeps what was read. Raises VideoError."""
+    """The reading, and whether it is complete: Ctrl-C ends it and keeps what was read. Raises VideoError."""
     from fer.see.video import VideoReading
 
     looks_per_s = 1 / options.every if options.every else None

@@ -1,4 +1,4 @@
-"""A step of a pipeline in a thread of its own. Standard library only."""
+"""Runs a pipeline step in a thread of its own. Standard library only."""
 
 import queue
 import threading
@@ -7,21 +7,21 @@ from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
-_POLL_S = 0.1  # how long a full queue may hide that nobody takes from it any more
+_POLL_S = 0.1  # how long it may take to notice, with a full queue, that the consumer is gone
 
 
 class _Failed:
-    """What ended the work: an error, or nothing."""
+    """How the work ended: with an error, or normally."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
 
 def ahead(items: Iterable[T], most: int = 4) -> Generator[T]:
-    """The items, made by a thread that is at most `most` of them ahead of who takes them.
+    """The items, made by a thread that runs at most `most` of them ahead of the consumer.
 
-    An error in the making is raised here, where the item would have come. Who ends early (`close`, an error, a break)
-    ends the thread too, before this returns; `items` is closed by that thread where it can be.
+    An error in that thread is raised here, where the item would have come. Ending early (`close`, an error, a break)
+    also ends the thread, before this returns; the thread closes `items` if it can be closed.
     """
     line: queue.Queue[T | _Failed] = queue.Queue(most)
     ended = threading.Event()
@@ -39,7 +39,7 @@ def ahead(items: Iterable[T], most: int = 4) -> Generator[T]:
                 put(item)
                 if ended.is_set():
                     break
-        except BaseException as raised:  # handed over: nobody would see it here
+        except BaseException as raised:  # handed to the consumer: nobody would see it here
             error = raised
         finally:
             if isinstance(items, Generator):

@@ -1,13 +1,13 @@
-"""A label in words, with its figure: one form for picture, card and table."""
+"""A label as text with its probability: one form for picture, card and table."""
 
 from fer.emotions import UNSURE
 from fer.see.faces import Prediction
 
 
 def caption(prediction: Prediction) -> str:
-    """'happy 93 %', or 'unsure (sad 34 %)', which names the closest class: a figure is always that of its class.
+    """'happy 93 %', or 'unsure (sad 34 %)' with the closest class: the figure is always that of the class named.
 
-    'unsure: turned away' where the face cannot be read: its probabilities say nothing.
+    'unsure: turned away' if the face cannot be read: its probabilities are meaningless.
     """
     if prediction.unreadable:
         return f"{UNSURE}: {prediction.unreadable}"
@@ -16,9 +16,9 @@ def caption(prediction: Prediction) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """'93 %' for 0.93; '<1 %' for what is small but not nothing, '>99 %' for what is large but not all.
+    """'93 %' for 0.93; '<1 %' for a small share above 0, '>99 %' for a large one below 1.
 
-    digits: behind the point; 1 gives '93.4 %', '<0.1 %' and '>99.9 %'. The space does not break.
+    digits: after the decimal point; 1 gives '93.4 %', '<0.1 %' and '>99.9 %'. The space is non-breaking.
     """
     least = 10**-digits
     if share > 0 and round(100 * share, digits) == 0:

@@ -1,7 +1,7 @@
-"""Carries boxes from the analysed frame to a later one by looking at both: where did this patch go?
+"""Moves boxes from the analysed frame to a later one by finding each patch again in the later picture.
 
-Motion alone (fer.see.track) carries a box well over some tens of milliseconds. Where the analysis is slower
-than that, or a face has only just appeared and has no known speed, the picture itself knows better. Normalised
+Motion alone (fer.see.track) moves a box well over some tens of milliseconds. If the analysis is slower than that,
+or a face has only just appeared and has no known speed, comparing the pictures is more accurate. Normalised
 cross-correlation (Lewis 1995) over small grey pictures costs a fraction of a millisecond a face.
 """
 
@@ -16,9 +16,9 @@ WIDTH_PX = 160
 _SMALLEST_PX = 8  # a patch smaller than this looks like everything else
 _LEAST_MATCH = 0.7
 _MOST_FACES = 4
-_LEAST_CONTRAST = 4.0  # standard deviation; a plain patch is found everywhere
-_SPEED_PER_S, _LONGEST = 3.5, 1.5  # how fast and how far, in face widths, a face may stray from what is expected
-_SOON_S = 0.1  # up to here motion is the better guide, and costs nothing (benchmarks/live.md)
+_LEAST_CONTRAST = 4.0  # standard deviation; a uniform patch matches everywhere
+_SPEED_PER_S, _LONGEST = 3.5, 1.5  # how fast and how far, in face widths, a face may deviate from its expected place
+_SOON_S = 0.1  # up to here motion is more accurate and costs nothing (benchmarks/live.md)
 
 
 def small(luma: np.ndarray) -> np.ndarray:
@@ -39,7 +39,7 @@ def carry(
 
     before, after: pictures made by `small`. known: the faces at the time of `before`, by identity. expected: the
     same ones at the time of `after`, `elapsed_s` later. scale: WIDTH_PX over the width of the picture
-    whose pixels the boxes are in. A face whose patch is not found again stays as expected.
+    whose pixels the boxes are in. A face whose patch is not found again keeps its expected place.
     """
     moved = dict(expected)
     if elapsed_s <= _SOON_S:
@@ -58,10 +58,10 @@ def carry(
 
 
 def find_shift(before: np.ndarray, after: np.ndarray, box: Box, expected: Point, reach_px: float) -> Point | None:
-    """By how many pixels the patch `box` of `before` has moved in `after`, to parts of a pixel.
+    """By how many pixels the patch `box` of `before` has moved in `after`, with subpixel precision.
 
-    Looks `reach_px` around the expected shift. None where the patch is too small, leaves the picture or
-    is not found again with certainty.
+    Searches `reach_px` around the expected shift. None if the patch is too small, leaves the picture or is not
+    found again with certainty.
     """
     height, width = before.shape
     left, top = max(0, round(box[0])), max(0, round(box[1]))
@@ -85,7 +85,7 @@ def find_shift(before: np.ndarray, after: np.ndarray, box: Box, expected: Point,
 
 
 def _vertex(line: np.ndarray, at: int) -> float:
-    """Where a parabola through the peak and its two neighbours has its top, -0.5..0.5 from the peak."""
+    """The offset from the peak, -0.5..0.5, of the maximum of a parabola through it and its two neighbours."""
     if not 0 < at < len(line) - 1:
         return 0.0
     before, peak, after = (float(v) for v in line[at - 1 : at + 2])

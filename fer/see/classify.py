@@ -9,18 +9,18 @@ from fer import onnxfile
 from fer.onnxfile import NetworkFile
 from fer.weights import WEIGHTS
 
-CHUNK = 64  # faces a run: bounds the memory for any N, and a larger chunk is no faster a face
+CHUNK = 64  # faces per run: bounds the memory for any N; larger chunks are no faster per face
 
 
 class Classifier:
     """The network of a sealed weights file. Safe to call from several threads at once.
 
-    weights: an ONNX file that scripts/train.py wrote, as a path or as read; None is the one that ships.
-    threads: cores that one call may use; None is all of them.
-    mirror: whether probabilities are the mean of those of the face and of its mirror image. It takes twice the time
-        and gains half a point of accuracy (benchmarks/mirror.md). Features are the face's own.
+    weights: an ONNX file written by scripts/train.py, as a path or already read; None means the shipped one.
+    threads: cores that one call may use; None means all of them.
+    mirror: whether to average the probabilities of the face and of its mirror image. This takes twice the time and
+        gains half a point of accuracy (benchmarks/mirror.md). Features are always those of the unmirrored face.
 
-    Raises WeightsError where the file is missing, altered, or holds anything but the known network (fer.onnxfile).
+    Raises WeightsError if the file is missing, altered, or holds anything but the known network (fer.onnxfile).
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Classifier:
         return self._run(["features"], faces)[0]
 
     def both(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities and features of one and the same run, which costs no more than the probabilities alone."""
+        """Probabilities and features from one run, which costs no more than the probabilities alone."""
         probabilities, features = self._run(["probabilities", "features"], faces)
         return probabilities, features
 
@@ -73,7 +73,7 @@ def _options(threads: int | None) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = threads or 0
-    # Else its threads spin for 16 ms and more after each run, on the cores that the next step needs.
+    # Otherwise its threads spin for 16 ms or more after each run, on the cores that the next step needs.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 3
     return options

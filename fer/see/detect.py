@@ -1,9 +1,9 @@
 """Face detectors behind one protocol: YuNet (the default) and Haar (the article's).
 
-Both look at a shrunk copy first, which costs the same for a webcam frame and for a 100-megapixel photo.
-A photo gets a second, larger look unless the first was large enough for faces 24 px wide and shows no sign
-of smaller ones; whatever else it shows, faces 24 px wide are looked for in photos of up to 24 megapixels.
-Sizes, thresholds and cost: benchmarks/detection.md.
+Both look at a shrunk copy first, which costs the same for a webcam frame and for a 100-megapixel photo. A photo gets
+a second, larger look unless the first was large enough for faces 24 px wide and shows no sign of smaller ones. So
+faces 24 px wide are always looked for in photos of up to 24 megapixels. Sizes, thresholds and cost:
+benchmarks/detection.md.
 """
 
 import math
@@ -22,22 +22,22 @@ __all__ = ["DETECTORS", "Detector", "DetectorError", "Haar", "YuNet", "make_dete
 
 DETECTORS = ("yunet", "haar")
 
-MIN_SCORE = 0.7  # loses 1 % of FER2013's faces against 0.6, and half of the false alarms
+MIN_SCORE = 0.7  # compared with 0.6, loses 1 % of FER2013's faces and half of the false alarms
 CAMERA_LOOK_PX = 480  # longer side of a camera's picture: finds faces from some 20 px in 640 (benchmarks/live.md)
-FIRST_LOOK_PX = 640  # longer side; YuNet finds faces from 12 px on, so 1/50 of the photo's side
-SECOND_LOOK = 2.5  # times as large as the first, where that shows no face or signs of small ones
-SMALL_FACE_PX = 40  # height in the first look from which on a face is no sign of smaller ones
-KNOWN_FACE_PX = 64  # height in the first look from which on it has every face: larger ones in the second are none
-HINT_SCORE = 0.2  # of a small thing in the first look that may be a face: worth a second look, not a box
+FIRST_LOOK_PX = 640  # longer side; YuNet finds faces of 12 px and more, so 1/50 of the photo's side
+SECOND_LOOK = 2.5  # times as large as the first, if that shows no face or signs of small ones
+SMALL_FACE_PX = 40  # height in the first look; a face at least this high is no sign of smaller ones
+KNOWN_FACE_PX = 64  # height; the first look misses no face this high, so those only in the second look are false
+HINT_SCORE = 0.2  # score of a small candidate in the first look: worth a second look, but not a box
 ENOUGH_SCALE = 0.5  # of a photo's size, in the first look: a face 24 px wide is 15 px high in it
 FINE_SCALE = 0.6  # of a photo's size, in the second look: a face 24 px high is 14 px high in it
 FINE_PIXELS = 8_640_000  # the most for FINE_SCALE: 24 megapixels at that scale
-TILE_PX = 1600  # the network sees the second look in pieces of at most this side, for 130 MB of memory and not 500
+TILE_PX = 1600  # the second look goes to the network in tiles of at most this side: 130 MB of memory instead of 500
 TILE_OVERLAP_PX = 192  # the first look has every face that is larger than this in the second
 OVERLAP = 0.3  # intersection over union beyond which two boxes are one face
-SURE_EVIDENCE = 0.3  # a face that scores 0.8: less is found in upright photos, turned, by chance
+SURE_EVIDENCE = 0.3  # a face that scores 0.8: turned copies of upright photos reach less by chance
 SURELY_UPRIGHT = 0.9  # mean score of a photo's faces beyond which it is not looked at turned; see suggest_turn
-CLEARLY_BETTER = 1.15  # times the evidence for faces that a turned photo must show; see suggest_turn
+CLEARLY_BETTER = 1.15  # by this factor a turned photo must show more evidence for faces; see suggest_turn
 
 
 Tile = tuple[int, int, int, int]  # left, top, right, bottom
@@ -49,14 +49,14 @@ class Detector(Protocol):
     name: str
 
     def detect(self, image: np.ndarray, thorough: bool = True) -> list[Face]:
-        """Faces in pixels of `image`, in no order. thorough=False: the first look only, as for live video."""
+        """Faces in pixels of `image`, in no particular order. thorough=False: only the first look, for live video."""
         ...
 
 
 def make_detector(name: str, threads: int | None = None) -> Detector:
-    """The detector of that name. threads: cores that one call may use; None is all of them.
+    """The detector of that name. threads: cores that one call may use; None means all of them.
 
-    Raises ValueError for an unknown name, DetectorError where its files are missing or altered.
+    Raises ValueError for an unknown name, DetectorError if its files are missing or altered.
     """
     if name == "yunet":
         return YuNet(threads=threads)
@@ -66,7 +66,7 @@ def make_detector(name: str, threads: int | None = None) -> Detector:
 
 
 class YuNet:
-    """min_score: of a detector's box, 0..1, below which it is none. Raises ValueError for another number."""
+    """min_score: boxes with a lower score, 0..1, are dropped. Raises ValueError for a number outside 0..1."""
 
     name = "yunet"
 
@@ -99,7 +99,7 @@ class YuNet:
         return rows
 
     def _look_at_tile(self, image: np.ndarray, tile: Tile, min_score: float) -> np.ndarray:
-        """Rows in pixels of the image, without boxes at a seam: the next tile or the first look has the whole face."""
+        """Rows in pixels of the image; drops boxes at a seam: the next tile or the first look has the whole face."""
         left, top, right, bottom = tile
         rows = self._graph.detect(image[top:bottom, left:right], min_score, OVERLAP)
         rows[:, :14] += [left, top, 0, 0, *(left, top) * 5]
@@ -112,7 +112,7 @@ class YuNet:
 class Haar:
     """Viola and Jones's cascade as it comes with OpenCV: upright frontal faces, no landmarks, ten times slower.
 
-    Its score says how far a window passed the last stage, squashed to 0..1: no probability.
+    Its score says by how much a window passed the last stage, squashed to 0..1; it is not a probability.
     """
 
     name = "haar"
@@ -132,7 +132,7 @@ class Haar:
         faces = self._look(image, first_px)
         heights_px = np.array([face.height for face in faces])
         if thorough and second_look_px(image, heights_px, heights_px > 0):
-            # Not larger: it takes ten times YuNet's time, and its window is 24 px whatever the photo.
+            # No larger: it takes ten times as long as YuNet, and its window is 24 px at any photo size.
             faces = self._look(image, round(first_px * SECOND_LOOK)) or faces
         return faces
 
@@ -155,14 +155,14 @@ class Haar:
 
 
 def suggest_turn(detector: Detector, image: np.ndarray, faces: Sequence[Face] = ()) -> int:
-    """By how many degrees counter-clockwise (0, 90, 180, 270) to turn an image so that its faces stand upright.
+    """By how many degrees counter-clockwise (0, 90, 180, 270) to turn an image so that its faces are upright.
 
-    faces: what `detector` found in it, if that is known: it saves the looks at most upright photos. Of 600 of FER2013's
-    faces 76 % score SURELY_UPRIGHT, lying or hanging 2 of 1,800, neither of which any look would have turned.
+    faces: what `detector` found in it, if known: most upright photos then need no further look. Of 600 FER2013 faces
+    76 % score SURELY_UPRIGHT; turned by 90 to 270 degrees 2 of 1,800, neither of which any look would have turned.
 
-    A detector finds lying and hanging faces as well, but is surest of upright ones: each turn's evidence is
-    the sum of what its faces score above one half, and another turn must have clearly more than none, and at least
-    that of one sure face: upright faces get a needless offer in 0.7 % of FER2013's (1.7 % without that floor).
+    A detector also finds sideways and upside-down faces, but scores upright ones highest. A turn's evidence is the sum
+    of its faces' scores above one half. A turn is suggested only if it has clearly more evidence than no turn, and at
+    least that of one sure face: 0.7 % of FER2013's upright faces get a needless suggestion (1.7 % without that floor).
     """
     if faces and sum(face.score for face in faces) / len(faces) >= SURELY_UPRIGHT:
         return 0
@@ -176,7 +176,7 @@ def suggest_turn(detector: Detector, image: np.ndarray, faces: Sequence[Face] = 
 
 
 def shrink(image: np.ndarray, longest_px: int, enlarge: bool = False) -> np.ndarray:
-    """The image with its longer side at most `longest_px`, or exactly where `enlarge` is set."""
+    """The image with its longer side at most `longest_px`, or exactly that if `enlarge` is set."""
     height, width = image.shape[:2]
     scale = longest_px / max(height, width)
     if scale == 1 or (scale > 1 and not enlarge):
@@ -184,16 +184,16 @@ def shrink(image: np.ndarray, longest_px: int, enlarge: bool = False) -> np.ndar
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if scale > 1:
         return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-    # Of a huge photo every step-th pixel, so that 3 × 3 are averaged still: a tenth of the time for 100 megapixels.
+    # A huge photo is subsampled first, leaving 3 × 3 pixels to average: a tenth of the time for 100 megapixels.
     if (step := int(1 / (3 * scale))) > 1:
         image = np.ascontiguousarray(image[step // 2 :: step, step // 2 :: step])
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def second_look_px(image: np.ndarray, heights_px: np.ndarray, found: np.ndarray) -> int:
-    """The longer side of a photo's second look in pixels; 0 where the first look was enough.
+    """The longer side of a photo's second look in pixels; 0 if the first look was enough.
 
-    heights_px, found: of what the first look shows, the height in pixels of the image, and whether it is a face
+    heights_px, found: for each box of the first look, its height in pixels of the image, and whether it is a face
     or only a hint of one.
     """
     height, width = image.shape[:2]

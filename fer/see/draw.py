@@ -1,8 +1,8 @@
-"""Predictions onto a picture: a box in the expression's colour and a caption. Fast enough for every frame of a camera.
+"""Draws predictions on a picture: a box in the expression's colour and a caption. Fast enough for every camera frame.
 
-One drawing on two kinds of canvas: RGB for photos, planar YUV 4:2:0 for frames. Cameras and video files deliver YUV
-and encoders take it; drawing on its planes spares a frame its way to RGB and back, which costs more than the drawing
-(benchmarks/live.md).
+The same drawing works on two kinds of canvas: RGB for photos, planar YUV 4:2:0 for frames. Cameras and video files
+deliver YUV and encoders take it; drawing on its planes avoids converting to RGB and back, which costs more than the
+drawing (benchmarks/live.md).
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _TEXT_MIN_PX = 9.0
 
 
 class Canvas(Protocol):
-    """What is drawn on. Coordinates are pixels and may lie outside it."""
+    """A surface to draw on. Coordinates are pixels and may lie outside it."""
 
     width: int
     height: int
@@ -45,9 +45,9 @@ class Canvas(Protocol):
 def annotate(image: np.ndarray, predictions: Sequence[Prediction], *, landmarks: bool = False) -> np.ndarray:
     """A copy of the image, RGB uint8 (H, W, 3), with a box and a caption for each prediction.
 
-    image: RGB uint8 (H, W, 3) or grey uint8 (H, W). predictions: the most prominent first; of several each caption
-    begins with its identity.
-    landmarks: whether to dot the five points as well, where the detector has them.
+    image: RGB uint8 (H, W, 3) or grey uint8 (H, W). predictions: the most prominent first; if there are several, each
+    caption begins with its identity.
+    landmarks: whether to draw the five points as well, if the detector gives them.
     """
     picture = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image.copy()
     _draw(RGBCanvas(picture), predictions, landmarks, numbered=len(predictions) > 1)
@@ -61,7 +61,7 @@ def annotate_planes(
 
     planes: uint8 (H * 3 / 2, W), I420: luma, then the two chroma planes at half size; H and W even. ITU-R BT.601,
         limited range, as WebRTC's.
-    mirror: where the picture has been mirrored already, puts the boxes on the right side.
+    mirror: the picture has been mirrored already; mirrors the boxes to match.
     """
     _draw(YUVCanvas(planes), predictions, landmarks, numbered=True, mirror=mirror)
 
@@ -83,7 +83,7 @@ def _draw(
             for x, y in seen.face.landmarks or ():
                 at = (canvas.width - x if mirror else x), y
                 canvas.dot(at, thick_px + 1, color_of(seen.label))
-    # The first is the most prominent: its caption lies on top.
+    # The first is the most prominent: it is drawn last, so its caption is on top.
     for seen, box in reversed(list(zip(predictions, boxes, strict=True))):
         words = caption(seen).replace("\N{NO-BREAK SPACE}", " ")  # OpenCV's fonts have ASCII only
         _draw_caption(canvas, box, f"{seen.identity} {words}" if numbered else words, color_of(seen.label), thick_px)
@@ -95,7 +95,7 @@ def _mirrored(canvas: Canvas, box: Box) -> Box:
 
 
 def _inside(canvas: Canvas, box: Box) -> Box:
-    """The part of a box that lies on the canvas, so that the frame of a face at its edge is whole."""
+    """The part of a box that lies on the canvas, so that a face at its edge has a closed frame."""
     left, top, right, bottom = box
     left, right = (min(max(x, 0.0), float(canvas.width)) for x in (left, right))
     top, bottom = (min(max(y, 0.0), float(canvas.height)) for y in (top, bottom))
@@ -112,9 +112,9 @@ def _draw_frame(canvas: Canvas, box: Box, color: Color, thick_px: int) -> None:
 
 
 def _draw_caption(canvas: Canvas, box: Box, words: str, color: Color, thick_px: int) -> None:
-    """On a dark plate with a bar in the colour: above the box, or inside it where there is no room above."""
+    """On a dark plate with a bar in the colour: above the box, or inside it if there is no room above."""
     longest = max(canvas.width, canvas.height)
-    # Of the face's width, so that neighbours' captions part; of the picture's, so that they can be read.
+    # Scales with the face's width, so that neighbours' captions do not overlap, and with the picture's, to be legible.
     text_px = max(_TEXT_MIN_PX, float(np.clip((box[2] - box[0]) / 8, longest / 90, longest / 45)))
     scale, stroke_px = text_px / _FONT_PX, max(1, round(text_px / 14))
     (text_width, text_height), baseline = cv2.getTextSize(words, _FONT, scale, stroke_px)

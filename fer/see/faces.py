@@ -1,7 +1,7 @@
-"""The values that flow from an image to a view, each made of the one before it.
+"""The values that flow from an image to a view, each made from the one before it.
 
-Face (detector) → Observation (network, nothing judged) → Track (who it is) in a Look (what is stored of one moment)
-→ Prediction (judged by fer.see.judge) in a Sample (what views draw of that moment).
+Face (detector) → Observation (network, nothing judged) → Track (with an identity) in a Look (what is stored of one
+moment) → Prediction (judged by fer.see.judge) in a Sample (what views draw of that moment).
 """
 
 from collections.abc import Iterable
@@ -24,10 +24,10 @@ class Face:
     box: (left, top, right, bottom) in pixels of the image given, XYXY; may reach beyond its edges.
     score: the detector's confidence, 0..1.
     detector: name of the detector that found it; the crop framing depends on it.
-    landmarks: five (x, y) points in pixels in the order of LANDMARKS, left and right as the person
-        has them; None where the detector gives none.
+    landmarks: five (x, y) points in pixels in the order of LANDMARKS, left and right from the person's
+        point of view; None if the detector gives none.
 
-    Raises ValueError where the box is empty or not finite, or the score lies outside 0..1.
+    Raises ValueError if the box is empty or not finite, or the score lies outside 0..1.
     """
 
     box: Box
@@ -58,7 +58,7 @@ class Face:
         return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
 
     def scaled(self, x: float, y: float | None = None) -> "Face":
-        """The face in a picture whose sides are `x` (across) and `y` (down; None is `x`) times as long."""
+        """The face in a picture scaled by `x` across and `y` down (None means `x`)."""
         y = x if y is None else y
         return self if x == y == 1 else self._placed(x, y, 0.0, 0.0)
 
@@ -67,7 +67,7 @@ class Face:
         return self._placed(1.0, 1.0, dx, dy)
 
     def fitted(self, box: Box) -> "Face":
-        """The face with another box; its landmarks keep their places in it."""
+        """The face with another box; its landmarks keep their relative places in it."""
         x, y = (box[2] - box[0]) / self.width, (box[3] - box[1]) / self.height
         return self._placed(x, y, box[0] - self.box[0] * x, box[1] - self.box[1] * y)
 
@@ -79,13 +79,13 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What of a face's picture decides whether it can be read; measured by fer.see.quality.
+    """The measures that decide whether a face can be read; taken by fer.see.quality.
 
-    side_px: of the square that is cut out, in pixels of the image. inside: share of the detector's box inside it, 0..1.
+    side_px: side of the square crop, in pixels of the image. inside: the box's share inside it, 0..1.
     brightness, contrast: mean and standard deviation of the crop's grey levels, 0..255.
     sharpness: the Laplacian's mean square over the crop's variance, 0 for a plain one.
-    turn: how far the nose lies off the line from between the eyes to the mouth, in eye distances: 0 from the front.
-    tilt: degrees, 0..180, by which the face leans. Both None where the detector gives no landmarks.
+    turn: the nose's distance from the line between the eyes' midpoint and the mouth, in eye distances: 0 if frontal.
+    tilt: degrees, 0..180, by which the face leans. Both None if the detector gives no landmarks.
     """
 
     side_px: float
@@ -102,8 +102,8 @@ class Observation:
     """What the network saw of one face, before anything is judged.
 
     probabilities: float32 (7,), calibrated, summing to 1, in the order of fer.emotions.CLASSES.
-    features: the last layer's input, float32 (D,), where it was asked for; else None.
-    quality: what decides whether the face can be read, where it was measured; else None.
+    features: the last layer's input, float32 (D,), if requested; else None.
+    quality: what decides whether the face can be read, if measured; else None.
 
     Raises ValueError where the probabilities are not seven numbers in 0..1 that sum to 1.
     """
@@ -125,8 +125,8 @@ class Track:
     """One face of a look, with its identity.
 
     identity: 1, 2, 3, … in order of first appearance; no two tracks of a look share one.
-    observation: its face lies where the tracker sees it at the look's time.
-    seen: False where the detector missed the face: its place is carried on, all else is as it was last seen.
+    observation: with the face where the tracker estimates it at the look's time.
+    seen: False if the detector missed the face: its place is extrapolated, all else is as it was last seen.
     """
 
     identity: int
@@ -136,9 +136,9 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is stored of one analysed frame; fer.see.judge makes a Sample of it, at any time and as often as wanted.
+    """What is stored of one analysed frame; fer.see.judge can make a Sample from it at any time, repeatedly.
 
-    time_s: the frame's time, on its source's clock. unix_s: the wall clock when it arrived; None for a file's frame.
+    time_s: the frame's time, on its source's clock. unix_s: the wall clock when it arrived; None for a frame of a file.
     """
 
     time_s: float
@@ -148,17 +148,17 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What is said of one face, judged by fer.see.judge.
+    """The judgement of one face, made by fer.see.judge.
 
     probabilities: float32 (7,), calibrated, summing to 1, in the order of fer.emotions.CLASSES; averaged over time
-        where the face was followed.
-    label: one of CLASSES, or 'unsure'. Of a face that was followed it may be another class than `best`, for it
-        changes only where another one leads clearly.
-    identity: who it is: the number of its track; in a photo 1 for the most prominent face, then 2, 3 …
-    seen: as of its track.
-    unreadable: why the face cannot be read, as 'turned away'; its label is then 'unsure'. '' where it can.
+        if the face was tracked.
+    label: one of CLASSES, or 'unsure'. For a tracked face it may differ from `best`, because it changes only when
+        another class leads clearly.
+    identity: the number of its track; in a photo 1 for the most prominent face, then 2, 3 …
+    seen: as in its track.
+    unreadable: why the face cannot be read, such as 'turned away'; its label is then 'unsure'. '' if it can.
 
-    Raises ValueError for a label that there is not, and for one beside 'unsure' of a face that cannot be read.
+    Raises ValueError for an unknown label, and for any but 'unsure' if the face cannot be read.
     """
 
     face: Face
@@ -181,7 +181,7 @@ class Prediction:
 
     @property
     def closest(self) -> str:
-        """The class that the label names; of 'unsure' the most probable one."""
+        """The label's class; for 'unsure' the most probable one."""
         return self.best if self.label == UNSURE else self.label
 
     @property
@@ -197,7 +197,7 @@ def scaled(predictions: Iterable[Prediction], x: float, y: float | None = None) 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The judged faces of one look. time_s, unix_s: as of the look."""
+    """The judged faces of one look. time_s, unix_s: those of the look."""
 
     time_s: float
     predictions: tuple[Prediction, ...]

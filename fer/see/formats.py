@@ -1,6 +1,6 @@
-"""Which picture files are read, by content and never by name, and up to which size: the one list of both.
+"""Which picture formats are read (recognised by content, never by name) and up to which size.
 
-Each limit is the largest at which any file of that format, however made, is opened in 3 s and 700 MB on two
+Each limit is the largest at which any file of that format, even a malicious one, opens within 3 s and 700 MB on two
 cores (tests/see/test_picture_bombs.py measures it). It is checked against the declared size, before any pixel
 is decoded.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import PIL.Image
 
-# Pillow's name of a format → megapixels. No format that runs code or other programs (EPS starts Ghostscript).
+# Pillow's name of a format → megapixels. No format that may run code or other programs (EPS starts Ghostscript).
 LIMITS_MP = {
     "JPEG": 108,  # the largest phone cameras
     "PNG": 50,
@@ -24,7 +24,7 @@ LIMITS_MP = {
     "JPEG2000": 12,  # the slowest decoder
 }
 LARGEST_MP = max(LIMITS_MP.values())
-HALVED_MP = 50  # a JPEG of more is decoded at half its sides
+HALVED_MP = 50  # a larger JPEG is decoded at half size
 LIMITS_IN_WORDS = (
     f"JPEG up to {LIMITS_MP['JPEG']} megapixels (beyond {HALVED_MP} it is read at half its sides), PNG, TIFF, GIF, "
     f"BMP, PPM and HEIC up to {LIMITS_MP['PNG']}, WebP and AVIF up to {LIMITS_MP['WEBP']}, "
@@ -32,14 +32,14 @@ LIMITS_IN_WORDS = (
 )
 _BUFFERED_MP = 50  # a JPEG in several scans: all its coefficients are held, 6 bytes a pixel
 _SCANNED_MP = 1000  # megapixels times scans: each scan goes over them all; 20 scans of the largest
-_SLOW_PPM_MP = 2  # of the kinds that Pillow decodes in Python
+_SLOW_PPM_MP = 2  # for the kinds that Pillow decodes in Python
 _TIFF_TILE_TAGS = (322, 323)  # TileWidth, TileLength
 
 
 def refusal(picture: "PIL.Image.Image", head: bytes) -> str | None:
-    """Why a picture is too large to be decoded, in words; None where it is not.
+    """Why a picture is too large to be decoded, in words; None if it is not.
 
-    picture: opened, not decoded. head: the file's content, where it is a JPEG.
+    picture: opened, not decoded. head: the file's content, if it is a JPEG.
     """
     width, height = picture.size
     form = "JPEG" if picture.format == "MPO" else str(picture.format)
@@ -59,9 +59,9 @@ def refusal(picture: "PIL.Image.Image", head: bytes) -> str | None:
 
 
 def count_scans(jpeg: bytes) -> int:
-    """How many scans the first picture of a JPEG file has; 1 where all its colours come at once.
+    """How many scans the first picture of a JPEG file has; 1 if all its colours are in one.
 
-    Neither marker looked for can lie inside compressed data, where 0xFF is followed by 0 or a restart marker.
+    Neither marker can occur inside compressed data, where 0xFF is followed by 0 or a restart marker.
     """
     place = 2
     while place + 4 <= len(jpeg) and jpeg[place] == 0xFF and jpeg[place + 1] != 0xDA:

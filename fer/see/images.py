@@ -1,6 +1,6 @@
-"""Opens photos of any kind that fer.see.formats lists, as upright RGB arrays; refuses what is broken or too large.
+"""Opens photos in any format that fer.see.formats lists, as upright RGB arrays; refuses broken or too large ones.
 
-Pillow is loaded by the first photo, its HEIC plugin by the first HEIC photo.
+Pillow is loaded for the first photo, its HEIC plugin for the first HEIC photo.
 """
 
 import io
@@ -22,7 +22,7 @@ ImageSource: TypeAlias = Union[np.ndarray, Path, str, bytes, "PIL.Image.Image"]
 
 _ORIENTATION_TAG = 0x0112
 _Turn = Callable[[np.ndarray], np.ndarray]
-_TURNS: dict[int, _Turn] = {  # EXIF orientation → the stored picture as a view of the upright one
+_TURNS: dict[int, _Turn] = {  # EXIF orientation → upright picture, as a view of the stored one
     2: lambda upright: upright[:, ::-1],
     3: lambda upright: upright[::-1, ::-1],
     4: lambda upright: upright[::-1],
@@ -31,22 +31,22 @@ _TURNS: dict[int, _Turn] = {  # EXIF orientation → the stored picture as a vie
     7: lambda upright: np.rot90(upright, 2).swapaxes(0, 1),
     8: lambda upright: np.rot90(upright, -1),
 }
-_STRIP_PIXELS = 2_000_000  # converted at once: the whole picture would be held twice more
+_STRIP_PIXELS = 2_000_000  # converted at a time: otherwise memory would hold two more copies of the whole picture
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _ANIMATIONS = ("GIF", "WEBP", "PNG", "AVIF")
 
 
 class ImageError(Exception):
-    """A picture that is refused; the message says which (where it has a path), why, and what to do."""
+    """A picture that is refused; the message says which (if it has a path), why, and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
     """A picture file, opened.
 
-    image: RGB uint8 (H, W, 3), upright. scale: the file's sides in sides of `image`: 1, 2 for a JPEG of more than 50
-    megapixels, or what `longest_px` made of it. animated: whether it is the first frame of several.
+    image: RGB uint8 (H, W, 3), upright. scale: the file's sides divided by those of `image`: 1, 2 for a JPEG of more
+    than 50 megapixels, or what `longest_px` requires. animated: whether it is the first frame of several.
     """
 
     image: np.ndarray
@@ -57,20 +57,20 @@ class Picture:
 def open_image(source: Path | str | bytes, longest_px: int | None = None) -> np.ndarray:
     """A photo as RGB uint8 (H, W, 3): upright by its EXIF data, alpha on white, 16 bits scaled to 8.
 
-    source: a path, or the content of a file. What kind of file it is shows its content, not its name. Of an
-    animation the first frame is read; `open_picture` says whether it is one.
+    source: a path, or the content of a file. The format is recognised by the content, not the name. Only the first
+    frame of an animation is read; `open_picture` says whether it is one.
     longest_px: pictures with a longer side are shrunk to it; large JPEGs already in the decoder, which saves most of
         the time and memory.
 
-    Raises ImageError where the file is missing, no image, truncated, or larger than fer.see.formats allows:
-    JPEG up to 108 megapixels (more than 50 at half its sides), most others up to 50. The size is checked in the
+    Raises ImageError if the file is missing, not an image, truncated, or larger than fer.see.formats allows:
+    JPEG up to 108 megapixels (more than 50 at half size), most others up to 50. The size is checked in the
     header, before any pixel is decoded.
     """
     return open_picture(source, longest_px).image
 
 
 def open_picture(source: Path | str | bytes, longest_px: int | None = None) -> Picture:
-    """As `open_image`, with what the file is beside its pixels."""
+    """As `open_image`, with the file's scale and whether it is an animation."""
     where = "" if isinstance(source, bytes) else f"{source}: "
     try:
         file = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")  # noqa: SIM115 (closed below)
@@ -89,7 +89,7 @@ def open_picture(source: Path | str | bytes, longest_px: int | None = None) -> P
             raise ImageError(_too_large(where, f"more than {LARGEST_MP} megapixels")) from error
         except MemoryError as error:
             raise ImageError(f"{where}too large for this machine's memory. Make it smaller first.") from error
-        except Exception as error:  # Pillow's decoders raise whatever their parsing of a broken file meets
+        except Exception as error:  # Pillow's decoders raise all kinds of errors for a broken file
             raise ImageError(
                 f"{where}broken or cut off ({error}). Copy or download it again, or save it again as JPEG or PNG."
             ) from error
@@ -141,7 +141,7 @@ def _opened(pillow: Any, file: BinaryIO, formats: tuple[str, ...], where: str, l
             raise ImageError(_too_large(where, why))
         width, height = picture.size
         if width * height > HALVED_MP * 1e6:
-            picture.draft(None, (width // 2, height // 2))  # JPEG only; the sides that it gets are rounded up
+            picture.draft(None, (width // 2, height // 2))  # JPEG only; the resulting sides are rounded up
         elif longest_px and max(width, height) > longest_px:
             part = longest_px / max(width, height)
             picture.draft(None, (max(1, round(width * part)), max(1, round(height * part))))  # at least that large
@@ -155,7 +155,7 @@ def _opened(pillow: Any, file: BinaryIO, formats: tuple[str, ...], where: str, l
 
 
 def _content(file: BinaryIO) -> bytes:
-    """The whole file; its place is kept."""
+    """The content of the whole file; its position is kept."""
     place = file.tell()
     file.seek(0)
     content = file.read()
@@ -171,10 +171,10 @@ def _pillow(head: bytes) -> tuple[Any, tuple[str, ...]]:
     """PIL.Image, set up for files from strangers, and the formats to try for a file with these first 12 bytes."""
     from PIL import Image
 
-    # Pillow itself only warns between its limit and twice that; our own check refuses with our words.
+    # Pillow itself only warns between its limit and twice that; our own check refuses, with a message of ours.
     Image.MAX_IMAGE_PIXELS = LARGEST_MP * 10**6
     warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # odd metadata: nothing a user can mend
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # odd metadata: no user can fix it
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         import pillow_heif
 
@@ -184,7 +184,7 @@ def _pillow(head: bytes) -> tuple[Any, tuple[str, ...]]:
 
 
 def to_array(picture: "PIL.Image.Image") -> np.ndarray:
-    """A picture of Pillow's as upright RGB uint8 (H, W, 3), of any mode. Decodes it where that is still to be done."""
+    """A Pillow image of any mode as upright RGB uint8 (H, W, 3). Decodes it if it is not decoded yet."""
     picture.load()
     turn: _Turn = _TURNS.get(_orientation(picture), lambda upright: upright)
     upright = np.empty((*turn(np.empty((picture.height, picture.width))).shape, 3), np.uint8)
@@ -208,12 +208,12 @@ def _orientation(picture: "PIL.Image.Image") -> int:
     """EXIF's orientation, 1..8; call it after decoding, since TIFF and HEIC turn the pixels themselves."""
     try:
         return int(picture.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # broken EXIF data raises many kinds of error, and is no reason to refuse the photo
+    except Exception:  # broken EXIF data raises many kinds of errors and is no reason to refuse the photo
         return 1
 
 
 def _to_rgb(picture: "PIL.Image.Image", grey_scale: float | None) -> np.ndarray:
-    """RGB uint8 (H, W, 3). grey_scale: what grey of more than 8 bits is multiplied by; None where it has not more."""
+    """RGB uint8 (H, W, 3). grey_scale: the factor for grey of more than 8 bits; None for 8 bits."""
     from PIL import Image
 
     if grey_scale is not None:
@@ -227,7 +227,7 @@ def _to_rgb(picture: "PIL.Image.Image", grey_scale: float | None) -> np.ndarray:
 
 
 def _grey_scale(picture: "PIL.Image.Image") -> float | None:
-    """To 8 bits of a grey picture of more: 0..65535 is scaled, as is 0..1 of floating point; 0..255 is kept."""
+    """The factor to 8 bits for grey of higher depth: scales 0..65535, and 0..1 in floating point; keeps 0..255."""
     if not (picture.mode.startswith("I;16") or picture.mode in ("I", "F")):
         return None
     brightest = max(float(np.nan_to_num(np.asarray(strip).astype(np.float32)).max()) for _, strip in _strips(picture))

@@ -1,9 +1,9 @@
-"""From what was seen to what is said: threshold, smoothing over time, a label that holds still.
+"""From observed probabilities to labels: threshold, smoothing over time, hysteresis.
 
 A pure function over stored looks, so that a setting can change at any time without reading anything again. The
-camera feeds the same steps one look at a time (`Judge`). Probabilities are smoothed exponentially by the time between
-looks, never by their count, and a label changes only where another class leads by a margin (hysteresis).
-Plain floats, no arrays: seven numbers a step are quicker so, and another language gives the same to the last digit.
+camera runs the same steps one look at a time (`Judge`). Probabilities are smoothed exponentially by the time between
+looks, never by their count, and a label changes only when another class leads by a margin (hysteresis).
+Plain floats, not arrays: faster for seven numbers a step, and another language can match them to the last digit.
 """
 
 import math
@@ -22,11 +22,11 @@ class JudgeSettings:
     """How looks are judged.
 
     unsure_below: confidence under which the label is 'unsure', 0..1.
-    smoothing_s: time constant of the smoothing; with 0 each look speaks for itself, whatever the hysteresis. With
-        the defaults a clean change of expression shows after some 0.2 s.
+    smoothing_s: time constant of the smoothing; with 0 each look is judged alone, and hysteresis has no effect. With
+        the defaults a clear change of expression shows after some 0.2 s.
     hysteresis: by how much, 0..1, another class must lead before the label changes.
-    faded: an earlier look that would weigh less than this, 0..1, says nothing any more, nor does its label.
-    limits: what a face must keep to be read at all; a face beyond one is 'unsure' for its reason. () reads every face.
+    faded: an earlier look whose weight would be less than this, 0..1, is ignored, and so is its label.
+    limits: what a face must satisfy to be read; a face beyond one is 'unsure' for that reason. () reads every face.
 
     Raises ValueError for a negative time or a fraction outside 0..1.
     """
@@ -50,7 +50,7 @@ class JudgeSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What was last said of one identity; shares: the seven smoothed probabilities. unreadable: as of Prediction."""
+    """The last judgement of one identity; shares: the seven smoothed probabilities. unreadable: as in Prediction."""
 
     time_s: float
     shares: list[float]
@@ -68,7 +68,7 @@ class Judge:
     def add(self, look: Look) -> Sample:
         """The next look, judged."""
         said = {track.identity: self._say(track, look.time_s) for track in look.tracks}
-        # Who is out of sight is remembered until all has faded.
+        # An identity that is out of sight is remembered until its last look has faded.
         memory_s = -self.settings.smoothing_s * math.log(self.settings.faded)
         kept = {i: last for i, last in self._said.items() if look.time_s - last.time_s <= memory_s}
         self._said = kept | said
@@ -93,13 +93,13 @@ class Judge:
 
 
 def judge(looks: Iterable[Look], settings: JudgeSettings | None = None) -> list[Sample]:
-    """Every look, judged; looks in order of time. Gives the same as a Judge that is fed them one by one."""
+    """Every look, judged; looks in order of time. The result is that of a Judge fed one look at a time."""
     by = Judge(settings)
     return [by.add(look) for look in looks]
 
 
 def judge_alone(observations: Sequence[Observation], unsure_below: float = 0.0) -> list[Prediction]:
-    """The faces of one photo, judged: no time, no memory. Identities are 1, 2, 3 … in the order given.
+    """The faces of one photo, judged without smoothing. Identities are 1, 2, 3 … in the order given.
 
     Raises ValueError for a threshold outside 0..1.
     """
@@ -108,11 +108,11 @@ def judge_alone(observations: Sequence[Observation], unsure_below: float = 0.0) 
 
 
 def steady_label(previous: str | None, shares: Sequence[float], unsure_below: float, hysteresis: float) -> str:
-    """The label after `previous`, changed only where the probabilities leave no doubt.
+    """The label after `previous`, changed only if the probabilities are clear enough.
 
-    shares: the seven smoothed probabilities. Leaving 'unsure' takes half the hysteresis above the
-    threshold, falling back to it half below; another class must lead the current one by all of it, and a
-    label that its own probability does not bear any more is not held.
+    shares: the seven smoothed probabilities. Leaving 'unsure' takes half the hysteresis above the threshold,
+    returning to it half below. Another class must lead the current one by all of it, and a label whose own
+    probability has fallen too low is dropped.
     """
     confidence = max(shares)
     best = CLASSES[shares.index(confidence)]

@@ -1,9 +1,9 @@
-"""A camera session: frames pass through at once, analysis takes the newest and drops the rest.
+"""A camera session: frames pass through immediately; analysis takes the newest and drops the rest.
 
-Two threads meet here. The camera's calls `show` for every frame and never waits: it gets the frame back
-with the newest known faces drawn, each carried by its motion to that frame's own time. The analysis thread
-belongs to the session, works on the newest frame, and ends with `close`. The lock guards only handovers.
-Nothing is kept but the last minute's labels, and a recording where one was asked for.
+Two threads share it. The camera's calls `show` for every frame and never waits: it gets the frame back with the
+newest known faces drawn, each moved by its motion to that frame's own time. The analysis thread belongs to the
+session, works on the newest frame, and ends with `close`. The lock is held only to hand values over.
+Only the last minute's labels are kept, and a recording if one was requested.
 """
 
 import logging
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 _RATE_WINDOW_S = 2.0
 _IDLE_LIMIT_S = 30.0  # no frame for so long: the tab was killed or the camera unplugged
-CLOCK_JUMP_S = 5.0  # a stream whose clock jumps so far is a new stream
+CLOCK_JUMP_S = 5.0  # a stream whose clock jumps this far is a new stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class LiveStats:
 
     analysis_ms: median time from an analysed frame's arrival to its faces being known; None before the first.
     silent_s: time since the last frame came. size: (width, height) of the last frame.
-    error: what the last analysis raised, in words; None where it worked.
+    error: what the last analysis raised, in words; None if it succeeded.
     """
 
     frames_per_s: float
@@ -90,8 +90,8 @@ class LiveSession:
     """One viewer's camera.
 
     analyse: (RGB uint8 (H, W, 3), settings) → the faces in it; called on the session's own thread only.
-    on_close: called once when the session ends, by whichever thread ends it; also after 30 s without
-        a frame, so that a killed tab gives back what it held even where nobody noticed.
+    on_close: called once when the session ends, by whichever thread ends it; also after 30 s without a frame, so
+        that a killed tab releases its resources even if nothing reported it.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class LiveSession:
         self._latest: np.ndarray | None = None  # the newest picture as drawn, for snapshots
         self._analysed: tuple[_Frame, dict[int, Face]] | None = None  # the newest frame whose faces are known
         self._tracker = Tracker()
-        self._width: int | None = None  # of the first frame; faces are in its pixels, whatever comes later
+        self._width: int | None = None  # of the first frame; faces are in its pixels even if later frames differ
         self._timeline = Timeline(self.settings.judge)
         self._recording: Recording | None = None
         self._frames = 0
@@ -123,7 +123,7 @@ class LiveSession:
         self._thread.start()
 
     def show(self, planes: np.ndarray, time_s: float) -> np.ndarray:
-        """Hands a frame to the analysis and gives it back at once with what is known drawn on it.
+        """Hands a frame to the analysis and returns it immediately with the known faces drawn on it.
 
         planes: uint8 (H * 3 / 2, W), I420, H and W even; not changed. time_s: the frame's own time.
         Called by the camera's thread.
@@ -147,7 +147,7 @@ class LiveSession:
             elapsed_s = max(0.0, time_s - origin.time_s)
             faces = carry(origin.small, known, frame.small, faces, WIDTH_PX / self._width, elapsed_s)
         drawn = _mirror(planes) if settings.mirror else planes.copy()
-        # Browsers shrink the picture in mid-stream when the line or the machine is slow.
+        # Browsers shrink the picture mid-stream when the network or the machine is slow.
         shown = [
             replace(prediction, face=faces[prediction.identity].scaled(scale))
             for prediction in (said.predictions if said else ())
@@ -160,9 +160,9 @@ class LiveSession:
         return drawn
 
     def close(self, wait_s: float = 2.0) -> None:
-        """Ends the analysis thread and lets go of all pictures; the last minute and a recording stay.
+        """Ends the analysis thread and releases all pictures; the last minute and a recording stay.
 
-        wait_s: for how long to wait for an analysis that is under way.
+        wait_s: how long to wait for an analysis in progress.
         """
         with self._changed:
             first, self._closed = not self._closed, True
@@ -189,7 +189,7 @@ class LiveSession:
         return sorted(newest.predictions, key=lambda seen: seen.identity) if newest else []
 
     def timeline(self) -> list[Sample]:
-        """The last minute, all of it judged by the settings of the newest analysed frame."""
+        """The last minute, all of it judged with the settings of the newest analysed frame."""
         with self._changed:
             return self._timeline.samples()
 
@@ -204,14 +204,14 @@ class LiveSession:
             self._recording = Recording()
 
     def stop_recording(self) -> Recording | None:
-        """Ends the recording and hands it over; the session forgets it."""
+        """Ends the recording and returns it; the session keeps no reference."""
         with self._changed:
             recording, self._recording = self._recording, None
         return recording
 
     @property
     def recording(self) -> Recording | None:
-        """The recording that is on, or None."""
+        """The recording in progress, or None."""
         return self._recording
 
     def stats(self) -> LiveStats:
@@ -240,7 +240,7 @@ class LiveSession:
             except Exception as error:  # shown on the page; one bad frame must not end the session
                 log.exception("analysis of a camera frame failed")
                 self._error = f"{type(error).__name__}: {error}"
-        # Whoever keeps this session for its last minute need not keep its detector's memory.
+        # A closed session may be kept for its last minute; its detector's memory is not needed for that.
         self.analyse = _see_nothing
 
     def _next(self) -> _Frame | None:
@@ -274,7 +274,7 @@ class LiveSession:
 
 
 def _mirror(planes: np.ndarray) -> np.ndarray:
-    """The picture as in a mirror: each plane turned left to right. planes: I420 as in `show`."""
+    """The picture mirrored: each plane flipped left to right. planes: I420 as in `show`."""
     rows, width = planes.shape
     height = rows * 2 // 3
     mirrored = np.empty_like(planes)

@@ -1,4 +1,4 @@
-"""Who is who in a recording, set right by a person: names, merges, splits, people to hide. Nothing is read again."""
+"""A user's corrections of who is who in a recording: names, merges, splits, hidden people. Nothing is read again."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ from fer.see.faces import Look, Track
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """From `time_s` on the face that was `identity` is somebody else, `other`."""
+    """From `time_s` on the face with `identity` is another person, `other`."""
 
     identity: int
     time_s: float
@@ -17,9 +17,9 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Corrections of a recording's identities; each method gives new ones.
+    """Corrections of a recording's identities; immutable, each method returns new ones.
 
-    names: by identity. merged: identity → the one that it is too. hidden: not shown, not counted, not exported.
+    names: by identity. merged: identity → the one that replaces it. hidden: not shown, not counted, not exported.
     """
 
     names: Mapping[int, str] = field(default_factory=dict)
@@ -31,18 +31,18 @@ class People:
         return self.names.get(identity) or f"Person {identity}"
 
     def named(self, identity: int, name: str) -> "People":
-        """name: plain text; an empty one takes the name away."""
+        """name: plain text; an empty one removes the name."""
         others = {known: text for known, text in self.names.items() if known != identity}
         return replace(self, names={**others, identity: name.strip()} if name.strip() else others)
 
     def merge(self, identity: int, into: int) -> "People":
-        """Both are `into` from now on. Raises ValueError where that is the same one."""
+        """Both are `into` from now on. Raises ValueError if they are already one."""
         if self._whole(into) == self._whole(identity):
             raise ValueError(f"{identity} and {into} are one already")
         return replace(self, merged={**self.merged, self._whole(identity): self._whole(into)})
 
     def split(self, identity: int, time_s: float, other: int) -> "People":
-        """other: a number that nobody has."""
+        """other: an unused number."""
         return replace(self, splits=(*self.splits, Split(identity, time_s, other)))
 
     def hide(self, identity: int) -> "People":
@@ -52,7 +52,7 @@ class People:
         return replace(self, hidden=frozenset())
 
     def identity(self, found: int, time_s: float) -> int:
-        """Who the tracker's identity `found` is at a time. Splits are of people as they were merged by then."""
+        """Who the tracker's identity `found` is at a time. Merges apply first, then splits in order."""
         who = self._whole(found)
         for split in self.splits:
             if who == split.identity and time_s >= split.time_s:
@@ -60,7 +60,7 @@ class People:
         return who
 
     def apply(self, looks: Iterable[Look]) -> list[Look]:
-        """The looks with these people; where two of a look are one, the wider face is kept."""
+        """The looks with corrected identities; of two faces of one person in a look, the wider one seen stays."""
         if not (self.splits or self.merged or self.hidden):
             return list(looks)
         return [replace(look, tracks=self._tracks(look)) for look in looks]

@@ -15,12 +15,12 @@ from fer.see.faces import Face, Quality
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What one measure of a face must keep for the face to be read.
+    """A limit on one measure of a face; beyond it the face cannot be read.
 
-    reason: what is said of a face beyond it. measure: the name of one of Quality's numbers.
-    least, most: what is just allowed; None: anything.
-    margin: a face that was refused is read again only where it keeps the limit by this share of it, so that a face at
-    the limit does not flicker.
+    reason: shown for a face beyond it. measure: the name of one of Quality's numbers.
+    least, most: the last allowed values; None means no bound.
+    margin: a refused face is read again only if it is inside the limit by this share of it, so that a face at the
+    limit does not flicker.
     """
 
     reason: str
@@ -30,7 +30,7 @@ class Limit:
     margin: float = 0.1
 
     def broken_by(self, quality: Quality, refused_before: bool = False) -> bool:
-        """Whether the face is beyond the limit; never where the measure is None."""
+        """Whether the face is beyond the limit; never if the measure is None."""
         value: float | None = getattr(quality, self.measure)
         if value is None:
             return False
@@ -39,8 +39,8 @@ class Limit:
         return too_little or (self.most is not None and value > self.most * (1 - margin))
 
 
-# The first that a face breaks is what is said of it. Beyond each fewer than 60 % of the answers given are right, where
-# it is 77 % of all faces of PublicTest.
+# The first limit that a face breaks is reported. Beyond each of them fewer than 60 % of the answers given are right,
+# against 77 % for all faces of PublicTest.
 LIMITS = (
     Limit("too small", "side_px", least=16),
     Limit("cut off", "inside", least=0.45),
@@ -54,9 +54,9 @@ LIMITS = (
 
 
 def unreadable(quality: Quality | None, limits: Sequence[Limit] = LIMITS, before: str = "") -> str:
-    """Why a face cannot be read: the reason of the first limit that it breaks; '' where it breaks none.
+    """Why a face cannot be read: the reason of the first limit that it breaks; '' if it breaks none.
 
-    quality: None was not measured, and breaks none. before: what was said of the face a look ago.
+    quality: None (not measured) breaks none. before: the answer for the face one look ago.
     """
     if quality is None:
         return ""
@@ -64,7 +64,7 @@ def unreadable(quality: Quality | None, limits: Sequence[Limit] = LIMITS, before
 
 
 def measure(crop: np.ndarray, face: Face, side_px: float, width: int, height: int) -> Quality:
-    """crop: what the network is shown, grey uint8 (S, S). side_px: the square's side in an image of width × height."""
+    """crop: the network's input, grey uint8 (S, S). side_px: the square's side in an image of width × height."""
     turn, tilt = pose(face) or (None, None)
     within, brightness, contrast = inside(face, width, height), float(crop.mean()), float(crop.std())
     return Quality(side_px, within, brightness, contrast, sharpness(crop), turn, tilt)
@@ -85,7 +85,7 @@ def inside(face: Face, width: int, height: int) -> float:
 
 
 def pose(face: Face) -> tuple[float, float] | None:
-    """(turn, tilt) as Quality has them, from five landmarks; None without them or where they lie on one spot."""
+    """Quality's (turn, tilt) from five landmarks; None without landmarks or if they coincide."""
     if face.landmarks is None:
         return None
     right_eye, left_eye, nose, right_mouth, left_mouth = np.array(face.landmarks, np.float64)

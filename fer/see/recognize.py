@@ -1,4 +1,4 @@
-"""Image → faces → expressions: the one door of the seeing wing."""
+"""Image → faces → expressions: the entry point of fer.see."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,33 +20,33 @@ from fer.see.stream import follow
 from fer.weights import shipped_framing
 
 _Found = tuple[list[Face], np.ndarray, list[Quality]]
-_MOST_WAITING = 16  # images whose faces wait for one batch: bounds the wait where hardly any has a face
+_MOST_WAITING = 16  # images whose faces wait for one batch: bounds the wait when few have a face
 
 
 class ClosedError(ValueError):
-    """A Recognizer was asked for something after its `close`."""
+    """A Recognizer was used after its `close`."""
 
 
 class Recognizer:
     """Finds the faces of an image and says what expression each one shows.
 
-    weights: path of an ONNX file that scripts/train.py wrote; None is the one that ships.
-    detector: 'yunet', 'haar', or an object that keeps the Detector protocol.
-    threads: cores that one call may use; None is all of them.
-    framing: where a detector's box lies in a crop, by detector, for weights whose card does not say and detectors
-        that fer.weights.shipped_framing does not know.
-    mirror: whether each face is read twice, as it is and mirrored, and the mean of both counts: half a point more
-        accurate for twice the network's time, which is 1 ms a face (benchmarks/mirror.md).
+    weights: path of an ONNX file written by scripts/train.py; None means the shipped one.
+    detector: 'yunet', 'haar', or an object that implements the Detector protocol.
+    threads: cores that one call may use; None means all of them.
+    framing: where a detector's box lies in a crop, by detector, for detectors that are neither in the weights' card
+        nor in fer.weights.shipped_framing.
+    mirror: whether to average over each face and its mirror image: half a point more accurate for twice the
+        network's time, which is 1 ms a face (benchmarks/mirror.md).
 
-    An image is, in every method that takes one: an array, RGB uint8 (H, W, 3) or grey uint8 (H, W); a path; the
-    content of a picture file as bytes; or an image of Pillow's. Boxes are in pixels of that image or file, upright.
-    Whatever is no image raises TypeError or ValueError, a file that is refused fer.see.images.ImageError.
+    Every method that takes an image accepts an array, RGB uint8 (H, W, 3) or grey uint8 (H, W); a path; the
+    content of a picture file as bytes; or a Pillow image. Boxes are in pixels of that image or file, upright.
+    Anything else raises TypeError or ValueError, a file that is refused fer.see.images.ImageError.
 
     Safe to share between threads: the weights and the detector are loaded once and keep no state between calls. A
-    pickled Recognizer is its arguments: it loads its files again where it is unpickled, so they must be there too.
-    `with Recognizer() as recognizer:` frees its memory at the end, as `close` does; asked later it raises ClosedError.
+    Recognizer is pickled as its arguments: unpickling loads its files again, so they must exist there too.
+    `with Recognizer() as recognizer:` frees its memory at the end, as `close` does; using it later raises ClosedError.
 
-    Raises WeightsError, DetectorError where a file is missing or refused, ValueError for an unknown detector.
+    Raises WeightsError or DetectorError if a file is missing or refused, ValueError for an unknown detector.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Recognizer:
         framing: Mapping[str, Framing] | None = None,
         mirror: bool = True,
     ) -> None:
-        file = None if weights is None else Path(weights).absolute()  # a worker may stand in another folder
+        file = None if weights is None else Path(weights).absolute()  # a worker may have another working folder
         self._arguments = file, detector, threads, framing, mirror
         classifier = Classifier(file, threads, mirror)
         known = classifier.card
@@ -78,31 +78,31 @@ class Recognizer:
         self.close()
 
     def close(self) -> None:
-        """Frees the memory of the networks, once the calls that other threads are in have ended."""
+        """Frees the memory of the networks, once the calls in progress in other threads have ended."""
         self._networks = None
 
     @property
     def card(self) -> ModelCard:
-        """What the weights file says of itself, with the framing that it lacked and was given."""
+        """The weights file's card, with any framing that it lacked filled in."""
         return self._card
 
     def predict(self, image: ImageSource, unsure_below: float | None = None, thorough: bool = True) -> list[Prediction]:
-        """What each face of an image shows; the most prominent face first, [] where there is none.
+        """What each face of an image shows; the most prominent face first, [] if there is none.
 
-        unsure_below: confidence under which a label is 'unsure', 0..1; None is the card's.
-        thorough: whether to look twice for small faces, as a photo deserves and live video cannot wait for.
+        unsure_below: confidence under which a label is 'unsure', 0..1; None means the card's.
+        thorough: whether to take a second look for small faces; worth it for photos, too slow for live video.
 
-        Raises ValueError for a threshold outside 0..1, WeightsError where the weights do not know the detector.
+        Raises ValueError for a threshold outside 0..1, WeightsError if the weights have no framing for the detector.
         """
         return judge_alone(self.observe(image, thorough), self._threshold(unsure_below))
 
     def predict_many(
         self, images: Iterable[ImageSource], unsure_below: float | None = None, thorough: bool = True
     ) -> Iterator[list[Prediction]]:
-        """As `predict` for each image, in their order; the faces of several images are read as one batch.
+        """As `predict` for each image, in order; the faces of several images are read as one batch.
 
-        Images are taken as they are needed, so a generator over a folder of any size is fine. One that is refused
-        raises, after those before it were given: open it yourself (fer.see.images) where the others should go on.
+        Images are consumed lazily, so a generator over a folder of any size is fine. A refused one raises, after the
+        results of those before it: open images yourself (fer.see.images) to continue with the others.
         """
         settings = JudgeSettings(self._threshold(unsure_below))  # refuses a threshold now, not at the first image
         return (judge_alone(seen, settings.unsure_below) for seen in self.observe_many(images, thorough))
@@ -110,13 +110,13 @@ class Recognizer:
     def stream(
         self, frames: Iterable[ImageSource | tuple[float, ImageSource]], settings: JudgeSettings | None = None
     ) -> Iterator[Sample]:
-        """The faces of a film or camera over time: who is who, labels that hold still. One Sample a frame.
+        """The faces of a film or camera over time, with identities and stable labels. One Sample per frame.
 
-        frames: images, or pairs of a time in seconds and an image; without times the clock tells when each came.
-            docs/python.md has a webcam's and a network camera's, by OpenCV.
-        settings: threshold, smoothing, hysteresis; None is the card's threshold and what the app uses.
+        frames: images, or pairs of a time in seconds and an image; without times each frame gets its time of arrival.
+            docs/python.md shows a webcam and a network camera, with OpenCV.
+        settings: threshold, smoothing, hysteresis; None means the card's threshold and the app's defaults.
 
-        Raises ValueError where a time does not go forward.
+        Raises ValueError if a time does not advance.
         """
         chosen = settings or JudgeSettings(self.card.unsure_below)
         return follow(frames, lambda image: self.observe(image, thorough=False), chosen)
@@ -124,14 +124,14 @@ class Recognizer:
     def observe(self, image: ImageSource, thorough: bool = True, features: bool = False) -> list[Observation]:
         """The faces of an image and what the network saw of each, not judged; the most prominent face first.
 
-        thorough: as for `predict`, and so is what is raised. features: whether to give them as well.
+        thorough, errors: as for `predict`. features: whether to return them as well.
         """
         picture = as_picture(image)
         seen = self.observe_faces(picture.image, self.detect(picture.image, thorough), features)
         return [replace(one, face=one.face.scaled(picture.scale)) for one in seen]
 
     def observe_many(self, images: Iterable[ImageSource], thorough: bool = True) -> Iterator[list[Observation]]:
-        """As `observe` for each image, in their order; see `predict_many`."""
+        """As `observe` for each image, in order; see `predict_many`."""
         refused: list[Exception] = []
         waiting: list[_Found] = []
         for found in self._found(images, thorough, refused):
@@ -144,7 +144,7 @@ class Recognizer:
             raise refused[0]
 
     def _found(self, images: Iterable[ImageSource], thorough: bool, refused: list[Exception]) -> Iterator[_Found]:
-        """The faces of each image, their crops, their quality, up to the first that is refused: see `refused`."""
+        """The faces of each image, their crops and their quality, up to the first refused image: see `refused`."""
         try:
             for image in images:
                 picture = as_picture(image)
@@ -152,7 +152,7 @@ class Recognizer:
                 crops = self.crops(picture.image, faces)
                 qualities = self.qualities(picture.image, faces, crops)
                 yield [face.scaled(picture.scale) for face in faces], crops, qualities
-        except Exception as error:  # raised by observe_many, when the images before it are given
+        except Exception as error:  # raised by observe_many after the images before it
             refused.append(error)
 
     def _read(self, waiting: Sequence[_Found]) -> Iterator[list[Observation]]:
@@ -182,14 +182,14 @@ class Recognizer:
         return [Observation(*seen) for seen in zip(faces, *self._classifier.both(crops), qualities, strict=True)]
 
     def crops(self, image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
-        """What the network is shown of each face of an array: grey uint8 (N, 48, 48), framed as FER2013 frames it."""
+        """The network's input for each face of an array: grey uint8 (N, 48, 48), framed as in FER2013."""
         image = check_image(image)
         side = self.card.input_size_px
         cut = [cut_square(image, self._framing(face.detector).crop(face.box), side) for face in faces]
         return np.stack(cut) if cut else np.empty((0, side, side), dtype=np.uint8)
 
     def qualities(self, image: np.ndarray, faces: Sequence[Face], crops: np.ndarray) -> list[Quality]:
-        """How fit each face found in `image` is to be read, in their order. crops: what `crops` gave for them."""
+        """The quality of each face found in `image`, in order. crops: their result of `crops`."""
         height, width = image.shape[:2]
         sides_px = (right - left for left, _, right, _ in (self._framing(f.detector).crop(f.box) for f in faces))
         measured = zip(crops, faces, sides_px, strict=True)
@@ -203,15 +203,15 @@ class Recognizer:
         return self._classifier.probabilities(faces)
 
     def features(self, faces: np.ndarray) -> np.ndarray:
-        """What the network's last layer sees, float32 (N, D). faces: as for `classify`."""
+        """The input of the network's last layer, float32 (N, D). faces: as for `classify`."""
         return self._classifier.features(faces)
 
     def suggest_turn(self, image: ImageSource, faces: Sequence[Face] = ()) -> int:
-        """By how many degrees counter-clockwise to turn the image so that its faces stand upright.
+        """By how many degrees counter-clockwise to turn the image so that its faces are upright.
 
-        faces: what `detect` found in it, which saves the time for most photos; (): nothing is known of them.
+        faces: what `detect` found in it, which saves time for most photos; () if unknown.
 
-        0, 90, 180 or 270; `numpy.rot90(image, degrees // 90)` turns it. 0 where no turn shows clearly better faces.
+        0, 90, 180 or 270; `numpy.rot90(image, degrees // 90)` turns it. 0 if no turn shows clearly better faces.
         """
         return suggest_turn(self._detector, as_picture(image).image, faces)
 
@@ -243,7 +243,7 @@ class Recognizer:
 
 
 def prominence(face: Face, width: int, height: int) -> float:
-    """How much a face matters in an image of that size: its area × its score, down to half in the corners."""
+    """A face's prominence in an image of that size: its area × its score, weighted down to half towards the corners."""
     x, y = face.center
     from_center = float(np.hypot(x / width - 0.5, y / height - 0.5) / np.hypot(0.5, 0.5))
     return face.width * face.height * face.score * (1 - min(from_center, 1) / 2)

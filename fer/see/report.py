@@ -1,4 +1,4 @@
-"""Predictions as plain rows: the one schema of the command line's and the photo page's CSV and JSON.
+"""Predictions as plain rows: the common schema of the command line's and the photo page's CSV and JSON.
 
 | column | value |
 | --- | --- |
@@ -8,7 +8,7 @@
 | score | the detector's confidence that this is a face, 0..1 |
 | detector | yunet or haar |
 | label | the expression, or 'unsure' |
-| quality | why the face cannot be read, as 'turned away': its label is then 'unsure'; empty where it can |
+| quality | why the face cannot be read, such as 'turned away': its label is then 'unsure'; empty if it can |
 | best, confidence | the most probable expression, whatever the threshold, and its probability, 0..1 |
 | angry … neutral | the seven probabilities, summing to 1 |
 | turn_deg | degrees counter-clockwise by which to turn the photo so that its faces stand upright, as it seems; else 0 |
@@ -45,12 +45,12 @@ def photo_rows(predictions: Sequence[Prediction], source: str, turn_deg: int) ->
 
 
 def to_csv(table: Sequence[Row], columns: Sequence[str] = PHOTO_COLUMNS) -> str:
-    """CSV with a header line (RFC 4180), also where there is no row. columns: the rows' keys, in order."""
+    """CSV with a header line (RFC 4180), even without rows. columns: the rows' keys, in order."""
     return table_csv(columns, ([row[name] for name in columns] for row in table), "shortest")
 
 
 def to_json(table: Sequence[Row]) -> str:
-    """A JSON array with an object for each row, one a line."""
+    """A JSON array with an object for each row, one per line."""
     lines = ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in table)
     return f"[\n{lines}\n]\n" if table else "[]\n"
 

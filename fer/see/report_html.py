@@ -40,8 +40,8 @@ figure { margin: 0; width: 15rem; } figure img { width: 100%; border-radius: .5r
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the report says of how it came about, in words. read: how the video was read. judged: how labels were found.
-    limits: what the model's card says of its limits."""
+    """How the report was made, in sentences. read: how the video was read. judged: how labels were determined.
+    limits: the limits stated in the model's card."""
 
     read: str
     judged: str
@@ -51,7 +51,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a person showed a label most clearly. picture: JPEG, b"" where there is none."""
+    """When a person showed a label most clearly. picture: JPEG, b"" if there is none."""
 
     time_s: float
     person: str
@@ -60,7 +60,7 @@ class Moment:
 
 
 def key_moments(seen: Seen, most: int = MOST_MOMENTS) -> list[Moment]:
-    """For each person and label the clearest look, the clearest `most` of them, in order of time."""
+    """The clearest look for each person and label; of these the clearest `most`, in order of time."""
     best: dict[tuple[int, str], Moment] = {}
     for sample in seen.samples:
         for face in sample.predictions:

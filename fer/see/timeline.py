@@ -17,8 +17,8 @@ COLUMNS = (
 )
 SPAN_S = 60.0  # that is shown while the camera runs
 RECORD_LIMIT_S = 3600.0
-RECORD_LIMIT_ROWS = 500_000  # a crowd in front of the camera must not fill the memory either
-LONGEST_GAP_S = 1.0  # a camera's pause longer than this is nobody's time
+RECORD_LIMIT_ROWS = 500_000  # bounds the memory even with a crowd in front of the camera
+LONGEST_GAP_S = 1.0  # a longer pause of a camera counts for no label
 
 
 class Timeline:
@@ -31,7 +31,7 @@ class Timeline:
         self._judge = Judge(settings)
 
     def add(self, look: Look) -> Sample:
-        """Takes the look; gives what is said of it."""
+        """Adds the look; returns it judged."""
         sample = self._judge.add(look)
         self._looks.append(look)
         self._samples.append(sample)
@@ -41,7 +41,7 @@ class Timeline:
         return sample
 
     def judge_by(self, settings: JudgeSettings) -> None:
-        """Judges all of it again where the settings are other ones."""
+        """Judges all of it again if the settings differ."""
         if settings != self._judge.settings:
             self._judge = Judge(settings)
             self._samples = deque((self._judge.add(look) for look in self._looks), maxlen=self._samples.maxlen)
@@ -62,7 +62,7 @@ class Recording:
         self._rows = 0
 
     def add(self, look: Look) -> bool:
-        """Takes the look; False where the recording is full and took nothing."""
+        """Adds the look; False if the recording is full and did not."""
         if self.duration_s >= RECORD_LIMIT_S or self._rows >= RECORD_LIMIT_ROWS:
             return False
         self._looks.append(look)
@@ -80,8 +80,8 @@ class Recording:
 def to_csv(samples: Sequence[Sample]) -> bytes:
     """One row for each face of each analysed frame, under COLUMNS; UTF-8. Boxes in pixels, XYXY.
 
-    time_utc is empty where the wall clock is not known. quality: why the face cannot be read, as 'turned away'; empty
-    where it can.
+    time_utc is empty if the wall clock is not known. quality: why the face cannot be read, such as 'turned away'; empty
+    if it can.
     """
     found = (row(seen, sample, samples[0].time_s) for sample in samples for seen in sample.predictions)
     return table_csv(COLUMNS, found, "padded").encode()
@@ -96,7 +96,7 @@ def row(seen: Prediction, sample: Sample, start_s: float, scale: tuple[float, fl
 
 
 def label_seconds(samples: Sequence[Sample], end_s: float | None = None) -> dict[int, dict[str, float]]:
-    """For each identity the seconds that each label was shown. samples, end_s: as for `label_spans`."""
+    """For each identity the seconds under each label. samples, end_s: as for `label_spans`."""
     seconds: dict[int, dict[str, float]] = {}
     for start_s, until_s, seen in _spans(samples, end_s):
         labels = seconds.setdefault(seen.identity, {})
@@ -105,11 +105,11 @@ def label_seconds(samples: Sequence[Sample], end_s: float | None = None) -> dict
 
 
 def label_spans(samples: Sequence[Sample], end_s: float | None = None) -> dict[int, list[tuple[float, float, str]]]:
-    """For each identity its (start_s, end_s, label) in order; neighbours with one label are joined.
+    """For each identity its (start_s, end_s, label) in order; adjacent spans with the same label are joined.
 
-    What a sample of a file says holds until the next one, however far away; a camera may have paused, so what it
-    showed holds for LONGEST_GAP_S at most, or twice the usual interval.
-    end_s: where the last sample ends, as the end of a file; None gives it no time.
+    In a file, a sample holds until the next one, however far away; a camera may have paused, so its samples hold for
+    LONGEST_GAP_S at most, or twice the usual interval.
+    end_s: when the last sample ends, such as the end of a file; None gives it no duration.
     """
     spans: dict[int, list[tuple[float, float, str]]] = {}
     for start_s, until_s, seen in _spans(samples, end_s):
@@ -122,7 +122,7 @@ def label_spans(samples: Sequence[Sample], end_s: float | None = None) -> dict[i
 
 
 def longest_gap_s(samples: Sequence[Sample]) -> float:
-    """Seconds between two samples beyond which the second is no continuation of the first, but a pause lies between."""
+    """Seconds between two samples beyond which there was a pause between them."""
     steps_s = sorted(after.time_s - before.time_s for before, after in itertools.pairwise(samples))
     return max(LONGEST_GAP_S, 2 * steps_s[len(steps_s) // 2]) if steps_s else LONGEST_GAP_S
 

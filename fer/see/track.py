@@ -1,9 +1,9 @@
-"""Who is who from look to look.
+"""Tracks faces from look to look, so that each keeps its identity.
 
 Each face is followed by a constant-velocity Kalman filter (Kalman 1960) and matched to the nearest new box, nearest
 pairs first, as norfair and SORT's greedy variants do (Bewley et al. 2016). A face that is hidden for a moment keeps
-its number, because its place is carried on by its motion; one that looks away or leaves the picture for some seconds
-gets it back where it comes back near that place, in about the same size. The network's features are no help: they
+its number, because its place is extrapolated from its motion; one that looks away or leaves the picture for some
+seconds gets it back if it returns near that place, in about the same size. The network's features do not help: they
 tell expressions apart, not people (benchmarks/identity.md). Nothing is judged here (fer.see.judge). numpy only.
 """
 
@@ -17,21 +17,21 @@ from fer.see.faces import Box, Face, Observation, Track
 
 @dataclass(frozen=True, slots=True)
 class TrackSettings:
-    """The tracker's numbers. Lengths are in widths of the face, so that near and far faces are treated alike.
+    """The tracker's parameters. Lengths are in face widths, so that near and far faces are treated alike.
 
-    forget_s, forget_looks: a face loses its identity once it was out of sight for longer and so many looks have
-        missed it: looks may be seconds apart.
-    linger_s: a face that the detector missed is still reported for so long; where looks are few, for one look more,
+    forget_s, forget_looks: a face loses its identity when it has been out of sight for longer than forget_s and at
+        least forget_looks looks have missed it: looks may be seconds apart.
+    linger_s: how long a face that the detector missed is still reported; with sparse looks, for one more look,
         if that is no longer than longest_linger_s.
-    jitter: a detector's box is off by so much. acceleration_per_s2: a head starts or stops within a few tenths of a
+    jitter: the error of a detector's box. acceleration_per_s2: a head starts or stops within a few tenths of a
         second. start_speed_per_s: of a face that has just appeared.
-    reach: a new box further than this from where its face is expected belongs to someone else; the longer a face
-        was not seen and the less is known of its speed, the further away it may be, up to longest_reach; up to
-        return_reach if it comes back after looks that missed it and more than twice coast_s.
-    coast_s: motion is trusted for so long after the last box; then the face is expected to wait, there or where it
-        was seen last.
+    reach: a new box further than this from where a face is expected belongs to someone else. The limit grows with
+        the time out of sight and the uncertainty of the speed, up to longest_reach; up to return_reach for a face that
+        comes back after looks that missed it and more than twice coast_s.
+    coast_s: how long motion is extrapolated after the last box; then the face is expected to stay there or where it
+        was last seen.
 
-    Raises ValueError for a number below zero.
+    Raises ValueError for a negative number.
     """
 
     forget_s: float = 5.0
@@ -69,9 +69,9 @@ class Tracker:
         return fresh
 
     def update(self, observations: Sequence[Observation], time_s: float) -> tuple[Track, ...]:
-        """Takes what was seen at `time_s` (seconds on the frames' own clock); gives the tracks, widest first.
+        """Adds the observations at `time_s` (seconds on the frames' own clock); returns the tracks, widest first.
 
-        Raises ValueError where time does not go forward.
+        Raises ValueError if time does not advance.
         """
         if not time_s > self.time_s:
             raise ValueError(f"frames must come in order: {time_s} s after {self.time_s} s")
@@ -98,7 +98,7 @@ class Tracker:
     def at(self, time_s: float) -> dict[int, Face]:
         """Where each reported face is at `time_s`, by identity.
 
-        A face that the detector missed is still given for a moment (TrackSettings.linger_s), then no more until it
+        A face that the detector missed is still reported for a moment (TrackSettings.linger_s), then not until it
         is back.
         """
         return {known.identity: known.face(time_s) for known in self._known if self._lingers(known)}
@@ -120,7 +120,7 @@ class _Known:
 
     place: (centre x, centre y, width, height) in pixels; speed: its change a second. All four share
     one covariance, in squared face widths, since all are measured alike.
-    missed: how many looks have come since the last one that saw it, the present one included until it is seen.
+    missed: how many looks have missed it since it was last seen, counting the present one until it is matched.
     """
 
     def __init__(self, identity: int, observation: Observation, time_s: float, settings: TrackSettings) -> None:
@@ -132,7 +132,7 @@ class _Known:
         self._start(observation.face)
 
     def places(self, time_s: float) -> np.ndarray:
-        """Where it may be, (2, 4): carried on by its motion, and where it was seen last if that is a while ago."""
+        """Where it may be, (2, 4): extrapolated by its motion, and where it was last seen if that is a while ago."""
         carried = self.expected(time_s)
         return np.stack([carried, self.place if time_s - self.last_seen_s > self.settings.coast_s else carried])
 
@@ -143,7 +143,7 @@ class _Known:
         return place
 
     def see(self, observation: Observation, time_s: float) -> None:
-        if time_s - self.last_seen_s > 2 * self.settings.coast_s:  # nothing is known of its way
+        if time_s - self.last_seen_s > 2 * self.settings.coast_s:  # its motion since is unknown
             self._start(observation.face)
         else:
             self._move(_place(observation.face), time_s)
@@ -165,7 +165,7 @@ class _Known:
         return float(min(self.settings.reach + spread, longest))
 
     def face(self, time_s: float) -> Face:
-        """The face, carried to `time_s`."""
+        """The face, extrapolated to `time_s`."""
         x, y, width, height = self.expected(time_s)
         box: Box = (float(x - width / 2), float(y - height / 2), float(x + width / 2), float(y + height / 2))
         return self.observation.face.fitted(box)
@@ -188,7 +188,7 @@ class _Known:
 def _match(known: list[_Known], observations: Sequence[Observation], time_s: float) -> list[tuple[_Known, int]]:
     """Pairs of a known face and the index of its new box, each used once: nearest pairs first.
 
-    A face out of sight steps back behind those in sight, the more the longer it was not seen.
+    A face out of sight ranks behind those in sight, further the longer it has not been seen.
     """
     if not known or not observations:
         return []

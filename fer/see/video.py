@@ -1,7 +1,7 @@
-"""A video → who shows which expression when: looks, a few a second, to be judged by any settings.
+"""A video → who shows which expression when: looks, a few a second, to be judged with any settings.
 
-Decoding runs ahead in a thread of its own; only frames that are looked at become pixels. Nothing is drawn and nothing
-written again here (fer.see.videodraw).
+Decoding runs ahead in a thread of its own; only analysed frames are converted to pixels. Nothing is drawn or
+encoded here (fer.see.videodraw).
 """
 
 import threading
@@ -31,15 +31,15 @@ Observe = Callable[[np.ndarray], list[Observation]]
 
 
 class VideoReading:
-    """A video read look by look: what was found so far is whole, and a stop keeps it.
+    """A video read look by look: results so far are always consistent, and stopping keeps them.
 
     source: as for VideoFile. observe: RGB uint8 (H, W, 3) → the faces in it. looks_per_s: how often faces are looked
-    for; None is the usual. fast: fewer looks, and only frames that others refer to are decoded.
-    start_s, end_s: the part to read; None is to the end. longest_s: how much is read at most; None is all.
+    for; None means the default. fast: fewer looks, and only frames that others refer to are decoded.
+    start_s, end_s: the part to read; None means to the end. longest_s: how much is read at most; None means all.
 
-    looks: what was seen, in order of time; boxes in pixels of the file's `frame_size`. end_s: until when the last look
+    looks: in order of time; boxes in pixels of the file's `frame_size`. end_s: until when the last look
     holds, the end of what was read. portraits: identity → its best picture, RGB uint8 (PORTRAIT_PX, PORTRAIT_PX, 3).
-    error: what ended it before its end; None so far. Raises VideoError.
+    error: what ended the reading early; None so far. Raises VideoError.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class VideoReading:
         self._stopped, self._done = threading.Event(), threading.Event()
 
     def run(self) -> None:
-        """Reads it all; for a thread of its own: an error is kept."""
+        """Reads it all; run in a separate thread, so an error is kept, not raised."""
         with suppress(Exception):  # shown by whoever waits for the reading
             for _ in self.steps():
                 pass
 
     def steps(self) -> Generator[float]:
-        """Reads on, once; after each look the share that is read, 0..1. Ended early it keeps what was read."""
+        """Continues reading, once; yields the share read, 0..1, after each look. Ending early keeps what was read."""
         self._began_s = time.monotonic()
         try:
             with closing(self.file), closing(ahead(self._due())) as frames:
@@ -94,11 +94,11 @@ class VideoReading:
             self._done.set()
 
     def stop(self) -> None:
-        """Ends the reading after the look under way; what was read is kept."""
+        """Ends the reading after the current look; what was read is kept."""
         self._stopped.set()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Waits for the end of the reading; whether it has come."""
+        """Waits for the end of the reading; returns whether it has ended."""
         return self._done.wait(timeout_s)
 
     @property
@@ -107,7 +107,7 @@ class VideoReading:
 
     @property
     def took_s(self) -> float | None:
-        """Seconds since reading began; None where it waits."""
+        """Seconds since reading began; None while it waits."""
         return None if self._began_s is None else time.monotonic() - self._began_s
 
     @property
@@ -134,7 +134,7 @@ class VideoReading:
         return " ".join([*self.file.left_out, *self._trouble]) or None
 
     def picture(self) -> np.ndarray | None:
-        """The frame that was looked at last, RGB uint8 (H, W, 3); None before the first and when all is done."""
+        """The frame last analysed, RGB uint8 (H, W, 3); None before the first and at the end."""
         return self._latest
 
     @property
@@ -142,7 +142,7 @@ class VideoReading:
         return None if self._longest_s is None else self.start_s + self._longest_s
 
     def _due(self) -> Generator[Frame]:
-        """The frames to look at, each with its pixels made."""
+        """The frames to analyse, converted to pixels."""
         due_s = self.start_s
         for frame in self.file.frames(self.start_s, self._until_s):
             if self._last_s is not None and frame.time_s > self._last_s:
@@ -150,7 +150,7 @@ class VideoReading:
                 return
             self.end_s = max(self.end_s, frame.time_s)
             if frame.time_s > due_s - 1e-3:
-                # On a grid, so that a rate of 25 frames gives ten looks a second too; a pause restarts the grid.
+                # On a grid, so that 25 frames a second also give ten looks a second; a pause restarts the grid.
                 due_s += self._every_s
                 if due_s < frame.time_s + 1e-3:
                     due_s = frame.time_s + self._every_s

@@ -10,7 +10,7 @@ import numpy as np
 
 from fer.see.videofile import VideoError, VideoFile
 
-_SOUND_OF_PLAYERS = ("aac", "mp3", "opus")  # MP4 carries it and browsers play it: it goes in as it is
+_SOUND_OF_PLAYERS = ("aac", "mp3", "opus")  # MP4 can hold it and browsers play it: copied without encoding
 _CLOCK = Fraction(1, 90_000)
 _SOUND_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # of AAC, samples a second
 _UNKNOWN_SOUND = "The copy is silent: the way in which this file stores its sound is not known here."
@@ -19,12 +19,12 @@ _ENCODER = {"preset": "superfast", "crf": "23"}
 
 
 class Copy:
-    """Writes frames of `of`'s size, and its sound: as it is where players take it, else as AAC.
+    """Writes frames of `of`'s size, and its sound: unchanged if players can play it, else as AAC.
 
-    into: a file to write to; None is one in memory. start_s: what was before it is not taken. Raises VideoError where
+    into: a file to write to; None means in memory. start_s: anything earlier is left out. Raises VideoError if
     the copy cannot be written.
 
-    trouble: what of the sound is missing, in a sentence; None so far.
+    trouble: which sound is missing, in a sentence; None so far.
     """
 
     def __init__(self, of: VideoFile, into: BinaryIO | None = None, start_s: float = 0.0) -> None:
@@ -36,13 +36,13 @@ class Copy:
             self._container = av.open(self._file, "w", format="mp4")
             self._video = self._container.add_stream("libx264", of.rate, options=_ENCODER)
             (self._video.width, self._video.height), self._video.pix_fmt = of.frame_size, "yuv420p"
-            self._video.codec_context.time_base = _CLOCK  # frames need not come at equal distances
+            self._video.codec_context.time_base = _CLOCK  # frames need not be evenly spaced
             self._sound = _SoundWriter(self._container, of.sound) if of.sound else None
         except (av.error.FFmpegError, ValueError) as error:
             raise VideoError(f"its copy cannot be written ({error}).") from error
 
     def add(self, planes: np.ndarray, time_s: float) -> None:
-        """planes: as `Frame.planes` gives them. time_s: later than of the last one."""
+        """planes: as `Frame.planes` gives them. time_s: later than the last one's."""
         picture = av.VideoFrame.from_ndarray(planes, "yuv420p")
         self._last = picture.pts = max(round((time_s - self._start_s) / _CLOCK), self._last + 1)
         picture.time_base = _CLOCK
@@ -52,7 +52,7 @@ class Copy:
             raise VideoError(f"its copy cannot be written ({error}).") from error
 
     def add_sound(self, packet: "av.Packet[Any]") -> None:
-        """packet: of the sound, as `VideoFile.read` gives it."""
+        """packet: of the sound, as `VideoFile.read` yields it."""
         if self._sound is None or not self._shifted(packet):
             return
         try:
@@ -61,7 +61,7 @@ class Copy:
             self.trouble = "A part of its sound is damaged and missing from the copy."
 
     def _shifted(self, packet: "av.Packet[Any]") -> bool:
-        """Sets a packet's time to count from the start; False where it lies before it."""
+        """Sets a packet's time relative to the start; False if it is earlier."""
         time = packet.pts if packet.pts is not None else packet.dts
         if not self._start_s or time is None:
             return True
@@ -73,7 +73,7 @@ class Copy:
         return True
 
     def close(self) -> bytes:
-        """The whole file where it is in memory, else b""."""
+        """The whole file if it is in memory, else b""."""
         if self._sound is not None:
             try:
                 self._sound.close()
@@ -88,7 +88,7 @@ class Copy:
 
 
 class _SoundWriter:
-    """Sound on its way into the copy."""
+    """Copies or encodes sound into the copy."""
 
     def __init__(self, container: av.container.OutputContainer, of: av.AudioStream) -> None:
         self._container, self._of = container, of

@@ -1,7 +1,7 @@
-"""A video's looks on its pictures: a copy with boxes and labels, with faces made unknowable, or a part of it.
+"""Draws a video's looks on its frames: a copy with boxes and labels, with faces blurred, or of a part of it.
 
-Decoding, drawing and encoding run side by side. In the frames between two looks each box goes straight from where it
-was to where it will be: a video can wait for the next look, so nothing is guessed ahead as for a camera.
+Decoding, drawing and encoding run in parallel. Between two looks boxes are interpolated linearly: unlike a camera, a
+video can wait for the next look, so nothing is extrapolated.
 """
 
 from collections.abc import Callable, Collection, Generator, Sequence
@@ -20,15 +20,15 @@ from fer.see.faces import Box, Face, Prediction, Sample
 from fer.see.videocopy import Copy
 from fer.see.videofile import Frame, VideoFile
 
-_MOSAIC_CELLS = 6  # across a face: a person, but not which one
+_MOSAIC_CELLS = 6  # across a face: it shows a person, but not which one
 _MOSAIC_SIDE = 1.5  # of the box: with hair and chin
 
 
 @dataclass(frozen=True, slots=True)
 class CopySettings:
-    """boxes: whether boxes and labels are drawn. blurred: identities whose faces are made unknowable; None is all.
+    """boxes: whether boxes and labels are drawn. blurred: identities whose faces are blurred; None means all.
 
-    start_s, end_s: the part that is copied; None is to the end.
+    start_s, end_s: the part that is copied; None means to the end.
     """
 
     boxes: bool = True
@@ -44,9 +44,9 @@ def write_copy(
     into: BinaryIO | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> tuple[bytes, str | None]:
-    """Writes a copy as MP4 with its sound; gives it (b"" where it went `into` a file) and what is missing from it.
+    """Writes a copy as MP4 with its sound; returns it (b"" if it went `into` a file) and what is missing from it.
 
-    samples: of that video, in order of time. progress: is told the share that is done, 0..1. Raises VideoError.
+    samples: of that video, in order of time. progress: called with the share done, 0..1. Raises VideoError.
     """
     settings = settings or CopySettings()
     with closing(VideoFile(source)) as file:
@@ -101,10 +101,10 @@ class Between:
 
     def __init__(self, samples: Sequence[Sample]) -> None:
         self._samples = samples
-        self._next = 0  # moments are mostly asked for in order
+        self._next = 0  # times are mostly requested in order
 
     def at(self, time_s: float) -> list[Prediction]:
-        """The faces at a time; before the first look those of it, after the last one those of that."""
+        """The faces at a time; before the first look those of the first, after the last look those of the last."""
         if not self._samples:
             return []
         if self._next and self._samples[self._next - 1].time_s > time_s:
@@ -117,9 +117,9 @@ class Between:
 
 
 def between(before: Sample | None, after: Sample, time_s: float) -> list[Prediction]:
-    """The faces at a time between two looks: boxes on a straight line, all else as the earlier look has it.
+    """The faces at a time between two looks: boxes interpolated linearly, all else as in the earlier look.
 
-    A face that the later look misses stands still until then; one that only the later knows is not shown before.
+    A face that the later look misses keeps its place until then; one only in the later look is not shown before.
     """
     if before is None or time_s >= after.time_s:
         return list(after.predictions)
@@ -137,7 +137,7 @@ def _moved(prediction: Prediction, to: Face | None, share: float) -> Prediction:
 
 
 def blur(planes: np.ndarray, box: Box) -> None:
-    """Makes a face unknowable, in place: a mosaic over it and around it.
+    """Makes a face unrecognisable, in place: a mosaic over it and around it.
 
     planes: uint8 (H * 3 / 2, W), I420, H and W even. box: XYXY in pixels; may reach beyond the edges.
     """

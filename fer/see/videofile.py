@@ -1,6 +1,6 @@
-"""Video files from strangers: upright frames at their times out of one. In memory only.
+"""Reads untrusted video files: upright frames with their times. In memory only.
 
-Decoding is FFmpeg's, through PyAV.
+FFmpeg decodes, through PyAV.
 """
 
 import io
@@ -24,13 +24,13 @@ __all__ = ["CONTAINERS", "LONGEST_PX", "MAX_PIXELS", "Frame", "VideoError", "Vid
 
 MAX_PIXELS = 4096 * 2304  # a little more than 4K
 
-# What is read, by FFmpeg's names, whatever a file is called. Each is one file: a playlist (HLS, concat) would have
-# FFmpeg open other files and addresses. 'mov' is MP4 too, 'matroska' WebM, 'mpegts' MTS and M2TS, 'mpeg' VOB,
+# The formats that are read, by FFmpeg's names, whatever the file's name. No playlists (HLS, concat): FFmpeg would
+# open other files and addresses. 'mov' is also MP4, 'matroska' WebM, 'mpegts' MTS and M2TS, 'mpeg' VOB,
 # 'asf' WMV; the last ones are streams without a container.
 CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "ogg", "flv", "asf", "mxf", "dv", "ivf", "nut",
               "h264", "hevc", "m4v", "mpegvideo", "obu")  # fmt: skip
 _SAFE = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "none"}
-_UNORDERED = ("avi", "asf")  # store no time of presentation; FFmpeg makes up a wrong one
+_UNORDERED = ("avi", "asf")  # store no presentation time; FFmpeg makes up a wrong one
 _TIMELESS = ("h264", "hevc", "m4v", "mpegvideo")
 _MAY_JUMP = 0x0200  # FFmpeg's AVFMT_TS_DISCONT
 _ENDS_EARLY_S = 0.5
@@ -44,10 +44,10 @@ class VideoError(Exception):
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame; it becomes pixels where they are asked for.
+    """One frame; converted to pixels on request.
 
     time_s: seconds from the file's start. canvas: (width, height) of the file's first picture, upright.
-    A frame of another size or shape is shown in the middle of the canvas, as large as fits, as a player shows it.
+    A frame of another size or shape is centred on the canvas, as large as fits, as a player shows it.
     """
 
     picture: av.VideoFrame
@@ -65,11 +65,11 @@ class Frame:
         return self.image if self.shape.size == self.canvas else cv2.cvtColor(self.planes(), cv2.COLOR_YUV2RGB_I420)
 
     def planes(self) -> np.ndarray:
-        """The canvas with the frame on it, uint8 (H * 3 / 2, W), I420; each call gives an array of its own."""
+        """The canvas with the frame on it, uint8 (H * 3 / 2, W), I420; a new array for each call."""
         return i420(self.picture, self._fitted, self.canvas)
 
     def on_canvas(self, face: Face) -> Face:
-        """A face of `image` where it is on the canvas."""
+        """A face of `image`, moved to its place on the canvas."""
         if self.shape.size == self.canvas:
             return face
         x_scale, y_scale = (f / s for f, s in zip(self._fitted.size, self.shape.size, strict=True))
@@ -85,11 +85,11 @@ class VideoFile:
 
     source: the file's bytes, its path, or a file open for reading, which stays open.
     fast: only frames that others refer to are decoded.
-    Raises VideoError where it cannot be opened, is no video, broken at its start, or too large.
+    Raises VideoError if it cannot be opened, is not a video, is broken at its start, or is too large.
 
     width_px, height_px: of the upright picture. frame_size: (width, height) of the canvas that frames are shown on.
-    duration_s: None where the file does not say; a joined file may say that of its first part.
-    sound: what `Copy` takes; None where there is none that can be read. sound_unknown: there is one, but
+    duration_s: None if the file does not say; a joined file may give that of its first part.
+    sound: the stream for `Copy`; None if there is none that can be read. sound_unknown: there is one, but
     FFmpeg does not know how it is stored.
     left_out: what was broken or left out so far, in sentences.
     """
@@ -158,7 +158,7 @@ class VideoFile:
                 continue
             for frame in frames:
                 time_s = clock.time_s(frame)
-                if frame.width * frame.height > MAX_PIXELS:  # it may grow in mid-stream
+                if frame.width * frame.height > MAX_PIXELS:  # it may grow mid-stream
                     self._broken += 1
                 else:
                     yield Frame(frame, self._shape(frame), self.frame_size, max(time_s, 0.0))
@@ -173,12 +173,12 @@ class VideoFile:
 
     @property
     def share(self) -> float:
-        """How far into the file reading has come, 0..1."""
+        """How far into the file reading has got, 0..1."""
         return min(self._file.tell() / max(self._size, 1), 1.0) if not self._file.closed else 1.0
 
     @property
     def jumps(self) -> int:
-        """How often the file's clock jumped so far."""
+        """How often the file's clock has jumped so far."""
         return self._packet_clock.jumps
 
     @property
@@ -200,12 +200,12 @@ class VideoFile:
             self._file.close()
 
     def _seek(self, start_s: float) -> None:
-        """Spares the decoder what lies long before a time, where the container's clock does not jump."""
+        """Seeks to shortly before a time, unless the container's clock may jump."""
         if start_s < _WORTH_A_SEEK_S or self._source.format.flags & _MAY_JUMP or self._source.format.name in _TIMELESS:
             return
         try:
             self._source.seek(round((start_s + self._start_s) * av.time_base))
-            self._partly = True  # frames before the first whole one are no loss
+            self._partly = True  # frames missing before the first complete one are not counted as lost
         except av.error.FFmpegError:
             self._source.seek(0)
 
@@ -227,13 +227,13 @@ class VideoFile:
 
 
 def likely_rate(stream: av.VideoStream) -> Fraction:
-    """Frames a second as the stream says, 25 where it says nothing that can be."""
+    """Frames a second as the stream says, 25 if it gives no plausible rate."""
     rate = stream.average_rate or stream.guessed_rate
     return rate if rate and _LIKELY_RATES.start <= rate < _LIKELY_RATES.stop else Fraction(25)
 
 
 def _said_length(stream: av.VideoStream, default_s: float | None) -> float | None:
-    """How long the file says that its pictures go on."""
+    """The duration of the pictures as the file states it."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     try:  # Matroska
@@ -265,7 +265,7 @@ def _opened(file: BinaryIO) -> av.container.InputContainer:
 
 
 def _first_frame(source: av.container.InputContainer) -> tuple[av.VideoStream, av.VideoFrame]:
-    cover = av.stream.Disposition.attached_pic  # a picture beside the sound, as music has it
+    cover = av.stream.Disposition.attached_pic  # a cover picture, as in music files
     streams = [stream for stream in source.streams.video if not stream.disposition & cover]
     if not streams:
         raise VideoError("there is no picture in it, only sound. Use another file.")

@@ -13,19 +13,19 @@ from av.video.reformatter import ColorRange
 
 LONGEST_PX = 1280  # larger frames are shrunk: faces of 24 px are still found, and the copy stays small
 
-_ODDEST_PIXEL = 10  # times as wide as high, or the other way: beyond it the file is wrong, not its pixels
+_ODDEST_PIXEL = 10  # times as wide as high, or the reverse: beyond this the file's value must be wrong
 _BLACK = 16, 128  # luma, chroma
-# 0..255, as Motion JPEG and some phones write it, to video's usual range (ITU-R BT.601), which `reformat` leaves to us.
+# From 0..255, as Motion JPEG and some phones write, to video's usual range (ITU-R BT.601): `reformat` does not do it.
 _NARROW_LUMA = np.rint(16 + np.arange(256) * 219 / 255).astype(np.uint8)
 _NARROW_CHROMA = np.rint(128 + (np.arange(256) - 128) * 224 / 255).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """flat: (width, height) that a stored frame is scaled to, both even, its pixels square then, the longer side at
+    """flat: (width, height) to which a stored frame is scaled: both even, with square pixels, the longer side at
     most LONGEST_PX. shown_px: (width, height) of the upright picture before it is shrunk.
 
-    lies: rows and columns change places. mirror_x, mirror_y: then left and right, top and bottom.
+    lies: swap rows and columns. mirror_x, mirror_y: then flip left and right, top and bottom.
     """
 
     flat: tuple[int, int]
@@ -40,7 +40,7 @@ class Shape:
         return self.flat[::-1] if self.lies else self.flat
 
     def fitted(self, canvas: tuple[int, int]) -> "Shape":
-        """The same picture as large as it may be within a canvas (width, height)."""
+        """The same picture as large as fits within a canvas (width, height)."""
         scale = min(outer / inner for outer, inner in zip(canvas, self.size, strict=True))
         width, height = (max(2, round(side * scale / 2) * 2) for side in self.flat)
         return Shape((width, height), self.shown_px, self.lies, self.mirror_x, self.mirror_y)
@@ -52,12 +52,12 @@ class Shape:
 
 
 def shape_of(frame: av.VideoFrame, pixel: Fraction) -> Shape:
-    """How a frame is shown. pixel: a stored pixel's width by its height, where not 1 as with old camcorders'."""
+    """How a frame is shown. pixel: a stored pixel's width over its height; not 1 for old camcorders."""
     if not 1 / _ODDEST_PIXEL <= pixel <= _ODDEST_PIXEL:
         pixel = Fraction(1)
     width, height = float(frame.width * pixel), float(frame.height)
     scale = min(1.0, LONGEST_PX / max(width, height))
-    flat = max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)  # chroma has half of it
+    flat = max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)  # chroma has half the size
     a, b, c, d = display_matrix(frame)
     lies = abs(b) + abs(c) > abs(a) + abs(d)
     shown = round(width), round(height)
@@ -66,9 +66,9 @@ def shape_of(frame: av.VideoFrame, pixel: Fraction) -> Shape:
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
-    """Of the display matrix: a stored pixel (x, y) is shown at (a x + c y, b x + d y), seen from the middle."""
+    """(a, b, c, d) of the display matrix: pixel (x, y) is shown at (a x + c y, b x + d y), relative to the centre."""
     try:
-        data = cast(SideDataContainer, frame.side_data)[Type.DISPLAYMATRIX]  # PyAV's stubs say another type
+        data = cast(SideDataContainer, frame.side_data)[Type.DISPLAYMATRIX]  # PyAV's stubs give another type
     except KeyError:
         return 1, 0, 0, 1
     a, b, _, c, d = struct.unpack_from("=5i", bytes(data))
@@ -76,8 +76,8 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
 
 
 def rgb(frame: av.VideoFrame, shape: Shape) -> np.ndarray:
-    """RGB uint8 (H, W, 3), upright, in one piece."""
-    # FFmpeg scales to YUV in a fifth of the time that it takes to scale to RGB.
+    """RGB uint8 (H, W, 3), upright, contiguous."""
+    # FFmpeg scales to YUV five times as fast as to RGB.
     flat = cv2.cvtColor(_flat(frame, shape), cv2.COLOR_YUV2RGB_I420)
     return np.ascontiguousarray(shape.turned(flat))
 
@@ -111,7 +111,7 @@ def _flat(frame: av.VideoFrame, shape: Shape) -> np.ndarray:
 
 
 def corner(shape: Shape, canvas: tuple[int, int]) -> tuple[int, int]:
-    """Where a picture's left top corner lies in the middle of a canvas; even, so that chroma has such a pixel too."""
+    """The top left corner of a picture centred on a canvas; even, so that chroma has a pixel there too."""
     left, top = ((outer - inner) // 4 * 2 for outer, inner in zip(canvas, shape.size, strict=True))
     return left, top
 

@@ -1,4 +1,4 @@
-"""What was seen in a video as tables and subtitles: CSV, Parquet, WebVTT."""
+"""A video's results as tables and subtitles: CSV, Parquet, WebVTT."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +13,14 @@ from fer.tables import Value
 from fer.tables import to_csv as table_csv
 from fer.tables import to_parquet as table_parquet
 
-# The first ones are those of every recording; time_s counts from the file's start, elapsed_s from the first look.
+# The first ones are those of any recording; time_s counts from the file's start, elapsed_s from the first look.
 VIDEO_COLUMNS = (*COLUMNS, "file", "name", "time_s", "measured", "marks")
 SHARE_COLUMNS = ("file", "stretch", "start_s", "end_s", "face", "name", "seen_s", "looks", *CLASSES, UNSURE)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A note at a moment, or over a stretch. start_s, end_s: seconds; one alike for a moment. note: plain text."""
+    """A note on a moment or an interval. start_s, end_s: seconds; equal for a moment. note: plain text."""
 
     start_s: float
     end_s: float
@@ -35,8 +35,8 @@ class Mark:
 class Seen:
     """A video's result. file: its name. samples: its looks, judged, in order of time, with `people` applied.
 
-    end_s: until when the last look holds. scale: (across, down), what makes the samples' boxes those of the file, as
-    VideoFile.scale; tables have them in the file's pixels.
+    end_s: until when the last look holds. scale: (across, down), the factor from the samples' boxes to the file's
+    pixels, which tables use; see VideoFile.scale.
     """
 
     file: str
@@ -54,8 +54,8 @@ class Seen:
 
 
 def rows(seen: Seen) -> Iterator[tuple[Value, ...]]:
-    """One for each face of each look, under VIDEO_COLUMNS. Boxes in pixels of the file's upright picture, XYXY;
-    measured: whether the detector found the face in this look, or its place was carried on from the look before."""
+    """A row for each face of each look, under VIDEO_COLUMNS. Boxes in pixels of the file's upright picture, XYXY;
+    measured: whether the detector found the face in this look; otherwise its place was extrapolated."""
     start_s = seen.samples[0].time_s if seen.samples else 0.0
     moments = sorted(seen.marks, key=lambda mark: mark.start_s)
     for i, sample in enumerate(seen.samples):
@@ -69,7 +69,7 @@ def rows(seen: Seen) -> Iterator[tuple[Value, ...]]:
 
 
 def to_csv(videos: Sequence[Seen]) -> bytes:
-    """UTF-8, one header."""
+    """UTF-8, with one header line."""
     return table_csv(VIDEO_COLUMNS, (found for seen in videos for found in rows(seen)), "trimmed").encode()
 
 
@@ -81,7 +81,7 @@ def to_parquet(videos: Sequence[Seen]) -> bytes:
 def to_shares(videos: Sequence[Seen]) -> bytes:
     """CSV under SHARE_COLUMNS: for each person the share of the time seen under each label, 0..1, and the looks.
 
-    stretch: 'all', then the note of each mark that lasts.
+    stretch: 'all', then the note of each mark with a duration.
     """
     found = (share for seen in videos for share in _share_rows(seen))
     return table_csv(SHARE_COLUMNS, found, "trimmed").encode()
@@ -133,7 +133,7 @@ def look_counts(seen: Seen) -> dict[int, int]:
 
 
 def shares_of(seconds: Mapping[str, float]) -> dict[str, float]:
-    """Each label's share of the time; of one moment alone its label has it all."""
+    """Each label's share of the time; a single moment counts entirely for its label."""
     total_s = sum(seconds.values())
     return {label: span_s / total_s if total_s else 1.0 / len(seconds) for label, span_s in seconds.items()}
 

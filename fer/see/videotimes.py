@@ -1,6 +1,6 @@
-"""The times of a video file's packets and frames, whatever its container says of them.
+"""The times of a video file's packets and frames, however unreliable its container.
 
-Three kinds of containers make trouble: AVI, which stores no time of presentation; streams without any time; and
+Three kinds of containers cause trouble: AVI, which stores no presentation time; streams without any time; and
 transport streams that were joined, whose clock jumps back to its start in the middle.
 """
 
@@ -10,29 +10,29 @@ from typing import Any
 
 import av
 
-# A decoder's times rise from packet to packet. Where there is only the time of presentation, frames that refer to
-# later ones come out of order: such a step back is no jump.
+# Decoding times rise from packet to packet. With presentation times only, frames that refer to later ones come out of
+# order: such a step back is not a jump.
 _BACK_S, _BACK_UNORDERED_S = 0.1, 10.0
 _FORWARD_S = 10.0  # as FFmpeg's own program has it; only in containers whose clock may jump
 _LEAST_STEP_S = 1e-3
-_LONGEST_S = 1e6  # eleven days: what lies further off is no time but a broken number
+_LONGEST_S = 1e6  # eleven days: anything beyond is a corrupt number
 
 
 class PacketClock:
-    """Sets the times of packets, of all streams of one file, to run from 0 on without jumps.
+    """Corrects the packet times of all streams of a file to run from 0 without jumps.
 
     start_s: the container's time at its start. may_jump: whether a long step forward is a jump, not a pause.
-    unordered: the container stores no time of presentation, and what FFmpeg makes up for it is wrong.
+    unordered: the container stores no presentation time, and the one that FFmpeg makes up is wrong.
     timeless: it stores no time at all.
     """
 
     def __init__(self, start_s: float, may_jump: bool, unordered: bool, timeless: bool) -> None:
         self.jumps = 0
         self._offsets_s = [-start_s]  # of each part between two jumps
-        self._part: dict[int, int] = {}  # by stream, as are those below: streams are joined at different packets
+        self._part: dict[int, int] = {}  # by stream, as those below: streams jump at different packets
         self._last_s: dict[tuple[int, bool], float] = {}
         self._next_s: dict[int, float] = {}
-        self._end_s = 0.0  # how far all streams have come
+        self._end_s = 0.0  # the latest time reached by any stream
         self._may_jump, self._unordered, self._timeless = may_jump, unordered, timeless
 
     def set(self, packet: "av.Packet[Any]", rate: Fraction | None) -> None:
@@ -77,11 +77,11 @@ def _possible(time: int | None, base: Fraction) -> int | None:
 
 
 class FrameClock:
-    """The time of each frame that a decoder gives, which it does in order of presentation.
+    """The time of each frame from a decoder, which returns them in presentation order.
 
-    The k-th frame is shown at the k-th smallest time of the packets. Where a frame's own time is known, it is
-    taken, so that a packet without a frame moves no other; the first frame whose own time does not rise
-    ends that.
+    The k-th frame is shown at the k-th smallest time of the packets. A frame's own time is used if known, so that a
+    packet without a frame shifts no other; that ends with the first frame whose own time does not
+    rise.
 
     last_s: the time of the last frame; negative before the first.
     """
@@ -95,11 +95,11 @@ class FrameClock:
 
     @property
     def missing(self) -> int:
-        """Packets so far that gave no frame; asked when the decoder holds none back."""
-        return 0 if self.interlaced else self._sent - self._shown  # a second field may be a packet of its own
+        """Packets so far that gave no frame; valid when the decoder holds none back."""
+        return 0 if self.interlaced else self._sent - self._shown  # a second field may be a separate packet
 
     def sent(self, packet: "av.Packet[Any]") -> None:
-        """A packet went to the decoder."""
+        """Records that a packet went to the decoder."""
         if not packet.size or packet.is_discard or _is_hidden(packet):
             return
         self._sent += 1
@@ -110,7 +110,7 @@ class FrameClock:
             heapq.heappush(self._waiting, float(time * packet.time_base))
 
     def refused(self, packet: "av.Packet[Any]") -> None:
-        """The decoder found a packet broken."""
+        """Records that the decoder found a packet broken."""
         time = packet.dts if packet.pts is None else packet.pts
         time_s = None if time is None else float(time * packet.time_base)
         if time_s in self._waiting:
@@ -135,5 +135,5 @@ class FrameClock:
 
 
 def _is_hidden(packet: "av.Packet[Any]") -> bool:
-    """Whether a packet is one that others refer to and that is not shown. Other codecs keep it beside a shown one."""
+    """Whether a packet is a hidden reference frame. Other codecs store it together with a shown frame."""
     return packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & 0x10  # RFC 6386, section 9.1

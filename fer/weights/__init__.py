@@ -1,4 +1,4 @@
-"""The files that ship, and the one place for their paths: weights, crop framing learned from FER2013, sample photo.
+"""The shipped files and the one place for their paths: weights, crop framing learned from FER2013, sample photo.
 
 Standard library and fer.card only.
 """
@@ -16,7 +16,7 @@ SAMPLE = FOLDER / "sample.jpg"
 
 
 def read_framing(path: Path = FRAMING) -> dict[str, Framing]:
-    """Detector → where its box lies in a FER2013 crop, as scripts/learn_framing.py wrote it; {} without the file."""
+    """Detector → its box's place in a FER2013 crop, as scripts/learn_framing.py wrote it; {} without the file."""
     boxes = json.loads(path.read_text()) if path.is_file() else {}
     return {name: Framing(**box) for name, box in boxes.items()}
 
@@ -25,6 +25,6 @@ def read_framing(path: Path = FRAMING) -> dict[str, Framing]:
 def shipped_framing() -> dict[str, Framing]:
     """The framing learned from FER2013: it is the dataset's, so it holds for all weights that were trained on it.
 
-    Whoever loads weights whose card lacks a framing falls back on it. Treat it as read-only.
+    Used for weights whose card lacks a framing. Treat it as read-only.
     """
     return read_framing()
