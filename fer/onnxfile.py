@@ -35,6 +35,7 @@ _OPS = frozenset(["Add", "Cast", "Conv", "Flatten", "Gemm", "MaxPool", "Mul", "R
 
 _FIELDS_MAX = 128  # in any message of ours; the graph has 67
 _CARD_MAX_BYTES = 2**20
+_LARGEST = 1e30  # that any value in the network may become; float32 ends at 3e38, and the shipped one's bound is 1e13
 _NAME_MAX_BYTES = 64
 _AGAIN = "Write it again with scripts/train.py."
 
@@ -182,6 +183,7 @@ def _parse(content: bytes) -> NetworkFile:
             _check_node(value)
     found = dict(_read_tensor(value) for name, value in graph if name == 5)
     trained = _trained(found)
+    _check_bounded(trained, card)
     dtype = np.float16 if found["conv1.weight"].dtype == _DTYPES[10] else np.float32
     if card.input_size_px != SIDE_PX:
         raise CardError(f"input_size_px must be {SIDE_PX}, got {card.input_size_px}")
@@ -251,6 +253,30 @@ def _trained(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             raise ProtobufError(f"the tensor {name!r} holds something else than finite numbers")
         trained[name] = tensor.astype(np.float32)
     return trained
+
+
+def _check_bounded(trained: Mapping[str, np.ndarray], card: ModelCard) -> None:
+    """No face may overflow: infinite values become probabilities that are not numbers.
+
+    The largest value behind a layer is at most its weights' absolute sum times the largest before it; ReLU and
+    pooling make none larger.
+    """
+
+    def behind(name: str, largest: float) -> float:
+        weight = np.abs(trained[f"{name}.weight"]).reshape(len(trained[f"{name}.weight"]), -1)
+        sums = weight.sum(axis=1, dtype=np.float64) * largest + np.abs(trained[f"{name}.bias"])
+        return float(sums.max())
+
+    largest = max(abs(card.mean), abs(1 - card.mean)) / card.std
+    largest = behind("conv2", behind("conv1", largest))
+    largest += behind("res1.1", behind("res1.0", largest))
+    largest = behind("conv4", behind("conv3", largest))
+    largest += behind("res2.1", behind("res2.0", largest))
+    if not behind("head", largest) <= _LARGEST:
+        raise ProtobufError(
+            f"its numbers are too large: a face may become more than {_LARGEST:g} in the network, and its "
+            "probabilities then are no numbers"
+        )
 
 
 def _message(value: protobuf.Value) -> list[tuple[int, protobuf.Value]]:

@@ -186,6 +186,14 @@ def of_numbers_that_are_none(model: onnx.ModelProto) -> None:
     model.graph.initializer[3].CopyFrom(numpy_helper.from_array(values, "conv1.weight"))
 
 
+def of_numbers_too_large(model: onnx.ModelProto) -> None:
+    """Finite each, but a face becomes infinite behind them."""
+    for index, tensor in enumerate(model.graph.initializer):
+        if tensor.name.endswith(".weight"):
+            values = np.full(tuple(tensor.dims), 1e30, np.float32)
+            model.graph.initializer[index].CopyFrom(numpy_helper.from_array(values, tensor.name))
+
+
 def of_another_normalisation(model: onnx.ModelProto) -> None:
     model.graph.initializer[1].CopyFrom(numpy_helper.from_array(np.array([9], np.float32), "gain"))
 
@@ -238,6 +246,7 @@ HOSTILE = {
     of_an_extra_tensor: "not ResNet9's",
     of_a_tensor_twice: "not ResNet9's",
     of_numbers_that_are_none: "finite numbers",
+    of_numbers_too_large: "its numbers are too large",
     of_another_normalisation: "not ResNet9's",
     of_many_nodes: "more than 128 fields",
     of_no_graph: "expected one graph, found 0",
