@@ -18,9 +18,9 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.table import machine, versions
 from fer.judge import metrics
-from fer.judge.evaluation import TABLE_NAME, EvaluationTable
+from fer.judge.evaluation import EvaluationTable
 from fer.see.classify import Classifier
-from fer.weights import FOLDER
+from fer.weights import EVALUATION
 
 FACES = (1, 4, 16, 64)
 
@@ -40,7 +40,7 @@ def main() -> None:
 
 def gains() -> list[str]:
     card = Classifier().card
-    table = EvaluationTable.from_parquet(FOLDER / TABLE_NAME).split("PublicTest")
+    table = EvaluationTable.from_parquet(EVALUATION).split("PublicTest")
     labels = table.truth("FER2013")
     lines = [
         f"PublicTest, {len(labels)} faces, the shipped weights with their card's temperature and threshold.",

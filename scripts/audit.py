@@ -27,7 +27,7 @@ from fer.data.faceset import SPLITS, VOTE_COLUMNS, DatasetError, FaceSet
 from fer.judge import metrics
 from fer.learn import checkpoint, config, devices, export, train
 from fer.learn.checkpoint import SaveError
-from fer.weights import WEIGHTS
+from fer.weights import AUDIT, WEIGHTS
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,7 +41,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="go on with the folds that were started")
     parser.add_argument("--map", choices=("tsne", "pca"), default="tsne", help="t-SNE takes minutes, PCA a second")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
-    parser.add_argument("--out", type=Path, default=audit.AUDIT_PATH)
+    parser.add_argument("--out", type=Path, default=AUDIT)
     parser.add_argument("--report", type=Path, default=ROOT / "benchmarks" / "audit.md", help="findings in words")
     config.add_arguments(parser)
     options = parser.parse_args(arguments)

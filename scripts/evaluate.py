@@ -32,12 +32,12 @@ from fer.data import dataset
 from fer.data.faceset import DatasetError, FaceSet
 from fer.emotions import CLASSES
 from fer.judge import metrics, photos, robustness
-from fer.judge.evaluation import TABLE_NAME, TEST_SPLITS, EvaluationTable
+from fer.judge.evaluation import TEST_SPLITS, EvaluationTable
 from fer.learn.config import PRESETS
 from fer.learn.model import ResNet9
 from fer.runs.log import LOG_NAME, Tail
-from fer.runs.shipped import SHIPPED_LOG, write_shipped_log
-from fer.weights import FOLDER, FRAMING, WEIGHTS, read_framing
+from fer.runs.shipped import write_shipped_log
+from fer.weights import EVALUATION, FOLDER, FRAMING, ROBUSTNESS, TRAINING_LOG, WEIGHTS, read_framing
 
 if TYPE_CHECKING:
     from fer.learn.model import ResNet9
@@ -97,9 +97,9 @@ def main(arguments: list[str] | None = None) -> int:
         licence="MIT; the faces of FER2013 are those of a public research challenge",
     )
     digest = export.write_onnx(options.out / WEIGHTS.name, network, card)
-    replace(table, weights=digest).to_parquet(options.out / TABLE_NAME)
+    replace(table, weights=digest).to_parquet(options.out / EVALUATION.name)
     whole_file = sha256((options.out / WEIGHTS.name).read_bytes()).hexdigest()
-    write_shipped_log(Tail(run / LOG_NAME).read(), options.out / SHIPPED_LOG.name, whole_file)
+    write_shipped_log(Tail(run / LOG_NAME).read(), options.out / TRAINING_LOG.name, whole_file)
     text = report(card, table, [run.name for run in options.runs])
     if len(trained) > 1:
         text += report_seeds(cards, tables)
@@ -132,11 +132,11 @@ def measure_robustness(folder: Path, data: Path | None, every: int) -> int:
         lambda share: print(f"\r{share:.0%}", end="", flush=True),
     )
     table = robustness.RobustnessTable(sha256(file.read_bytes()).hexdigest(), split, threshold, rows)
-    table.write(folder / robustness.TABLE_NAME)
+    table.write(folder / ROBUSTNESS.name)
     if folder == FOLDER:
         text = robustness.report(table, f"python scripts/evaluate.py --robustness --every {every}")
         (ROOT / "benchmarks" / "robustness.md").write_text(text)
-    print(f"\r{folder / robustness.TABLE_NAME}: {len(rows)} rows")
+    print(f"\r{folder / ROBUSTNESS.name}: {len(rows)} rows")
     return 0
 
 

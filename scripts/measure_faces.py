@@ -16,9 +16,10 @@ sys.path.insert(0, str(ROOT))
 
 from fer.data.dataset import open_faces
 from fer.data.faceset import DatasetError, FaceSet
-from fer.judge.slices import MEASURES, MEASURES_PATH, Measures
+from fer.judge.slices import MEASURES, Measures
 from fer.see.detect import YuNet
 from fer.see.quality import pose, sharpness
+from fer.weights import FACE_MEASURES
 from scripts.learn_framing import find, pad
 
 HINT_SCORE = 0.2  # a face that a detector hardly sees is measured as well; its score says how hardly
@@ -26,7 +27,7 @@ HINT_SCORE = 0.2  # a face that a detector hardly sees is measured as well; its 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, metavar="FILE", default=MEASURES_PATH)
+    parser.add_argument("--out", type=Path, metavar="FILE", default=FACE_MEASURES)
     options = parser.parse_args()
     try:
         faces = open_faces()

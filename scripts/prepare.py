@@ -17,6 +17,7 @@ from fer.data import dataset, summary
 from fer.data.faceset import SPLITS, UNKNOWN_ROW, DatasetError, FaceSet
 from fer.data.votes import join_votes
 from fer.emotions import CLASSES
+from fer.weights import SUMMARY
 
 ROOT = Path(__file__).parents[1]
 KAGGLE_DATASET = "deadskull7/fer2013"  # the original fer2013.csv; its rows are what FER+ votes go by
@@ -166,7 +167,7 @@ def write_summary(folder: Path) -> int:
     if difference := dataset.difference_from_original(faces):
         raise DatasetError(f"{folder}: the summary is made of the original only. {difference}")
     summary.write_summary(summary.summarize(faces))
-    print(f"Written  {summary.SUMMARY_PATH}")
+    print(f"Written  {SUMMARY}")
     return 0
 
 

@@ -29,7 +29,7 @@ from fer.learn.checkpoint import SaveError
 from fer.learn.initial import InitialWeights
 from fer.learn.targets import Teacher
 from fer.runs.log import RunLog, RunLogError
-from fer.weights import shipped_framing
+from fer.weights import WEIGHTS, shipped_framing
 
 STATUS = {"finished": 0, "stopped": 130, "failed": 1, "diverged": 1, "unsaved": 2}
 
@@ -225,7 +225,7 @@ def run(
             reason, message = "diverged", str(error)
         except SaveError as error:
             reason, message = "unsaved", unsaved_words(error, folder, device)
-        onnx = folder / "resnet9.onnx"
+        onnx = folder / WEIGHTS.name
         try:
             if reason != "unsaved":
                 export_best(folder, onnx)

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from fer.data.faceset import SPLITS
 from fer.emotions import CLASSES
 from fer.files import replacing
+from fer.weights import AUDIT
 
-AUDIT_PATH = Path(__file__).with_name("fer2013_audit.parquet")
 ABOUT_KEY = b"fer.audit"
 NONE = -1
 NEIGHBOURS = 8
@@ -108,7 +108,7 @@ class Audit:
         confirmed = int((named == self.labels[chosen]).sum())
         return len(chosen) - silent - confirmed, confirmed, silent
 
-    def to_parquet(self, path: Path = AUDIT_PATH) -> None:
+    def to_parquet(self, path: Path = AUDIT) -> None:
         """Writes the table; a kill leaves the old file or the new one. Raises OSError."""
         columns = {name: getattr(self, name) for name in _DTYPES if name != "neighbours"}
         columns |= {f"neighbour_{i}": self.neighbours[:, i] for i in range(NEIGHBOURS)}
@@ -126,7 +126,7 @@ class Audit:
             )
 
     @classmethod
-    def from_parquet(cls, path: Path = AUDIT_PATH) -> "Audit":
+    def from_parquet(cls, path: Path = AUDIT) -> "Audit":
         """Reads what `to_parquet` wrote. Raises AuditError for anything else."""
         again = "Make it again with scripts/audit.py."
         try:

@@ -13,8 +13,8 @@ import numpy as np
 
 from fer.data.faceset import SIDE_PX, SPLITS, VOTE_COLUMNS, DatasetError, FaceSet
 from fer.emotions import CLASSES
+from fer.weights import SUMMARY
 
-SUMMARY_PATH = Path(__file__).with_name("fer2013_summary.json")
 MAJORITIES = (*VOTE_COLUMNS, "tie")
 
 
@@ -62,7 +62,7 @@ def summarize(faces: FaceSet) -> Summary:
     return Summary(faces.counts(), ferplus, np.round(means).astype(np.uint8))
 
 
-def write_summary(found: Summary, path: Path = SUMMARY_PATH) -> None:
+def write_summary(found: Summary, path: Path = SUMMARY) -> None:
     """Writes it as JSON, one table or face on a line; mean faces as base64 of their 2304 bytes."""
     faces = [base64.b64encode(face.tobytes()).decode() for face in found.mean_faces]
     parts = {
@@ -77,7 +77,7 @@ def write_summary(found: Summary, path: Path = SUMMARY_PATH) -> None:
     path.write_text("{\n" + ",\n".join(tables) + "\n}\n", encoding="utf-8")
 
 
-def summary(path: Path = SUMMARY_PATH) -> Summary:
+def summary(path: Path = SUMMARY) -> Summary:
     """The committed summary of the original set. Raises DatasetError where the file is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -19,7 +19,6 @@ from fer.emotions import CLASSES
 from fer.files import replacing
 from fer.judge.metrics import NO_MAJORITY, majority
 
-TABLE_NAME = "evaluation.parquet"
 TEST_SPLITS = ("PublicTest", "PrivateTest")
 WEIGHTS_KEY = b"fer.weights"
 _MAX_BYTES = 64 * 2**20

@@ -15,7 +15,6 @@ from fer.files import write_whole
 from fer.judge import metrics
 from fer.judge.damages import KINDS, STRENGTHS, damaged
 
-TABLE_NAME = "robustness.json"
 UNTOUCHED = "untouched"
 _DIGITS = 4
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from fer.files import replacing
 from fer.judge import metrics
 from fer.judge.comparisons import holm, two_shares
+from fer.weights import FACE_MEASURES
 
-MEASURES_PATH = Path(__file__).parents[1] / "data" / "fer2013_measures.parquet"
 MEASURES = ("brightness", "contrast", "sharpness", "turn", "tilt", "score")
 LEAST_FACES = 20  # fewer tell nothing
 
@@ -70,7 +70,7 @@ class Measures:
             pq.write_table(pa.table({"row": self.rows, **self.values}), temporary, compression="zstd")
 
     @classmethod
-    def from_parquet(cls, path: Path = MEASURES_PATH) -> "Measures":
+    def from_parquet(cls, path: Path = FACE_MEASURES) -> "Measures":
         """What `to_parquet` wrote. Raises SlicesError for anything else."""
         try:
             table = pq.read_table(path, columns=["row", *MEASURES])

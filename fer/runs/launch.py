@@ -19,12 +19,12 @@ from fer.learn.config import PRESETS, TrainConfig
 from fer.runs.heartbeat import HEARTBEAT_NAME, is_writer, machine_id, read_heartbeat
 from fer.runs.log import LOG_NAME
 from fer.runs.run import Run, State
+from fer.weights import WEIGHTS
 
 ROOT = app_folder()
 SCRIPT = ROOT / "scripts" / "train.py"
 STATE_NAME = "state.safetensors"  # fer.learn.checkpoint's; importing that would import torch
 WEIGHTS_NAME = "best.safetensors"  # likewise
-ONNX_NAME = "resnet9.onnx"
 WRITTEN_BEFORE_AN_EPOCH = (LOG_NAME, HEARTBEAT_NAME, "teacher.safetensors", "start.safetensors")
 OUTPUT_FOLDER = ".output"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -164,7 +164,7 @@ def can_remove(run: Run) -> bool:
 
 
 def _kept(run: Run) -> bool:
-    return any((run.folder / name).exists() for name in (STATE_NAME, WEIGHTS_NAME, ONNX_NAME))
+    return any((run.folder / name).exists() for name in (STATE_NAME, WEIGHTS_NAME, WEIGHTS.name))
 
 
 def remove(run: Run) -> None:

@@ -9,14 +9,14 @@ from fer.files import write_whole
 from fer.runs.folder import follow_log
 from fer.runs.log import RunEvent, encode
 from fer.runs.run import Run, State
+from fer.weights import TRAINING_LOG
 
-SHIPPED_LOG = Path(__file__).parents[1] / "weights" / "training_log.jsonl"
 NAME = "example"
 WEIGHTS = "weights"  # of the start event: SHA-256 of the file that the training made, '' where that does not ship
 _DIGITS = 5
 
 
-def shipped_run(path: Path = SHIPPED_LOG) -> Run | None:
+def shipped_run(path: Path = TRAINING_LOG) -> Run | None:
     """The training that comes with the repository; None where its log is missing or holds no epoch."""
     run = follow_log(path, NAME)
     return run if run.epochs and run.state is State.FINISHED else None

@@ -1,4 +1,4 @@
-"""The shipped files and the one place for their paths: weights, crop framing learned from FER2013, sample photo.
+"""The shipped files, and the one place for their paths and names: a training run gives its files the same names.
 
 Standard library and fer.card only.
 """
@@ -13,6 +13,13 @@ FOLDER = Path(__file__).parent
 WEIGHTS = FOLDER / "resnet9.onnx"
 FRAMING = FOLDER / "framing.json"
 SAMPLE = FOLDER / "sample.jpg"
+EVALUATION = FOLDER / "evaluation.parquet"  # what the weights say of each test face
+ROBUSTNESS = FOLDER / "robustness.json"  # and of damaged ones
+TRAINING_LOG = FOLDER / "training_log.jsonl"
+_OF_FER2013 = FOLDER.parent / "data"
+SUMMARY = _OF_FER2013 / "fer2013_summary.json"
+AUDIT = _OF_FER2013 / "fer2013_audit.parquet"
+FACE_MEASURES = _OF_FER2013 / "fer2013_measures.parquet"
 
 
 def read_framing(path: Path = FRAMING) -> dict[str, Framing]:

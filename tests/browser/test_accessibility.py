@@ -16,8 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from tiny import write_tiny
 from written_runs import write_run
 
-from fer.judge.evaluation import TABLE_NAME
-from fer.runs.launch import ONNX_NAME
+from fer.weights import EVALUATION, WEIGHTS
 from webui.frame.navigation import PAGES
 
 pytestmark = pytest.mark.browser
@@ -39,8 +38,8 @@ def server(
     faces = drawn_set(folder)
     for name in ("first", "second"):
         run = write_run(folder / "runs" / name, epochs=4)
-        imagined_table(faces, mistaken=ANGRY).to_parquet(run / TABLE_NAME)
-        write_tiny(run / ONNX_NAME)
+        imagined_table(faces, mistaken=ANGRY).to_parquet(run / EVALUATION.name)
+        write_tiny(run / WEIGHTS.name)
     environment = {"FER_DATA": str(folder), "FER_RUNS": str(folder / "runs"), "FER_ALLOW_TRAINING": "1"}
     with start_app(tmp_path_factory.mktemp("home"), **environment) as url:
         yield url

@@ -12,9 +12,10 @@ pytestmark = pytest.mark.browser
 
 from evaluated import drawn_set  # noqa: E402
 
-from fer.data.audit import AUDIT_PATH, Audit  # noqa: E402
+from fer.data.audit import Audit  # noqa: E402
+from fer.weights import AUDIT  # noqa: E402
 
-needs_audit = pytest.mark.skipif(not AUDIT_PATH.is_file(), reason="scripts/audit.py has not written its table yet")
+needs_audit = pytest.mark.skipif(not AUDIT.is_file(), reason="scripts/audit.py has not written its table yet")
 
 
 @pytest.fixture(scope="module")

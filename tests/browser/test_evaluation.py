@@ -18,10 +18,9 @@ from tiny import write_tiny  # noqa: E402
 from fer.data.dataset import open_faces  # noqa: E402
 from fer.emotions import CLASSES  # noqa: E402
 from fer.judge import metrics  # noqa: E402
-from fer.judge.evaluation import TABLE_NAME, EvaluationTable  # noqa: E402
+from fer.judge.evaluation import EvaluationTable  # noqa: E402
+from fer.weights import EVALUATION  # noqa: E402
 from webui.evaluation.words import p_value  # noqa: E402
-
-SHIPPED = Path(__file__).parents[2] / "fer" / "weights" / TABLE_NAME
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +28,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the drawn set, two runs with their imagined tables, and a third table as a file."""
     folder = tmp_path_factory.mktemp("evaluated")
     faces = drawn_set(folder)
-    imagined_table(faces).to_parquet(folder / "runs" / "imagined" / TABLE_NAME)
-    imagined_table(faces, mistaken=ANGRY).to_parquet(folder / "runs" / "angry" / TABLE_NAME)
+    imagined_table(faces).to_parquet(folder / "runs" / "imagined" / EVALUATION.name)
+    imagined_table(faces, mistaken=ANGRY).to_parquet(folder / "runs" / "angry" / EVALUATION.name)
     imagined_table(faces, seed=1).to_parquet(folder / "other.parquet")
     return folder
 
@@ -219,12 +218,12 @@ def test_no_part_is_wider_than_the_screen(evaluation: Page, size: tuple[int, int
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not SHIPPED.is_file(), reason="the shipped weights have no evaluation table yet")
+@pytest.mark.skipif(not EVALUATION.is_file(), reason="the shipped weights have no evaluation table yet")
 def test_fear_taken_for_sad_in_the_shipped_table(
     start_app: Callable[..., AbstractContextManager[str]], prepared_folder: Path, page: Page, tmp_path: Path
 ) -> None:
     """The real table on the real set: the cell's faces, page by page, are those that the table counts."""
-    table = EvaluationTable.from_parquet(SHIPPED).split("PrivateTest")
+    table = EvaluationTable.from_parquet(EVALUATION).split("PrivateTest")
     fear, sad = CLASSES.index("fear"), CLASSES.index("sad")
     count = int(metrics.confusion(table.truth("FER2013"), table.single.argmax(axis=1))[fear, sad])
     assert len(open_faces(prepared_folder)) == 35887

@@ -9,8 +9,7 @@ from playwright.sync_api import Page, expect
 from tiny import write_tiny
 from written_runs import write_run
 
-from fer.judge.evaluation import TABLE_NAME
-from fer.runs.launch import ONNX_NAME
+from fer.weights import EVALUATION, WEIGHTS
 from webui.frame.resources import SAMPLE
 
 pytestmark = pytest.mark.browser
@@ -25,8 +24,8 @@ def server(
     """The app with the drawn set and one run that has its weights and its table."""
     folder = tmp_path_factory.mktemp("walked")
     run = write_run(folder / "runs" / "mine")
-    imagined_table(drawn_set(folder), mistaken=ANGRY).to_parquet(run / TABLE_NAME)
-    write_tiny(run / ONNX_NAME)
+    imagined_table(drawn_set(folder), mistaken=ANGRY).to_parquet(run / EVALUATION.name)
+    write_tiny(run / WEIGHTS.name)
     with start_app(tmp_path_factory.mktemp("home"), FER_DATA=str(folder), FER_RUNS=str(folder / "runs")) as url:
         yield url
 

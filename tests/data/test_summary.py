@@ -7,6 +7,7 @@ from fer.data import dataset, summary
 from fer.data.faceset import ORIGINAL_ROWS, DatasetError, FaceSet
 from fer.data.summary import MAJORITIES
 from fer.emotions import CLASSES
+from fer.weights import SUMMARY
 
 
 def test_majorities_are_the_sole_most_voted_or_a_tie():
@@ -32,7 +33,7 @@ def test_the_committed_summary_is_what_the_real_set_gives(faces, tmp_path):
     if faces.votes is None:
         pytest.skip("FER+ votes are not here")
     summary.write_summary(summary.summarize(faces), tmp_path / "s.json")
-    assert (tmp_path / "s.json").read_text() == summary.SUMMARY_PATH.read_text()
+    assert (tmp_path / "s.json").read_text() == SUMMARY.read_text()
 
 
 def test_a_summary_needs_votes_and_every_class(rng):
@@ -56,7 +57,7 @@ def test_a_summary_needs_votes_and_every_class(rng):
     ],
 )
 def test_a_damaged_summary_is_refused(tmp_path, spoil):
-    content = json.loads(summary.SUMMARY_PATH.read_text())
+    content = json.loads(SUMMARY.read_text())
     spoil(content)
     (tmp_path / "s.json").write_text(json.dumps(content))
     with pytest.raises(DatasetError, match=r"s\.json: not a summary of FER2013"):

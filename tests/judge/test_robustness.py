@@ -8,9 +8,9 @@ import pytest
 
 from fer.emotions import CLASSES
 from fer.judge.damages import KINDS, STRENGTHS, damaged
-from fer.judge.robustness import TABLE_NAME, UNTOUCHED, RobustnessError, RobustnessTable, judged, measure, report
+from fer.judge.robustness import UNTOUCHED, RobustnessError, RobustnessTable, judged, measure, report
 from fer.see.recognize import Recognizer
-from fer.weights import FOLDER
+from fer.weights import ROBUSTNESS
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,13 +82,13 @@ def test_a_toy_that_lives_by_brightness_has_known_figures():
 def test_a_table_comes_back_as_it_was_written(tmp_path):
     rows = (judged(UNTOUCHED, 0, np.array([3, 3]), sure_of_bright_faces(np.zeros((2, 48, 48), np.uint8)), 0.5),)
     table = RobustnessTable("ab", "PublicTest", 0.5, rows)
-    table.write(tmp_path / TABLE_NAME)
-    assert RobustnessTable.read(tmp_path / TABLE_NAME) == table
+    table.write(tmp_path / ROBUSTNESS.name)
+    assert RobustnessTable.read(tmp_path / ROBUSTNESS.name) == table
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"rows": [{"kind": 1}]}', "\xff"])
 def test_another_file_is_refused_with_what_to_do(tmp_path, content):
-    path = tmp_path / TABLE_NAME
+    path = tmp_path / ROBUSTNESS.name
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(RobustnessError, match="--robustness"):
         RobustnessTable.read(path)
@@ -97,7 +97,7 @@ def test_another_file_is_refused_with_what_to_do(tmp_path, content):
 
 
 def test_the_table_that_ships_has_every_case_and_so_does_its_report():
-    table = RobustnessTable.read(FOLDER / TABLE_NAME)
+    table = RobustnessTable.read(ROBUSTNESS)
     for kind in KINDS:
         assert [row.strength for row in table.curve(kind)] == [0, *STRENGTHS]
         assert {row.n for row in table.curve(kind)} == {table.rows[0].n}

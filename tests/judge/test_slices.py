@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from fer.judge import metrics
-from fer.judge.evaluation import TABLE_NAME, EvaluationTable
+from fer.judge.evaluation import EvaluationTable
 from fer.judge.slices import MEASURES, Measures, SlicesError, slices
-from fer.weights import FOLDER
+from fer.weights import EVALUATION
 
 
 def test_a_model_that_fails_in_the_dark_is_found(rng):
@@ -60,7 +60,7 @@ def test_another_file_is_refused_with_what_to_do(tmp_path):
 
 
 def test_the_measures_that_ship_are_of_every_test_face():
-    table, measures = EvaluationTable.from_parquet(FOLDER / TABLE_NAME), Measures.from_parquet()
+    table, measures = EvaluationTable.from_parquet(EVALUATION), Measures.from_parquet()
     np.testing.assert_array_equal(np.sort(table.rows), measures.rows)
     assert all(np.isfinite(measures.values[name]).all() for name in ("brightness", "contrast", "sharpness", "score"))
     assert (np.isfinite(measures.values["turn"]) == (measures.values["score"] > 0)).all()

@@ -50,7 +50,7 @@ def page(faces_, folder, tmp_path, monkeypatch) -> AppTest:
     """The page with the drawn set and its imagined audit."""
     st.cache_resource.clear()
     imagined_audit(faces_).to_parquet(tmp_path / "audit.parquet")
-    monkeypatch.setattr(audit_data, "AUDIT_PATH", tmp_path / "audit.parquet")
+    monkeypatch.setattr(audit_data, "AUDIT", tmp_path / "audit.parquet")
     monkeypatch.setenv("FER_DATA", str(folder))
     monkeypatch.setenv("FER_ALLOW_FETCH", "1")
     monkeypatch.chdir(ROOT)

@@ -20,8 +20,7 @@ from fer.judge import metrics, robustness
 from fer.judge.damages import KINDS
 from fer.judge.evaluation import EvaluationTable
 from fer.judge.robustness import RobustnessTable
-from fer.runs import launch
-from fer.weights import FOLDER, SAMPLE
+from fer.weights import ROBUSTNESS, SAMPLE, WEIGHTS
 from webui.evaluation import card_text
 from webui.evaluation import charts as evaluation_charts
 from webui.evaluation import data as evaluation_data
@@ -47,7 +46,7 @@ def judged(table) -> Judged:
 
 def shipped_beside(folder: Path) -> Path:
     """The folder with the shipped network in it, whose table may be another."""
-    for name in (launch.ONNX_NAME, "framing.json"):
+    for name in (WEIGHTS.name, "framing.json"):
         (folder / name).symlink_to(weights.FOLDER / name)
     return folder
 
@@ -238,7 +237,7 @@ def test_every_part_opens(page, name):
 
 
 def test_worse_pictures_are_shown_without_the_dataset_from_the_table_that_ships(page):
-    clean = RobustnessTable.read(FOLDER / robustness.TABLE_NAME).curve(robustness.UNTOUCHED)[0]
+    clean = RobustnessTable.read(ROBUSTNESS).curve(robustness.UNTOUCHED)[0]
     open_part(page.run(), "Worse pictures")
     assert f"**{percent(clean.accuracy, 1)}** are named right" in words_of(page)
     assert [box.label for box in page.expander] == list(dict.fromkeys(kind.group for kind in KINDS.values()))

@@ -25,7 +25,9 @@ from fer.runs.folder import Follower, RunsFolder
 from fer.runs.heartbeat import HEARTBEAT_NAME
 from fer.runs.log import LOG_NAME, RunEvent, RunLog, Tail, encode
 from fer.runs.run import Epoch, Run, Sheet, State, Step, alarms, differences, duration_words, read_epoch, read_step
-from fer.runs.shipped import NAME, SHIPPED_LOG, WEIGHTS, shipped_run, write_shipped_log
+from fer.runs.shipped import NAME, WEIGHTS, shipped_run, write_shipped_log
+from fer.weights import TRAINING_LOG
+from fer.weights import WEIGHTS as SHIPPED_WEIGHTS
 from webui.dataset import data as dataset_data
 from webui.frame.session import STORE
 from webui.training import charts
@@ -408,7 +410,7 @@ def test_a_run_of_the_shipped_ones_name_is_a_run_like_others(runs: Path, monkeyp
 
 
 def test_the_shipped_log_is_small_and_holds_no_face(runs: Path) -> None:
-    assert SHIPPED_LOG.stat().st_size < 100_000
+    assert TRAINING_LOG.stat().st_size < 100_000
     run = shipped_run()
     assert run is not None
     assert len(run.epochs) == run.total_epochs
@@ -542,7 +544,7 @@ def test_what_cannot_be_is_refused_before_the_start(
 
 
 def test_weights_without_framing_are_taken_into_use(runs: Path) -> None:
-    path = write_tiny(write_run(runs / "a") / launch.ONNX_NAME, replace(CARD, framing={}))
+    path = write_tiny(write_run(runs / "a") / SHIPPED_WEIGHTS.name, replace(CARD, framing={}))
     page = open_page()
     page.button(key="training_use_a").click().run()
     assert not page.exception
@@ -564,7 +566,7 @@ def test_weights_that_cannot_be_used_are_refused_where_they_are_chosen(
     runs: Path, content: bytes | str, message: str
 ) -> None:
     card = SimpleNamespace(mean=0.5, std=0.5, to_json=lambda: CARD.to_json().replace("fear", "fury"))
-    path = write_tiny(write_run(runs / "a") / launch.ONNX_NAME, card if content == "of other classes" else CARD)
+    path = write_tiny(write_run(runs / "a") / SHIPPED_WEIGHTS.name, card if content == "of other classes" else CARD)
     page = open_page()
     if isinstance(content, bytes):
         path.write_bytes(content)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from fer.judge import metrics
-from fer.judge.evaluation import TABLE_NAME, EvaluationTable
+from fer.judge.evaluation import EvaluationTable
 from fer.judge.slices import Slice
-from fer.weights import FOLDER
+from fer.weights import EVALUATION
 from webui.evaluation.data import Judged, judge
 from webui.evaluation.slices import chart, found_slices, sentence
 
-TABLE = EvaluationTable.from_parquet(FOLDER / TABLE_NAME)
+TABLE = EvaluationTable.from_parquet(EVALUATION)
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from fer.data.audit import AUDIT_PATH, NONE, Audit, AuditError
+from fer.data.audit import NONE, Audit, AuditError
 from fer.data.faceset import SPLITS, FaceSet
 from fer.emotions import CLASSES
+from fer.weights import AUDIT
 from webui.dataset import data as dataset_data
 from webui.frame.layout import show_error
 
@@ -43,7 +44,7 @@ class Finding:
 def audit() -> Audit | None:
     """The committed table; None where there is none. A damaged one gives a message on the page, and None."""
     try:
-        return _read(str(AUDIT_PATH), AUDIT_PATH.stat().st_mtime_ns)
+        return _read(str(AUDIT), AUDIT.stat().st_mtime_ns)
     except OSError:
         return None
     except AuditError as error:

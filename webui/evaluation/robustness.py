@@ -8,8 +8,8 @@ import streamlit as st
 
 from fer.emotions import COLORS
 from fer.judge.damages import KINDS, STRENGTHS, damaged
-from fer.judge.robustness import TABLE_NAME, UNTOUCHED, RobustnessError, RobustnessTable, Row
-from fer.weights import FOLDER, SAMPLE
+from fer.judge.robustness import UNTOUCHED, RobustnessError, RobustnessTable, Row
+from fer.weights import ROBUSTNESS, SAMPLE
 from webui.frame import weights
 from webui.frame.layout import show_error
 from webui.frame.session import KEPT
@@ -30,7 +30,7 @@ _HEIGHT_PX, _SCALE = 260, 2
 @st.fragment
 def robustness(asked: Weights) -> None:
     try:
-        table = RobustnessTable.read(FOLDER / TABLE_NAME)
+        table = RobustnessTable.read(ROBUSTNESS)
     except RobustnessError as error:
         show_error(error)
         return

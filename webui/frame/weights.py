@@ -13,9 +13,8 @@ import numpy as np
 import streamlit as st
 
 from fer.card import ModelCard
-from fer.judge.evaluation import TABLE_NAME
 from fer.runs.folder import runs_folder
-from fer.weights import FOLDER, WEIGHTS
+from fer.weights import EVALUATION, FOLDER, WEIGHTS
 from webui.frame.session import session
 
 if TYPE_CHECKING:
@@ -70,13 +69,13 @@ def in_use() -> Weights:
 
 
 def shipped() -> Weights:
-    table = FOLDER / TABLE_NAME
+    table = FOLDER / EVALUATION.name
     return Weights(SHIPPED, FOLDER / WEIGHTS.name, table if table.is_file() else None)
 
 
 def of_run(folder: Path, file: Path | None = None) -> Weights:
     """The weights of a run. file: which of its files; None: the first that there is."""
-    table = folder / TABLE_NAME
+    table = folder / EVALUATION.name
     found = file or next(iter(sorted(folder.glob("*.onnx"))), None)
     return Weights(f"Run {folder.name}", found, table if table.is_file() else None)
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from fer.runs import launch
 from fer.runs.run import Run, State, plain
+from fer.weights import WEIGHTS
 from webui.frame import weights
 from webui.frame.layout import refused, show_error
 
@@ -18,7 +19,7 @@ def show_actions(run: Run, launcher: launch.Launcher | None) -> None:
         _resume_button(run, launcher)
     if launcher is not None and launch.can_remove(run):
         _remove_button(run)
-    onnx = run.folder / launch.ONNX_NAME
+    onnx = run.folder / WEIGHTS.name
     if onnx.is_file():
         _weights_button(run, onnx)
 
