@@ -264,7 +264,8 @@ def _check_bounded(trained: Mapping[str, np.ndarray], card: ModelCard) -> None:
 
     def behind(name: str, largest: float) -> float:
         weight = np.abs(trained[f"{name}.weight"]).reshape(len(trained[f"{name}.weight"]), -1)
-        sums = weight.sum(axis=1, dtype=np.float64) * largest + np.abs(trained[f"{name}.bias"])
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite is too large as well
+            sums = weight.sum(axis=1, dtype=np.float64) * largest + np.abs(trained[f"{name}.bias"])
         return float(sums.max())
 
     largest = max(abs(card.mean), abs(1 - card.mean)) / card.std

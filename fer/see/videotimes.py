@@ -30,7 +30,7 @@ class PacketClock:
         self.jumps = 0
         self._offsets_s = [-start_s]  # of each part between two jumps
         self._part: dict[int, int] = {}  # by stream, as those below: streams jump at different packets
-        self._last_s: dict[tuple[int, bool], float] = {}
+        self._latest_s: dict[tuple[int, bool], tuple[float, float]] = {}
         self._next_s: dict[int, float] = {}
         self._end_s = 0.0  # the latest time reached by any stream
         self._may_jump, self._unordered, self._timeless = may_jump, unordered, timeless
@@ -59,11 +59,15 @@ class PacketClock:
         self._end_s = max(self._end_s, raw_s + offset_s + (length_s if 0 <= length_s < _FORWARD_S else 0.0))
 
     def _offset(self, stream: int, raw_s: float, ordered: bool) -> float:
-        last_s = self._last_s.get((stream, ordered), raw_s)
-        self._last_s[stream, ordered] = raw_s
+        before_s, latest_s = self._latest_s.get((stream, ordered), (raw_s, raw_s))
         back_s = _BACK_S if ordered else _BACK_UNORDERED_S
+        jumped = raw_s < before_s - back_s or (self._may_jump and raw_s > latest_s + _FORWARD_S)
+        if ordered or jumped:
+            self._latest_s[stream, ordered] = raw_s, raw_s
+        elif raw_s >= latest_s:
+            self._latest_s[stream, ordered] = latest_s, raw_s
         part = self._part.get(stream, 0)
-        if raw_s < last_s - back_s or (self._may_jump and raw_s > last_s + _FORWARD_S):
+        if jumped:
             part += 1
             if part == len(self._offsets_s):  # the first stream to jump decides for the others
                 self._offsets_s.append(self._end_s - raw_s)

@@ -173,6 +173,19 @@ def test_a_long_pause_of_a_slide_show_is_one():
     assert [f.time_s for f in frames] == pytest.approx([0, 60, 120])
 
 
+@pytest.mark.parametrize("every_s", [11, 60, 400])
+def test_pictures_that_hold_long_and_are_stored_out_of_order_are_no_jump(every_s, rng):
+    """The first packets of Matroska have no time but that of presentation; a still picture is stored with B-frames."""
+    times_s = [every_s * i for i in range(3)]
+    still = rng.integers(0, 256, (64, 96, 3), np.uint8)
+    content = clip([still] * 3, "matroska", times_s=times_s)
+    with av.open(io.BytesIO(content)) as stored:
+        assert [packet.pts for packet in stored.demux(video=0)][:3] == [0, 2000 * every_s, 1000 * every_s]
+    file = VideoFile(content)
+    assert [f.time_s for f in file.read() if isinstance(f, Frame)] == pytest.approx(times_s)
+    assert file.left_out == []
+
+
 def test_a_stream_cut_at_its_start_says_what_is_missing():
     whole = film("mpegts", "H.264", 60)
     file = VideoFile(whole[188 * 8 :])
