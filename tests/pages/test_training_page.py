@@ -311,7 +311,7 @@ def test_what_is_not_a_number_is_a_gap_and_a_mark() -> None:
 
 @pytest.mark.parametrize(
     ("of_this_set", "rows", "note"),
-    [(True, [3, 20], ""), (False, [3, 20], "other data"), (True, [3, 10**6], "lacks some")],
+    [(True, [3, 20], ""), (False, [3, 20], "different data"), (True, [3, 10**6], "lacks some")],
 )
 def test_the_sheets_faces_come_from_the_runs_own_set_only(
     monkeypatch: pytest.MonkeyPatch, of_this_set: bool, rows: list[int], note: str
