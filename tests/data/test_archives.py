@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from fer.data import archives
 from fer.data.dataset import read
-from fer.data.faceset import DatasetError
+from fer.data.faceset import DatasetError, FaceSet
 
 TABLE = CSV_HEADER + b"".join(csv_row(np.full((48, 48), 20 * i, np.uint8), i) for i in range(7))
 
@@ -44,12 +44,18 @@ MAKERS = {
 }
 
 
+def is_the_table(faces: FaceSet) -> bool:
+    """Whether these are the faces of TABLE, in its order, each of one grey."""
+    greys = np.arange(0, 140, 20, dtype=np.uint8)
+    return np.array_equal(faces.images, np.broadcast_to(greys[:, None, None], (7, 48, 48)))
+
+
 @pytest.mark.parametrize("place", ["", "archive/", "archive/data/"])
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_a_table_is_found_wherever_it_lies(tmp_path, make, place):
     members = {"README.txt": b"hello", f"{place}test.csv": b"id,pixels\n", f"{place}fer2013.csv": TABLE}
     faces = read(make(tmp_path, members))
-    assert faces.images[:, 0, 0].tolist() == [0, 20, 40, 60, 80, 100, 120]
+    assert is_the_table(faces)
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
@@ -61,8 +67,8 @@ def test_images_are_read_in_the_order_of_split_and_number(tmp_path, make):
 
 
 def test_a_packed_table_is_read(tmp_path):
-    assert len(read(gzipped(tmp_path / "fer2013.csv.gz", TABLE))) == 7
-    assert len(read(gzipped(tmp_path / "no ending", TABLE.decode().encode("utf-16")))) == 7
+    for path, content in (("fer2013.csv.gz", TABLE), ("no ending", TABLE.decode().encode("utf-16"))):
+        assert is_the_table(read(gzipped(tmp_path / path, content)))
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
@@ -70,7 +76,7 @@ def test_one_archive_somewhere_in_a_folder_is_found(tmp_path, make):
     deep = tmp_path / "set" / "two" / "down"
     deep.mkdir(parents=True)
     path = make(deep, {"data/fer2013.csv": TABLE})
-    assert len(read(tmp_path / "set")) == 7
+    assert is_the_table(read(tmp_path / "set"))
     path.rename(tmp_path / "set" / "first")
     make(deep, {"data/fer2013.csv": TABLE})
     with pytest.raises(DatasetError, match="it has 2 archives, give one of them"):
@@ -85,13 +91,13 @@ def test_a_name_alone_proves_nothing(tmp_path):
     (folder / "fer2013.csv").write_text("version https://git-lfs.github.com/spec/v1\n")
     (folder / "x.parquet").write_text("<html>")
     (folder / "faces.csv").write_bytes(TABLE)
-    assert len(read(folder)) == 7
+    assert is_the_table(read(folder))
 
 
 def test_the_known_names_come_first(tmp_path):
     (tmp_path / "a.csv").write_bytes(CSV_HEADER + csv_row(np.zeros((48, 48), np.uint8)))
     (tmp_path / "fer2013.csv").write_bytes(TABLE)
-    assert len(read(tmp_path)) == 7
+    assert is_the_table(read(tmp_path))
 
 
 def test_a_loop_of_links_ends(tmp_path):

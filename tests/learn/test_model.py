@@ -11,9 +11,12 @@ def test_the_articles_network_has_its_parameters():
 @pytest.mark.parametrize(("width", "count"), [(1, 2), (8, 1)])
 def test_faces_in_logits_out(width, count):
     network = model.ResNet9(width).eval()
-    x = torch.zeros(count, 1, 48, 48)
-    assert network(x).shape == (count, 7)
-    assert network.features(x).shape == (count, 8 * width)
+    x = torch.randn(count, 1, 48, 48, generator=torch.Generator().manual_seed(0))
+    logits, features = network(x), network.features(x)
+    assert (logits.shape, features.shape) == ((count, 7), (count, 8 * width))
+    assert torch.allclose(logits, features @ network.head.weight.T + network.head.bias, atol=1e-5)
+    alone = torch.cat([network(x[i : i + 1]) for i in range(count)])
+    assert torch.allclose(logits, alone, atol=1e-5), "a face's logits must not depend on the others of its batch"
 
 
 def test_every_parameter_gets_a_gradient():

@@ -58,5 +58,10 @@ def test_faces_move_with_their_patches_when_the_analysis_is_old(wall: np.ndarray
     assert late[1].box == pytest.approx((box[0] + 60, box[1], box[2] + 60, box[3]), abs=2)
 
 
-def test_small_keeps_the_shape_of_the_picture():
-    assert small(np.zeros((480, 640), np.uint8)).shape == (120, WIDTH_PX)
+def test_small_keeps_the_shape_of_the_picture_and_what_it_shows():
+    picture = np.zeros((480, 640), np.uint8)
+    picture[:, 320:] = 200
+    shrunk = small(picture)
+    assert shrunk.shape == (120, WIDTH_PX)
+    assert (shrunk[:, : WIDTH_PX // 2 - 1] == 0).all()
+    assert (shrunk[:, WIDTH_PX // 2 + 1 :] == 200).all()

@@ -135,8 +135,11 @@ def test_landmarks_are_drawn_on_demand(grey_image, monkeypatch):
 def test_any_box_on_any_image_is_drawn_within_it(shape, box):
     found = annotate(np.zeros((*shape, 3), np.uint8), [prediction(box)], landmarks=True)
     assert found.shape == (*shape, 3)
+    assert found.any(), "nothing was drawn"
     height, width = (side + side % 2 for side in shape)
-    annotate_planes(np.zeros((height * 3 // 2, width), np.uint8), [prediction(box)], mirror=True, landmarks=True)
+    planes = np.zeros((height * 3 // 2, width), np.uint8)
+    annotate_planes(planes, [prediction(box)], mirror=True, landmarks=True)
+    assert planes.any(), "nothing was drawn"
 
 
 @pytest.mark.parametrize(

@@ -23,4 +23,6 @@ def test_an_animation_says_whether_its_first_frame_shows_a_face() -> None:
 
 
 def test_both_are_said() -> None:
-    assert len(notes(animated=True, turn_deg=90, faces=1)) == 2
+    alone = notes(animated=True, turn_deg=0, faces=1) + notes(animated=False, turn_deg=90, faces=1)
+    assert len(alone) == 2
+    assert sorted(notes(animated=True, turn_deg=90, faces=1)) == sorted(alone)
