@@ -1,6 +1,6 @@
-"""The one writer of tables: what a column holds, to how many decimals, and how rows become CSV or Parquet.
+"""Writes all tables: each column's type and decimals, and rows as CSV or Parquet.
 
-A column's name means the same in every table. Standard library only, but for Parquet.
+A column's name means the same in every table. Standard library only, except for Parquet.
 """
 
 import csv
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Value = str | int | float | bool | datetime | None
-# How a CSV has its numbers: '30.0' and '0.7' (as Python and JSON), '30.0' and '0.7000', or '30' and '0.7'.
+# The format of numbers in CSV: '30.0' and '0.7' (as Python and JSON), '30.0' and '0.7000', or '30' and '0.7'.
 Style = Literal["shortest", "padded", "trimmed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What a column holds. places: decimals of a number that is not whole."""
+    """A column's type. places: decimals of a number that is not an integer."""
 
     kind: Literal["text", "whole", "number", "flag", "moment"]
     places: int = 0
@@ -43,16 +43,16 @@ COLUMNS = {
 
 
 def rounded(name: str, value: T) -> T | float:
-    """A value to the decimals of its column; what is no such number as it is. Raises KeyError for an unknown column."""
+    """A value rounded to its column's decimals; other values unchanged. Raises KeyError for an unknown column."""
     column = COLUMNS[name]
     return round(float(value), column.places) if column.kind == "number" and isinstance(value, int | float) else value
 
 
 def to_csv(names: Sequence[str], rows: Iterable[Sequence[Value]], style: Style) -> str:
-    """CSV with a header line (RFC 4180), also where there is no row.
+    """CSV with a header line (RFC 4180), even without rows.
 
-    names: of COLUMNS. rows: a value for each of them; None becomes an empty cell, a flag 1 or 0, a moment ISO 8601 to
-    the millisecond. Raises KeyError for an unknown column, ValueError for a row of another length.
+    names: of COLUMNS. rows: a value for each name; None becomes an empty cell, a flag 1 or 0, a time ISO 8601 to the
+    millisecond. Raises KeyError for an unknown column, ValueError for a row of another length.
     """
     columns = [COLUMNS[name] for name in names]
     text = io.StringIO(newline="")
@@ -64,7 +64,7 @@ def to_csv(names: Sequence[str], rows: Iterable[Sequence[Value]], style: Style) 
 
 
 def to_parquet(names: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
-    """The same table with its types. names, rows, errors: as for `to_csv`."""
+    """The same table with column types. names, rows, errors: as for `to_csv`."""
     import pyarrow as pa
 
     types = {

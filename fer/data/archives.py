@@ -1,7 +1,7 @@
-"""FER2013 in an archive: zip, tar, or either of tar and table in gzip. Read in memory, member by member.
+"""FER2013 in an archive: zip, tar, or a gzipped tar or table. Read in memory, member by member.
 
-Nothing is ever written, so no name in an archive can lead anywhere. What an archive declares (members, sizes, how much
-it grows) is checked before it is read; where it declares nothing, what comes out is counted.
+Nothing is ever written, so names in an archive cannot cause harm. What an archive declares (members, sizes, expansion)
+is checked before it is read; where it declares nothing, the unpacked bytes are counted.
 """
 
 import gzip
@@ -22,12 +22,12 @@ from fer.data.faceset import MAX_FACES, BadRow, DatasetError, FaceSet, Progress,
 TABLE_ENDINGS = (".csv", ".tsv", ".txt")
 HEAD_BYTES = 4096  # enough for a table's header
 _UNPACKED_MAX_BYTES = 2**30  # the original's CSV has 0.3 GB
-_RATIO_FREE_BYTES, _RATIO_MAX = 2**24, 100  # numbers pack 3 to 1; what packs 1,000 to 1 is no set of faces
+_RATIO_FREE_BYTES, _RATIO_MAX = 2**24, 100  # numbers compress 3 to 1; what compresses 1,000 to 1 is not a set of faces
 _DIRECTORY_MAX_BYTES = 2**23  # a zip's list of its members; the image archive's has 3.3 MB
 _MEMBERS_MAX = 2 * MAX_FACES
 _READ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _LOCKED = 0x1  # the flag of a member that is encrypted
-# What the standard library raises for torn, locked or made-up archives
+# What the standard library raises for truncated, encrypted or malicious archives
 _ERRORS = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -35,7 +35,7 @@ _ERRORS = (
     struct.error,
     EOFError,
     RuntimeError,  # ways of packing and locking that zipfile lacks
-    ValueError,  # names that are no UTF-8, places that cannot be
+    ValueError,  # names that are not UTF-8, impossible offsets
     OverflowError,
     OSError,
 )
@@ -76,7 +76,7 @@ def _cause(error: Exception) -> str:
 
 
 class _Bounded(io.RawIOBase):
-    """What a packed file unpacks to, up to a limit. Raises DatasetError beyond."""
+    """The unpacked content of a compressed file, up to a limit. Raises DatasetError beyond it."""
 
     def __init__(self, packed: gzip.GzipFile, name: str) -> None:
         self._packed, self._name, self._left = packed, name, _UNPACKED_MAX_BYTES
@@ -94,7 +94,7 @@ class _Bounded(io.RawIOBase):
 
 
 def _read_zip(file: BinaryIO, name: str, bad_row: BadRow, progress: Progress | None) -> FaceSet:
-    # zipfile offers no public look at how long the directory is before it reads all of it.
+    # zipfile has no public way to check the directory's length before reading all of it.
     end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
     if end and end[zipfile._ECD_SIZE] > _DIRECTORY_MAX_BYTES:  # type: ignore[attr-defined]
         raise DatasetError(f"{name}: lists more members than any FER2013 has")
@@ -144,7 +144,7 @@ def _zipped_images(archive: zipfile.ZipFile, images: list[zipfile.ZipInfo], name
 
 
 class _Header(tarfile.TarInfo):
-    """A tar's header whose long names and extras have a limit: tarfile takes each into memory whole."""
+    """A tar header with a limit on long names and extras: tarfile reads each into memory whole."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
@@ -157,7 +157,7 @@ class _Header(tarfile.TarInfo):
 
 
 def _read_tar(file: BinaryIO, name: str, bad_row: BadRow, progress: Progress | None) -> FaceSet:
-    """In one pass, since a tar has no list of its members: the first table, else all images."""
+    """In one pass, because a tar has no list of its members: the first table, else all images."""
     tables: list[FaceSet] = []
     bad: list[str] = []
     with tarfile.open(fileobj=file, mode="r|", tarinfo=_Header) as archive:
@@ -172,7 +172,7 @@ def _read_tar(file: BinaryIO, name: str, bad_row: BadRow, progress: Progress | N
 def _tar_images(
     archive: tarfile.TarFile, name: str, tables: list[FaceSet], bad_row: BadRow, progress: Progress | None
 ) -> Iterator[FaceFile]:
-    """The images up to the first table, which is read and goes into `tables`."""
+    """The images up to the first table, which is read into `tables`."""
     for count, member in enumerate(archive):
         if count > _MEMBERS_MAX:
             raise DatasetError(f"{name}: more members than any FER2013 has")
@@ -193,5 +193,5 @@ def _is_table(path: str) -> bool:
 
 
 def _readable(name: str) -> str:
-    """A member's name as it can be printed: bytes that are no UTF-8 come as halves of characters."""
+    """A member's name in printable form: bytes that are not UTF-8 arrive as surrogates."""
     return name.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""The audit of FER2013: duplicates, leaks, pictures that are no face, likely wrong labels, a map. One small table.
+"""The audit of FER2013: duplicates, leaks, pictures without a face, likely wrong labels, a map. One small table.
 
 scripts/audit.py computes it once; it holds rows and scores, no pixels, and is committed, so the dataset page
 needs no training and no network. numpy and pyarrow only.
@@ -24,27 +24,27 @@ _MAX_BYTES = 64 * 2**20
 
 
 class AuditError(ValueError):
-    """An audit table that cannot be read or cannot be true; the message says why and what to do."""
+    """An audit table that cannot be read or has impossible values; the message says why and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """One entry a face, in the order of fer2013.csv.
+    """One entry per face, in the order of fer2013.csv.
 
     rows: int32 (N,), row in fer2013.csv. splits: uint8 (N,). labels: int8 (N,), FER2013's.
-    exact: int32 (N,), row of the first face with the same pixels, NONE where there is no other.
+    exact: int32 (N,), row of the first face with the same pixels, NONE if there is no other.
     near: int32 (N,), row of the first face of its group of near duplicates (exact ones too), or NONE.
     face_votes: uint8 (N,), how many of the FER+ votes call it 'not a face'.
     majority: int8 (N,), class by FER+ majority (fer.judge.metrics.majority), or NONE.
     own: float32 (N,), probability of FER2013's label by a network that never saw the face.
-    suggested: int8 (N,), the class which that network finds most probable.
+    suggested: int8 (N,), the most probable class by that network.
     quality: float32 (N,), cleanlab's label quality, 0..1; low is suspect.
-    issue: bool (N,), whether confident learning takes the label for wrong (Northcutt et al. 2021).
+    issue: bool (N,), whether confident learning considers the label wrong (Northcutt et al. 2021).
     x, y: uint16 (N,), place on the map of the network's last layer, 0..65535.
-    neighbours: uint16 (N, 8), rows of the most alike faces by cosine of that layer, nearest first.
-    about: what each column comes from, in words.
+    neighbours: uint16 (N, 8), rows of the most similar faces by cosine in that layer, nearest first.
+    about: where each column comes from, in words.
 
-    Raises AuditError where shapes or dtypes do not fit.
+    Raises AuditError for wrong shapes or dtypes.
     """
 
     rows: np.ndarray
@@ -89,17 +89,17 @@ class Audit:
         return found
 
     def suspects(self, split: str | None = None) -> np.ndarray:
-        """Positions of the labels that confident learning takes for wrong, most suspect first; of one split or all."""
+        """Positions of the labels that confident learning considers wrong, most suspect first; of one split or all."""
         doubted = self.issue if split is None else self.issue & (self.splits == SPLITS.index(split))
         where = np.flatnonzero(doubted)
         return where[np.argsort(self.quality[where], kind="stable")]
 
     def precision_at(self, k: int, split: str | None = None) -> tuple[int, int, int]:
-        """Of the first k suspects: how many FER+ contradicts, confirms as labelled, and gives no majority for."""
+        """Of the first k suspects: how many labels FER+ contradicts, confirms, and gives no majority for."""
         return self._against_votes(self.suspects(split)[:k])
 
     def any_face(self, split: str) -> tuple[int, int, int]:
-        """The same three counts for all faces of a split: what a list in random order would find."""
+        """The same three counts for all faces of a split: what a random list would find."""
         return self._against_votes(np.flatnonzero(self.splits == SPLITS.index(split)))
 
     def _against_votes(self, chosen: np.ndarray) -> tuple[int, int, int]:
@@ -109,11 +109,11 @@ class Audit:
         return len(chosen) - silent - confirmed, confirmed, silent
 
     def to_parquet(self, path: Path = AUDIT) -> None:
-        """Writes the table; a kill leaves the old file or the new one. Raises OSError."""
+        """Writes the table atomically. Raises OSError."""
         columns = {name: getattr(self, name) for name in _DTYPES if name != "neighbours"}
         columns |= {f"neighbour_{i}": self.neighbours[:, i] for i in range(NEIGHBOURS)}
         table = pa.table(columns).replace_schema_metadata({ABOUT_KEY: json.dumps(self.about).encode()})
-        # Scores are noise in their low bits; stored bytes of equal weight side by side compress by a third.
+        # The low bits of the scores are noise; grouping bytes of equal significance shrinks the file by a third.
         floats = [name for name, dtype in _DTYPES.items() if dtype is np.float32]
         with replacing(path) as temporary:
             pq.write_table(

@@ -1,5 +1,5 @@
-"""FER2013 as one table of text: the article's fer2013.csv, the competition's icml_face_data.csv (another order of
-columns), or either as a spreadsheet writes it again: semicolons or tabs for commas, UTF-16, labels as 3.0 or 3,0.
+"""FER2013 as one text table: the article's fer2013.csv, the competition's icml_face_data.csv (columns in another
+order), or either as saved by a spreadsheet: semicolons or tabs for commas, UTF-16, labels as 3.0 or 3,0.
 
 Every row is checked in full; benchmarks/read_csv.md has the times.
 """
@@ -32,7 +32,7 @@ _COLUMNS = ("emotion", "pixels", "usage")
 _DELIMITERS = (b",", b";", b"\t")
 _LABELS = {f"{i}{end}".encode(): i for i in range(len(CLASSES)) for end in ("", ".0", ",0")}
 _SPLITS = {name.encode(): i for i, name in enumerate(SPLITS)}
-_PADDING = b' \t\r\n"'  # headers of icml_face_data.csv start with blanks; other tools put quotes round the pixels
+_PADDING = b' \t\r\n"'  # the header of icml_face_data.csv has leading blanks; other tools quote the pixels
 _BOM = "\ufeff"
 _LINE_MAX_BYTES = 2**16  # a row has at most 9.3 kB; a file without line ends must not fill the memory
 _PROGRESS_ROWS = 64
@@ -40,7 +40,7 @@ _PROGRESS_ROWS = 64
 
 @dataclass(frozen=True)
 class Layout:
-    """What stands between the columns, at which place each one stands, and how many there are."""
+    """The separator, the index of each column, and the number of columns."""
 
     delimiter: bytes
     emotion: int
@@ -54,8 +54,8 @@ def read_csv(
 ) -> FaceSet:
     """Reads the whole file, from its header on.
 
-    Row numbers are kept where the file has as many rows as the original; else they are UNKNOWN_ROW.
-    Raises DatasetError where the header does not fit or the file is no such table; a row that cannot be
+    Row numbers are kept if the file has as many rows as the original; else they are UNKNOWN_ROW.
+    Raises DatasetError if the header does not fit or the file is not such a table; a row that cannot be
     used goes to `bad_row`.
     """
     lines = _lines(file, name)
@@ -75,7 +75,7 @@ def read_csv(
         if progress and count % _PROGRESS_ROWS == 0:
             progress(done_bytes, max(total_bytes, done_bytes + 1))
     if progress:
-        progress(done_bytes, done_bytes)  # blank lines are not counted, so the sum may lie below the file's size
+        progress(done_bytes, done_bytes)  # blank lines are not counted, so the sum may be below the file's size
     if not faces:
         raise DatasetError(f"{name}: the file has a header but no usable row")
     found = stacked(faces)
@@ -93,7 +93,7 @@ def read_layout(header: bytes, name: str) -> Layout:
         if all(found.count(column) == 1 for column in _COLUMNS):
             emotion, pixels, usage = (found.index(column) for column in _COLUMNS)
             return Layout(delimiter, emotion, pixels, usage, len(found))
-    # What stands there is not repeated: a server shows this message, and the file may be none of the reader's business.
+    # The line is not quoted: a server shows this message, perhaps to someone who must not see the file.
     raise DatasetError(
         f"{name}, line 1: the header must name emotion, pixels and Usage once each, with commas, semicolons or tabs "
         "between them. Give fer2013.csv or icml_face_data.csv."
@@ -101,7 +101,7 @@ def read_layout(header: bytes, name: str) -> Layout:
 
 
 def looks_like_csv(start: bytes) -> bool:
-    """Whether a file that starts so is such a table."""
+    """Whether a file that starts with these bytes is such a table."""
     encoding = _encoding(start[:2])
     if encoding != "utf-8":
         start = start[: len(start) // 2 * 2].decode(encoding, "replace").removeprefix(_BOM).encode()
@@ -120,7 +120,7 @@ def _encoding(start: bytes) -> str:
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines in UTF-8 that are not blank; refuses a line too long for any row."""
+    """The non-blank lines in UTF-8 with their numbers; refuses a line too long for any row."""
     first = file.read(2)
     encoding = _encoding(first)
     text = None
@@ -140,7 +140,7 @@ def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
         if not line.isspace():
             yield number, line
     if text:
-        text.detach()  # else the wrapper closes a file that is not its own
+        text.detach()  # else the wrapper would close the caller's file
 
 
 def _read_row(line: bytes, layout: Layout) -> tuple[int, int, np.ndarray]:
@@ -158,8 +158,8 @@ def _read_row(line: bytes, layout: Layout) -> tuple[int, int, np.ndarray]:
 
 
 def parse_pixels(field: bytes) -> np.ndarray:
-    """2304 whole numbers 0..255 with blanks between them → uint8 (48, 48). Raises RowError."""
-    if field.translate(None, b"0123456789 "):  # numpy would take signs, and stop at anything else
+    """2304 whole numbers 0..255 separated by blanks → uint8 (48, 48). Raises RowError."""
+    if field.translate(None, b"0123456789 "):  # numpy would accept signs and stop at anything else
         values = [value for value in field.split(b" ") if value]
         place, value = next((i, v) for i, v in enumerate(values) if not v.isdigit())
         raise RowError(f"pixel {place} is {_shown(value)}, expected a whole number 0 to 255")

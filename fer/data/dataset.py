@@ -1,4 +1,4 @@
-"""FER2013: read it in any of its forms, join FER+ votes, keep it in a cache that opens at once. Numpy; no torch."""
+"""FER2013: reads it in any of its forms, joins FER+ votes, keeps it in a cache that opens instantly. Without torch."""
 
 import logging
 import os
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 def data_folder() -> Path:
-    """Where the prepared set lies: FER_DATA, else data/."""
+    """The folder of the prepared set: FER_DATA, else data/."""
     return Path(os.environ.get("FER_DATA") or "data")
 
 
@@ -45,16 +45,16 @@ def read(
     progress: Progress | None = None,
     on_skipped: Callable[[str], None] | None = None,
 ) -> FaceSet:
-    """Reads FER2013 from a file or a folder, told apart by content; nothing is written.
+    """Reads FER2013 from a file or a folder, whose form is recognised by content; writes nothing.
 
-    source: what fer.data.sources.ACCEPTED names.
+    source: any of fer.data.sources.ACCEPTED.
     votes: fer2013new.csv (FER+), joined by row. skip_bad_rows: leave unusable rows out instead of
-    stopping; each is told to `on_skipped` ('file, line: why') or, without it, counted in the log.
+    stopping; each is passed to `on_skipped` ('file, line: why') or, without it, counted in the log.
     progress: called with (done, total).
 
     Raises DatasetError that names the file and the line.
     """
-    from fer.data.sources import read_source  # pulls in zip and image code that opening a cache needs not
+    from fer.data.sources import read_source  # imports zip and image code that opening a cache does not need
 
     bad: list[str] = []
 
@@ -82,7 +82,7 @@ def read(
 
 
 def difference_from_original(faces: FaceSet) -> str | None:
-    """One line that says how the set differs from the original's counts per split and class; None where it does not."""
+    """One line on how the set's counts per split and class differ from the original's; None if they do not."""
     counts = faces.counts()
     places = [
         f"{SPLITS[split]} {CLASSES[label]} {counts[split, label]:,} instead of {ORIGINAL_COUNTS[split, label]:,}"
@@ -94,7 +94,7 @@ def difference_from_original(faces: FaceSet) -> str | None:
     return f"Not the original FER2013: {len(faces):,} rows (it has {ORIGINAL_ROWS:,}); {'; '.join(places[:2])}{more}."
 
 
-# What a set can be used for, and the splits that this needs.
+# What a set can be used for, and the splits that each use needs.
 USES = {
     "training": ("Training", "PublicTest"),
     "evaluation": ("PublicTest", "PrivateTest"),
@@ -102,7 +102,7 @@ USES = {
 
 
 def require_splits(faces: FaceSet, needed: tuple[str, ...], what: str) -> None:
-    """Raises DatasetError where one of the needed splits has no face. what: the step that needs them."""
+    """Raises DatasetError if one of the needed splits has no face. what: the step that needs them."""
     counts = faces.counts().sum(axis=1)
     if missing := [name for name in needed if not counts[SPLITS.index(name)]]:
         raise DatasetError(
@@ -112,7 +112,7 @@ def require_splits(faces: FaceSet, needed: tuple[str, ...], what: str) -> None:
 
 
 def lacking(faces: FaceSet) -> str | None:
-    """What a set without all splits is still good for, in words; None where it has all."""
+    """What a set without all splits is still good for, in words; None if it has all."""
     counts = faces.counts().sum(axis=1)
     missing = [name for name, count in zip(SPLITS, counts, strict=True) if not count]
     if not missing:
@@ -123,10 +123,10 @@ def lacking(faces: FaceSet) -> str | None:
 
 
 def write_cache(faces: FaceSet, path: Path) -> None:
-    """Writes one .npy file with a single record whose fields are whole arrays, so each array lies together.
+    """Writes one .npy file with a single record whose fields are whole arrays, so that each array is contiguous.
 
-    A kill leaves the old file or the new one.
-    Raises DatasetError where it cannot be written.
+    The write is atomic.
+    Raises DatasetError if it cannot be written.
     """
     fields = {name: array for name in _FIELDS if (array := getattr(faces, name)) is not None}
     record = np.zeros(1, [(name, array.dtype, array.shape) for name, array in fields.items()])
@@ -155,7 +155,7 @@ def open_cache(path: Path) -> FaceSet:
 def open_faces(folder: Path | None = None) -> FaceSet:
     """Opens the prepared set in `folder` (data_folder() if None).
 
-    Raises DatasetError where there is none, or it is broken; the message says what to run.
+    Raises DatasetError if there is none, or it is broken; the message says what to run.
     """
     path = (data_folder() if folder is None else folder) / CACHE_NAME
     if not path.is_file():

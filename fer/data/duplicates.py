@@ -1,4 +1,4 @@
-"""Faces that occur more than once: to the bit, or cropped, scaled in brightness or mirrored a little differently.
+"""Faces that occur more than once: identical, or with another crop, brightness or mirroring.
 
 numpy and OpenCV; minutes for 35,887 faces on two cores, so scripts/audit.py runs it once.
 """
@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 
 NONE = -1
-# Of the pixels at the best shift. By eye, 14 pairs a band: all are one photo from 0.91 up, 13 of 14 in 0.90 to 0.91,
-# 9 of 14 in 0.88 to 0.90.
+# Of the pixels at the best shift. Checked by eye, 14 pairs per band: all are the same photo from 0.91 up, 13 of 14 in
+# 0.90 to 0.91, 9 of 14 in 0.88 to 0.90.
 NEAR_CORRELATION = 0.92
 _SHIFT_PX = 5
 _THUMBNAIL_PX = 12
 _THUMBNAIL_CORRELATION = 0.9
 _BLOCK = 1024
-_MOST_PAIRS = 64  # candidates a face; plain grey pictures resemble hundreds
+_MOST_PAIRS = 64  # candidates per face; plain grey pictures resemble hundreds
 
 
 def exact_groups(images: np.ndarray) -> np.ndarray:
@@ -30,10 +30,10 @@ def exact_groups(images: np.ndarray) -> np.ndarray:
 
 
 def near_pairs(images: np.ndarray, progress: Callable[[float], None] | None = None) -> np.ndarray:
-    """Pairs of positions (i < j), int32 (P, 2), whose pictures are almost the same up to a shift or a mirror.
+    """Pairs of positions (i < j), int32 (P, 2), whose pictures are almost the same, perhaps shifted or mirrored.
 
-    Candidates correlate by 0.9 or more as 12×12 thumbnails; they count where the middle 38×38 pixels of the
-    one correlate with some place in the other by NEAR_CORRELATION. A picture without contrast has no pair.
+    Candidates correlate by 0.9 or more as 12×12 thumbnails; they count if the middle 38×38 pixels of one correlate with
+    some place in the other by NEAR_CORRELATION. A picture without contrast has no pair.
     """
     images = np.asarray(images)
     thumbnails = np.stack([_thumbnail(image) for image in images])
@@ -52,7 +52,7 @@ def near_pairs(images: np.ndarray, progress: Callable[[float], None] | None = No
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """How alike two faces uint8 (48, 48) are, -1..1: the best over shifts of up to 5 pixels each way."""
+    """The correlation of two faces uint8 (48, 48), -1..1: the best over shifts of up to 5 pixels each way."""
     middle = first[_SHIFT_PX:-_SHIFT_PX, _SHIFT_PX:-_SHIFT_PX]
     if middle.std() < 1 or second.std() < 1:
         return 0.0
@@ -60,7 +60,7 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def groups(pairs: np.ndarray, n: int) -> np.ndarray:
-    """Pairs joined to groups: the smallest position of each face's group, int32 (n,), or NONE where it has no pair."""
+    """Groups of connected pairs: the smallest position of each face's group, int32 (n,), or NONE if it has no pair."""
     parent = np.arange(n)
 
     def root(i: int) -> int:
@@ -79,7 +79,7 @@ def groups(pairs: np.ndarray, n: int) -> np.ndarray:
 
 
 def joined(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Two groupings made one, in the form of `groups`: faces that either puts together are together."""
+    """Two groupings merged, in the form of `groups`: faces that either one joins are joined."""
     links = [np.stack([np.flatnonzero(g != NONE), g[g != NONE]], axis=1) for g in (first, second)]
     return groups(np.concatenate(links), len(first))
 
@@ -93,13 +93,13 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
 
 
 def _candidates(block: np.ndarray, others: np.ndarray, start: int) -> list[tuple[int, int]]:
-    """Pairs (i, j), i < j, of a block of thumbnails and all from its start on that correlate enough."""
+    """Pairs (i, j), i < j, that correlate enough: i in a block of thumbnails, j from its start on."""
     alike = block @ others.T
     i, j = np.nonzero(alike > _THUMBNAIL_CORRELATION)
     later = j > i
     i, j = i[later], j[later]
     best = np.lexsort((-alike[i, j], i))
     i, j = i[best], j[best]
-    place = np.arange(len(i)) - np.searchsorted(i, i)  # 0 for the most alike of each face
+    place = np.arange(len(i)) - np.searchsorted(i, i)  # 0 for the most similar of each face
     kept = place < _MOST_PAIRS
     return list(zip((i[kept] + start).tolist(), (j[kept] + start).tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Where faces lie in the network's last layer: nearest neighbours, and a flat map to look at."""
+"""Faces in the feature space of the network's last layer: nearest neighbours and a 2D map."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def unit(features: np.ndarray) -> np.ndarray:
 
 
 def neighbours(features: np.ndarray, k: int) -> np.ndarray:
-    """Positions of the k faces with the largest cosine to each face, nearest first, int64 (N, k); itself left out.
+    """Positions of the k faces with the largest cosine to each face, nearest first, int64 (N, k); excluding itself.
 
     Exact: N² products in blocks, half a minute for 35,887 faces of 512 features on two cores.
     """
@@ -31,7 +31,7 @@ def neighbours(features: np.ndarray, k: int) -> np.ndarray:
 
 
 def project(features: np.ndarray, how: str, seed: int = 0) -> np.ndarray:
-    """A flat map, float64 (N, 2). how: 'pca' (seconds) or 'tsne' (van der Maaten 2014; minutes). Needs scikit-learn."""
+    """A 2D map, float64 (N, 2). how: 'pca' (seconds) or 'tsne' (van der Maaten 2014; minutes). Needs scikit-learn."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
@@ -41,14 +41,14 @@ def project(features: np.ndarray, how: str, seed: int = 0) -> np.ndarray:
     reduced = PCA(parts, random_state=seed).fit_transform(unit(features))
     if how == "pca":
         return np.asarray(reduced, np.float64)
-    # A 100th of the points is a fair perplexity for tens of thousands, but the time grows with it (Kobak 2019).
+    # A hundredth of the points is a good perplexity for tens of thousands, but the time grows with it (Kobak 2019).
     perplexity = float(min(50, max(2, len(features) // 10)))
     flat = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced)
     return np.asarray(flat, np.float64)
 
 
 def to_grid(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A map (N, 2) stretched over 0..65535 by its longer side: x and y, uint16 (N,)."""
+    """A map (N, 2) scaled to 0..65535 by its longer side: x and y, uint16 (N,)."""
     low = points.min(axis=0)
     side = float((points.max(axis=0) - low).max()) or 1.0
     scaled = np.round((points - low) / side * 65535).astype(np.uint16)

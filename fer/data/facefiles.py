@@ -1,6 +1,6 @@
-"""FER2013 as one image file a face: SPLIT/CLASS/NAME.jpg, in folders or an archive.
+"""FER2013 as one image file per face: SPLIT/CLASS/NAME.jpg, in folders or an archive.
 
-In the archive that goes round the name says the split too: test/sad/PublicTest_12.jpg.
+In the archive in circulation the name also gives the split: test/sad/PublicTest_12.jpg.
 """
 
 import io
@@ -54,9 +54,9 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 
 @dataclass(frozen=True)
 class FaceFile:
-    """An image in a folder or an archive: how messages name it, its path with slashes, and what gives its bytes.
+    """An image in a folder or an archive: its name in messages, its path with slashes, and a function for its bytes.
 
-    `content` gives at most IMAGE_MAX_BYTES + 1 bytes, so no stored size needs to be believed. It may raise RowError.
+    `content` returns at most IMAGE_MAX_BYTES + 1 bytes, so stored sizes need not be trusted. It may raise RowError.
     """
 
     where: str
@@ -76,12 +76,12 @@ def files_in_folder(folder: Path, paths: Iterable[Path]) -> list[FaceFile]:
 
 
 def read_files(files: Iterable[FaceFile], bad_row: BadRow, progress: Progress | None = None, total: int = 0) -> FaceSet:
-    """Reads faces one after the other and puts them in the order of split and number.
+    """Reads faces one after the other and sorts them by split and number.
 
-    The number is not the row of the original and nothing published says which it is, so rows are UNKNOWN_ROW.
-    A file that cannot be used goes to `bad_row`. total: how many there are, where that is known.
+    The number is not the row of the original, and no published source relates them, so rows are UNKNOWN_ROW.
+    A file that cannot be used goes to `bad_row`. total: how many there are, if known.
     """
-    found: list[tuple[tuple[int, int, str], int, np.ndarray]] = []  # place in the order, class, pixels
+    found: list[tuple[tuple[int, int, str], int, np.ndarray]] = []  # sort key, class, pixels
     done = 0
     for done, file in enumerate(files, start=1):
         if done > MAX_FACES:
@@ -100,7 +100,7 @@ def read_files(files: Iterable[FaceFile], bad_row: BadRow, progress: Progress | 
 
 
 def parse_path(path: str) -> tuple[int, int, int]:
-    """Split, number and class of 'train/happy/Training_12345.jpg', whatever folders stand before. Raises RowError."""
+    """Split, number and class of 'train/happy/Training_12345.jpg', below any folders. Raises RowError."""
     parts = PurePosixPath(path).parts[-3:]
     folder_split = _SPLIT_FOLDERS.get(parts[0].lower()) if len(parts) == 3 else None
     if folder_split is None:
@@ -134,7 +134,7 @@ def decode_face(content: bytes) -> np.ndarray:
 
 
 def is_image(path: str) -> bool:
-    """Whether this is meant as a face: macOS and editors leave hidden files that only look so."""
+    """Whether this is meant as a face: macOS and editors leave hidden files with the same endings."""
     parts = PurePosixPath(path).parts
     hidden = any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)
     return PurePosixPath(path).suffix.lower() in _ENDINGS and not hidden

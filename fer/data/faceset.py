@@ -1,4 +1,4 @@
-"""FaceSet: labelled 48×48 faces with their split, FER+ votes and row numbers, checked where it is made. Numpy only."""
+"""FaceSet: labelled 48×48 faces with their split, FER+ votes and row numbers, checked on construction. Numpy only."""
 
 import hashlib
 from collections.abc import Callable
@@ -24,10 +24,10 @@ VOTE_COLUMNS = (
 )
 UNKNOWN_ROW = -1
 ORIGINAL_ROWS = 35_887
-MAX_FACES = 100_000  # far above any FER2013; bounds what a hostile file can make us hold (0.5 GB while it is read)
+MAX_FACES = 100_000  # far above any FER2013; bounds the memory that a malicious file can take (0.5 GB while it is read)
 
 
-BadRow = Callable[[str], None]  # takes 'where: why' of a row; raises DatasetError, or counts the row as left out
+BadRow = Callable[[str], None]  # called with 'where: why' of a row; raises DatasetError, or counts the row as left out
 Progress = Callable[[int, int], None]  # (done, total): bytes of a CSV, else faces
 
 
@@ -49,7 +49,7 @@ class FaceSet:
     votes: uint8 (N, 10), FER+ votes in the order of VOTE_COLUMNS (Barsoum et al. 2016), or None.
     rows: int64 (N,), row in the original fer2013.csv counted from 0, or UNKNOWN_ROW.
 
-    Raises DatasetError where shapes, dtypes or ranges do not fit.
+    Raises DatasetError for wrong shapes, dtypes or ranges.
     """
 
     images: np.ndarray
@@ -80,12 +80,12 @@ class FaceSet:
         return len(self.images)
 
     def take(self, index: np.ndarray | slice) -> "FaceSet":
-        """The faces that a numpy index (slice, mask or positions) picks; a slice copies nothing."""
+        """The faces selected by a numpy index (slice, mask or positions); a slice copies nothing."""
         votes = None if self.votes is None else self.votes[index]
         return FaceSet(self.images[index], self.labels[index], self.splits[index], votes, self.rows[index])
 
     def split(self, name: str) -> "FaceSet":
-        """The faces of one split of SPLITS. Where they lie together, as in the original, nothing is copied."""
+        """The faces of one split of SPLITS. If they are contiguous, as in the original, nothing is copied."""
         if name not in SPLITS:
             raise DatasetError(f"no split {name!r}: it must be one of {', '.join(SPLITS)}")
         where = np.flatnonzero(self.splits == SPLITS.index(name))
@@ -99,7 +99,7 @@ class FaceSet:
         return np.bincount(flat, minlength=len(SPLITS) * len(CLASSES)).reshape(len(SPLITS), len(CLASSES))
 
     def fingerprint(self) -> str:
-        """SHA-256 over images, labels, splits and votes: names the data in a run's log."""
+        """SHA-256 over images, labels, splits and votes: identifies the data in a run's log."""
         digest = hashlib.sha256()
         for array in (self.images, self.labels, self.splits, self.votes):
             if array is not None:
@@ -108,7 +108,7 @@ class FaceSet:
 
 
 def stacked(faces: list[tuple[np.ndarray, int, int, int]]) -> FaceSet:
-    """A FaceSet without votes of (pixels uint8 (48, 48), row, class, split) each."""
+    """A FaceSet without votes from tuples of (pixels uint8 (48, 48), row, class, split)."""
     return FaceSet(
         np.array([face[0] for face in faces], np.uint8).reshape(-1, SIDE_PX, SIDE_PX),
         np.array([face[2] for face in faces], np.int64),

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 _SHARD_MAX_BYTES = 2**28  # faces of 2 kB: far above any FER2013
 _BATCH_ROWS = 1024
-# The first word found in a shard's name names its split: 'public_test' must be asked before 'test'.
+# The first of these words found in a shard's name gives its split: 'public_test' must come before 'test'.
 _SHARD_SPLITS = (("train", 0), ("public", 1), ("valid", 1), ("private", 2), ("test", 2))
 
 
 def read_parquet(files: list[Path], bad_row: BadRow, progress: Progress | None = None) -> FaceSet:
-    """Reads shards; the file's name says the split.
+    """Reads shards; the file's name gives the split.
 
-    Where every path is ferNNNNNNN, the number is the row in the original and the faces are put in that
-    order. Raises DatasetError where a file is broken, too large, or without the columns; a row that cannot
-    be used goes to `bad_row`.
+    If every path is ferNNNNNNN, the number is the row in the original and the faces are put in that order.
+    Raises DatasetError if a file is broken, too large, or lacks the columns; a row that cannot be used goes to
+    `bad_row`.
     """
     total = sum(_row_count(file) for file in files)
     if total > MAX_FACES:
@@ -46,7 +46,7 @@ def read_parquet(files: list[Path], bad_row: BadRow, progress: Progress | None =
 
 
 def shard_split(file: Path) -> int | None:
-    """The split that a shard's name says, as an index into SPLITS; None where it says none."""
+    """The split given by a shard's name, as an index into SPLITS; None if it gives none."""
     return next((split for word, split in _SHARD_SPLITS if word in file.name.lower()), None)
 
 
@@ -63,7 +63,7 @@ def _row_count(file: Path) -> int:
 
 
 def _read_shard(file: Path, bad_row: BadRow) -> Iterator[tuple[FaceSet, int]]:
-    """Yields the faces of a batch of rows and how many rows that was."""
+    """Yields the faces of each batch of rows and the number of its rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -71,7 +71,7 @@ def _read_shard(file: Path, bad_row: BadRow) -> Iterator[tuple[FaceSet, int]]:
     if split is None:
         raise DatasetError(f"{file}: the name must say the split: train…, public_test… or private_test…")
     try:
-        # Bytes and paths stay as the file's dictionary has them: one long value of a thousand rows is held once.
+        # Bytes and paths stay dictionary-encoded: one long value shared by a thousand rows is held once.
         metadata = pq.read_metadata(file)
         leaves = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
         packed = [leaf for leaf in leaves if leaf in ("image", "image.bytes", "image.path")]
@@ -87,12 +87,12 @@ def _read_shard(file: Path, bad_row: BadRow) -> Iterator[tuple[FaceSet, int]]:
                     bad_row(f"{file}, row {i}: {error}")
             yield stacked(faces), len(batch)
             first += len(batch)
-    except (pa.ArrowException, OSError, UnicodeError, IndexError) as error:  # a damaged dictionary's indices run out
+    except (pa.ArrowException, OSError, UnicodeError, IndexError) as error:  # indices beyond a damaged dictionary
         raise DatasetError(f"{file}: broken Parquet ({error})") from error
 
 
 def _check_schema(shard: "ParquetFile", file: Path) -> dict[object, int]:
-    """Which label means which class. Raises DatasetError where columns do not fit or the size is out of bounds."""
+    """The class of each label. Raises DatasetError if columns do not fit or the size is out of bounds."""
     import pyarrow as pa
 
     schema, metadata = shard.schema_arrow, shard.metadata
@@ -111,7 +111,7 @@ def _check_schema(shard: "ParquetFile", file: Path) -> dict[object, int]:
 
 
 def _label_map(metadata: dict[bytes, bytes] | None) -> dict[object, int]:
-    """By the class names in the hub's metadata, whose order may be another; where there are none, as FER2013 has it."""
+    """By the class names in the hub's metadata, whose order may differ; without names, FER2013's order."""
     try:
         names = json.loads((metadata or {})[b"huggingface"])["info"]["features"]["label"]["names"]
         return {i: CLASS_NAMES[name.lower()] for i, name in enumerate(names) if name.lower() in CLASS_NAMES}
@@ -120,7 +120,7 @@ def _label_map(metadata: dict[bytes, bytes] | None) -> dict[object, int]:
 
 
 def _cells(batch: "RecordBatch") -> Iterator[tuple[bytes | None, str, object]]:
-    """The image's bytes, its path and its label, row by row; bytes beyond what an image may have are cut off."""
+    """The image's bytes, its path and its label, row by row; bytes beyond an image's limit are cut off."""
     import pyarrow as pa
 
     image = batch.column("image")
@@ -153,7 +153,7 @@ def _read_row(
 
 
 def _in_order(parts: list[FaceSet]) -> FaceSet:
-    """All parts as one, in the original's order where every row is known."""
+    """All parts joined, in the original's order if every row is known."""
     images, labels, splits, rows = (
         np.concatenate([getattr(part, field) for part in parts]) for field in ("images", "labels", "splits", "rows")
     )

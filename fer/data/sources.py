@@ -1,4 +1,4 @@
-"""Tells the forms in which FER2013 goes round apart by their content, and has the right reader read them."""
+"""Recognises the forms of FER2013 in circulation by their content and calls the right reader."""
 
 import itertools
 import os
@@ -42,7 +42,7 @@ def _read_file(source: Path, bad_row: BadRow, progress: Progress | None) -> Face
 
 
 def _read_folder(folder: Path, bad_row: BadRow, progress: Progress | None) -> FaceSet:
-    """The first form that is there: a table, Parquet, images, one archive. A name alone proves nothing."""
+    """The first form found: a table, Parquet, images, one archive. Content decides, not the name alone."""
     paths = sorted(itertools.islice(_files(folder), _FOLDER_MAX_FILES + 1))
     if len(paths) > _FOLDER_MAX_FILES:
         raise DatasetError(f"{folder}: more than {_FOLDER_MAX_FILES} files; give the folder of FER2013 alone")
@@ -62,7 +62,7 @@ def _read_folder(folder: Path, bad_row: BadRow, progress: Progress | None) -> Fa
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Every file below a folder; links to folders are not followed, so there is no endless round."""
+    """Every file below a folder; links to folders are not followed, so there are no endless loops."""
     for place, _, names in os.walk(folder):
         yield from (path for name in names if (path := Path(place) / name).is_file())
 

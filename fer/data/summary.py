@@ -1,7 +1,7 @@
-"""What the app shows of FER2013 where the set itself is not at hand: counts, FER+ majorities, mean faces.
+"""What the app shows of FER2013 without the dataset itself: counts, FER+ majorities, mean faces.
 
 `scripts/prepare.py --summary` makes the file from the prepared set; it is committed. A mean over hundreds of
-faces is no one's face.
+faces shows no individual.
 """
 
 import base64
@@ -20,13 +20,13 @@ MAJORITIES = (*VOTE_COLUMNS, "tie")
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """The original set in small.
+    """A summary of the original set.
 
     counts: int64 (3, 7), faces per split (SPLITS) and class (CLASSES).
     ferplus: int64 (3, 7, 11), faces per split, class and what most FER+ taggers voted for (MAJORITIES).
     mean_faces: uint8 (7, 48, 48), the mean of each class's faces in Training.
 
-    Raises DatasetError where shapes do not fit, or the two tables contradict each other.
+    Raises DatasetError for wrong shapes, or if the two tables contradict each other.
     """
 
     counts: np.ndarray
@@ -43,14 +43,14 @@ class Summary:
 
 
 def majorities(votes: np.ndarray) -> np.ndarray:
-    """What most taggers voted for: int64 (N,) index into MAJORITIES. votes: uint8 (N, 10). Equal firsts are a tie."""
+    """What most taggers voted for: int64 (N,) index into MAJORITIES. votes: uint8 (N, 10). Equal maxima are a tie."""
     most = votes.max(axis=1, keepdims=True)
     tied = (votes == most).sum(axis=1) > 1
     return np.where(tied, MAJORITIES.index("tie"), votes.argmax(axis=1))
 
 
 def summarize(faces: FaceSet) -> Summary:
-    """Raises DatasetError where the faces have no votes, or a class has no face in Training."""
+    """Raises DatasetError if the faces have no votes, or a class has no face in Training."""
     if faces.votes is None:
         raise DatasetError("the summary needs FER+ votes: prepare the set with --votes fer2013new.csv")
     training = faces.split("Training")
@@ -63,7 +63,7 @@ def summarize(faces: FaceSet) -> Summary:
 
 
 def write_summary(found: Summary, path: Path = SUMMARY) -> None:
-    """Writes it as JSON, one table or face on a line; mean faces as base64 of their 2304 bytes."""
+    """Writes it as JSON, one table or face per line; mean faces as base64 of their 2304 bytes."""
     faces = [base64.b64encode(face.tobytes()).decode() for face in found.mean_faces]
     parts = {
         "counts": zip(SPLITS, found.counts.tolist(), strict=True),
@@ -78,7 +78,7 @@ def write_summary(found: Summary, path: Path = SUMMARY) -> None:
 
 
 def summary(path: Path = SUMMARY) -> Summary:
-    """The committed summary of the original set. Raises DatasetError where the file is missing or damaged."""
+    """The committed summary of the original set. Raises DatasetError if the file is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         means = [np.frombuffer(base64.b64decode(content["mean_faces"][name]), np.uint8) for name in CLASSES]

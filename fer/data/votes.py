@@ -1,4 +1,4 @@
-"""FER+: what ten taggers said of each face of FER2013 (Barsoum et al. 2016), joined by row."""
+"""FER+: ten taggers' votes on each face of FER2013 (Barsoum et al. 2016), joined by row."""
 
 import csv
 from pathlib import Path
@@ -13,14 +13,14 @@ _VOTES_MAX_BYTES = 2**24  # the original has 1.6 MB
 def join_votes(faces: FaceSet, file: Path) -> FaceSet:
     """The same faces with their FER+ votes: line i + 2 of fer2013new.csv belongs to row i of the original.
 
-    The lines are joined by their place, as FER+'s own script does; its image names are no row numbers.
-    Raises DatasetError where rows are unknown (image folders do not say them, nor does a CSV that has
-    not all rows), or where the two files disagree on a face's split.
+    Lines are joined by position, as FER+'s own script does; its image names are not row numbers.
+    Raises DatasetError if rows are unknown (image folders do not give them, nor does an incomplete CSV), or if the
+    two files disagree on a face's split.
     """
     if len(faces) and faces.rows.min() <= UNKNOWN_ROW:
         raise DatasetError(
-            f"{file}: FER+ votes go by row of the original fer2013.csv, and this source does not tell the rows "
-            "(image folders, or not all rows there). Use fer2013.csv, or go on without votes."
+            f"{file}: FER+ votes go by row of the original fer2013.csv, and this source does not give the rows "
+            "(image folders, or not all rows there). Use fer2013.csv, or continue without votes."
         )
     splits, votes = _read_votes(file)
     if len(faces) and faces.rows.max() >= len(votes):

@@ -1,6 +1,6 @@
-"""Whether one share of right answers differs from another by more than chance, and from how many looks at once. numpy.
+"""Tests whether shares of right answers differ by more than chance, with corrections for many comparisons. numpy.
 
-Tests compare with scipy, which the app does without.
+The test suite compares them with scipy, which the app does not need.
 """
 
 import math
@@ -12,9 +12,9 @@ ROUNDS = 10_000
 
 
 def two_shares(right: int, n: int, other_right: int, other_n: int) -> float:
-    """Two-sided p-value, 0..1, that two shares are one: the pooled z-test, Pearson's chi-squared without correction.
+    """Two-sided p-value, 0..1, for equal shares: the pooled z-test, Pearson's chi-squared without correction.
 
-    Raises ValueError where there are no faces on a side.
+    Raises ValueError if either side has no faces.
     """
     if n <= 0 or other_n <= 0:
         raise ValueError(f"expected faces on both sides, got {n} and {other_n}")
@@ -27,8 +27,8 @@ def two_shares(right: int, n: int, other_right: int, other_n: int) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values corrected for being many (Holm 1979), in the order given: each the smallest level of the whole
-    family at which its own difference still counts."""
+    """The p-values corrected for multiple comparisons (Holm 1979), in the order given: each is the smallest level of
+    the whole family at which its own difference is significant."""
     order = sorted(range(len(p_values)), key=lambda i: p_values[i])
     corrected, most = [0.0] * len(p_values), 0.0
     for place, i in enumerate(order):
@@ -38,10 +38,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def largest_gap(right: np.ndarray, groups: np.ndarray, rounds: int = ROUNDS, seed: int = 0) -> tuple[float, float]:
-    """(gap, p): the largest difference of accuracy between two groups, and how often chance alone makes one as large.
+    """(gap, p): the largest difference in accuracy between two groups, and how often chance alone makes one as large.
 
-    right: bool (N,). groups: int (N,), 0 … G-1, each with at least one face. The groups' names are dealt anew `rounds`
-    times; p counts the arrangement found among them, so it is never 0 (Phipson and Smyth 2010). (0, 1) for one group.
+    right: bool (N,). groups: int (N,), 0 … G-1, each with at least one face. The groups are permuted `rounds` times; p
+    counts the observed arrangement too, so it is never 0 (Phipson and Smyth 2010). (0, 1) for one group.
     """
     sizes = np.bincount(groups)
     if len(sizes) < 2:

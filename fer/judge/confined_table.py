@@ -1,4 +1,4 @@
-"""`python -m fer.judge.confined_table`: reads a stranger's evaluation table for `EvaluationTable.from_stranger`."""
+"""`python -m fer.judge.confined_table`: reads an untrusted evaluation table for `EvaluationTable.from_stranger`."""
 
 from fer import confined
 from fer.judge.evaluation import EvaluationError, packed

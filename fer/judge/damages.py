@@ -1,5 +1,5 @@
-"""Ways to damage a face of 48×48 pixels, twelve kinds at five strengths each: light and camera, sharpness, what covers
-a face, how it lies in its crop.
+"""Corruptions of 48×48 faces, twelve kinds at five strengths each: light and camera, sharpness, occlusion, placement
+in the crop.
 
 The idea is Hendrycks and Dietterich's (2019, arXiv 1903.12261); the damages are our own, made for small grey faces.
 numpy and OpenCV only.
@@ -20,7 +20,7 @@ Damage = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A way to damage a face. levels: what `apply` is given at strengths 1 to 5, in `unit`. group: what it is of."""
+    """A kind of damage. levels: the argument of `apply` at strengths 1 to 5, in `unit`. group: its category."""
 
     apply: Damage
     levels: tuple[float, float, float, float, float]
@@ -45,7 +45,7 @@ def blur(face: np.ndarray, sigma_px: float, rng: np.random.Generator) -> np.ndar
 
 
 def motion(face: np.ndarray, length_px: float, rng: np.random.Generator) -> np.ndarray:
-    """Along a direction of its own for each face."""
+    """In a different direction for each face."""
     length, angle = int(length_px), rng.uniform(0, np.pi)
     kernel = np.zeros((length, length), np.float32)
     half = (length - 1) / 2
@@ -68,7 +68,7 @@ def low_resolution(face: np.ndarray, side_px: float, rng: np.random.Generator) -
 
 
 def masked_mouth(face: np.ndarray, rows_px: float, rng: np.random.Generator) -> np.ndarray:
-    """A grey area from the chin up, as a surgical mask has it."""
+    """A grey area from the chin up, like a surgical mask."""
     covered = face.copy()
     covered[len(face) - int(rows_px) :] = _GREY
     return covered
@@ -79,7 +79,7 @@ def masked_eyes(face: np.ndarray, rows_px: float, rng: np.random.Generator) -> n
 
 
 def glasses(face: np.ndarray, rows_px: float, rng: np.random.Generator) -> np.ndarray:
-    """A dark bar over the eyes, as sunglasses."""
+    """A dark bar over the eyes, like sunglasses."""
     return _bar(face, rows_px, _DARK)
 
 
@@ -91,7 +91,7 @@ def rotation(face: np.ndarray, degrees: float, rng: np.random.Generator) -> np.n
 
 
 def misplaced_crop(face: np.ndarray, px: float, rng: np.random.Generator) -> np.ndarray:
-    """Shifted in a direction of its own for each face."""
+    """Shifted in a different direction for each face."""
     angle = rng.uniform(0, 2 * np.pi)
     move = np.array([[1, 0, px * np.cos(angle)], [0, 1, px * np.sin(angle)]])
     return cv2.warpAffine(face, move, face.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
@@ -116,10 +116,10 @@ KINDS: Mapping[str, Kind] = {
 
 
 def damaged(faces: np.ndarray, kind: str, strength: int) -> np.ndarray:
-    """The faces, uint8 (N, 48, 48), after a kind of KINDS at a strength of STRENGTHS; the same ones at every call.
+    """The faces, uint8 (N, 48, 48), after a kind of KINDS at a strength of STRENGTHS; deterministic.
 
-    What chance decides (noise, directions) follows from the kind and each face's place among them, so the strengths
-    of a kind differ in nothing but strength.
+    Random choices (noise, directions) depend only on the kind and each face's position, so the strengths of a kind
+    differ only in strength.
     """
     how = KINDS[kind]
     level = how.levels[STRENGTHS.index(strength)]

@@ -1,7 +1,7 @@
-"""The evaluation table: what weights said of every face of PublicTest and PrivateTest, in a small Parquet file.
+"""The evaluation table: a network's probabilities for every face of PublicTest and PrivateTest, as a Parquet file.
 
-It lies beside the weights, so the evaluation page works where neither the dataset nor torch is.
-numpy and pyarrow only. A stranger's table is read in a process of its own (fer.confined).
+It ships beside the weights, so the evaluation page works without the dataset and without torch.
+numpy and pyarrow only. An untrusted table is read in a separate process (fer.confined).
 """
 
 import json
@@ -30,21 +30,21 @@ _VOTES = tuple(f"v_{name}" for name in VOTE_COLUMNS)
 
 
 class EvaluationError(ValueError):
-    """A table that cannot be read or cannot be true; the message says which file, why, and what to do."""
+    """A table that cannot be read or has impossible values; the message says which file, why, and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationTable:
-    """One row a face, in any order.
+    """One row per face, in any order.
 
     rows: int32 (N,), row in the original fer2013.csv. splits: uint8 (N,), index into SPLITS.
     labels: int8 (N,), FER2013's label, index into CLASSES.
     single: float32 (N, 7), calibrated probabilities of the face as it is.
-    flipped: float32 (N, 7), the mean of those of the face and of its mirror image.
+    flipped: float32 (N, 7), the mean over the face and its mirror image.
     votes: uint8 (N, 10), FER+ votes in the order of VOTE_COLUMNS, or None.
-    weights: SHA-256 of the weights file that said so, '' if unknown.
+    weights: SHA-256 of the weights file, '' if unknown.
 
-    Raises EvaluationError where shapes, dtypes or ranges do not fit.
+    Raises EvaluationError for wrong shapes, dtypes or ranges.
     """
 
     rows: np.ndarray
@@ -74,7 +74,7 @@ class EvaluationTable:
         if self.splits.max() >= len(SPLITS) or self.labels.min() < 0 or self.labels.max() >= k:
             raise EvaluationError(f"splits must lie in 0..{len(SPLITS) - 1} and labels in 0..{k - 1}")
         for name, array in (("single", self.single), ("flipped", self.flipped)):
-            # 1e-3: float16 weights and a float32 softmax miss 1 by less than 1e-5; a logit misses by far more.
+            # 1e-3: with float16 weights and a float32 softmax the sum is within 1e-5 of 1; logits are far off.
             if not (array >= 0).all() or not np.allclose(array.sum(axis=1), 1, atol=1e-3):
                 raise EvaluationError(f"{name} must hold probabilities that sum to 1 in every row")
 
@@ -82,7 +82,7 @@ class EvaluationTable:
         return len(self.rows)
 
     def take(self, index: np.ndarray) -> "EvaluationTable":
-        """The faces that a numpy mask or positions pick, in that order."""
+        """The faces selected by a numpy mask or positions, in that order."""
         votes = None if self.votes is None else self.votes[index]
         return EvaluationTable(
             self.rows[index],
@@ -95,11 +95,11 @@ class EvaluationTable:
         )
 
     def split(self, name: str) -> "EvaluationTable":
-        """The faces of one split of SPLITS. Raises EvaluationError where there are none."""
+        """The faces of one split of SPLITS. Raises EvaluationError if there are none."""
         return self.take(self.splits == SPLITS.index(name))
 
     def truth(self, source: str) -> np.ndarray:
-        """int64 (N,): the label by 'FER2013', or by 'FER+ majority', NO_MAJORITY (-1) where FER+ has none."""
+        """int64 (N,): the label by 'FER2013', or by 'FER+ majority', NO_MAJORITY (-1) if FER+ has none."""
         if source == "FER2013":
             return self.labels.astype(np.int64)
         if source != "FER+ majority":
@@ -115,7 +115,7 @@ class EvaluationTable:
         return self.take(kept), truth[kept]
 
     def to_parquet(self, path: Path) -> None:
-        """Writes the table; a kill leaves the old file or the new one. Raises OSError."""
+        """Writes the table atomically. Raises OSError."""
         columns: dict[str, np.ndarray | list[str]] = {
             "row": self.rows,
             "split": [SPLITS[i] for i in self.splits],
@@ -130,7 +130,7 @@ class EvaluationTable:
 
     @classmethod
     def from_parquet(cls, path: Path) -> "EvaluationTable":
-        """Reads what `to_parquet` wrote: a file of one's own. Raises EvaluationError for anything else."""
+        """Reads a trusted file that `to_parquet` wrote. Raises EvaluationError for anything else."""
         try:
             if path.stat().st_size > _MAX_BYTES:
                 raise EvaluationError(f"{path}: more than {_MAX_BYTES >> 20} MB, no evaluation table is. {_AGAIN}")
@@ -142,9 +142,9 @@ class EvaluationTable:
 
     @classmethod
     def from_stranger(cls, content: bytes, name: str) -> "EvaluationTable":
-        """As `from_parquet`, for a file's content that may be hostile: it is read in a process of its own.
+        """As `from_parquet`, for untrusted content: it is read in a separate process, which takes a second.
 
-        name: stands in the message of an EvaluationError. Takes a second.
+        name: the file's name in the message of an EvaluationError.
         """
         if len(content) > _MAX_BYTES:
             raise EvaluationError(f"{name}: more than {_MAX_BYTES >> 20} MB, no evaluation table is. {_AGAIN}")
@@ -155,7 +155,7 @@ class EvaluationTable:
 
 
 def packed(content: bytes) -> bytes:
-    """A table's Parquet content as plain arrays after each other, for `_unpacked`. Raises EvaluationError."""
+    """A table's Parquet content as concatenated plain arrays, for `_unpacked`. Raises EvaluationError."""
     table = _parse(content)
     head = {"n": len(table), "votes": table.votes is not None, "weights": table.weights}
     arrays = [table.rows, table.splits, table.labels, table.single, table.flipped]
@@ -214,7 +214,7 @@ def _from_table(table: pa.Table) -> EvaluationTable:
 
 
 def _splits(column: pa.ChunkedArray) -> np.ndarray:
-    """uint8 (N,): indices into SPLITS of a column of their names, stored as a dictionary."""
+    """uint8 (N,): indices into SPLITS from a dictionary-encoded column of their names."""
     if column.null_count or not pa.types.is_dictionary(column.type) or not pa.types.is_string(column.type.value_type):
         raise EvaluationError(f"column split must hold the names {', '.join(SPLITS)}, got {column.type}")
     parts = [np.zeros(0, np.uint8)]
@@ -235,7 +235,7 @@ def _column(table: pa.Table, name: str, dtype: type) -> np.ndarray:
     if column.null_count or not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         raise EvaluationError(f"column {name} must hold numbers without gaps, got {column.type}")
     values = column.to_numpy()
-    with np.errstate(invalid="ignore"):  # what does not fit is told below
+    with np.errstate(invalid="ignore"):  # values that do not fit are reported below
         cast: np.ndarray = values.astype(dtype)
     if np.issubdtype(dtype, np.integer) and not np.array_equal(cast, values):
         raise EvaluationError(f"column {name} must fit {np.dtype(dtype)}")

@@ -1,4 +1,4 @@
-"""How good predictions are: every figure that the app, the trainer and the documents show, in numpy.
+"""Metrics of predictions: every figure that the app, the trainer and the documents show, in numpy.
 
 Labels are int class indices (N,) in the order of fer.emotions.CLASSES, probabilities float (N, 7) whose
 rows sum to 1, matrices have the true class in the rows. No torch, no scipy; tests compare with scikit-learn.
@@ -22,7 +22,7 @@ _Z_95 = 1.959963984540054  # 97.5 % quantile of the normal distribution
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """Figures of each class, arrays (7,) in the order of CLASSES; 0 where a figure divides by zero."""
+    """Figures for each class, arrays (7,) in the order of CLASSES; 0 for a division by zero."""
 
     precision: np.ndarray
     recall: np.ndarray
@@ -32,7 +32,7 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Confidence against accuracy in equal-width bins of confidence; NaN means where a bin is empty.
+    """Confidence against accuracy in equal-width bins of confidence; the means of an empty bin are NaN.
 
     edges: float (bins + 1,), 0..1. counts: int (bins,). confidence, accuracy: float (bins,), the bin's means.
     """
@@ -52,10 +52,10 @@ class Reliability:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What is gained by saying 'unsure': arrays (K,) over falling thresholds, one per distinct confidence.
+    """Accuracy against coverage when answering 'unsure': arrays (K,) over falling thresholds, one per confidence.
 
     threshold: answer where confidence >= threshold. coverage: share of faces answered, rising to 1.
-    accuracy: share of the answered faces that is right.
+    accuracy: share of the answered faces that are right.
     """
 
     threshold: np.ndarray
@@ -73,7 +73,7 @@ class McNemar:
 
 
 def accuracy(labels: np.ndarray, predicted: np.ndarray) -> float:
-    """The share of equal pairs, 0..1. Raises ValueError where there are none or the lengths differ."""
+    """The share of equal pairs, 0..1. Raises ValueError if there are none or the lengths differ."""
     labels, predicted = _pair(labels, predicted)
     return float((labels == predicted).mean())
 
@@ -114,7 +114,7 @@ def class_figures(matrix: np.ndarray) -> ClassFigures:
 
 
 def macro_f1(matrix: np.ndarray) -> float:
-    """The plain mean of the F1 of the classes that occur as label or as prediction, 0..1."""
+    """The unweighted mean F1 of the classes that occur as label or as prediction, 0..1."""
     figures = class_figures(matrix)
     occurs = (figures.support + matrix.sum(axis=0)) > 0
     return float(figures.f1[occurs].mean())
@@ -127,7 +127,7 @@ def nll(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """float64 (N, 7): the probabilities that logits (N, 7) stand for, at a temperature > 0."""
+    """float64 (N, 7): the probabilities of logits (N, 7) at a temperature > 0."""
     scaled = np.asarray(logits, dtype=np.float64) / temperature
     powers: np.ndarray = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     powers /= powers.sum(axis=1, keepdims=True)
@@ -139,8 +139,8 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, low: float = 0.05, h
 
     logits: (N, 7), or (V, N, 7) for V views of each face whose probabilities are averaged.
 
-    Newton's method would need guarding; the NLL of one view is convex in 1/T, that of a mean of views of the same
-    network all but convex, so golden section search over it in 60 steps narrows the range by 1e-12.
+    Newton's method would need safeguards; the NLL of one view is convex in 1/T, that of a mean of views of the same
+    network almost convex, so 60 steps of golden section search over it narrow the range by 1e-12.
     """
     if labels.size == 0 or logits.shape[-2] != len(labels):
         raise ValueError(f"expected as many labels as logits and more than 0, got {len(labels)} and {logits.shape[-2]}")
@@ -163,7 +163,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, low: float = 0.05, h
 def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = ECE_BINS) -> Reliability:
     """Accuracy and mean confidence in equal-width bins (low, high] of confidence; 0 belongs to the first.
 
-    15 bins, as in Guo et al. 2017, unless told otherwise. Raises ValueError as `accuracy`.
+    15 bins by default, as in Guo et al. 2017. Raises ValueError as `accuracy`.
     """
     confidence, right = _confidence(labels, probabilities)
     edges = np.linspace(0, 1, bins + 1)
@@ -179,9 +179,9 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = ECE_B
 
 
 def coverage(labels: np.ndarray, probabilities: np.ndarray) -> Coverage:
-    """Accuracy of the faces at or above each confidence; faces of equal confidence come together.
+    """Accuracy of the faces at or above each confidence; faces of equal confidence are added together.
 
-    The risk-coverage curve of Geifman and El-Yaniv 2017 (arXiv 1705.08500) with accuracy for risk.
+    The risk-coverage curve of Geifman and El-Yaniv 2017 (arXiv 1705.08500) with accuracy instead of risk.
     """
     confidence, right = _confidence(labels, probabilities)
     order = np.argsort(-confidence, kind="stable")
@@ -202,7 +202,7 @@ def threshold_for(probabilities: np.ndarray, share: float) -> float:
 def precision_recall(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Precision, recall and threshold, each (K,), at every distinct score from the highest down.
 
-    positive: bool (N,). score: float (N,). Raises ValueError where nothing is positive.
+    positive: bool (N,). score: float (N,). Raises ValueError if nothing is positive.
     """
     positive, score = _pair(positive, score)
     if not positive.any():
@@ -223,7 +223,7 @@ def average_precision(positive: np.ndarray, score: np.ndarray) -> float:
 def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> McNemar:
     """The exact (binomial) McNemar test on bool (N,) arrays over the same faces; two-sided p-value in 0..1.
 
-    Under the null hypothesis each face that only one gets right is a fair coin (McNemar 1947).
+    Under the null hypothesis either classifier is equally likely to be the right one (McNemar 1947).
     """
     first, second = _pair(np.asarray(first_right, dtype=bool), np.asarray(second_right, dtype=bool))
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
@@ -232,17 +232,17 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> McNemar:
     for i in range(k + 1):
         tail += term
         term = term * (n - i) // (i + 1)
-    # Whole numbers to the end: 2**-n underflows a float from n = 1075 on.
+    # Integers until the last step: 2**-n underflows a float from n = 1075 on.
     return McNemar(only_first, only_second, float(min(Fraction(1), Fraction(2 * tail, 2**n))))
 
 
 def majority(votes: np.ndarray) -> np.ndarray:
-    """The class that most of FER+'s taggers named, int64 (N,) in our order; NO_MAJORITY (-1) where there is none.
+    """The class that most of FER+'s taggers named, int64 (N,) in our order; NO_MAJORITY (-1) if there is none.
 
     votes: uint8 (N, 10), ten taggers a face, columns as VOTE_COLUMNS. As in Barsoum et al. 2016 and their
     code (github.com/microsoft/FERPlus, src/ferplus.py, mode 'majority'): a column with a single vote
-    counts as zero; the winner needs more than half of the votes left. Where contempt, unknown or
-    'not a face' wins, FER2013 has no such class and the answer is NO_MAJORITY too.
+    counts as zero; the winner needs more than half of the remaining votes. If contempt, unknown or
+    'not a face' wins, the answer is also NO_MAJORITY, because FER2013 has no such class.
     """
     kept = np.where(votes > 1, votes, 0).astype(np.int64)
     best = kept.argmax(axis=1)
@@ -251,7 +251,7 @@ def majority(votes: np.ndarray) -> np.ndarray:
 
 
 def agreement(votes: np.ndarray) -> np.ndarray:
-    """The share of the taggers that named the most named column, float64 (N,), 0..1; 0 where nobody voted."""
+    """The share of the taggers that named the most named column, float64 (N,), 0..1; 0 if nobody voted."""
     return _divide(votes.max(axis=1, initial=0), votes.sum(axis=1))
 
 

@@ -1,7 +1,7 @@
-"""How right the answers are on one's own labelled photos, for each class and group of people. Nothing is kept.
+"""Accuracy on a user's own labelled photos, for each class and group of people. Nothing is kept.
 
-FER2013 says nothing of whom it shows: whether answers are as good for some people as for others can only be seen on
-photos of which that is known. numpy only.
+FER2013 does not say whom it shows: whether answers are equally good for all groups of people can only be measured on
+photos whose groups are known. numpy only.
 """
 
 import csv
@@ -30,7 +30,7 @@ class PhotosError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
-    """label: index into CLASSES. groups: by column, as {'age': '60+'}."""
+    """label: index into CLASSES. groups: by column, such as {'age': '60+'}."""
 
     file: Path
     label: int
@@ -51,8 +51,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """One column: its groups, worst first. gap: between the best and the worst, 0..1. p_value: that chance makes one
-    as large (permutation test), corrected for the number of columns (Holm)."""
+    """One column: its groups, worst first. gap: between the best and the worst, 0..1. p_value: of so large a gap by
+    chance (permutation test), corrected for the number of columns (Holm)."""
 
     column: str
     groups: tuple[Group, ...]
@@ -61,7 +61,7 @@ class Grouping:
 
 
 def read_photos(path: Path) -> list[LabelledPhoto]:
-    """The photos that a folder or a CSV file names, in order. Raises PhotosError where it is neither, or wrong."""
+    """The photos listed by a folder or a CSV file, in order. Raises PhotosError if it is neither, or invalid."""
     if path.is_dir():
         found = [
             LabelledPhoto(file, label)
@@ -86,7 +86,7 @@ def _from_csv(path: Path) -> list[LabelledPhoto]:
 
 
 def parse_list(content: bytes, path: Path) -> list[LabelledPhoto]:
-    """The photos that a CSV file's content names, beside `path`. Raises PhotosError where it is no such list."""
+    """The photos listed in a CSV file's content, relative to `path`. Raises PhotosError if it is not such a list."""
     try:
         rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
         names = list(rows.fieldnames or ())
@@ -109,7 +109,7 @@ def _photo(path: Path, number: int, row: dict[str, str | None], columns: Sequenc
 
 
 def by_group(photos: Sequence[LabelledPhoto], right: np.ndarray, answered: np.ndarray) -> list[Grouping]:
-    """Each column of groups apart. right, answered: bool (N,). A photo that has nothing in a column is not in it."""
+    """Each column of groups separately. right, answered: bool (N,). A column omits photos without a value in it."""
     columns = dict.fromkeys(name for photo in photos for name in photo.groups)
     found = []
     for column in columns:
@@ -134,9 +134,9 @@ def report(
     without_face: int,
     plain: Callable[[str], str] = str,
 ) -> str:
-    """All figures in words, Markdown; 95 %: Wilson's interval. said: probabilities of each photo's face, float (N, 7).
+    """All figures as Markdown; 95 %: Wilson's interval. said: probabilities of each photo's face, float (N, 7).
 
-    plain: makes plain text of what stands in the list, for a page that would draw Markdown in it.
+    plain: turns the list's entries into plain text, for a page that would render Markdown in them.
     """
     labels = np.array([photo.label for photo in photos])
     right, answered = said.argmax(axis=1) == labels, said.max(axis=1) >= unsure_below

@@ -1,7 +1,7 @@
-"""What worse pictures do to the answers: the same test faces, damaged in every way of fer.judge.damages.
+"""The effect of worse pictures on the answers: the same test faces, damaged in every way of fer.judge.damages.
 
-After Hendrycks and Dietterich's protocol (2019, arXiv 1903.12261). Figures are read for each kind and strength apart:
-a mean over kinds would say nothing of a picture that one has. numpy only, beside what damages.
+After Hendrycks and Dietterich's protocol (2019, arXiv 1903.12261). Each kind and strength is reported separately: a
+mean over kinds would tell nothing about a given picture. numpy only, except for fer.judge.damages.
 """
 
 import json
@@ -27,10 +27,10 @@ class RobustnessError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the weights said of `n` faces damaged by `kind` at `strength` (0: untouched).
+    """Results of the weights on `n` faces damaged by `kind` at `strength` (0: untouched).
 
     accuracy, low, high: share of right answers with its 95 % interval. unsure: share below the threshold.
-    answered_accuracy: share of right answers among the others; None where there are none. ece: 0..1.
+    answered_accuracy: share of right answers among the others; None if there are none. ece: 0..1.
     """
 
     kind: str
@@ -54,11 +54,11 @@ class RobustnessTable:
     rows: tuple[Row, ...]
 
     def curve(self, kind: str) -> list[Row]:
-        """The rows of one kind by strength, from the untouched faces on."""
+        """The rows of one kind by strength, beginning with the untouched faces."""
         return sorted((row for row in self.rows if row.kind in (kind, UNTOUCHED)), key=lambda row: row.strength)
 
     def write(self, path: Path) -> None:
-        """As JSON, one row a line so that changes can be read. Raises OSError."""
+        """As JSON, one row per line so that diffs are readable. Raises OSError."""
         head = json.dumps({"weights": self.weights, "split": self.split, "unsure_below": self.unsure_below})
         lines = ",\n".join(json.dumps(asdict(row)) for row in self.rows)
         write_whole(path, f'{head[:-1]}, "rows": [\n{lines}\n]}}\n'.encode())
@@ -86,7 +86,7 @@ def measure(
     """The untouched faces, then every kind at every strength.
 
     probabilities: uint8 (N, 48, 48) → float32 (N, 7). faces: uint8 (N, 48, 48). labels: int (N,).
-    unsure_below: the threshold of the weights, 0..1. progress: told the share done, 0..1.
+    unsure_below: the threshold of the weights, 0..1. progress: called with the share done, 0..1.
     """
     cases: list[tuple[str, int]] = [(UNTOUCHED, 0)] + [(kind, strength) for kind in KINDS for strength in STRENGTHS]
     rows = []

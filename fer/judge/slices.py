@@ -1,8 +1,8 @@
-"""Where the model fails: parts of the test faces by what can be computed of a picture, worst first.
+"""Where the model fails: subsets of the test faces by measures of the picture, worst first.
 
-Brightness, contrast, sharpness, the head's turn and lean, how clearly a detector sees the face, and how far FER+'s
-taggers agree. The measures of FER2013's test faces come with the repository (scripts/measure_faces.py writes them), so
-they need no dataset and hold for any weights. Few numbers a face, from which no face can be drawn.
+Brightness, contrast, sharpness, the head's turn and tilt, the detector's score, and the agreement of FER+'s taggers.
+The measures of FER2013's test faces ship with the repository (scripts/measure_faces.py writes them), so
+they need no dataset and apply to any weights. They are a few numbers per face, from which no face can be restored.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from fer.judge.comparisons import holm, two_shares
 from fer.weights import FACE_MEASURES
 
 MEASURES = ("brightness", "contrast", "sharpness", "turn", "tilt", "score")
-LEAST_FACES = 20  # fewer tell nothing
+LEAST_FACES = 20  # fewer are too few to compare
 
-# Name, measure, from, to (not included). What has no natural steps is cut at tenths of the faces judged.
+# Name, measure, from, to (exclusive). Measures without natural steps are cut at deciles of the faces judged.
 _STEPS = (
     ("not turned", "turn", 0.0, 0.1),
     ("turned a little", "turn", 0.1, 0.25),
@@ -50,16 +50,16 @@ class SlicesError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """Of FER2013's test faces. rows: int (N,), row in fer2013.csv, rising. values: float32 (N,) for each of MEASURES.
+    """Of FER2013's test faces. rows: int (N,), row in fer2013.csv, ascending. values: float32 (N,) by measure.
 
-    NaN where a detector saw no face, for turn and tilt; the score is then 0.
+    If the detector found no face, turn and tilt are NaN and the score is 0.
     """
 
     rows: np.ndarray
     values: dict[str, np.ndarray]
 
     def of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """The values of these rows of fer2013.csv, in their order; NaN for a row that was not measured."""
+        """The values of these rows of fer2013.csv, in order; NaN for a row that was not measured."""
         at = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
         known = self.rows[at] == rows
         return {name: np.where(known, value[at], np.nan) for name, value in self.values.items()}
@@ -82,10 +82,10 @@ class Measures:
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """One part of the faces judged. faces: int, positions of them among those. rest: share of right answers elsewhere.
+    """One part of the faces judged. faces: int, their positions. rest: share of right answers elsewhere.
 
-    accuracy, low, high: share of right answers, with Wilson's 95 % interval. p_value: that the slice's share is the
-    rest's, corrected for the number of slices (Holm).
+    accuracy, low, high: share of right answers, with Wilson's 95 % interval. p_value: for equal shares in the slice and
+    the rest, corrected for the number of slices (Holm).
     """
 
     name: str
@@ -100,7 +100,7 @@ class Slice:
 def slices(right: np.ndarray, values: dict[str, np.ndarray]) -> list[Slice]:
     """The slices of at least LEAST_FACES faces, worst first. right: bool (N,). values: float (N,) by measure.
 
-    Measures that are missing give no slices; 'agreement' is FER+'s (fer.judge.metrics.agreement).
+    Missing measures give no slices; 'agreement' is FER+'s (fer.judge.metrics.agreement).
     """
     parts = [(name, np.flatnonzero(mask)) for name, mask in _parts(values)]
     parts = [(name, at) for name, at in parts if LEAST_FACES <= len(at) <= len(right) - LEAST_FACES]

@@ -1,4 +1,4 @@
-"""Augmentation of whole batches on the device that trains; no per-image Python.
+"""Augmentation of whole batches on the training device; no per-image Python.
 
 Faces stay uint8 on the device (83 MB for FER2013) and become float only in the batch.
 """
@@ -11,11 +11,11 @@ from fer.learn.config import TrainConfig
 
 
 class Augmenter:
-    """Draws augmented batches from a set of faces that lies on the device.
+    """Draws augmented batches from a set of faces on the device.
 
     images: uint8 (N, 48, 48) on the device.
-    A call with indices (B,) gives float32 (B, 1, 48, 48), normalised by `mean`, `std`, channels last.
-    All random choices come from the generator, so a seed repeats them.
+    A call with indices (B,) returns float32 (B, 1, 48, 48), normalised by `mean` and `std`, channels last.
+    All random choices come from the generator, so a seed reproduces them.
     """
 
     def __init__(self, images: Tensor, config: TrainConfig, mean: float, std: float) -> None:
@@ -45,7 +45,7 @@ def normalise(faces: Tensor, mean: float, std: float) -> Tensor:
 def crop_and_flip(padded: Tensor, index: Tensor, size: int, flip: float, generator: torch.Generator) -> Tensor:
     """Random crops of `size` px from padded faces, each mirrored with probability `flip`.
 
-    padded: uint8 (N, P, P); index: (B,); gives uint8 (B, size, size). One gather, as in airbench
+    padded: uint8 (N, P, P); index: (B,); returns uint8 (B, size, size). One gather, as in airbench
     (Keller Jordan, 2024), instead of a loop over faces.
     """
     count, device = len(index), padded.device
@@ -58,9 +58,9 @@ def crop_and_flip(padded: Tensor, index: Tensor, size: int, flip: float, generat
 
 
 def affine(x: Tensor, rotate_deg: float, scale: float, shift: float, generator: torch.Generator) -> Tensor:
-    """Random rotation, zoom and shift about the centre, bilinear, the border repeated.
+    """Random rotation, zoom and shift about the centre, bilinear, repeating the border.
 
-    x: float (B, 1, H, W). Each face draws its own from uniform distributions: ± rotate_deg, zoom by
+    x: float (B, 1, H, W). Drawn separately for each face from uniform distributions: ± rotate_deg, zoom by
     1 ± scale, shift by ± shift of the side in both directions.
     """
 
@@ -71,7 +71,7 @@ def affine(x: Tensor, rotate_deg: float, scale: float, shift: float, generator: 
     angle = uniform(torch.pi / 180 * rotate_deg, count)
     inverse_zoom = 1 / (1 + uniform(scale, count))
     cos, sin = torch.cos(angle) * inverse_zoom, torch.sin(angle) * inverse_zoom
-    x_shift, y_shift = 2 * uniform(shift, 2, count)  # grid_sample's side runs from -1 to 1
+    x_shift, y_shift = 2 * uniform(shift, 2, count)  # grid_sample's coordinates run from -1 to 1
     matrix = torch.stack([cos, -sin, x_shift, sin, cos, y_shift], dim=1).view(count, 2, 3)
     grid = F.affine_grid(matrix, list(x.shape), align_corners=False)
     x = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
@@ -79,7 +79,7 @@ def affine(x: Tensor, rotate_deg: float, scale: float, shift: float, generator: 
 
 
 def erase(x: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Greys out one rectangle a face with the given probability (Zhong et al. 2017, random erasing).
+    """Greys out one rectangle per face with the given probability (Zhong et al. 2017, random erasing).
 
     x: float (B, 1, H, W), zero mean. The rectangle covers 4 to 25 % of the face, sides 1:2 to 2:1.
     """
@@ -96,12 +96,12 @@ def erase(x: Tensor, probability: float, generator: torch.Generator) -> Tensor:
 
 
 def mix(x: Tensor, targets: Tensor, mixup: float, cutmix: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Puts a part of another face of the batch into each, and as large a part of its target into the target.
+    """Mixes a part of another face of the batch into each, and the same share of its target into the target.
 
     x: float (B, 1, H, W); targets: float (B, 7), each a distribution; a face's partner is the one before it.
-    A face is blended with probability `mixup` (Zhang et al. 2018), has a square of the partner with probability
-    `cutmix` (Yun et al. 2019), else stays. Its own share is uniform in 0..1, which is Beta(1, 1) as in both papers.
-    torchvision's MixUp and CutMix draw one share a batch, and from the global generator.
+    A face is blended with probability `mixup` (Zhang et al. 2018), gets a square of the partner with probability
+    `cutmix` (Yun et al. 2019), else is unchanged. Its own share is uniform in 0..1: Beta(1, 1), as in both papers.
+    torchvision's MixUp and CutMix draw one share per batch, from the global generator.
     """
     if not mixup and not cutmix:
         return x, targets

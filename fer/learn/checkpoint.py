@@ -1,8 +1,8 @@
 """Weights and resume state on disk: safetensors with our seal, never pickle.
 
-A weights file holds the network's tensors and its ModelCard; a state file holds all that an interrupted run
-needs to go on to the bit: network, averaged network, optimiser, schedule, epoch. Random numbers need no
-state, since each epoch seeds its own generators.
+A weights file holds the network's tensors and its ModelCard; a state file holds all that an interrupted run needs to
+continue bit for bit: network, averaged network, optimiser, schedule, epoch. Random numbers need no state, because each
+epoch seeds its own generators.
 """
 
 import json
@@ -33,12 +33,12 @@ MOST_TEACHERS = 10_000
 
 
 class SaveError(Exception):
-    """A file of a run that cannot be written; the message says which and why. The file of before is still whole."""
+    """A file of a run that cannot be written; the message says which and why. The previous file is intact."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come: what `--resume` starts from."""
+    """A run's progress, from which `--resume` continues."""
 
     config: TrainConfig
     next_epoch: int
@@ -46,7 +46,7 @@ class Progress:
 
 
 def save_weights(path: Path, network: nn.Module, card: ModelCard) -> None:
-    """Writes the network's tensors and its card; the old file stays until the new one is whole. Raises SaveError."""
+    """Writes the network's tensors and its card atomically. Raises SaveError."""
     _save(path, _contiguous("", network.state_dict()), {CARD_KEY: card.to_json()})
 
 
@@ -58,7 +58,7 @@ def load_weights(path: Path) -> tuple[ResNet9, ModelCard]:
     try:
         card = ModelCard.from_json(metadata[CARD_KEY])
         config = TrainConfig.from_dict(card.config)
-        with torch.device("meta"):  # what the card claims takes no memory before the tensors show it
+        with torch.device("meta"):  # allocates nothing on the card's word alone
             network = ResNet9(config.width, config.dropout)
         for name, expected in network.state_dict().items():
             if name in tensors and tensors[name].dtype != expected.dtype:
@@ -89,7 +89,7 @@ def save_state(path: Path, progress: Progress, modules: dict[str, nn.Module], op
 
 
 def read_progress(path: Path) -> Progress:
-    """What a state file is about; raises WeightsError."""
+    """The progress stored in a state file; raises WeightsError."""
     return _progress(path, _load(path)[1])
 
 
@@ -109,7 +109,7 @@ def load_state(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer, 
             if tensor.ndim:
                 if tensor.shape != parameter.shape:
                     raise ValueError(f"{key} must have the shape {tuple(parameter.shape)}, got {tuple(tensor.shape)}")
-                # The layout decides which elements go the vectorised way, so it must be the parameter's own.
+                # The layout decides which elements are vectorised, so it must be the parameter's own.
                 tensor = torch.empty_like(parameter).copy_(tensor)
             moments.setdefault(int(index), {})[slot] = tensor
         _check_alike("param_groups", values["param_groups"], _plain(optimizer.state_dict()["param_groups"]))
@@ -122,7 +122,7 @@ def load_state(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer, 
 
 
 def load_last(path: Path) -> tuple[ResNet9, Progress]:
-    """The network of a state file's last epoch, as it would be validated: averaged where the run averages.
+    """The network of a state file's last epoch as it would be validated: the average if the run averages.
 
     In evaluation mode on the CPU. Raises WeightsError.
     """
@@ -137,14 +137,14 @@ def load_last(path: Path) -> tuple[ResNet9, Progress]:
 
 
 def save_teacher(path: Path, teacher: Teacher) -> None:
-    """Writes what teachers said, as float16: a step of 5e-4, far below what they disagree by. Raises SaveError."""
+    """Writes the teachers' probabilities as float16: steps of 5e-4, far below their differences. Raises SaveError."""
     values = {"knows_votes": teacher.knows_votes, "networks": teacher.networks, "data_sha256": teacher.data_sha256}
     tensors = {"probabilities": torch.from_numpy(teacher.probabilities).half()}
     _save(path, tensors, {TEACHER_KEY: json.dumps(values)})
 
 
 def load_teacher(path: Path) -> Teacher | None:
-    """What `save_teacher` wrote, None where the file holds something else; raises WeightsError."""
+    """What `save_teacher` wrote, None if the file holds something else; raises WeightsError."""
     tensors, metadata = _load(path)
     if TEACHER_KEY not in metadata:
         return None
@@ -196,7 +196,7 @@ def _plain(values: object) -> Any:
 
 
 def _check_alike(name: str, found: object, expected: object) -> None:
-    """Raises ValueError unless both have the same keys, lengths and types: torch would take in whatever it is given."""
+    """Raises ValueError unless both have the same keys, lengths and types: torch would accept anything."""
     number = int | float
     if isinstance(expected, dict) and isinstance(found, dict) and found.keys() == expected.keys():
         pairs = [(f"{name}.{key}", found[key], value) for key, value in expected.items()]

@@ -1,7 +1,7 @@
-"""The one place that knows which device computes, what it gains from, and how many of them share a training.
+"""Chooses the device and its precision, and coordinates several devices in one training.
 
 torchrun starts one process, a rank, for each device. The ranks hold the same network and the same random numbers;
-each takes its share of every batch, and what they found is added up. Alone, a process is rank 0 of 1.
+each processes its share of every batch, and the results are added up. Without torchrun a process is rank 0 of 1.
 """
 
 import os
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 
 class DeviceError(Exception):
-    """A device that was asked for and is not there, or ranks that cannot work together."""
+    """A requested device that is missing, or ranks that cannot work together."""
 
 
 class RankLostError(Exception):
@@ -32,7 +32,7 @@ class RankLostError(Exception):
 
 @dataclass(frozen=True)
 class Device:
-    """A torch device, the precision that convolutions run in there, and this process's place among the ranks."""
+    """A torch device, the precision of convolutions on it, and this process's rank."""
 
     torch_device: torch.device
     bf16: bool
@@ -40,15 +40,15 @@ class Device:
     ranks: int = 1
 
     def share(self, count: int) -> slice:
-        """This rank's part of `count` rows; all parts together are every row once, equal to within one."""
+        """This rank's part of `count` rows; the parts cover every row once, with sizes equal to within one."""
         return slice(count * self.rank // self.ranks, count * (self.rank + 1) // self.ranks)
 
     def total(self, value: Tensor) -> Tensor:
-        """The sum of what each rank has."""
+        """The sum over the ranks."""
         return value if self.ranks == 1 else _Total.apply(value)
 
     def gathered(self, rows: Tensor, count: int) -> Tensor:
-        """All `count` rows, on every rank, from the share that each has."""
+        """All `count` rows, on every rank, from each rank's share."""
         if self.ranks == 1:
             return rows
         whole = rows.new_zeros(count, *rows.shape[1:])
@@ -67,14 +67,14 @@ class Device:
             nn.SyncBatchNorm.convert_sync_batchnorm(network)
         for layer in network.modules():
             if type(layer) is nn.BatchNorm2d:
-                layer.__class__ = SharedBatchNorm  # as FSDP2 does it: parameters, buffers and their names stay
+                layer.__class__ = SharedBatchNorm  # as in FSDP2: parameters, buffers and their names are kept
         spread = nn.parallel.DistributedDataParallel(network, [self.torch_device] if on_gpu else None)
         # All ranks have the same running statistics. As an argument it warns in torch 2.14; 2.11 lacks its successor.
         spread.broadcast_buffers = False
         return spread
 
     def check_same(self, **values: object) -> None:
-        """Raises DeviceError where the ranks differ in a value's text, as machines with other files would."""
+        """Raises DeviceError if the ranks differ in a value's text, as machines with different files would."""
         if self.ranks == 1:
             return
         digests = [int.from_bytes(sha256(repr(value).encode()).digest()[:7]) for value in values.values()]
@@ -94,25 +94,25 @@ class Device:
         A CPU trains no faster for it: 60 to 70 images/s against 70 to 100 of preset `cpu`, and a minute to compile.
         """
         if self.torch_device.type == "cuda":
-            # Not dynamic: the epoch's last, smaller batch gets a graph of its own.
+            # Not dynamic: the epoch's last, smaller batch gets its own graph.
             network.compile(mode="reduce-overhead", dynamic=False)
 
     def autocast(self) -> AbstractContextManager[object]:
-        """bf16 inside where chosen; batch norm statistics and the loss stay in fp32 as autocast has it."""
+        """bf16 inside if chosen; batch norm statistics and the loss stay in fp32, as in autocast."""
         return torch.autocast(self.torch_device.type, torch.bfloat16) if self.bf16 else nullcontext()
 
     def generator(self, seed: int) -> torch.Generator:
         return torch.Generator(self.torch_device).manual_seed(seed)
 
     def synchronise(self) -> None:
-        """Waits until the device has done what it was given."""
+        """Waits until the device has finished its queued work."""
         if self.torch_device.type == "cuda":
             torch.cuda.synchronize(self.torch_device)
 
     def read_later(self, value: Tensor) -> Callable[[], float | None]:
-        """Starts to copy a number to the host; what it gives answers None until the number is there.
+        """Starts copying a number to the host; the returned function gives None until the number has arrived.
 
-        Python goes on at once, where `value.item()` would wait for all the work that a GPU was given before.
+        Python continues immediately, whereas `value.item()` would wait for all of a GPU's queued work.
         """
         copied = value.detach().to("cpu", non_blocking=True, copy=True)  # from a GPU into pinned memory
         if self.torch_device.type != "cuda":
@@ -122,7 +122,7 @@ class Device:
         return lambda: float(copied.numpy()) if arrived.query() else None
 
     def memory_mb(self) -> float:
-        """The most of a GPU's memory that was in use so far; on a CPU what the process holds now."""
+        """The peak of a GPU's memory in use so far; on a CPU the process's current memory."""
         if self.torch_device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.torch_device) / 2**20
         return float(psutil.Process().memory_info().rss) / 2**20
@@ -140,17 +140,17 @@ class Device:
 
 
 def resolve(name: str = "auto", precision: str = "auto") -> Device:
-    """Picks the device: auto takes a GPU where there is one; under torchrun each rank takes its own.
+    """Picks the device: auto takes a GPU if there is one; under torchrun each rank takes its own.
 
     bf16 'auto' is on where the hardware multiplies bf16 natively: Ampere or newer, or a CPU with
     AVX512-BF16 or AMX: half-width ResNet9 trained twice as fast there (665 against 329 images/s with
     channels_last, torch 2.14.1, two cores of an EPYC, batch 128).
 
-    Raises DeviceError where the named device is not there, or too few GPUs for the ranks.
+    Raises DeviceError if the named device is missing, or there are too few GPUs for the ranks.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    launched = "TORCHELASTIC_RUN_ID" in os.environ  # other launchers set WORLD_SIZE too, and mean something else by it
+    launched = "TORCHELASTIC_RUN_ID" in os.environ  # other launchers also set WORLD_SIZE, with another meaning
     rank, ranks = (int(os.environ[key]) for key in ("RANK", "WORLD_SIZE")) if launched else (0, 1)
     if ranks > 1 and name.startswith("cuda"):
         name = _own_gpu(name)
@@ -169,11 +169,11 @@ def resolve(name: str = "auto", precision: str = "auto") -> Device:
 
 
 def _own_gpu(name: str) -> str:
-    """The GPU of this rank: its number among the ranks of its machine."""
+    """This rank's GPU: its local rank on the machine."""
     if name != "cuda":
         raise DeviceError(f"device {name!r} under torchrun: each rank takes its own GPU, so say --device cuda")
     here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
-    if 0 < gpus < here:  # without any GPU the ordinary error is the clear one
+    if 0 < gpus < here:  # without any GPU the ordinary error is clearer
         raise DeviceError(
             f"{here} ranks on this machine and {gpus} GPUs: start torchrun with --nproc-per-node={gpus}, "
             "or train on the CPU with --device cpu"
@@ -193,7 +193,7 @@ def cpu_name() -> str:
 
 
 def cpu_info(key: str) -> str:
-    """A line of /proc/cpuinfo; empty where there is none (macOS, Windows)."""
+    """A line of /proc/cpuinfo; empty if there is none (macOS, Windows)."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -207,12 +207,12 @@ UNRESPONSIVE_AFTER_S = 10.0  # torchrun kills 30 s after it asked
 
 @contextmanager
 def joined(device: Device, before_exit: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Holds the ranks of a torchrun together for a training; alone, nothing happens. For the main thread.
+    """Joins the ranks of a torchrun for a training; does nothing for a single process. For the main thread.
 
-    Rank 0 speaks for all: SIGINT and SIGTERM reach it as KeyboardInterrupt and end the others at once. torchrun
-    sends SIGTERM also where another rank died; then, or where the connection breaks, RankLostError is raised.
-    before_exit: called in a thread, before the process is ended by force, where rank 0 has not answered a signal for
-    10 s: a GPU's collective whose peer is gone never ends, and Python hears no signal while it waits for one.
+    Rank 0 represents all: SIGINT and SIGTERM reach it as KeyboardInterrupt and end the others at once. torchrun also
+    sends SIGTERM if another rank died; then, or if the connection breaks, RankLostError is raised.
+    before_exit: called in a thread before the process is killed because rank 0 has not answered a signal for 10 s: a
+    GPU's collective whose peer is gone never ends, and Python handles no signal while it waits for one.
     """
     if device.ranks == 1:
         yield
@@ -231,18 +231,18 @@ def joined(device: Device, before_exit: Callable[[], None] = lambda: None) -> It
             except (dist.DistError, RuntimeError) as error:
                 if not isinstance(error, dist.DistError) and "gloo" not in str(error):
                     raise
-                # Where the lost rank was on this machine, torchrun's signal ends this sleep.
+                # If the lost rank was on this machine, torchrun's signal ends this sleep.
                 time.sleep(CONNECTION_BROKE_WAIT_S)
                 raise RankLostError(f"the connection to another rank broke ({str(error).splitlines()[0]})") from error
     except KeyboardInterrupt:
         if gone := [f"rank {rank} (process {pid})" for rank, pid in neighbours.items() if _is_reaped(pid)]:
             raise RankLostError(f"{', '.join(gone)} was lost: killed, or out of memory") from None
         raise
-    dist.destroy_process_group()  # leaving a broken group would wait for the rank that was lost
+    dist.destroy_process_group()  # leaving a broken group would wait for the lost rank
 
 
 def _is_reaped(pid: int) -> bool:
-    """Whether torchrun has seen the process's end. Where torchrun itself is told to stop it waits for rank 0 first
+    """Whether torchrun has reaped the process. If torchrun itself is told to stop, it waits for rank 0 first
     (SubprocessContext._close), so the others are zombies at least until this process has ended."""
     try:
         os.kill(pid, 0)
@@ -253,7 +253,7 @@ def _is_reaped(pid: int) -> bool:
 
 @contextmanager
 def _signal_watchdog(before_exit: Callable[[], None]) -> Iterator[None]:
-    """Calls before_exit and ends the process where no signal led out of this block within UNRESPONSIVE_AFTER_S."""
+    """Calls before_exit and ends the process if a signal has not left this block within UNRESPONSIVE_AFTER_S."""
     reader, writer = socket.socketpair()  # the system's handler writes here even while Python waits
     writer.setblocking(False)
     left = threading.Event()
@@ -274,7 +274,7 @@ def _signal_watchdog(before_exit: Callable[[], None]) -> Iterator[None]:
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
-    """Batch norm by the mean and variance over the faces of all ranks, as nn.SyncBatchNorm has it on GPUs."""
+    """Batch norm by the mean and variance over the faces of all ranks, as nn.SyncBatchNorm on GPUs."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
@@ -294,7 +294,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
 
 class _Total(torch.autograd.Function):
-    """The sum over ranks, and of its gradient."""
+    """The sum over ranks; its gradient is summed too."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:

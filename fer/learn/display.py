@@ -46,7 +46,7 @@ SCALARS = {
 def watching(tensorboard: Path | None = None, stream: TextIO = sys.stdout) -> Iterator[Observer]:
     """The observer for a command line: live on a terminal, plain lines otherwise.
 
-    tensorboard: folder that receives event files as well. Raises ModuleNotFoundError where tensorboardX is missing.
+    tensorboard: folder for additional event files. Raises ModuleNotFoundError if tensorboardX is missing.
     """
     with ExitStack() as stack:
         observers: list[Observer] = [stack.enter_context(terminal())] if stream.isatty() else [PlainLines(stream)]
@@ -79,7 +79,7 @@ class PlainLines:
 
 @contextmanager
 def terminal() -> Iterator[Observer]:
-    """Lines that stay, above two bars that move: the epoch in progress and the whole run with its time left."""
+    """Permanent lines above two progress bars: the current epoch, and the whole run with its time left."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
@@ -140,7 +140,7 @@ def tensorboard_files(folder: Path) -> Iterator[Observer]:
     from tensorboardX.proto.summary_pb2 import Summary
 
     folder.mkdir(parents=True, exist_ok=True)
-    writer = EventsWriter(str(folder / "events"))  # writes at once, where SummaryWriter would queue in a thread
+    writer = EventsWriter(str(folder / "events"))  # writes immediately; SummaryWriter would queue in a thread
 
     def observe(event: RunEvent) -> None:
         if event.kind == "epoch":
@@ -156,13 +156,13 @@ def tensorboard_files(folder: Path) -> Iterator[Observer]:
 
 
 def scalars(values: Mapping[str, Any]) -> dict[str, float]:
-    """An epoch's single numbers by their TensorBoard tag, the recall of each class among them."""
+    """An epoch's scalars by TensorBoard tag, including the recall of each class."""
     found = {tag: float(values[name]) for name, tag in SCALARS.items() if name in values}
     return found | {f"recall/{name}": float(share) for name, share in zip(CLASSES, values["recall"], strict=True)}
 
 
 def start_words(values: Mapping[str, Any]) -> str:
-    """One line on what is trained, on what, from where."""
+    """One line on what is trained, on which device, from which start."""
     config, hardware = values["config"], values.get("hardware", {})
     faces = ", ".join(f"{count:,} {split}" for split, count in values.get("faces", {}).items())
     going_on = f", going on after epoch {values['start_epoch']}" if values.get("start_epoch") else ""

@@ -1,4 +1,4 @@
-"""A trained network and its card → the ONNX file that the app runs; fer.onnxfile has its form."""
+"""A trained network and its card → the ONNX file that the app runs, in the form of fer.onnxfile."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from fer import onnxfile
 from fer.card import ModelCard, write_sealed
 from fer.learn.model import ResNet9
 
-FP16_LIMIT = 1e-3  # the most that fp16 storage may move a probability
+FP16_LIMIT = 1e-3  # the most that fp16 storage may change a probability
 
 
 def fold(conv: nn.Module, norm: nn.Module) -> tuple[np.ndarray, np.ndarray]:
-    """The convolution that does what conv and batch norm do in evaluation mode: weight, bias float32."""
+    """The single convolution equivalent to conv and batch norm in evaluation mode: weight, bias float32."""
     assert isinstance(conv, nn.Conv2d)
     assert isinstance(norm, nn.BatchNorm2d)
     assert conv.bias is not None
@@ -43,9 +43,9 @@ def build_onnx(network: ResNet9, card: ModelCard, weights_dtype: type[np.floatin
 
 
 def write_onnx(path: Path, network: ResNet9, card: ModelCard) -> str:
-    """Writes the sealed ONNX file and gives its SHA-256; an old file stays until the new one is whole.
+    """Writes the sealed ONNX file atomically and returns its SHA-256.
 
-    Trained tensors are stored in fp16, half the bytes, unless that moves a probability by more than
+    Trained tensors are stored in fp16, half the bytes, unless that changes a probability by more than
     FP16_LIMIT on random faces; then in fp32.
     """
     half, full = build_onnx(network, card, np.float16), build_onnx(network, card, np.float32)
@@ -57,7 +57,7 @@ def write_onnx(path: Path, network: ResNet9, card: ModelCard) -> str:
 def run_onnx(content: bytes, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (N, 7) and features (N, D) of uint8 faces (N, 48, 48) by ONNX Runtime on the CPU.
 
-    content: what `build_onnx` gave, or a fer.onnxfile.NetworkFile's content; no other graph may be run.
+    content: the result of `build_onnx`, or a fer.onnxfile.NetworkFile's content; no other graph may be run.
     """
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     batches = [session.run(["probabilities", "features"], {"faces": chunk}) for chunk in _chunks(faces)]

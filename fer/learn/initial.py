@@ -1,7 +1,7 @@
 """Trained weights as the start of another training: a run's best.safetensors, or the .onnx file that the app uses.
 
-In an ONNX file batch norm is folded into the convolutions (fer.learn.export). It is unfolded here by the statistics of
-faces that pass through: the network answers as before, and trains on as if it had never been folded.
+In an ONNX file batch norm is folded into the convolutions (fer.learn.export). It is unfolded here with the statistics
+of faces passed through: the network answers as before, and trains as if it had never been folded.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from fer.learn.model import ResNet9
 
 INITIAL_NAME = "start.safetensors"
 STATISTICS_FACES = 1024
-# The scale of a kernel ahead of batch norm changes no answer, but a step's size relative to it: the learning rates are
-# chosen for fresh kernels, whose channels PyTorch draws with this norm on average.
+# The scale of a kernel before batch norm does not change the output, but it changes the relative size of a step: the
+# learning rates were chosen for fresh kernels, whose channels have this norm on average in PyTorch.
 FRESH_NORM = 3**-0.5
 
 
@@ -33,7 +33,7 @@ class InitialWeights:
     card: ModelCard
 
     def words(self) -> str:
-        """One sentence of the card that tells where the weights come from."""
+        """A sentence for the card on where the weights come from."""
         config, commit = self.card.config, self.card.commit
         epochs = f"{config['epochs']} epochs, seed {config['seed']}"
         return f"Started from the weights {self.card.name} ({epochs}{f', commit {commit}' if commit else ''})."
@@ -43,8 +43,8 @@ def read(path: Path, images: np.ndarray, width: int | None = None) -> InitialWei
     """The network of a weights file, ready to be trained on.
 
     images: uint8 (N, 48, 48), Training faces; the first 1,024 give an .onnx file's batch norm its statistics.
-    width: the one that is needed; None takes any.
-    Raises WeightsError for a file that is not whole, not ours, or not a ResNet9, ConfigError for another width.
+    width: the required one; None accepts any.
+    Raises WeightsError for a file that is incomplete, not ours, or not a ResNet9, ConfigError for another width.
     """
     network, card = _read_onnx(path, images) if path.suffix == ".onnx" else checkpoint.load_weights(path)
     if width not in (None, network.width):
@@ -73,13 +73,13 @@ def _read_onnx(path: Path, images: np.ndarray) -> tuple[ResNet9, ModelCard]:
 
 @torch.no_grad()
 def fill(block: nn.Sequential, weight: Tensor, bias: Tensor) -> None:
-    """Puts a folded convolution, weight (O, I, 3, 3) and bias (O,), into a block whose batch norm then passes it on."""
+    """Loads a folded convolution, weight (O, I, 3, 3) and bias (O,), into a block with an identity batch norm."""
     conv, norm = block[0], block[1]
     assert isinstance(conv, nn.Conv2d)
     assert isinstance(norm, nn.BatchNorm2d)
     scale = weight.flatten(1).norm(dim=1).clamp(min=1e-12) / FRESH_NORM
     conv.weight.copy_(weight / scale[:, None, None, None])
-    conv.bias = nn.Parameter(torch.zeros_like(bias))  # batch norm takes it away while training
+    conv.bias = nn.Parameter(torch.zeros_like(bias))  # batch norm removes it while training
     norm.reset_running_stats()  # mean 0, variance 1
     norm.weight.copy_(scale * (1 + norm.eps) ** 0.5)
     norm.bias.copy_(bias)
@@ -87,7 +87,7 @@ def fill(block: nn.Sequential, weight: Tensor, bias: Tensor) -> None:
 
 @torch.no_grad()
 def unfold(network: ResNet9, x: Tensor) -> None:
-    """Gives every batch norm the statistics of what it sees; the network, in evaluation mode, answers as before.
+    """Gives every batch norm the statistics of its input; in evaluation mode the network answers as before.
 
     x: float (N, 1, 48, 48), normalised faces, N ≥ 2.
     """

@@ -1,4 +1,4 @@
-"""ResNet9 for 48×48 grey faces, as the article has it, and nothing else.
+"""ResNet9 for 48×48 grey faces, as in the article.
 
 The network is David Page's ResNet9 (DAWNBench CIFAR-10, myrtle.ai 2018) with one more pooling, for 48 px
 instead of 32. With width 64 it has 6.57 M parameters.
@@ -11,7 +11,7 @@ from fer.emotions import CLASSES
 
 
 def conv_block(in_channels: int, out_channels: int, pool: bool = False) -> nn.Sequential:
-    # Pooling before ReLU gives the same values as after it, and ReLU then has a quarter of the work.
+    # Pooling before ReLU gives the same values as after it, with a quarter of the work for ReLU.
     layers: list[nn.Module] = [
         nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1),
         nn.BatchNorm2d(out_channels),
@@ -26,7 +26,7 @@ class ResNet9(nn.Module):
 
     forward: float (N, 1, 48, 48), normalised → logits (N, 7) in the order of fer.emotions.CLASSES.
     width: channels of the first block, 64 in the article; every other block is a multiple of it.
-    dropout: share of the last features that is zeroed while training; 0 in the article.
+    dropout: share of the last features zeroed while training; 0 in the article.
     """
 
     def __init__(self, width: int = 64, dropout: float = 0.0) -> None:
@@ -43,7 +43,7 @@ class ResNet9(nn.Module):
         self.head = nn.Linear(8 * width, len(CLASSES))
 
     def features(self, x: Tensor) -> Tensor:
-        """(N, 1, 48, 48) → (N, 8·width): what the last layer decides from."""
+        """(N, 1, 48, 48) → (N, 8·width): the last layer's input."""
         x = self.conv2(self.conv1(x))  # (N, 2·width, 12, 12)
         x = self.res1(x) + x
         x = self.conv4(self.conv3(x))  # (N, 8·width, 3, 3)

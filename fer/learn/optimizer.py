@@ -1,4 +1,4 @@
-"""How weights move: the optimisers and the moving average of the weights."""
+"""The optimisers, the learning rate schedules and the moving average of the weights."""
 
 from itertools import compress
 from typing import Any
@@ -14,12 +14,12 @@ MUON_MOMENTUM = 0.95
 
 
 def make_optimizer(network: ResNet9, config: TrainConfig, bf16: bool) -> torch.optim.Optimizer:
-    """bf16: whether the device multiplies it natively; where it does not, muon's matrix products take fp32.
+    """bf16: whether the device multiplies it natively; if not, muon's matrix products use fp32.
 
-    Weight decay falls on convolutions and the last layer, not on biases and batch norm.
+    Weight decay applies to convolutions and the last layer, not to biases and batch norm.
 
-    With muon the kernels that see features go by Muon; the first convolution, the last layer, biases and batch norm
-    go by SGD, all at the same learning rate.
+    With muon all kernels but the first convolution's use Muon; the first convolution, the last layer, biases and batch
+    norm use SGD, all at the same learning rate.
     """
     matrices = [p for p in network.parameters() if p.ndim > 1]
     vectors = [p for p in network.parameters() if p.ndim <= 1]
@@ -40,11 +40,11 @@ def make_optimizer(network: ResNet9, config: TrainConfig, bf16: bool) -> torch.o
 def make_scheduler(
     optimizer: torch.optim.Optimizer, config: TrainConfig, steps_per_epoch: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    """The learning rate over the run, one step a batch.
+    """The learning rate over the run, one step per batch.
 
-    onecycle: up to the peak and down along cosines (Smith & Topin 2018), as torch has it.
+    onecycle: up to the peak and down along cosines (Smith & Topin 2018), as in torch.
     trapezoid: up to the peak, level, then straight down to 0 (Hägele et al. 2024, "Scaling laws and compute-optimal
-    training beyond fixed training durations"). Nothing but its cool-down depends on where the run ends.
+    training beyond fixed training durations"). Only its cool-down depends on where the run ends.
     """
     if config.schedule == "onecycle":
         return torch.optim.lr_scheduler.OneCycleLR(
@@ -53,7 +53,7 @@ def make_scheduler(
             epochs=config.epochs,
             steps_per_epoch=steps_per_epoch,
             pct_start=config.warmup,
-            cycle_momentum=config.optimizer == "adam",  # as torch's default has it in the article
+            cycle_momentum=config.optimizer == "adam",  # torch's default, as in the article
         )
     steps = config.epochs * steps_per_epoch
 
@@ -64,12 +64,12 @@ def make_scheduler(
 
 
 class Muon(torch.optim.SGD):
-    """SGD whose groups marked `muon` step along their momentum made orthogonal.
+    """SGD whose groups marked `muon` step along their orthogonalised momentum.
 
     Muon (Keller Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) for kernels as matrices (out, in · 9),
     orthogonalised in `matrix_dtype`.
-    As in his airbench94_muon each is first scaled to rows of mean square 1: batch norm follows it, so its size means
-    nothing, and the learning rate is then the relative step. torch.optim.Muon takes two-dimensional parameters only.
+    As in his airbench94_muon each kernel is first scaled to rows of mean square 1: batch norm follows it, so its size
+    is irrelevant, and the learning rate is the relative step. torch.optim.Muon takes two-dimensional parameters only.
     """
 
     def __init__(self, params: Any, matrix_dtype: torch.dtype, **options: Any) -> None:
@@ -84,7 +84,7 @@ class Muon(torch.optim.SGD):
                     self.state[p]["momentum_buffer"] = torch.zeros_like(p)
                 momentum = self.state[p]["momentum_buffer"]
                 momentum.lerp_(p.grad, 1 - MUON_MOMENTUM)
-                flat = p.grad.lerp(momentum, MUON_MOMENTUM).permute(0, 2, 3, 1)  # a view where channels come last
+                flat = p.grad.lerp(momentum, MUON_MOMENTUM).permute(0, 2, 3, 1)  # a view in channels-last layout
                 direction = orthogonal(flat.reshape(len(p), -1), self.matrix_dtype).to(p.dtype)
                 p.mul_(len(p) ** 0.5 / p.norm())
                 p.grad = direction.reshape(flat.shape).permute(0, 3, 1, 2)  # SGD without momentum steps along it
@@ -92,11 +92,11 @@ class Muon(torch.optim.SGD):
 
 
 def orthogonal(matrix: Tensor, dtype: torch.dtype = torch.bfloat16, steps: int = 3) -> Tensor:
-    """About the nearest matrix whose singular values are all 1, by Newton-Schulz iterations in `dtype`.
+    """Approximately the nearest matrix whose singular values are all 1, by Newton-Schulz iterations in `dtype`.
 
-    matrix: (rows, columns); gives the same shape in `dtype`. The quintic's coefficients are Jordan's: singular values
-    come out between about 0.7 and 1.2, the smallest still below after three steps; airbench94_muon takes three, and
-    the network does not mind.
+    matrix: (rows, columns); returns the same shape in `dtype`. The quintic's coefficients are Jordan's: singular values
+    end between about 0.7 and 1.2, the smallest still below that after three steps; airbench94_muon also takes three,
+    without harm to the network.
     """
     x = matrix.to(dtype)
     tall = len(x) > x.shape[1]
@@ -113,8 +113,8 @@ def average_into(average: nn.Module, network: nn.Module, decay: float, step: int
     """average ← average + (1 - d) · (network - average), d = min(decay, (1 + step) / (10 + step)); `step` from 0.
 
     Batch norm's statistics are averaged like the weights, its counters copied.
-    Without the warm-up of d (tf.train.ExponentialMovingAverage's num_updates) the random start weighs on the
-    average for thousands of steps: after 10 epochs of preset `cpu` it cost 15 points of validation accuracy.
+    Without the warm-up of d (tf.train.ExponentialMovingAverage's num_updates) the random start affects the average for
+    thousands of steps: after 10 epochs of preset `cpu` it cost 15 points of validation accuracy.
     swa_utils.AveragedModel would wait for the GPU twice a step: it counts in a tensor and copies that to the device.
     """
     averages, current = ([*m.parameters(), *m.buffers()] for m in (average, network))

@@ -1,8 +1,8 @@
-"""What the training's augmentation does to a face: `python -m fer.learn.preview` answers JSON lines with faces.
+"""Previews the training's augmentation of a face: `python -m fer.learn.preview` answers JSON lines with faces.
 
-A process of its own, so the app itself never loads torch. A request is one line
+A separate process, so that the app itself never loads torch. A request is one line
 {"face": base64 of 2304 grey bytes, "config": fields of TrainConfig, "count": 24, "seed": 0}; the answer is one line
-{"faces": base64 of count × 2304 bytes} or {"error": words}. It ends when its input does, or after a minute without one.
+{"faces": base64 of count × 2304 bytes} or {"error": words}. It ends with its input, or after an idle minute.
 """
 
 import base64
@@ -31,7 +31,7 @@ def augmented(face: np.ndarray, config: TrainConfig, count: int, seed: int) -> n
 
 
 def answer(line: str) -> dict[str, str]:
-    """One request's answer; a request that cannot be gives its error in words."""
+    """One request's answer; an invalid request gives its error in words."""
     try:
         request = json.loads(line)
         face = np.frombuffer(base64.b64decode(request["face"]), np.uint8).reshape(48, 48)

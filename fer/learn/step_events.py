@@ -1,4 +1,4 @@
-"""Tells within an epoch how far it is and how it does, without making the device wait."""
+"""Reports progress and loss within an epoch, without making the device wait."""
 
 import time
 from collections.abc import Callable
@@ -13,8 +13,8 @@ STEP_EVENT_EVERY_S = 0.5
 class StepEvents:
     """Emits "step" events of one epoch, about one in STEP_EVENT_EVERY_S.
 
-    An event speaks of the last step that the device is known to have done: the sum of the losses is copied in the
-    background, and the event follows when the copy is there. On a CPU that is at once.
+    An event describes the last step that the device is known to have finished: the sum of the losses is copied in the
+    background, and the event follows when the copy has arrived. On a CPU that is immediate.
     """
 
     def __init__(self, device: Device, emit: Callable[..., None], epoch: int, steps: int) -> None:
@@ -23,7 +23,7 @@ class StepEvents:
         self._waiting: tuple[int, int, Callable[[], float | None]] | None = None
 
     def after(self, step: int, faces: int, loss_sum: Tensor) -> None:
-        """To be called after each step, counted from 0. faces: how many of the epoch are done; loss_sum: theirs."""
+        """Called after each step, counted from 0. faces: how many of the epoch are done; loss_sum: their total loss."""
         now_s = time.perf_counter()
         if self._waiting is None and now_s - self._last_s >= STEP_EVENT_EVERY_S:
             self._waiting = step + 1, faces, self._device.read_later(loss_sum)

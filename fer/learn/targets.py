@@ -1,4 +1,4 @@
-"""What the network is asked to say of each Training face: label, FER+ votes and teachers as one distribution."""
+"""The training target of each face: label, FER+ votes and teachers combined into one distribution."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from fer.learn.config import ConfigError, TrainConfig
 
 @dataclass(frozen=True)
 class Teacher:
-    """What trained networks say of the Training faces.
+    """Trained networks' answers for the Training faces.
 
     probabilities: float32 (N, 7), their mean. knows_votes: whether one of the networks learned from FER+ votes.
-    networks: how many of them there are. data_sha256: fingerprint of the set whose Training faces they are about.
+    networks: how many there are. data_sha256: fingerprint of the set with these Training faces.
     """
 
     probabilities: np.ndarray
@@ -25,10 +25,10 @@ class Teacher:
 
 
 def soft_targets(faces: FaceSet, config: TrainConfig, teacher: Teacher | None = None) -> np.ndarray:
-    """float32 (N, 7): each face's label, smoothed, mixed with its FER+ votes where it has any, then with the teacher.
+    """float32 (N, 7): each face's label, smoothed, mixed with its FER+ votes if it has any, then with the teacher.
 
     The votes for contempt, unknown and not-a-face have no class here and are left out.
-    Raises ConfigError where votes or a teacher are asked for and there are none.
+    Raises ConfigError if votes or a teacher are requested and missing.
     """
     shape = len(faces), len(CLASSES)
     targets: np.ndarray = np.full(shape, config.label_smoothing / len(CLASSES), dtype=np.float32)

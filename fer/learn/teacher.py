@@ -1,7 +1,7 @@
-"""Distillation: what trained networks say of the Training faces, as soft targets for another training.
+"""Distillation: trained networks' answers for the Training faces, as soft targets for another training.
 
-After Hinton et al. 2015. The teachers are asked once, before the training: however many there are, a step costs nothing
-more. Their mean, over teachers and mirror images, is kept in the run's folder (checkpoint.save_teacher), so a resumed
+After Hinton et al. 2015. The teachers run once, before the training, so their number does not affect the cost of a
+step. Their mean, over teachers and mirror images, is kept in the run's folder (checkpoint.save_teacher), so a resumed
 run needs no teacher.
 """
 
@@ -20,10 +20,10 @@ from fer.learn.targets import Teacher
 
 
 def ask(files: Sequence[Path], faces: FaceSet, device: Device) -> Teacher:
-    """The mean of what all networks say of the Training faces and their mirror images.
+    """The mean answer of all networks for the Training faces and their mirror images.
 
-    files: weights that scripts/train.py wrote, and tables that scripts/soft_labels.py wrote of such weights; a table
-    counts as the networks that it is of. Raises WeightsError, also where a table is about another set.
+    files: weights written by scripts/train.py, and tables made from such weights by scripts/soft_labels.py; a table
+    counts for as many networks as it was made from. Raises WeightsError, also if a table is about another set.
     """
     images = torch.tensor(faces.split("Training").images, device=device.torch_device)  # (N, 48, 48) uint8
     fingerprint = faces.fingerprint()
@@ -38,13 +38,13 @@ def ask(files: Sequence[Path], faces: FaceSet, device: Device) -> Teacher:
             raise WeightsError(f"{path}: about the Training faces of another set; make it again with this one.")
         total += said.networks * torch.from_numpy(said.probabilities)
         networks, knows_votes = networks + said.networks, knows_votes or said.knows_votes
-    # Rounded as they are stored, so that a resumed run learns from the same numbers.
+    # Rounded as in the file, so that a resumed run learns from the same numbers.
     mean = (total / total.sum(1, keepdim=True)).half().float()
     return Teacher(mean.numpy(), knows_votes, networks, fingerprint)
 
 
 def answers(network: ResNet9, images: torch.Tensor, device: Device) -> torch.Tensor:
-    """What a network says of faces, averaged with their mirror images: float32 (N, 7) on the CPU.
+    """A network's probabilities for faces, averaged with their mirror images: float32 (N, 7) on the CPU.
 
     images: uint8 (N, 48, 48) on the device.
     """

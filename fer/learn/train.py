@@ -25,7 +25,7 @@ from fer.learn.optimizer import average_into, make_optimizer, make_scheduler
 from fer.learn.step_events import StepEvents
 from fer.learn.targets import Teacher, soft_targets
 
-# The article's normalisation: (x / 255 - 0.5) / 0.5 lies in -1..1.
+# The article's normalisation: (x / 255 - 0.5) / 0.5 is in -1..1.
 MEAN, STD = 0.5, 0.5
 SHEET_PER_CLASS = 4
 
@@ -48,17 +48,17 @@ def fit(
 ) -> ModelCard | None:
     """Trains on Training, validates on PublicTest after each epoch, keeps the best epoch's weights.
 
-    faces: must hold both splits; PrivateTest is never looked at.
-    folder: receives best.safetensors and, after each epoch, state.safetensors; `resume` goes on from the latter.
+    faces: must contain both splits; PrivateTest is never used.
+    folder: receives best.safetensors and, after each epoch, state.safetensors, from which `resume` continues.
     emit: called as emit(kind, **values) with the run log's events 'start', 'step', 'epoch', 'checkpoint'.
-    teacher: what fer.learn.teacher's networks say of the Training faces; for config.teacher_weight.
-    initial: trained weights to start from instead of fresh ones; a resumed run needs its card only.
-    Gives the card of the best weights. Raises DatasetError where a split is missing, TrainingDivergedError, and
-    SaveError where the folder takes no more. KeyboardInterrupt passes through. Whatever ended it, the files on disk are
-    whole: the best weights, and the state of the last epoch that could be saved.
+    teacher: the answers of fer.learn.teacher's networks for the Training faces; for config.teacher_weight.
+    initial: trained weights to start from instead of fresh ones; a resumed run only needs its card.
+    Returns the card of the best weights. Raises DatasetError if a split is missing, TrainingDivergedError, and
+    SaveError if the folder cannot be written. KeyboardInterrupt passes through. Whatever ended it, the files on disk
+    are complete: the best weights, and the state of the last epoch that could be saved.
 
-    Under torchrun every rank calls this inside devices.joined: config.batch_size faces a step in all, rank 0 alone
-    writes, and the others get None. Raises DeviceError where the ranks were not given the same.
+    Under torchrun every rank calls this inside devices.joined: a step has config.batch_size faces in total, only rank 0
+    writes, and the others get None. Raises DeviceError if the ranks have different arguments.
     """
     if config.batch_size < device.ranks:
         raise ConfigError(f"batch_size: expected at least one face a rank, got {config.batch_size} for {device.ranks}")
@@ -66,7 +66,7 @@ def fit(
     train, valid = (faces.split(name) for name in USES["training"])
     on_device = device.torch_device
 
-    # Everything the loop touches lies on the device before it starts, faces as uint8.
+    # All data is on the device before the loop starts, faces as uint8.
     train_images = torch.tensor(train.images, device=on_device)  # (N, 48, 48) uint8
     valid_images = torch.tensor(valid.images, device=on_device)
     valid_labels = torch.tensor(valid.labels, device=on_device)
@@ -86,7 +86,7 @@ def fit(
     modules: dict[str, nn.Module] = {"network": network}
     kept: nn.Module = network  # the weights that are validated and kept
     if config.ema_decay:
-        modules["average"] = kept = deepcopy(network)  # not compiled, where the network is
+        modules["average"] = kept = deepcopy(network)  # not compiled, unlike the network
 
     start_epoch, best_accuracy = 0, 0.0
     if resume:
@@ -94,7 +94,7 @@ def fit(
         start_epoch, best_accuracy = progress.next_epoch, progress.best_accuracy
     fingerprint = faces.fingerprint()
     device.check_same(config=config, data=fingerprint, epoch=start_epoch)
-    spread = device.spread(network)  # what is called to train; alone, the network itself
+    spread = device.spread(network)  # called for training; with a single rank, the network itself
     emit(
         "start",
         config=config.to_dict(),
@@ -112,7 +112,7 @@ def fit(
         step_events = StepEvents(device, emit, epoch, steps)
         # Each epoch seeds its own random numbers: a resumed run draws the same ones.
         epoch_seed = config.seed * 100_003 + epoch
-        torch.manual_seed(epoch_seed * device.ranks + device.rank)  # dropout: other masks on other ranks
+        torch.manual_seed(epoch_seed * device.ranks + device.rank)  # dropout: each rank has its own masks
         generator = device.generator(epoch_seed)
         order = torch.randperm(len(train), device=on_device, generator=generator)
         loss_sum = torch.zeros((), device=on_device)
@@ -120,12 +120,12 @@ def fit(
 
         network.train()
         for step, index in enumerate(order.split(config.batch_size)):
-            # Each rank augments the whole batch, to draw what one process draws, and trains on its share of it.
+            # Each rank augments the whole batch, to draw a single process's numbers, and trains on its share of it.
             mine = device.share(len(index))
             x, asked = mix(augment(index, generator), targets[index], config.mixup, config.cutmix, generator)
             with device.autocast():
                 logits = spread(x[mine])  # (B, 7)
-            # Shares may differ by a face: sums, whose mean over the ranks is the loss of the batch.
+            # Shares may differ by a face, so sums are used; their mean over the ranks is the loss of the batch.
             loss = F.cross_entropy(logits.float(), asked[mine], reduction="sum") / (len(index) / device.ranks)
 
             optimizer.zero_grad(set_to_none=True)
@@ -210,7 +210,7 @@ def predict(network: nn.Module, images: Tensor, device: Device, batch_size: int 
 
 
 def update_ratio(before: list[Tensor], network: nn.Module) -> Tensor:
-    """The last step's change over the weights' size, both as norms; about 1e-3 in a healthy run."""
+    """The norm of the last step over the norm of the weights; about 1e-3 in a healthy run."""
     after = [p.detach() for p in network.parameters()]
     change = torch.nn.utils.get_total_norm([a - b for a, b in zip(after, before, strict=True)])
     return change / torch.nn.utils.get_total_norm(before)
@@ -229,7 +229,7 @@ def make_card(
     teacher: Teacher | None = None,
     initial: InitialWeights | None = None,
 ) -> ModelCard:
-    """The card as training knows it; scripts/evaluate.py adds temperature, threshold, framing and figures."""
+    """The card after training; scripts/evaluate.py adds temperature, threshold, framing and figures."""
     knows_votes = bool(
         config.votes_weight or (teacher and teacher.knows_votes) or (initial and initial.card.learned_from_votes)
     )

@@ -1,4 +1,4 @@
-"""Follows every run under one folder as its log grows: files in, Run values out."""
+"""Follows every run in a folder as its log grows: files in, Run values out."""
 
 import contextlib
 import math
@@ -15,19 +15,19 @@ _END_STATES = {"finished": State.FINISHED, "stopped": State.STOPPED, "diverged":
 
 
 def runs_folder() -> Path:
-    """Where runs lie: FER_RUNS, else runs/ in the working folder."""
+    """The folder of runs: FER_RUNS, else runs/ in the working folder."""
     return Path(os.environ.get("FER_RUNS") or "runs")
 
 
 def follow_log(path: Path, name: str) -> Run:
-    """The Run of a log that lies by itself."""
+    """The Run of a single log."""
     follower = Follower(path.parent, path.name, name)
     follower.refresh()
     return follower.run
 
 
 class Follower:
-    """Reads one run's log as it grows and keeps the newest Run. name: the folder's where none is given."""
+    """Reads one run's log as it grows and keeps the newest Run. name: the folder's name by default."""
 
     def __init__(self, folder: Path, log: str = LOG_NAME, name: str = "") -> None:
         self._folder, self._name = folder, name or folder.name
@@ -45,7 +45,7 @@ class Follower:
         self._step: Step | None = None
 
     def refresh(self) -> bool:
-        """Reads what is new; True when more than the place within an epoch changed."""
+        """Reads what is new; True if more than the progress within an epoch changed."""
         events = self._tail.read()
         replaced = self._tail.restarts != self._restarts
         if replaced:
@@ -105,9 +105,9 @@ class Follower:
 
 
 class RunsFolder:
-    """All runs of a folder. Safe to share between the sessions of a server: each refresh is done by one of them.
+    """All runs of a folder. Safe to share between the sessions of a server: one session refreshes at a time.
 
-    ``version`` grows when there is more to show than a progress bar's next step.
+    ``version`` grows when more has changed than the progress within an epoch.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -146,5 +146,5 @@ def _age(run: Run) -> tuple[float, str]:
 
 
 def _count(value: object) -> int:
-    """A number of epochs; 0 for what is none, or more than any run has."""
+    """A number of epochs; 0 for anything else, or for more than any run has."""
     return value if type(value) is int and 0 < value <= MAX_EPOCHS else 0

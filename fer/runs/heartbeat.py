@@ -1,4 +1,4 @@
-"""Says whether the process that writes a run is still alive, also from another machine."""
+"""Whether the process that writes a run is still alive; also works from another machine."""
 
 import contextlib
 import functools
@@ -19,13 +19,13 @@ from fer.files import write_whole
 HEARTBEAT_NAME = "heartbeat.json"
 HEARTBEAT_EVERY_S = 2.0
 STALE_AFTER_S = 15.0
-SAME_START_S = 2.0  # the boot time that Linux tells may waver by a second
+SAME_START_S = 2.0  # the boot time that Linux reports may vary by a second
 
 logger = logging.getLogger(__name__)
 
 
 class HeartbeatWriter:
-    """Writes who writes a run (process, machine) and a growing beat to ``path`` every HEARTBEAT_EVERY_S seconds."""
+    """Writes a run's process and machine and a growing counter to ``path`` every HEARTBEAT_EVERY_S seconds."""
 
     def __init__(self, path: Path, every_s: float = HEARTBEAT_EVERY_S) -> None:
         self.path = path
@@ -50,7 +50,7 @@ class HeartbeatWriter:
             write_whole(self.path, content.encode(), durable=False)
             self._failing = False
         except OSError as error:
-            if not self._failing:  # said once: a full disk stays full for many beats
+            if not self._failing:  # logged once: a full disk stays full for many beats
                 logger.warning("no heartbeat in %s: %s", self.path, error)
             self._failing = True
 
@@ -61,12 +61,12 @@ class HeartbeatWriter:
 
 
 class HeartbeatReader:
-    """Says whether the process that writes a run is alive.
+    """Checks whether the process that writes a run is alive.
 
-    On this machine the process table answers at once. For another machine, or where the writer does not say when its
-    process started, a heartbeat that changed within
-    ``stale_after_s`` of this reader's own steady clock means alive, so neither machine's wall clock needs to be right;
-    only the very first look has nothing but the wall clock to go by.
+    On this machine the process table decides. For another machine, or if the writer's start time is not known, a
+    heartbeat that changed within
+    ``stale_after_s`` on this reader's monotonic clock means alive, so neither machine's wall clock needs to be right;
+    only the very first check must rely on the wall clock.
     """
 
     def __init__(self, folder: Path | str, stale_after_s: float = STALE_AFTER_S) -> None:
@@ -76,7 +76,7 @@ class HeartbeatReader:
         self._changed_at = -math.inf
 
     def alive(self) -> bool:
-        """False too when there is no heartbeat file, or one that cannot be read."""
+        """Also False if there is no heartbeat file, or it cannot be read."""
         beat = read_heartbeat(self.path)
         if beat is None:
             return False
@@ -93,7 +93,7 @@ class HeartbeatReader:
 
 
 def read_heartbeat(path: Path) -> dict[str, Any] | None:
-    """The heartbeat file's content, or None when it is missing, torn or foreign."""
+    """The heartbeat file's content, or None if it is missing, truncated or foreign."""
     try:
         beat = json.loads(path.read_bytes())
         whole = type(beat["pid"]) is int and beat["pid"] > 0 and math.isfinite(beat["time"])
@@ -104,7 +104,7 @@ def read_heartbeat(path: Path) -> dict[str, Any] | None:
 
 @functools.cache
 def machine_id() -> str:
-    """Names the space in which a process number means something: host, boot and, in a container, its process space."""
+    """Identifies the scope in which a process number is unique: host, boot and, in a container, its PID namespace."""
     parts = [socket.gethostname()]
     with contextlib.suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -113,16 +113,15 @@ def machine_id() -> str:
 
 
 def is_writer(beat: dict[str, Any]) -> bool:
-    """Whether the process that a heartbeat of this machine names lives. Its number alone is given out again later."""
+    """Whether a heartbeat's process on this machine is alive. The number alone does not suffice: it is reused."""
     started_s, written_s = process_start(beat["pid"]), beat.get("process_start")
     return started_s is not None and isinstance(written_s, float) and abs(started_s - written_s) < SAME_START_S
 
 
 def process_start(pid: int) -> float | None:
-    """When the living process ``pid`` started, in seconds; None when it is dead or a zombie.
+    """When the process ``pid`` started, in seconds; None if it is dead or a zombie.
 
-    On Linux since the machine's start, so that setting the clock moves nothing; elsewhere the system wrote down the
-    clock of that moment.
+    On Linux since boot, so that setting the clock has no effect; elsewhere by the wall clock at that moment.
     """
     try:
         process = psutil.Process(pid)

@@ -1,7 +1,7 @@
-"""Starts, stops and resumes scripts/train.py as a process of its own. No page, no torch, never a shell.
+"""Starts, stops and resumes scripts/train.py as a separate process. No page, no torch, never a shell.
 
-A training gets its own session of processes, so closing the page, the browser or the server does not end it; its
-output goes to a file under the runs' folder. It is found again by its heartbeat, so a page of tomorrow stops it too.
+A training runs in its own process session, so closing the page, the browser or the server does not end it; its
+output goes to a file under the runs' folder. It is found again by its heartbeat, so a page opened later can stop it.
 """
 
 import importlib.util
@@ -40,13 +40,13 @@ Spawn = Callable[..., subprocess.Popen[bytes]]
 
 @dataclass(frozen=True)
 class Launched:
-    """A training process of this server. ``output`` is the file with what it prints."""
+    """A training process of this server. ``output`` is the file with its output."""
 
     process: subprocess.Popen[bytes]
     output: Path
 
     def failure(self) -> str | None:
-        """The last words of a process that ended badly; None while it runs or when all went well."""
+        """The end of a failed process's output; None while it runs or if it succeeded."""
         code = self.process.poll()
         if code in (None, 0, 130):  # 130: stopped by Ctrl-C or the Stop button
             return None
@@ -62,14 +62,14 @@ def allowed() -> bool:
 
 
 def check_name(name: str) -> str:
-    """The run's name, fit for a folder and a command line. Raises LaunchError."""
+    """The run's name, checked to be usable as a folder and on a command line. Raises LaunchError."""
     if not _NAME.fullmatch(name):
         raise LaunchError(f"A run's name has 1 to 64 letters, digits, dots, dashes or underscores; got {name!r}.")
     return name
 
 
 def arguments(config: TrainConfig, name: str, data: Path, runs: Path) -> list[str]:
-    """The command of a new run: the preset and what differs from it."""
+    """The command of a new run: the preset and the fields that differ from it."""
     command = [
         sys.executable,
         str(SCRIPT),
@@ -92,7 +92,7 @@ def resume_arguments(run: Run, data: Path) -> list[str]:
 
 
 class Launcher:
-    """The trainings that this server started. ``spawn`` stands for subprocess.Popen in tests."""
+    """The trainings that this server started. ``spawn`` replaces subprocess.Popen in tests."""
 
     def __init__(self, runs: Path, data: Path, spawn: Spawn = subprocess.Popen) -> None:
         self.runs, self.data = runs.absolute(), data.absolute()
@@ -100,13 +100,13 @@ class Launcher:
         self._spawn = spawn
 
     def start(self, config: TrainConfig, name: str) -> Launched:
-        """Starts a new run. Raises LaunchError when the name is taken or a training runs already."""
+        """Starts a new run. Raises LaunchError if the name is taken or a training is already running."""
         if (self.runs / check_name(name)).exists():
             raise LaunchError(f"A run called {name} exists already: choose another name, or resume that one.")
         return self._go(name, arguments(config, name, self.data, self.runs))
 
     def resume(self, run: Run) -> Launched:
-        """Goes on with a run from its last whole epoch. Raises LaunchError."""
+        """Resumes a run from its last complete epoch. Raises LaunchError."""
         if reason := why_not_resume(run):
             raise LaunchError(reason)
         return self._go(run.name, resume_arguments(run, self.data))
@@ -134,21 +134,21 @@ class Launcher:
         return name in self.launched and self.launched[name].process.poll() is None
 
     def without_log(self, names: set[str]) -> list[str]:
-        """Trainings that work but have no log yet, because torch takes its time to load. names: runs with a log."""
+        """Trainings that have no log yet, because torch is still loading. names: runs with a log."""
         return [name for name in list(self.launched) if name not in names and self.busy(name)]
 
     def failures(self) -> dict[str, str]:
-        """The last words of trainings that this server started and that ended badly, by the run's name."""
+        """The end of the output of this server's failed trainings, by the run's name."""
         found = {name: launched.failure() for name, launched in list(self.launched.items())}
         return {name: words for name, words in found.items() if words}
 
     def forget(self, name: str) -> None:
-        """Drops a failure that has been read."""
+        """Forgets a failure that has been read."""
         self.launched.pop(name, None)
 
 
 def why_not_resume(run: Run) -> str | None:
-    """A sentence when a run cannot go on, else None."""
+    """Why a run cannot be resumed, in a sentence, else None."""
     if run.state in (State.RUNNING, State.FINISHED):
         return f"The run is {run.state}: there is nothing to resume."
     if run.state is State.DIVERGED:
@@ -159,7 +159,7 @@ def why_not_resume(run: Run) -> str | None:
 
 
 def can_remove(run: Run) -> bool:
-    """Whether a run ended before its first whole epoch, so that nothing in its folder is worth keeping."""
+    """Whether a run ended before its first complete epoch, so that nothing in its folder is worth keeping."""
     return run.state not in (State.RUNNING, State.FINISHED) and not run.epochs and not _kept(run)
 
 
@@ -168,9 +168,9 @@ def _kept(run: Run) -> bool:
 
 
 def remove(run: Run) -> None:
-    """Removes the folder of a run that ended before its first whole epoch. Raises LaunchError.
+    """Removes the folder of a run that ended before its first complete epoch. Raises LaunchError.
 
-    Only what a training writes is removed: where a file of someone else's lies in the folder, it stays.
+    Only files that a training writes are removed; any other file in the folder stays.
     """
     if not can_remove(run):
         raise LaunchError(f"The run {run.name} holds what it learned, or still runs: it is not removed from a page.")
@@ -188,9 +188,9 @@ def remove(run: Run) -> None:
 
 
 def stop(run: Run) -> None:
-    """Asks the run's process to end as Ctrl-C does: the last whole epoch is kept. Raises LaunchError.
+    """Asks the run's process to end, as Ctrl-C does: the last complete epoch is kept. Raises LaunchError.
 
-    The process is told by number and start, so a number that was used again is never hit.
+    The process is identified by number and start time, so another process with a reused number is never signalled.
     """
     beat = read_heartbeat(run.folder / HEARTBEAT_NAME)
     if beat is None or beat.get("machine") != machine_id():

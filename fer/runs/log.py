@@ -1,9 +1,9 @@
-"""The run log: one folder a training run, append-only JSON lines, a writer and a tailer that survive anything.
+"""The run log: one folder per training run, append-only JSON lines, a writer and a tailer that survive damage.
 
-A line is one event: ``{"event": "epoch", "seq": 7, "time": 1760000000.0, ...}``. The writer hands each line to the
-system in one unbuffered append, so a kill -9 or a full disk loses at most the line being written. NaN and infinities
-are not JSON: they are written as null and named in ``"nonfinite"`` by their JSON pointer (RFC 6901), and the tailer
-puts them back. No torch: a page reads runs where it is not installed.
+A line is one event: ``{"event": "epoch", "seq": 7, "time": 1760000000.0, ...}``. The writer appends each line in
+one unbuffered write, so a kill -9 or a full disk loses at most the line being written. NaN and infinities are not
+JSON: they are written as null and listed in ``"nonfinite"`` by their JSON pointer (RFC 6901), and the tailer restores
+them. No torch: pages read runs on machines without it.
 """
 
 import dataclasses
@@ -23,12 +23,12 @@ from fer.runs.heartbeat import HEARTBEAT_NAME, HeartbeatWriter
 
 try:
     import fcntl
-except ImportError:  # Windows: no advisory lock there, so two writers of one run are not noticed
+except ImportError:  # Windows has no advisory locks, so two writers of one run are not detected
     fcntl = None  # type: ignore[assignment]
 
 LOG_NAME = "log.jsonl"
 MAX_LINE_BYTES = 16 << 20
-DURABLE_KINDS = ("start", "checkpoint", "end")  # these reach the disk itself (fsync), not only the system's cache
+DURABLE_KINDS = ("start", "checkpoint", "end")  # these are forced to the disk (fsync), not only to the system's cache
 
 _CHUNK_BYTES = 1 << 20
 _GUARD_BYTES = 64
@@ -47,8 +47,8 @@ class RunLogError(RuntimeError):
 class RunEvent:
     """One line of a run log.
 
-    ``kind`` is "start", "step", "epoch", "checkpoint", "end" or a newer kind that a reader passes over; ``seq`` grows
-    by one a line and over resumes (a gap is a lost line); ``time`` is the writer's clock in unix seconds, which may
+    ``kind`` is "start", "step", "epoch", "checkpoint", "end" or a newer kind that readers skip; ``seq`` grows
+    by one per line and across resumes (a gap is a lost line); ``time`` is the writer's clock in unix seconds, which may
     go back; ``values`` is everything else.
     """
 
@@ -76,7 +76,7 @@ def encode(event: RunEvent) -> bytes:
 
 
 def decode(line: bytes) -> RunEvent | None:
-    """The event of one line, or None when the line is torn or foreign."""
+    """The event of one line, or None if the line is truncated or foreign."""
     try:
         fields = json.loads(line)
         kind, seq, at = fields.pop("event"), fields.pop("seq"), fields.pop("time")
@@ -127,10 +127,10 @@ def _put(fields: dict[str, Any], pointer: str, value: float) -> None:
 class RunLog:
     """Appends events to ``folder/log.jsonl`` and keeps ``folder/heartbeat.json`` fresh from a daemon thread.
 
-    Opening the log of an earlier run goes on with it: a torn last line is ended and the sequence continues. Raises
-    RunLogError when the folder cannot be written, or another process writes this run. Leaving the ``with`` block by an
-    exception writes the "end" event with its reason, unless the caller wrote one. An append that the system refuses (a
-    full disk) is counted in ``lost``, the first one logged, and training goes on; the gap in ``seq`` shows in the file.
+    Opening the log of an earlier run continues it: a truncated last line is ended and the sequence continues. Raises
+    RunLogError if the folder cannot be written, or another process writes this run. Leaving the ``with`` block by an
+    exception writes the "end" event with its reason, unless the caller wrote one. An append that fails (a full disk) is
+    counted in ``lost``, the first one logged, and training continues; the gap in ``seq`` shows in the file.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -158,7 +158,7 @@ class RunLog:
         self._heartbeat = HeartbeatWriter(self.folder / HEARTBEAT_NAME)
 
     def write(self, kind: str, /, **values: Any) -> RunEvent:
-        """Appends one event and returns it. ``kind`` and what goes with it are described in the module's users;
+        """Appends one event and returns it. Each kind's values are described where it is written;
         the sequence number and the time are added here."""
         with self._mutex:
             if self._file < 0:
@@ -183,13 +183,13 @@ class RunLog:
                 os.fsync(self._file)
         except OSError as error:
             self.lost += 1
-            if self.lost == 1:  # a full disk would say it with each line
+            if self.lost == 1:  # with a full disk every line would fail
                 logger.error("a line of %s was not written: %s", self.path, error)
 
     def _lock(self) -> None:
         if fcntl is None:
             return
-        give_up = time.monotonic() + _LOCK_WAIT_S  # a killed trainer's data workers may hold its lock for a moment
+        give_up = time.monotonic() + _LOCK_WAIT_S  # a killed trainer's data workers may briefly hold its lock
         while True:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -231,11 +231,11 @@ def _ends_torn(path: Path) -> bool:
 
 
 class Tail:
-    """Reads what is new in a growing log; each call costs time linear in the new bytes, nothing when none came.
+    """Reads what is new in a growing log, in time linear in the new bytes.
 
-    Lines that are torn, foreign or longer than MAX_LINE_BYTES are passed over and counted in ``skipped``. When the
-    file was replaced, truncated or rewritten, reading starts again at its first line and ``restarts`` grows: the
-    caller then drops what it had. A missing file reads as empty.
+    Lines that are truncated, foreign or longer than MAX_LINE_BYTES are skipped and counted in ``skipped``. If the
+    file was replaced, truncated or rewritten, reading restarts at its first line and ``restarts`` grows: the caller
+    must then discard what it had. A missing file reads as empty.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -252,7 +252,7 @@ class Tail:
         self._guard = b""
 
     def read(self) -> list[RunEvent]:
-        """The events that came since the last call, in the file's order."""
+        """The events since the last call, in the file's order."""
         try:
             with open(self.path, "rb", buffering=0) as file:
                 self._restart_if_replaced(file)
@@ -264,7 +264,7 @@ class Tail:
         stat = os.fstat(file.fileno())
         identity = (stat.st_dev, stat.st_ino)
         same = self._identity in (None, identity) and stat.st_size >= self._offset
-        if same and self._guard:  # a file rewritten in place and grown past our offset shows only in its bytes
+        if same and self._guard:  # only its bytes reveal a file rewritten in place and grown past our offset
             file.seek(self._offset - len(self._guard))
             same = file.read(len(self._guard)) == self._guard
         if not same:
@@ -290,7 +290,7 @@ class Tail:
             if self._partial_bytes <= MAX_LINE_BYTES:
                 self._partial.append(part)
             else:
-                self._partial.clear()  # too long for an event: count its bytes, hold none of them
+                self._partial.clear()  # too long for an event: count its bytes, keep none
 
     def _finish_line(self, end: bytes, events: list[RunEvent]) -> None:
         self._keep(end)

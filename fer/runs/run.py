@@ -1,4 +1,4 @@
-"""What a run log says, as checked values: one Run with its epochs. Knows nothing of pages or files that grow."""
+"""A run log's content as checked values: one Run with its epochs. Independent of pages and growing files."""
 
 import contextlib
 import math
@@ -13,7 +13,7 @@ import numpy as np
 from fer.emotions import CLASSES
 
 MAX_EPOCHS = 10_000_000
-_LAST_EPOCHS = 5  # the pace of these tells the time left
+_LAST_EPOCHS = 5  # the time left is estimated from their pace
 FIGURES = (
     "lr",
     "train_loss",
@@ -28,7 +28,7 @@ FIGURES = (
 
 
 class State(StrEnum):
-    """What became of a run; the value is the word on the page."""
+    """The state of a run; the value is the word on the page."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -90,7 +90,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How far the epoch in progress is: its share that is done, 0..1, the mean loss of that, its pace, its seconds so
+    """The progress of the current epoch: the share done, 0..1, its mean loss, its pace, its seconds so
     far; a figure that the log lacks is NaN."""
 
     share: float
@@ -101,8 +101,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as far as its log goes. ``start`` is the newest start event's values, ``at_s`` when the first was written
-    (unix seconds), ``step`` tells of the epoch in progress."""
+    """A run as far as its log goes. ``start``: the newest start event's values. ``at_s``: when the first was written
+    (unix seconds). ``step``: the progress of the current epoch."""
 
     name: str
     folder: Path
@@ -126,18 +126,18 @@ class Run:
 
     @property
     def best(self) -> Epoch | None:
-        """The epoch with the highest validation accuracy, the first of equals."""
+        """The epoch with the highest validation accuracy; the first if several are equal."""
         known = [epoch for epoch in self.epochs if math.isfinite(epoch.valid_accuracy)]
         return max(known, key=lambda epoch: epoch.valid_accuracy, default=None)
 
     @property
     def seconds(self) -> float:
-        """Time spent in whole epochs, over all resumes; the machine's clock has no say in it."""
+        """Time spent in complete epochs, over all resumes; changes of the machine's clock do not affect it."""
         return float(np.nansum([epoch.elapsed_s for epoch in self.epochs]))
 
     @property
     def done_epochs(self) -> float:
-        """Whole epochs, and how much of the next one is done."""
+        """Complete epochs, and the share of the next one that is done."""
         return len(self.epochs) + (self.step.share if self.step else 0.0)
 
     @property
@@ -149,7 +149,7 @@ class Run:
 
     @property
     def time_left_s(self) -> float:
-        """At the pace of the last epochs, or of the first one as far as it has come; NaN before its first step."""
+        """At the pace of the last epochs, or of the first one so far; NaN before its first step."""
         pace = [epoch.elapsed_s for epoch in self.epochs[-_LAST_EPOCHS:] if math.isfinite(epoch.elapsed_s)]
         if not pace and self.step and self.step.share > 0:
             pace = [self.step.elapsed_s / self.step.share]
@@ -159,7 +159,7 @@ class Run:
 
 
 def read_step(values: dict[str, Any]) -> Step | None:
-    """A "step" event's values as a Step, or None when they do not say how far the epoch is."""
+    """A "step" event's values as a Step, or None if they do not give the epoch's progress."""
     step, steps = values.get("step"), values.get("steps")
     if type(step) is not int or type(steps) is not int or not 0 < step <= steps:
         return None
@@ -167,7 +167,7 @@ def read_step(values: dict[str, Any]) -> Step | None:
 
 
 def read_epoch(values: dict[str, Any]) -> Epoch | None:
-    """An "epoch" event's values as an Epoch, or None when they hold none."""
+    """An "epoch" event's values as an Epoch, or None if they are not one."""
     number = values.get("epoch")
     if type(number) is not int or not 0 <= number < MAX_EPOCHS:
         return None
@@ -209,7 +209,7 @@ def _array(value: object, shape: tuple[int, ...], dtype: type) -> np.ndarray | N
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something that went wrong with a run (``fatal``) or is about to, in a plain sentence."""
+    """Something that has gone wrong with a run (``fatal``) or is about to, in a sentence."""
 
     fatal: bool
     words: str
@@ -248,17 +248,17 @@ def _warnings(epochs: tuple[Epoch, ...]) -> list[str]:
 
 
 def _has_risen(losses: list[float]) -> bool:
-    """Whether the last five stand clearly above the best; one bad epoch is no sign."""
+    """Whether the last five are clearly above the best; a single bad epoch does not count."""
     return len(losses) >= 8 and float(np.median(losses[-5:])) > 1.5 * min(losses) + 0.2
 
 
 def plain(text: str) -> str:
-    """Text from a log as markdown that shows just that text: no links, no pictures from elsewhere."""
+    """Text from a log as markdown that shows only that text: no links, no external pictures."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~:$&])", r"\\\1", text)
 
 
 def duration_words(seconds: float) -> str:
-    """'42 s', '3 min 5 s', '2 h 10 min'; '–' for what is not known."""
+    """'42 s', '3 min 5 s', '2 h 10 min'; '–' if unknown."""
     if not math.isfinite(seconds):
         return "–"
     whole = round(seconds)
@@ -270,7 +270,7 @@ def duration_words(seconds: float) -> str:
 
 
 def differences(runs: list[Run]) -> dict[str, list[str]]:
-    """What the runs were started with and where they differ: a value for each run by the name of the setting."""
+    """The settings in which the runs differ: a value for each run by the setting's name."""
     facts = [_facts(run) for run in runs]
     names = list(dict.fromkeys(name for fact in facts for name in fact))
     rows = {name: [_words(fact.get(name)) for fact in facts] for name in names}
@@ -278,7 +278,7 @@ def differences(runs: list[Run]) -> dict[str, list[str]]:
 
 
 def _facts(run: Run) -> dict[str, Any]:
-    """Every value of the start event but its time: config fields by their own name, the rest by their path."""
+    """Every value of the start event except its time: config fields by name, the rest by path."""
     facts: dict[str, Any] = dict(run.config)
     for key, value in run.start.items():
         if key in ("config", "start_epoch", "best_accuracy"):

@@ -1,4 +1,4 @@
-"""The log of a training that comes with the repository: small, no faces. A machine without runs shows it."""
+"""The log of a training that ships with the repository: small, no faces. Shown on a machine without runs."""
 
 import math
 from collections.abc import Iterable
@@ -12,20 +12,20 @@ from fer.runs.run import Run, State
 from fer.weights import TRAINING_LOG
 
 NAME = "example"
-WEIGHTS = "weights"  # of the start event: SHA-256 of the file that the training made, '' where that does not ship
+WEIGHTS = "weights"  # of the start event: SHA-256 of the weights that the training made, '' if they do not ship
 _DIGITS = 5
 
 
 def shipped_run(path: Path = TRAINING_LOG) -> Run | None:
-    """The training that comes with the repository; None where its log is missing or holds no epoch."""
+    """The training that ships with the repository; None if its log is missing or has no epoch."""
     run = follow_log(path, NAME)
     return run if run.epochs and run.state is State.FINISHED else None
 
 
 def write_shipped_log(events: Iterable[RunEvent], path: Path, weights: str) -> None:
-    """Writes a run's log in small: its last start, its epochs without their sheet of faces, and that it finished.
+    """Writes a reduced copy of a run's log: its last start, its epochs without their faces, and its end.
 
-    weights: SHA-256 of the file that ships from this run, '' where another does. Raises OSError.
+    weights: SHA-256 of the shipped file if this run made it, else ''. Raises OSError.
     """
     start: dict[str, Any] = {}
     epochs: dict[int, RunEvent] = {}

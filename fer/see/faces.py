@@ -81,7 +81,7 @@ class Face:
 class Quality:
     """The measures that decide whether a face can be read; taken by fer.see.quality.
 
-    side_px: side of the square crop, in pixels of the image. inside: the box's share inside it, 0..1.
+    side_px: side of the square crop, in pixels of the image. inside: the box's share in the image, 0..1.
     brightness, contrast: mean and standard deviation of the crop's grey levels, 0..255.
     sharpness: the Laplacian's mean square over the crop's variance, 0 for a plain one.
     turn: the nose's distance from the line between the eyes' midpoint and the mouth, in eye distances: 0 if frontal.

@@ -1,15 +1,15 @@
-"""What to know before trusting what was found in a photo: that it lies or hangs, or is one frame of an animation.
+"""Warnings about a photo's results: the photo seems turned, or is one frame of an animation.
 
-One place for the page, the command line and the API. Standard library only.
+Shared by the page, the command line and the API. Standard library only.
 """
 
 TURNS = {90: "90° to the left", 180: "180°", 270: "90° to the right"}  # by degrees counter-clockwise
 
 
 def notes(animated: bool, turn_deg: int, faces: int) -> list[str]:
-    """A sentence or two for each; [] for most photos.
+    """A sentence or two for each warning; [] for most photos.
 
-    animated: whether it is the first frame of several. turn_deg: what Recognizer.suggest_turn says of it. faces: how
+    animated: whether it is the first frame of several. turn_deg: the result of Recognizer.suggest_turn. faces: how
     many were found.
     """
     said = [_turned(turn_deg)] if turn_deg else []

@@ -1,4 +1,4 @@
-"""Frames over time → judged samples, for programs of one's own: any loop that gives images.
+"""Frames over time → judged samples, for your own programs: any loop that yields images.
 
 The app's camera does more (fer.see.live: it never waits for the analysis); the steps are the same.
 """
@@ -17,7 +17,7 @@ def follow(
     observe: Callable[[ImageSource], list[Observation]],
     settings: JudgeSettings,
 ) -> Iterator[Sample]:
-    """Each frame's faces with identities and labels that hold still; see Recognizer.stream."""
+    """Each frame's faces with identities and stable labels; see Recognizer.stream."""
     tracker, judge = Tracker(), Judge(settings)
     start_s = time.monotonic()
     for frame in frames:

@@ -215,9 +215,9 @@ def test_votes_are_joined_by_row(tmp_path, few):
 
 def test_votes_are_refused_where_rows_are_unknown(tmp_path, few):
     file = votes_file(tmp_path / "fer2013new.csv", few)
-    with pytest.raises(DatasetError, match="this source does not tell the rows"):
+    with pytest.raises(DatasetError, match="this source does not give the rows"):
         dataset.read(packed(tmp_path / "a.zip", FACE_FILES), file)
-    with pytest.raises(DatasetError, match="this source does not tell the rows"):
+    with pytest.raises(DatasetError, match="this source does not give the rows"):
         dataset.read(csv_file(tmp_path / "part", few), file)
 
 

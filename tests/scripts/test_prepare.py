@@ -75,7 +75,7 @@ def test_votes_by_the_source_are_joined_only_where_rows_are_known(data, tmp_path
     assert prepare.main([str(folder)]) == 0
     assert "Votes    none; --votes fer2013new.csv adds those of FER+" in capsys.readouterr().out
     assert prepare.main([str(folder), "--votes", str(votes)]) == 2
-    assert "this source does not tell the rows" in capsys.readouterr().err
+    assert "this source does not give the rows" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("place", ["set/fer2013new.csv", "set/ferplus/fer2013new.csv", "ferplus/fer2013new.csv"])
