@@ -1,4 +1,4 @@
-"""The job: files that are not in the table yet → chunks → an engine → parts. Stopped anywhere, it goes on there."""
+"""The job: files that are not in the table yet → chunks → an engine → parts. It resumes wherever it was stopped."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -7,8 +7,8 @@ from fer.batch.parts import Result
 from fer.batch.walk import Item
 from fer.batch.work import Chunk, Done, Settings, lost
 
-PHOTOS_A_PART = 64  # one batch for the network; lost at most once for each worker when a machine dies
-_AHEAD = 2  # chunks for each worker, so that none waits for the next
+PHOTOS_A_PART = 64  # one batch for the network; each worker loses at most one when a machine dies
+_AHEAD = 2  # chunks per worker, so that none waits for its next
 
 
 def run(
@@ -18,9 +18,9 @@ def run(
     settings: Settings,
     told: Callable[[Done | None], None] = lambda done: None,
 ) -> None:
-    """Reads every file that the result does not have in its present version, and commits.
+    """Reads and commits every file whose current version is not in the result.
 
-    told: hears of each committed part, and None for each file that is there already.
+    told: called with each committed part, and with None for each file that is there already.
     """
     chunks = chunked(unread(files, result, told))
     under_way: dict[object, Chunk] = {}
@@ -39,7 +39,7 @@ def run(
             if done is not None:
                 result.commit(chunk, done.content)
                 told(done)
-            elif len(chunk.items) > 1:  # one of its files ends processes: find out which
+            elif len(chunk.items) > 1:  # one of its files kills processes: find out which
                 for offset, item in enumerate(chunk.items):
                     single = Chunk(chunk.number + offset, (item,))
                     under_way[engine.submit(single, settings)] = single
@@ -50,7 +50,7 @@ def run(
 
 
 def unread(files: Iterable[Item], result: Result, told: Callable[[Done | None], None]) -> Iterator[tuple[int, Item]]:
-    """The files that are not in the table in this version, with their number in the walk."""
+    """The files whose current version is not in the table, with their number in the walk."""
     for number, item in enumerate(files):
         if result.is_done(item):
             told(None)
@@ -59,8 +59,8 @@ def unread(files: Iterable[Item], result: Result, told: Callable[[Done | None], 
 
 
 def chunked(files: Iterable[tuple[int, Item]]) -> Iterator[Chunk]:
-    """Photos by PHOTOS_A_PART, each video by itself: what decides is the walk's order alone, so that what is left after
-    a kill falls into the chunks that it would have been in."""
+    """Photos by PHOTOS_A_PART, each video by itself. Only the walk's order decides, so that files left after a kill
+    fall into the same chunks as without it."""
     first, waiting = 0, list[Item]()
     for number, item in files:
         if item.is_video:
@@ -77,7 +77,7 @@ def chunked(files: Iterable[tuple[int, Item]]) -> Iterator[Chunk]:
 
 
 def forget_older(chunk: Chunk, result: Result) -> None:
-    """Takes what the table says of older versions of a chunk's files out of it."""
+    """Removes older versions of a chunk's files from the table."""
     older: dict[str, list[Item]] = {}
     for item in chunk.items:
         if part := result.known_part(item):

@@ -1,10 +1,10 @@
-"""A result's folder: a manifest and the parts of a Parquet dataset, each committed whole or not at all.
+"""A result's folder: a manifest and the parts of a Parquet dataset, each committed atomically.
 
-    DIR/manifest.json            settings and the weights' hash: another command's settings are refused
+    DIR/manifest.json            settings and the weights' hash: other settings are refused
     DIR/faces/part-*.parquet     the table; `pandas.read_parquet("DIR/faces")` reads all of it
 
-A part that is there is done for good. A file is known by its source, size and time: one that changed is first taken out
-of its old part, then read again, so the table never holds two versions of a file.
+A part that exists is final. A file is identified by its source, size and time: one that changed is first removed from
+its old part, then read again, so the table never holds two versions of a file.
 """
 
 import io
@@ -46,18 +46,18 @@ class ResultError(Exception):
 
 
 class Result:
-    """The folder that a batch writes. Opened by one process at a time; `with` frees it.
+    """The folder that a batch writes. Opened by one process at a time; `with` releases it.
 
-    folder: a path or an address. settings: of this command. again: tries files again that could not be read.
+    folder: a path or an address. settings: of this command. again: whether to retry files that could not be read.
 
-    Raises ResultError where the folder belongs to other settings, to something else, or to a running batch.
+    Raises ResultError if the folder has other settings, holds something else, or belongs to a running batch.
     """
 
     def __init__(self, folder: str, settings: Settings, again: bool = False) -> None:
         self.folder = folder if "://" in folder else str(Path(folder).absolute())
         self._storage = storage_of(self.folder)
         self._parts: list[str] = []
-        self._check_manifest(settings)  # before anything is written, and again when nobody else can write
+        self._check_manifest(settings)  # before anything is written, and again under the lock
         self._lock = _locked(self.folder)
         try:
             self._check_manifest(settings, write=True)
@@ -74,12 +74,12 @@ class Result:
         return _where(self._keys, item.key) is not None
 
     def known_part(self, item: Item) -> str | None:
-        """The part that holds another version of this file."""
+        """The part that has another version of this file."""
         at = _where(self._sources, digest(item.source))
         return None if at is None else self._parts[self._part_of[at]]
 
     def forget(self, items: list[Item], part: str) -> None:
-        """Takes the rows of these sources out of a part."""
+        """Removes the rows of these sources from a part."""
         location = self._location(part)
         table = pq.read_table(io.BytesIO(self._storage.read(location, _MOST_PART_BYTES)), schema=SCHEMA)
         gone = pc.is_in(table["source"], pa.array([item.source for item in items], pa.string()))
@@ -90,7 +90,7 @@ class Result:
             self._storage.remove(location)
 
     def commit(self, chunk: Chunk, content: bytes) -> None:
-        """Adds a chunk's rows, whole. Raises StorageError where they cannot be written."""
+        """Adds a chunk's rows, atomically. Raises StorageError if they cannot be written."""
         keys = digest("".join(item.key.hex() for item in chunk.items)).hex()
         self._storage.write(self._location(f"part-{chunk.number:09d}-{keys[:8]}.parquet"), content)
 
@@ -99,7 +99,7 @@ class Result:
         return tables(self.folder)
 
     def write_csv(self) -> str:
-        """faces.csv beside the parts, a part at a time; gives its location."""
+        """Writes faces.csv beside the parts, a part at a time; returns its location."""
         location = join(self.folder, "faces.csv")
         if "://" in self.folder:
             sink = io.BytesIO()
@@ -142,7 +142,7 @@ class Result:
             return
         except ValueError as error:
             raise ResultError(f"{location}: no manifest of `fer batch` ({error}). Name another folder.") from error
-        # The path does not matter where the weights are the same.
+        # The path does not matter if the weights are the same.
         other = [
             name for name in wanted.keys() | found.keys() if name != "weights" and found.get(name) != wanted.get(name)
         ]
@@ -153,7 +153,7 @@ class Result:
             )
 
     def _load(self, again: bool) -> None:
-        """Reads which versions of which files the parts hold: 36 bytes a file in memory."""
+        """Reads which versions of which files the parts hold: 36 bytes of memory per file."""
         keys, sources, part_of = [], [], []
         for number, name in enumerate(part_names(self.folder)):
             self._parts.append(name)
@@ -173,7 +173,7 @@ class Result:
 
 
 def part_names(folder: str) -> list[str]:
-    """The parts of a result in order; [] where there is none yet."""
+    """The parts of a result in order; [] if there are none yet."""
     parts = join(folder, "faces")
     try:
         entries = list(storage_of(folder).folder(parts))
@@ -208,7 +208,7 @@ def _write_csv(sink: IO[bytes], parts: Iterator[pa.Table]) -> None:
 
 
 def _locked(folder: str) -> IO[bytes] | None:
-    """The folder's lock, held until closed or killed. None in storage without locks: there nobody is kept out."""
+    """The folder's lock, held until closed or killed. None in storage without locks, where nothing is enforced."""
     if "://" in folder or fcntl is None:
         return None
     try:

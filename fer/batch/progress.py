@@ -1,6 +1,6 @@
-"""Progress on one line of a terminal; nothing where standard error is no terminal.
+"""Progress on one line of a terminal; nothing if standard error is not a terminal.
 
-Own, since `fer` without its extras has neither rich nor tqdm, and a line of figures is no reason for a dependency.
+Our own, because `fer` without its extras has neither rich nor tqdm, and one line does not justify a dependency.
 """
 
 import shutil
@@ -17,7 +17,7 @@ _EVERY_S = 0.2
 class Progress:
     """Counts what is done and shows it: files and faces a second, time left, errors so far.
 
-    files: the walk, gone through once more beside the work to know how many there are. `with` ends the line.
+    files: the walk, iterated a second time in parallel to count the files. `with` ends the line.
     """
 
     def __init__(self, files: Iterable[object], quiet: bool = False) -> None:
@@ -29,7 +29,7 @@ class Progress:
             threading.Thread(target=self._count, args=(files,), daemon=True).start()
 
     def told(self, done: Done | None) -> None:
-        """Counts a part; None is a file that was read before."""
+        """Counts a part; None means a file that was read before."""
         if done is None:
             self.skipped += 1
         else:

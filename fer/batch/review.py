@@ -1,6 +1,6 @@
-"""A finished result, a row a file, with the files that need a look first: unread, without a face, unsure.
+"""A finished result, one row per file, those that need attention first: unread, without a face, unsure.
 
-A part or a CSV that somebody hands over is read in a process of its own (fer.confined).
+An untrusted part or CSV is read in a separate process (fer.confined).
 """
 
 import io
@@ -24,15 +24,15 @@ _MAGIC = b"PAR1"
 
 
 class ReviewError(ValueError):
-    """A file that is no result of `fer batch`; the message says what was expected."""
+    """A file that is not a result of `fer batch`; the message says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileSeen:
-    """What a result says of one file.
+    """The result for one file.
 
-    why: one of URGENCY. faces: of a photo its faces, of a video its people. expressions: '2 × happy, 1 × unsure', of
-    a video by looks. reason: in words, of a file that cannot be read.
+    why: one of URGENCY. faces: a photo's faces or a video's people. expressions: '2 × happy, 1 × unsure', counted by
+    looks for a video. reason: in words, for a file that cannot be read.
     """
 
     source: str
@@ -43,9 +43,9 @@ class FileSeen:
 
 
 def review(contents: Sequence[bytes]) -> list[FileSeen]:
-    """The files of parts or CSVs of one result, those that need a look first, else in their order.
+    """The files of parts or CSVs of one result, those that need attention first, otherwise in order.
 
-    Raises ReviewError where one of them is no result, damaged, or of more than MOST_FILES files.
+    Raises ReviewError if one of them is not a result, is damaged, or has more than MOST_FILES files.
     """
     files: list[FileSeen] = []
     for content in contents:
@@ -58,7 +58,7 @@ def review(contents: Sequence[bytes]) -> list[FileSeen]:
 
 
 def summed(content: bytes) -> bytes:
-    """JSON of a FileSeen a file; run in a process of its own. Raises ReviewError."""
+    """JSON with a FileSeen per file; run in a separate process. Raises ReviewError."""
     import pyarrow as pa
 
     try:
@@ -68,7 +68,7 @@ def summed(content: bytes) -> bytes:
             "no result of `fer batch`: choose files of its folder DIR/faces, or DIR/faces.csv "
             f"({' '.join(str(error).split())[:200]})"
         ) from error
-    # Whole numbers and words only from here on: a row for each kind of row that a file has.
+    # Only integers and strings from here on: a row for each kind of row that a file has.
     kinds = table.group_by(["source", "kind", "status", "reason", "label"], use_threads=False)
     rows = kinds.aggregate([("source", "count")]).to_pylist()
     by_file: dict[str, list[dict[str, Any]]] = {}

@@ -1,6 +1,6 @@
-"""Where files lie: this machine's folders, or anything that pyarrow opens by its address (s3://, gs://, file://).
+"""Storage: this machine's folders, or anything that pyarrow opens by its address (s3://, gs://, file://).
 
-A location is a string: a path, or an address with '://'. Two kinds of storage keep one protocol; nothing else in
+A location is a string: a path, or an address with '://'. Both kinds of storage implement one protocol; nothing else in
 fer.batch knows which of them it reads or writes.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from fer.files import is_temporary, temporary_name, write_whole
 
-_SORTED_AT_ONCE = 10_000  # names: in order for people, and never a whole folder of a million in memory
+_SORTED_AT_ONCE = 10_000  # names: sorted for people, without holding a folder of a million in memory
 
 
 class StorageError(Exception):
@@ -23,7 +23,7 @@ class StorageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file or folder. modified_ns: nanoseconds since 1970, UTC; 0 where the storage does not say."""
+    """A file or folder. modified_ns: nanoseconds since 1970, UTC; 0 if the storage does not say."""
 
     location: str
     size: int
@@ -33,25 +33,25 @@ class Entry:
 
 class Storage(Protocol):
     def entry(self, location: str) -> Entry:
-        """Raises StorageError where there is nothing or it cannot be looked at."""
+        """Raises StorageError if it does not exist or is not accessible."""
         ...
 
     def folder(self, location: str) -> Iterator[Entry]:
-        """What lies in a folder, lazily, without names that begin with a dot, folders that are links, and devices."""
+        """A folder's entries, lazily, without names that begin with a dot, folders that are links, and devices."""
         ...
 
     def read(self, location: str, most_bytes: int) -> bytes:
-        """A file's content. Raises StorageError, also where it holds more than `most_bytes`."""
+        """A file's content. Raises StorageError, also if it is larger than `most_bytes`."""
         ...
 
     def write(self, location: str, content: bytes) -> None:
-        """A file as a whole, in place of one that is there; its folder is made. Never half a file, whatever happens."""
+        """Writes a file atomically, replacing an existing one; creates its folder."""
         ...
 
     def remove(self, location: str) -> None: ...
 
     def clean(self, location: str) -> None:
-        """Removes what killed writers left half-written in a folder, if it is there; nobody may be writing in it."""
+        """Removes partial files that killed writers left in a folder, if it exists; nobody may be writing in it."""
         ...
 
 
@@ -64,7 +64,7 @@ def join(folder: str, name: str) -> str:
 
 
 class Local:
-    """Folders of this machine, shared ones included."""
+    """Folders of this machine, including network shares."""
 
     def entry(self, location: str) -> Entry:
         try:
@@ -121,13 +121,13 @@ def _local_entry(entry: "os.DirEntry[str]") -> Entry | None:
         if not entry.is_file():
             return None
         found = entry.stat()
-    except OSError:  # gone since the folder was listed
+    except OSError:  # deleted since the folder was listed
         return None
     return Entry(entry.path, found.st_size, found.st_mtime_ns)
 
 
 class Addressed:
-    """What pyarrow opens by its address. A folder is listed at once, as object stores do it in pages.
+    """Anything that pyarrow opens by its address. A folder is listed in one go, because object stores list in pages.
 
     Raises StorageError for an address that pyarrow does not know.
     """
@@ -199,7 +199,7 @@ def _addressed_entry(location: str, info: Any) -> Entry:
 
 
 def _is_object_store(system: Any) -> bool:
-    """Whether an object appears when its upload ends; a file system is written under another name first."""
+    """Whether an object appears only when its upload ends; on a file system a temporary name is used first."""
     from pyarrow import fs
 
     return isinstance(system, fs.S3FileSystem | fs.GcsFileSystem | fs.AzureFileSystem)

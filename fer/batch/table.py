@@ -1,4 +1,4 @@
-"""The table's rows: a row a face, in a video a face at each look; a file without a face and an unread one have theirs.
+"""The table's rows: one per face, in a video one per face and look; files without a face or unread have one too.
 
 | column | value |
 | --- | --- |
@@ -7,9 +7,9 @@
 | status, reason | face, no face, or error; the reason in words, or what was left out of a damaged video |
 | time_s, identity | seconds from a video's start, and which of its people; null for photos |
 | face … neutral | as in fer/see/report.py, not rounded; in a video averaged over time, as its labels are |
-| right_eye_x … left_mouth_corner_y | the detector's five points in pixels, right and left as the person has them |
+| right_eye_x … left_mouth_corner_y | the detector's five points in pixels, right and left as the person's |
 | turn_deg | as in fer/see/report.py; null for videos |
-| quality | why the face cannot be read, in words; empty where it can |
+| quality | why the face cannot be read, in words; empty if it can |
 """
 
 from collections.abc import Iterator, Sequence
@@ -50,7 +50,7 @@ Row = dict[str, Any]
 
 
 def photo_rows(item: Item, predictions: Sequence[Prediction], turn_deg: int) -> Iterator[Row]:
-    """A row a face, the most prominent first; one row where there is none. turn_deg: see fer/see/report.py."""
+    """A row per face, the most prominent first; one row if there is none. turn_deg: see fer/see/report.py."""
     if not predictions:
         yield {**empty_row(item), "turn_deg": turn_deg}
     for number, prediction in enumerate(predictions, start=1):
@@ -58,7 +58,7 @@ def photo_rows(item: Item, predictions: Sequence[Prediction], turn_deg: int) -> 
 
 
 def look_rows(item: Item, sample: Sample) -> Iterator[Row]:
-    """A row a face that a look at a video saw."""
+    """A row per face seen in one look at a video."""
     for number, prediction in enumerate(sample.predictions, start=1):
         yield {**_file(item), **_face(prediction, number), "time_s": sample.time_s, "identity": prediction.identity}
 

@@ -1,4 +1,4 @@
-"""The one place where a batch reads a video: who was seen when, nothing drawn or written again."""
+"""Reads a video for a batch: who was seen when, with nothing drawn or encoded."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,11 +12,11 @@ from fer.see.videofile import Frame, VideoFile
 
 
 class Looks:
-    """The looks at a video, judged, to go through once.
+    """The looks at a video, judged; can be iterated once.
 
-    source: the file's bytes or its path. Boxes are in pixels of the file's upright picture, however small it was read.
-    duration_s: None where the file does not say. left_out: what was damaged, in sentences; "" so far.
-    Raises VideoError where the file is no video.
+    source: the file's bytes or its path. Boxes are in pixels of the file's upright picture at full size.
+    duration_s: None if the file does not say. left_out: what was damaged, in sentences; "" so far.
+    Raises VideoError if the file is not a video.
     """
 
     def __init__(self, source: bytes | Path, recognizer: Recognizer, unsure_below: float, looks_per_s: float) -> None:

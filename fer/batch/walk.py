@@ -1,7 +1,7 @@
-"""Sources → files, lazily: a million files need no list in memory.
+"""Sources → files, lazily: even a million files need no list in memory.
 
-A source is a photo or video, a folder (with all below it), a pattern (`*`, `?`, `[…]`, `**`), a text file with a
-location a line, a zip, or an address such as s3://bucket/folder.
+A source is a photo or video, a folder (recursively), a pattern (`*`, `?`, `[…]`, `**`), a text file with one location
+per line, a zip, or an address such as s3://bucket/folder.
 """
 
 import glob
@@ -47,9 +47,9 @@ class Item:
     """A photo or video to read.
 
     source: its location, absolute, as text; a member of a zip has the zip's location before its own.
-    location: what storage opens; may hold bytes that are no text. member: the name inside the zip that `location` is.
+    location: what storage opens; may hold bytes that are not text. member: the name inside the zip at `location`.
     size: bytes. modified_ns: nanoseconds since 1970, UTC.
-    trouble: why it cannot be read, where that is known already.
+    trouble: why it cannot be read, if that is known already.
     """
 
     source: str
@@ -65,22 +65,22 @@ class Item:
 
     @property
     def key(self) -> bytes:
-        """16 bytes that name this file in this version: another size or time gives another key."""
+        """16 bytes that identify this version of the file: another size or time gives another key."""
         return digest(f"{self.source}\0{self.size}\0{self.modified_ns}")
 
 
 @dataclass(slots=True)
 class Walk:
-    """The files of some sources, each once. passed_over: files in folders and zips that are no photos or videos."""
+    """The files of some sources, each once. passed_over: files in folders and zips that are not photos or videos."""
 
     sources: Sequence[str]
     passed_over: int = field(default=0, init=False)
 
     def __iter__(self) -> Iterator[Item]:
-        """Raises SourceError where a source is not there or cannot be opened."""
+        """Raises SourceError if a source does not exist or cannot be opened."""
         self.passed_over = 0
         kinds = [_kind(source) for source in self.sources]
-        if len(kinds) == 1 and kinds[0] == "place":  # one place holds no file twice
+        if len(kinds) == 1 and kinds[0] == "place":  # a single place contains no file twice
             yield from self._of(self.sources[0], "place")
             return
         seen: set[bytes] = set()
@@ -137,7 +137,9 @@ class Walk:
         except (OSError, zipfile.BadZipFile) as error:
             yield Item(_text(entry.location), entry.location, entry.size, entry.modified_ns, trouble=f"no zip: {error}")
             return
-        for member in {member.filename: member for member in members}.values():  # of two with one name the last counts
+        for member in {
+            member.filename: member for member in members
+        }.values():  # of two with the same name the last counts
             if _suffix(member.filename) in PHOTOS | VIDEOS and not _hidden(member.filename):
                 source = f"{_text(entry.location)}/{_text(member.filename)}"
                 yield Item(source, entry.location, member.file_size, _zip_time_ns(member), member.filename)
@@ -145,7 +147,7 @@ class Walk:
                 self.passed_over += 1
 
     def _listed(self, source: str) -> Iterator[Item]:
-        """A location a line, relative ones from the list's folder; empty lines and lines with # are left out."""
+        """One location per line, relative to the list's folder; empty lines and lines with # are skipped."""
         path = Path(source)
         try:
             with open(path, encoding="utf-8", errors="surrogateescape") as lines:
@@ -158,7 +160,7 @@ class Walk:
             raise SourceError(f"{source}: cannot be read ({error.strerror}).") from error
 
     def _named(self, location: str) -> Iterator[Item]:
-        """A line of a list: one that is missing is a row with its reason, since the others must go on."""
+        """A line of a list: a missing file becomes a row with the reason, so that the others are still read."""
         try:
             yield from self._place(_absolute(location))
         except SourceError as error:
@@ -177,7 +179,7 @@ class Walk:
 
 
 def digest(text: str) -> bytes:
-    """16 bytes of BLAKE2b: a million of them meet by chance once in 10²⁶."""
+    """16 bytes of BLAKE2b: among a million a collision has a probability of 1 in 10²⁶."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
@@ -196,7 +198,7 @@ def _suffix(name: str) -> str:
 
 
 def _hidden(member: str) -> bool:
-    """Also macOS's __MACOSX, which holds no pictures under pictures' names."""
+    """Also macOS's __MACOSX, whose files have pictures' names but are not pictures."""
     return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(member).parts)
 
 

@@ -1,8 +1,8 @@
-"""The work itself: a pure function from a chunk of files and the settings to a piece of the table, wherever it runs.
+"""The work itself: a pure function from a chunk of files and the settings to a part of the table.
 
 A worker keeps one Recognizer on one thread: cores are shared between workers, never within one. While the detector
-looks at a photo the next one is fetched and decoded beside it, and the faces of all photos of a chunk are classified as
-batches.
+runs on a photo the next one is fetched and decoded in parallel, and the faces of all photos of a chunk are classified
+in batches.
 """
 
 import functools
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from fer.see.recognize import Recognizer
 
 MAX_PHOTO_BYTES = 512 * 2**20
-MAX_VIDEO_BYTES = 4 * 2**30  # of one in a zip or at an address: it is read into memory
-_AHEAD = 2  # photos decoded before their turn: 650 MB at most, 100 megapixels each
+MAX_VIDEO_BYTES = 4 * 2**30  # for one in a zip or at an address, which is read into memory
+_AHEAD = 2  # photos decoded ahead: 650 MB at most, 100 megapixels each
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides about the rows. Kept in the manifest: a result never mixes two.
+    """The settings that affect the rows. Kept in the manifest: a result never mixes two.
 
-    weights: path of an ONNX file; None is the one that ships. weights_sha256: of that file, checked by every worker.
-    unsure_below: None is the card's. looks_per_s: how often a video is looked at.
-    pictures: folder for annotated photos; crops: folder for faces as the network sees them; None writes none.
+    weights: path of an ONNX file; None means the shipped one. weights_sha256: of that file, checked by every worker.
+    unsure_below: None means the card's. looks_per_s: how often a video is analysed.
+    pictures: folder for annotated photos; crops: folder for faces as the network sees them; None: not written.
     """
 
     weights_sha256: str
@@ -54,7 +54,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Files that become one part. number: of its first file in the walk, so that parts sort as the files do."""
+    """Files that become one part. number: of its first file in the walk, so that parts sort like the files."""
 
     number: int
     items: tuple[Item, ...]
@@ -62,7 +62,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a chunk became. content: a Parquet file of its rows."""
+    """The result of a chunk. content: a Parquet file of its rows."""
 
     content: bytes
     files: int
@@ -71,13 +71,13 @@ class Done:
 
 
 class SettingsError(Exception):
-    """A worker cannot do the work as set; the message says why."""
+    """A worker cannot work with these settings; the message says why."""
 
 
 def read_chunk(chunk: Chunk, settings: Settings) -> Done:
-    """Reads every file of a chunk. A file that cannot be read is a row with the reason and never an exception.
+    """Reads every file of a chunk. A file that cannot be read becomes a row with the reason, never an exception.
 
-    Raises SettingsError where the weights are missing here or are others than in the settings.
+    Raises SettingsError if the weights are missing here or differ from those in the settings.
     """
     from fer.batch.table import ERROR, FACE, to_table
 
@@ -91,7 +91,7 @@ def read_chunk(chunk: Chunk, settings: Settings) -> Done:
 
 
 def lost(item: Item) -> Done:
-    """For a file whose reading ended every process that tried."""
+    """For a file that ended every process that tried to read it."""
     from fer.batch.table import error_row, to_table
 
     row = error_row(
@@ -101,7 +101,7 @@ def lost(item: Item) -> Done:
 
 
 def prepare_worker() -> None:
-    """One thread each for OpenCV and whatever reads OMP_NUM_THREADS. Called once, before anything heavy is loaded."""
+    """One thread for OpenCV and for libraries that read OMP_NUM_THREADS. Called once, before they are loaded."""
     os.environ["OMP_NUM_THREADS"] = "1"
     import cv2
 
@@ -166,7 +166,7 @@ def _photos(items: Sequence[Item], recognizer: "Recognizer", settings: Settings)
 
 
 def _decoded(items: Sequence[Item]) -> "Iterator[Picture | str]":
-    """Each photo, or why it cannot be read; the next ones are fetched and decoded meanwhile."""
+    """Each photo, or why it cannot be read; the next ones are fetched and decoded in the meantime."""
     with ThreadPoolExecutor(1) as ahead:
         waiting: deque[Future[Picture | str]] = deque()
         for item in items:
@@ -203,7 +203,7 @@ def _video(item: Item, recognizer: "Recognizer", settings: Settings) -> "list[Ro
 
 
 def _is_plain(item: Item) -> bool:
-    """Whether the file lies in a folder of this machine, where FFmpeg reads it piece by piece."""
+    """Whether the file is in a folder of this machine, where FFmpeg can read it piece by piece."""
     return item.trouble is None and item.member is None and "://" not in item.location
 
 
@@ -219,7 +219,7 @@ def _content(item: Item, most_bytes: int) -> bytes:
     except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, KeyError) as error:
         # RuntimeError: encrypted. NotImplementedError: a compression that zipfile does not know.
         raise StorageError(f"cannot be taken out of the zip ({error})") from error
-    if len(content) > most_bytes:  # counted, since the zip's own figure may lie
+    if len(content) > most_bytes:  # counted, because the zip's own figure may be false
         raise StorageError(f"larger than {most_bytes // 2**20} MB")
     return content
 
@@ -227,15 +227,15 @@ def _content(item: Item, most_bytes: int) -> bytes:
 def _write_pictures(
     item: Item, predictions: "Sequence[Prediction]", recognizer: "Recognizer", settings: Settings
 ) -> None:
-    """The photo with its boxes and labels as JPEG, and its faces as the network sees them as PNG, where they are asked
-    for. Decoded once more: a chunk's photos would fill the memory."""
+    """Writes the photo with boxes and labels as JPEG, and the network's input for its faces as PNG, if requested.
+    Decoded a second time: keeping a chunk's photos would fill the memory."""
     import cv2
 
     from fer.see.draw import annotate
 
     picture = _decode(item)
     if isinstance(picture, str):
-        return  # gone or changed since; it will be read again
+        return  # deleted or changed since; it will be read again
     name = picture_name(item)
     if settings.pictures:
         drawn = cv2.cvtColor(annotate(picture.image, predictions), cv2.COLOR_RGB2BGR)
@@ -255,6 +255,6 @@ def _write_image(location: str, image: "np.ndarray") -> None:
 
 
 def picture_name(item: Item) -> str:
-    """A file name that no other source has: the source's own, and eight digits of its digest."""
+    """A unique file name: the source's own, and eight digits of its digest."""
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in PurePosixPath(item.source).stem)
     return f"{stem[:80]}-{digest(item.source).hex()[:8]}"

@@ -1,4 +1,4 @@
-"""A request's photos or video, counted as they arrive and never on the disk."""
+"""A request's photos or video, limited while they arrive and never written to disk."""
 
 import asyncio
 import io
@@ -15,7 +15,7 @@ from fer.serve.settings import ServeSettings
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """name: as the sender has it; only a word for people, never a path."""
+    """name: as given by the sender; only shown to people, never used as a path."""
 
     name: str
     content: bytes
@@ -26,9 +26,9 @@ class _InMemory(MultiPartParser):
 
 
 async def uploads(request: Request, kind: str, most_bytes: int, most: int, settings: ServeSettings) -> list[Upload]:
-    """What was sent: a bare body of that kind, or a form with files.
+    """The files sent: a bare body of that kind, or a form.
 
-    kind: 'image' or 'video'. most_bytes: of all together. most: files in one form.
+    kind: 'image' or 'video'. most_bytes: for all together. most: files in one form.
     Raises ProblemError for another kind (415), more than allowed (413), nothing or a broken form (400), a slow
     sender (408).
     """
@@ -73,7 +73,7 @@ async def _form(request: Request, most_bytes: int, most: int) -> list[Upload]:
 
 
 async def _counted(request: Request, most_bytes: int) -> AsyncGenerator[bytes, None]:
-    """The body's pieces; a sender that says too little, or nothing, is stopped where the limit is passed."""
+    """The body's pieces; a missing or understated Content-Length is caught when the limit is exceeded."""
     size = 0
     async for part in request.stream():
         size += len(part)
@@ -89,5 +89,5 @@ def _not_empty(content: bytes) -> bytes:
 
 
 def _too_large(most_bytes: int) -> ProblemError:
-    # The rest is not read: a sender of gigabytes would keep the server busy with what it will not take.
+    # The rest is not read: a sender of gigabytes would keep the server busy with a body that it refuses.
     return ProblemError(413, f"More than {most_bytes // 2**20} MB.", {"Connection": "close"})

@@ -1,4 +1,4 @@
-"""A live stream: JPEG or WebP frames in, the faces of the newest one out. What comes meanwhile is dropped."""
+"""A live stream: JPEG or WebP frames in, the faces of the newest one out. Other frames are dropped."""
 
 import asyncio
 import json
@@ -21,14 +21,14 @@ _UNSUPPORTED, _TOO_LARGE, _TRY_LATER = 1003, 1009, 1013  # RFC 6455, 7.4.1
 
 
 class Stream:
-    """The frames of one client: who is who, and labels that hold still. One frame at a time."""
+    """One client's frames: identities and stable labels. One frame at a time."""
 
     def __init__(self, recognizer: Recognizer) -> None:
         self._recognizer = recognizer
         self._tracker, self._judge = Tracker(), Judge(JudgeSettings(recognizer.card.unsure_below))
 
     def see(self, number: int, content: bytes, time_s: float) -> str:
-        """The answer to a frame as JSON, in pixels of the frame that was sent, upright. number: of it, from 1."""
+        """The answer to a frame as JSON, in pixels of the frame as sent, upright. number: the frame's, from 1."""
         try:
             picture = open_picture(content, _LONGEST_PX)
         except ImageError as error:
@@ -47,14 +47,14 @@ class Stream:
 
 @dataclass(slots=True)
 class Newest:
-    """The last frame that came; taken by whoever is ready for it."""
+    """The last frame received, until it is taken."""
 
     number: int = 0
     content: bytes | None = None
 
 
 async def live(socket: WebSocket, service: Service) -> None:
-    """Serves one client until it goes."""
+    """Serves one client until it disconnects."""
     if service.live >= service.settings.live:
         await socket.close(_TRY_LATER, f"{service.live} streams are running already")
         return
@@ -95,7 +95,7 @@ async def _answer(
 
 
 async def _receive(socket: WebSocket, newest: Newest, came: asyncio.Event, most_bytes: int) -> None:
-    """Keeps the newest frame until the client goes, or sends what is no frame."""
+    """Keeps the newest frame until the client disconnects or sends something other than a frame."""
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":

@@ -9,7 +9,7 @@ _BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
 class Metrics:
-    """Safe for several threads. Routes are the templates of the paths, so that no visitor can make new ones."""
+    """Thread-safe. Routes are path templates, so that visitors cannot create new ones."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -29,7 +29,7 @@ class Metrics:
             self._faces += count
 
     def text(self, gauges: Mapping[str, int]) -> str:
-        """gauges: name → what it is just now."""
+        """gauges: name → current value."""
         with self._lock:
             lines = ["# HELP fer_requests_total Requests answered.", "# TYPE fer_requests_total counter"]
             lines += [

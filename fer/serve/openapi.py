@@ -1,4 +1,4 @@
-"""The routes in OpenAPI 3.1, and the same as a page for people."""
+"""The routes in OpenAPI 3.1, and as a page for people."""
 
 import html
 from typing import Any
@@ -122,7 +122,7 @@ def _paths(settings: ServeSettings) -> Json:
 
 
 def page(said: Json) -> str:
-    """The document as HTML, without a script or anything from elsewhere."""
+    """The document as HTML, without scripts or external resources."""
     rows = []
     for path, methods in said["paths"].items():
         for method, operation in methods.items():

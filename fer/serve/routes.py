@@ -26,7 +26,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def api(service: Service) -> Mount:
-    """All of it, behind the guard, to be put among an application's routes."""
+    """The whole service behind the guard, to be mounted among an application's routes."""
     settings = service.settings
     routes = [
         Route("/health", health),
@@ -47,7 +47,7 @@ async def health(request: Request) -> Response:
 
 
 async def faces(request: Request, service: Service) -> Response:
-    """Every photo of the request is read, or the whole request is refused with the reason for each."""
+    """Reads every photo of the request, or refuses the whole request with the reason for each."""
     detector, unsure_below, _ = _options(request)
     settings = service.settings
     with service.place():

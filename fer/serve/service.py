@@ -1,4 +1,4 @@
-"""What the routes share: the recognizers, a bounded queue over a few threads, videos under way."""
+"""What the routes share: the recognizers, a bounded queue over a few threads, videos in progress."""
 
 import asyncio
 import contextlib
@@ -27,12 +27,12 @@ MAX_VIDEO_S = 600.0  # as on the page: rows are kept in memory
 
 
 class Service:
-    """workers: threads that read photos and frames; videos have one of their own, so that no photo waits for a film."""
+    """workers: threads that read photos and frames; videos have a separate one, so that no photo waits for a film."""
 
     def __init__(self, settings: ServeSettings, workers: int) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.taken = 0  # requests between their first byte and their answer
+        self.taken = 0  # requests being received or answered
         self.live = 0
         self.videos = Videos(settings, self.recognizer)
         self._workers = workers
@@ -41,7 +41,7 @@ class Service:
         self._recognizers: dict[str, Recognizer] = {}
 
     def recognizer(self, detector: str) -> "Recognizer":
-        """The recognizer of that detector, loaded once; on one thread, since requests share the cores."""
+        """The recognizer of that detector, loaded once; with one thread, because requests share the cores."""
         from fer.see.recognize import Recognizer
 
         with self._lock:
@@ -51,7 +51,7 @@ class Service:
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """A place in the queue, taken before the body is read. Raises ProblemError (429) where there is none."""
+        """A place in the queue, taken before the body is read. Raises ProblemError (429) if it is full."""
         if self.taken >= self._workers + self.settings.waiting:
             raise ProblemError(
                 429, f"{self.taken} requests are waiting already. Come again in a second.", {"Retry-After": "1"}
@@ -89,7 +89,7 @@ class Service:
 
 @dataclass(slots=True)
 class Video:
-    """A video that was sent. status: waiting, reading, done or failed. progress: the share that is read, 0..1."""
+    """An uploaded video. status: waiting, reading, done or failed. progress: the share that has been read, 0..1."""
 
     name: str
     key: str = field(default_factory=lambda: secrets.token_urlsafe(16))
@@ -119,7 +119,7 @@ class Videos:
         return sum(not video.is_over for video in list(self._kept.values()))
 
     def check_room(self) -> None:
-        """Raises ProblemError (429) where no further video is taken."""
+        """Raises ProblemError (429) if no further video is accepted."""
         self._forget_old()
         if len(self._kept) >= self._settings.jobs:
             raise ProblemError(

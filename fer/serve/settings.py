@@ -1,4 +1,4 @@
-"""Who may ask, and how much."""
+"""The service's settings: access and limits."""
 
 import os
 from collections.abc import Mapping
@@ -9,19 +9,19 @@ _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class ServeError(Exception):
-    """Settings of the service that cannot be; the message says what to do."""
+    """Impossible settings of the service; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
-    """token: what everybody must send; None lets in programs on this computer and nobody else.
+    """token: required from every client; None admits only programs on this computer.
 
     hosts: the names under which the service is asked for, without ports. Foreign pages that reach it under a name of
         their own (DNS rebinding) are refused.
     photo_bytes, video_bytes: the most that one photo or video may have; photos: in one request.
-    waiting: requests that may wait for a worker before the next is told to come again (429).
+    waiting: requests that may wait for a worker; further ones are told to retry later (429).
     per_second: requests from one address, on average; burst: at once.
-    body_s: how long a body may take to arrive. jobs: videos that are kept, read or not; kept_s: for how long.
+    body_s: how long a body may take to arrive. jobs: videos that are kept, whether read or not; kept_s: for how long.
     live: streams at once; frame_bytes: the most that one frame may have.
 
     Raises ServeError for a token that can be guessed.

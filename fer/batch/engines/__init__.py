@@ -1,4 +1,4 @@
-"""Where chunks are read: one small protocol over this machine's processes, a Dask cluster or a Ray cluster."""
+"""Where chunks are read: a protocol for this machine's processes, a Dask cluster or a Ray cluster."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -13,41 +13,41 @@ class EngineError(Exception):
 
 
 class Engine(Protocol):
-    """Runs `read_chunk` in workers. A ticket is the engine's own handle of one chunk under way.
+    """Runs `read_chunk` in workers. A ticket is the engine's own handle for a chunk in progress.
 
-    workers: how many chunks are read at the same time; may change as workers come and go.
+    workers: how many chunks are read at the same time; may change as workers join and leave.
     """
 
     @property
     def workers(self) -> int: ...
 
     def submit(self, chunk: Chunk, settings: Settings) -> Any:
-        """Hands a chunk over; gives its ticket, which can be hashed."""
+        """Submits a chunk; returns its ticket, which is hashable."""
         ...
 
     def wait(self, tickets: Sequence[Any]) -> Sequence[Any]:
-        """Those of the tickets that have ended; at least one, unless a second goes by first."""
+        """The tickets that have ended; at least one, unless a second passes first."""
         ...
 
     def result(self, ticket: Any) -> Done | None:
-        """What came of a ticket that has ended; None where its worker died each time it was tried.
+        """The result of a ticket that has ended; None if its worker died at each attempt.
 
-        Raises what `read_chunk` raised.
+        Raises whatever `read_chunk` raised.
         """
         ...
 
     def close(self) -> None:
-        """Stops the workers that this engine started, within a few seconds, and no others."""
+        """Stops, within a few seconds, only the workers that this engine started."""
         ...
 
 
 def make_engine(name: str, workers: int | None = None, address: str | None = None) -> Engine:
     """The engine of that name.
 
-    workers: processes to start; None is one a core. address: HOST:PORT of a cluster that runs already; None starts
+    workers: processes to start; None means one per core. address: HOST:PORT of a running cluster; None starts
     workers on this machine.
 
-    Raises EngineError where its package is not installed, or no cluster answers.
+    Raises EngineError if its package is not installed, or no cluster answers.
     """
     if name == "local":
         if address is not None:

@@ -1,4 +1,4 @@
-"""Which clusters may be talked to: whoever reaches a scheduler runs code on its workers."""
+"""Which clusters may be used: anyone who can reach a scheduler can run code on its workers."""
 
 import ipaddress
 from collections.abc import Collection
@@ -7,7 +7,7 @@ from fer.batch.engines import EngineError
 
 
 def check_address(address: str, scheme: str, schemes: Collection[str]) -> str:
-    """The address with its scheme. Without a scheme only loopback is taken; one that is written is the operator's word.
+    """The address with its scheme. Without a scheme only loopback is accepted; a scheme is the operator's choice.
 
     Raises EngineError.
     """

@@ -1,6 +1,6 @@
-"""A Dask cluster (package `distributed`): one that runs already, or workers of this machine.
+"""A Dask cluster (package `distributed`): an existing one, or workers on this machine.
 
-A worker that dies is replaced or missed, and its chunks run elsewhere: Dask's own doing.
+If a worker dies, Dask itself replaces it if it can and runs its chunks elsewhere.
 """
 
 import contextlib
@@ -17,16 +17,16 @@ from fer.batch.work import Chunk, Done, Settings, read_chunk
 _CONNECT_S = 20
 _CLOSE_S = 5
 _SETTINGS = {
-    "distributed.scheduler.allowed-failures": 3,  # deaths of workers after which a chunk is given up
-    "distributed.scheduler.worker-saturation": 1.0,  # what waits for a worker is not blamed for its death
+    "distributed.scheduler.allowed-failures": 3,  # worker deaths after which a chunk is given up
+    "distributed.scheduler.worker-saturation": 1.0,  # queued chunks are not blamed for a worker's death
     "distributed.diagnostics.nvml": False,
 }
 
 
 class DaskEngine:
-    """workers: processes to start, None is one a core. address: of a scheduler; None starts one on 127.0.0.1.
+    """workers: processes to start, None means one per core. address: of a scheduler; None starts one on 127.0.0.1.
 
-    Raises EngineError where `distributed` is not installed or no scheduler answers.
+    Raises EngineError if `distributed` is not installed or no scheduler answers.
     """
 
     def __init__(self, workers: int | None = None, address: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Processes of this machine, one a core. Spawned, so that they share no locks or threads with the process that asks."""
+"""Processes of this machine, one per core. Spawned, so that they share no locks or threads with the parent."""
 
 import multiprocessing
 import multiprocessing.connection
@@ -15,7 +15,7 @@ _POLL_S = 1.0
 
 
 class Ticket:
-    """A chunk under way; its future is another one after each death of a process, None when it is to be tried alone."""
+    """A chunk in progress; it gets a new future after each death of a process, None when it must be tried alone."""
 
     def __init__(self, chunk: Chunk, settings: Settings) -> None:
         self.chunk, self.settings = chunk, settings
@@ -24,16 +24,16 @@ class Ticket:
 
     @property
     def broken(self) -> bool:
-        """Whether a process died while this chunk was under way."""
+        """Whether a process died while this chunk was in progress."""
         future = self.future
         return future is not None and future.done() and isinstance(future.exception(), BrokenProcessPool)
 
 
 class LocalEngine:
-    """workers: processes; None is one a core that this process may use.
+    """workers: processes; None means one per core that this process may use.
 
-    A process that dies takes its whole pool along. A new pool then goes on with what had not ended. Who is to blame
-    does not show, so a chunk that was there at three deaths is tried alone, and only then given up.
+    A process that dies breaks its whole pool. A new pool then continues with the unfinished chunks. The culprit is not
+    known, so a chunk that was in progress at three deaths is tried alone, and given up only if it fails then too.
     """
 
     def __init__(self, workers: int | None = None, read: Callable[[Chunk, Settings], Done] = read_chunk) -> None:
@@ -82,7 +82,7 @@ class LocalEngine:
         try:
             for ticket in tickets:
                 ticket.future = self._pool.submit(self._read, ticket.chunk, ticket.settings)
-        except BrokenProcessPool:  # noticed here before any of its futures was looked at
+        except BrokenProcessPool:  # noticed here before any of its futures was checked
             self._restart()
 
     def _restart(self) -> None:
@@ -108,7 +108,7 @@ def available_cores() -> int:
 
 
 def stop(pool: ProcessPoolExecutor, wait_s: float = 5.0) -> None:
-    """Ends a pool's processes: asked first, then by their own ids."""
+    """Ends a pool's processes: first by request, then by their ids."""
     processes = list((pool._processes or {}).values())
     pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:
@@ -118,7 +118,7 @@ def stop(pool: ProcessPoolExecutor, wait_s: float = 5.0) -> None:
 
 
 def _begin() -> None:
-    """In a new worker: one thread, and an end with the process that started it, even by kill -9."""
+    """In a new worker: one thread; ends with the process that started it, even after kill -9."""
     prepare_worker()
     parent = multiprocessing.parent_process()
     if parent is not None:

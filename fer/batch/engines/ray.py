@@ -1,7 +1,7 @@
-"""A Ray cluster, as plain tasks: one that runs already, or a node on this machine.
+"""A Ray cluster, with plain tasks: an existing one, or a node on this machine.
 
-Ray's control service listens on every address of a machine, whatever address its node is given: so a node that is
-started here asks for a token, a new one each time, and a cluster beyond this machine is only talked to with one.
+Ray's control service listens on every address of a machine, whatever address its node is given. So a node started
+here requires a token, a new one each time, and a cluster beyond this machine is used only with one.
 """
 
 import logging
@@ -15,13 +15,13 @@ from fer.batch.engines.address import check_address, is_loopback
 from fer.batch.engines.local import available_cores
 from fer.batch.work import Chunk, Done, Settings, read_chunk
 
-_RETRIES = 4  # deaths of workers after which a chunk is given up
+_RETRIES = 4  # worker deaths after which a chunk is given up
 
 
 class RayEngine:
-    """workers: processes to start, None is one a core. address: of a cluster; None starts a node on this machine.
+    """workers: processes to start, None means one per core. address: of a cluster; None starts a node on this machine.
 
-    Raises EngineError where `ray` is not installed, no cluster answers, or one beyond this machine has no token.
+    Raises EngineError if `ray` is not installed, no cluster answers, or one beyond this machine has no token.
     """
 
     def __init__(self, workers: int | None = None, address: str | None = None) -> None:
