@@ -4,13 +4,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from fer.data.dataset import CACHE_NAME, data_folder
+from fer.data.dataset import USES, data_folder, require_splits
+from fer.data.faceset import DatasetError
 from fer.runs import launch
 from fer.runs.folder import RunsFolder, runs_folder
 from fer.runs.run import Run, State, alarms, plain
 from fer.runs.shipped import NAME, shipped_run
+from webui.dataset import data as dataset_data
 from webui.frame import weights
-from webui.frame.layout import empty_state, no_dataset, page_head
+from webui.frame.layout import empty_state, no_dataset, page_head, show_error
 from webui.frame.session import KEPT, session
 from webui.training import charts, views
 from webui.training.actions import show_actions
@@ -69,9 +71,7 @@ def main() -> None:
 
 def show_starter(launcher_: launch.Launcher, has_runs: bool) -> None:
     with st.expander("Start a training", icon=":material/rocket_launch:", expanded=not has_runs):
-        if not (launcher_.data / CACHE_NAME).is_file():
-            no_dataset()
-        elif name := training_form(launcher_):
+        if set_is_fit() and (name := training_form(launcher_)):
             views.choose([name])
             st.toast(f"{name} is starting.", icon="🚀")
     for name, words in launcher_.failures().items():
@@ -80,6 +80,20 @@ def show_starter(launcher_: launch.Launcher, has_runs: bool) -> None:
         if st.button("Dismiss", key=f"training_dismiss_{name}"):
             launcher_.forget(name)
             st.rerun()
+
+
+def set_is_fit() -> bool:
+    """Whether the prepared set can be trained on; else says why not and what to do, before a run ends badly."""
+    try:
+        found = dataset_data.faces()
+        if found is None:
+            no_dataset()
+            return False
+        require_splits(found, USES["training"], "training")
+    except DatasetError as error:
+        show_error(error)
+        return False
+    return True
 
 
 def starter() -> launch.Launcher:

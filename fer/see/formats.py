@@ -30,6 +30,7 @@ LIMITS_IN_WORDS = (
     f"BMP, PPM and HEIC up to {LIMITS_MP['PNG']}, WebP and AVIF up to {LIMITS_MP['WEBP']}, "
     f"JPEG 2000 up to {LIMITS_MP['JPEG2000']}"
 )
+LONGEST_SIDE_PX = 65_535  # as JPEG has it: a strip of 50 million by 1 would be 31,000 tiles to look for faces in
 _BUFFERED_MP = 50  # a JPEG in several scans: all its coefficients are held, 6 bytes a pixel
 _SCANNED_MP = 1000  # megapixels times scans: each scan goes over them all; 20 scans of the largest
 _SLOW_PPM_MP = 2  # for the kinds that Pillow decodes in Python
@@ -42,6 +43,8 @@ def refusal(picture: "PIL.Image.Image", head: bytes) -> str | None:
     picture: opened, not decoded. head: the file's content, if it is a JPEG.
     """
     width, height = picture.size
+    if max(width, height) > LONGEST_SIDE_PX:
+        return f"{width} × {height} has a side of more than {LONGEST_SIDE_PX:,} pixels"
     form = "JPEG" if picture.format == "MPO" else str(picture.format)
     limit_mp: float = LIMITS_MP.get(form, min(LIMITS_MP.values()))
     kind = {"HEIF": "HEIC", "WEBP": "WebP", "JPEG2000": "JPEG 2000"}.get(form, form)

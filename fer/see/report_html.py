@@ -13,6 +13,7 @@ import numpy as np
 
 from fer.emotions import CLASSES, COLORS, EMOJI, UNSURE, UNSURE_COLOR
 from fer.see.caption import caption
+from fer.see.detect import shrink
 from fer.see.faces import Prediction
 from fer.see.timeline import label_spans
 from fer.see.videofile import VideoFile
@@ -187,7 +188,6 @@ def _clock(time_s: float) -> str:
 
 
 def _jpeg(picture: np.ndarray, longest_px: int) -> bytes:
-    scale = min(1.0, longest_px / max(picture.shape[:2]))
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else picture
-    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])
+    small = cv2.cvtColor(shrink(picture, longest_px), cv2.COLOR_RGB2BGR)
+    _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 82])
     return jpeg.tobytes()

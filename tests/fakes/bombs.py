@@ -24,6 +24,12 @@ def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
+def strip(width: int, height: int) -> bytes:
+    """A grey PNG whose few bytes declare a strip of that size."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+
+
 def deep_png(megapixels: float) -> bytes:
     """16 bits of red, green, blue and alpha: eight bytes a pixel."""
     width = int((megapixels * 1e6 * 4 / 3) ** 0.5)
@@ -98,6 +104,8 @@ BEYOND: dict[str, Callable[[], bytes]] = {
     "JPEG in 400 scans": lambda: many_scans(390, 2048),
     "AVIF": lambda: solid("AVIF", 30, speed=10),
     "JPEG 2000": lambda: solid("JPEG2000", 13),
+    "PNG one pixel high": lambda: strip(40_000_000, 1),
+    "PNG one pixel wide": lambda: strip(1, 40_000_000),
     "plain PPM": lambda: b"P3 2000 1500 255\n" + b"9 " * 9_000_000,
     "GIF": lambda: b"GIF89a" + struct.pack("<HH", 65_535, 65_535) + bytes(3) + b"\x2c" + bytes(8) + b"\0\2\2L\1\0;",
 }

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from tiny import CARD, write_tiny
 from written_runs import epoch_values, follow, write_run
 
-from fer.data.dataset import CACHE_NAME
+from fer.data.dataset import CACHE_NAME, write_cache
 from fer.data.faceset import FaceSet
 from fer.learn.config import PRESETS, TrainConfig
 from fer.runs import launch
@@ -351,8 +351,7 @@ def test_without_the_set_the_predictions_are_shown_alone(monkeypatch: pytest.Mon
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FER_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("FER_DATA", str(tmp_path / "data"))
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / CACHE_NAME).touch()
+    write_cache(cartoon_faces((1, 1, 1)), tmp_path / "data" / CACHE_NAME)
     monkeypatch.delenv("FER_ALLOW_TRAINING", raising=False)
     return tmp_path / "runs"
 
@@ -439,7 +438,16 @@ def test_the_form_is_offered_only_where_there_is_a_set_to_train_on(runs: Path, m
     page = open_page()
     assert not page.number_input
     assert "prepare.py --download" in page.code[0].value
-    dataset_file.touch()
+    for per_class, lacks in (((1, 0, 1), "PublicTest"), ((0, 1, 1), "Training")):
+        write_cache(cartoon_faces(per_class), dataset_file)
+        page = open_page()
+        assert not page.number_input
+        assert f"has no faces of {lacks}" in page.error[0].value
+    dataset_file.write_bytes(b"no set at all")
+    page = open_page()
+    assert not page.number_input
+    assert "prepare" in page.error[0].value
+    write_cache(cartoon_faces((1, 1, 0)), dataset_file)
     assert open_page().number_input
 
 

@@ -186,7 +186,7 @@ def test_a_face_on_a_seam_is_named_once(yunet, sample_image):
     assert len(kept) == len(places)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 1), (2, 3000, 3), (3000, 1)])
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 1), (2, 3000, 3), (3000, 1), (1, 4000), (9000, 2, 3), (6, 60000)])
 def test_pictures_of_any_shape_are_taken(detector, shape):
     assert detector.detect(np.zeros(shape, np.uint8)) == []
 

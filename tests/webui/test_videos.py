@@ -95,3 +95,8 @@ def test_previews_are_small():
     next(steps)
     assert len(videos.preview(reading.picture())) < 40_000
     steps.close()
+
+
+@pytest.mark.parametrize("shape", [(2, 1280, 3), (1280, 2, 3), (1, 1, 3)])
+def test_a_strip_has_a_preview_too(shape):
+    assert videos.jpeg(np.zeros(shape, np.uint8), 160).startswith(b"\xff\xd8")

@@ -85,7 +85,8 @@ def jpeg(picture: np.ndarray, longest_px: int) -> bytes:
     """A picture, RGB uint8 (H, W, 3), as JPEG, its longer side at most `longest_px`."""
     import cv2
 
-    scale = min(1.0, longest_px / max(picture.shape[:2]))
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else picture
-    _, coded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    from fer.see.detect import shrink
+
+    small = cv2.cvtColor(shrink(picture, longest_px), cv2.COLOR_RGB2BGR)
+    _, coded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 85])
     return coded.tobytes()
