@@ -137,9 +137,7 @@ class Walk:
         except (OSError, zipfile.BadZipFile) as error:
             yield Item(_text(entry.location), entry.location, entry.size, entry.modified_ns, trouble=f"no zip: {error}")
             return
-        for member in {
-            member.filename: member for member in members
-        }.values():  # of two with the same name the last counts
+        for member in {member.filename: member for member in members}.values():  # of two with one name the last counts
             if _suffix(member.filename) in PHOTOS | VIDEOS and not _hidden(member.filename):
                 source = f"{_text(entry.location)}/{_text(member.filename)}"
                 yield Item(source, entry.location, member.file_size, _zip_time_ns(member), member.filename)

@@ -1,4 +1,4 @@
-"""What the app's server answers beside the pages: players, and other programs where the operator switched it on."""
+"""The app server's routes beside the pages: for video players, and for other programs if the operator enables it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,9 +17,9 @@ _services: "list[Service]" = []
 
 
 def routes() -> list[BaseRoute]:
-    """The players' videos, and the service for other programs where FER_API=1. Called once, at the start.
+    """The players' videos, and the service for other programs if FER_API=1. Called once, at the start.
 
-    Raises ServeError for settings that cannot be.
+    Raises ServeError for impossible settings.
     """
     if not is_switched_on():
         return [video_files.route()]
@@ -34,7 +34,7 @@ def routes() -> list[BaseRoute]:
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """Ends the service with the server: a film that is being read would keep the process alive."""
+    """Ends the service with the server: a video being read would keep the process alive."""
     yield
     for service in _services:
         service.close()

@@ -1,7 +1,7 @@
-"""Files that are made while they are downloaded: nobody ever holds the whole of one.
+"""Files that are generated while they are downloaded, so that none is ever held in memory as a whole.
 
-What Streamlit's own download button gives is kept in memory until the session ends. Here the page offers a way to make
-the file, at an address that cannot be guessed and lives as long as the visitor's session keeps the offer.
+Streamlit's own download button keeps its content in memory until the session ends. Here the page offers a generator
+of the file, at an unguessable address that is valid as long as the visitor's session keeps the offer.
 """
 
 import secrets
@@ -21,7 +21,7 @@ _PATH = "download"
 
 @dataclass(eq=False)
 class Offer:
-    """A file to be made. name: of the file. make: gives its pieces. token: the secret part of its address."""
+    """A file to generate. name: of the file. make: yields its pieces. token: the secret part of its address."""
 
     name: str
     media_type: str
@@ -33,7 +33,7 @@ class Offer:
 
     @property
     def address(self) -> str:
-        """Relative to any page's, which all lie in one folder: so it holds behind a proxy too."""
+        """Relative to the pages' addresses, which are all in one folder, so that it also works behind a proxy."""
         return f"{_PATH}/{self.token}/{quote(self.name)}"
 
 
@@ -41,13 +41,13 @@ _offers: "WeakValueDictionary[str, Offer]" = WeakValueDictionary()
 
 
 def route() -> Route:
-    """Where offers are fetched, for Streamlit's server."""
+    """The route for offers, for Streamlit's server."""
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     return Route(f"{'/' if base else ''}{base}/{_PATH}/{{token}}/{{name}}", _give, methods=["GET"])
 
 
 def download_link(label: str, icon: str, offer: Offer) -> None:
-    """A link that looks as a download button does. icon: a name of Material Symbols. The caller keeps the offer."""
+    """A link that looks like a download button. icon: a name of Material Symbols. The caller keeps the offer."""
     st.html(
         f'<a class="download" href="{escape(offer.address)}" download="{escape(offer.name)}">'
         f'<span class="icon" aria-hidden="true">{escape(icon)}</span>{escape(label)}</a>'

@@ -1,4 +1,4 @@
-"""What every page shares in words and looks: the style sheet, page heads, empty states, standing notes."""
+"""Text and layout that all pages share: the style sheet, page heads, empty states, standing notes."""
 
 import re
 from html import escape
@@ -29,17 +29,17 @@ def apply_style() -> None:
 
 
 def page_head(title: str, lead: str) -> None:
-    """The page's title and one paragraph (plain text) that says what can be done here."""
+    """The page's title and one paragraph (plain text) on what can be done here."""
     require_frame()
     st.title(title, anchor=False)
     st.html(f'<p class="lead">{escape(lead)}</p>')
 
 
 def require_frame() -> None:
-    """Starts over through streamlit_app.py where Streamlit ran a page without it.
+    """Restarts through streamlit_app.py if Streamlit ran a page without it.
 
-    A fresh server takes a folder called pages/ for an app of Streamlit's older kind until st.navigation has run
-    once; whoever opened /photo first would see it without menu and style. There is no public switch (1.67).
+    A fresh server treats a folder called pages/ as an app of Streamlit's older kind until st.navigation has run
+    once; a visitor who opened /photo first would see it without menu and style. There is no public switch (1.67).
     """
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
@@ -47,12 +47,12 @@ def require_frame() -> None:
 
 
 def empty_state(mark: str, title: str, words: str) -> None:
-    """A framed note where content will be. mark: one emoji; title, words: plain text."""
+    """A framed note in place of content. mark: one emoji; title, words: plain text."""
     st.html(f'<div class="empty"><span class="mark">{mark}</span><b>{escape(title)}</b><p>{escape(words)}</p></div>')
 
 
 def no_dataset() -> None:
-    """Says that FER2013 is not here and how to get it; for pages that show faces of the set."""
+    """Says that FER2013 is missing and how to get it; for pages that show faces of the set."""
     empty_state(
         "🗂️",
         "The dataset is not on this computer",
@@ -91,7 +91,7 @@ def _tile(figure: str, heading: str, words: str) -> str:
 
 
 def refused(title: str, reason: str) -> None:
-    """An error box: what failed, and the reason as the exception words it; both are shown as plain text."""
+    """An error box: what failed, and the exception's message; both are shown as plain text."""
     st.error(f"**{plain(title)}.** {plain(sentence(reason))}", icon=":material/error:")
 
 
@@ -101,10 +101,10 @@ def show_error(error: Exception) -> None:
 
 
 def sentence(text: str) -> str:
-    """The text with a capital where it begins with a word in small letters; what begins with a name stays."""
+    """The text with an initial capital if its first word is in lower case; names are unchanged."""
     return text[:1].upper() + text[1:] if re.match(r"[a-z]+(?![a-z]*[\w.:/\\=-])", text) else text
 
 
 def plain(text: str) -> str:
-    """The text with Markdown's marks escaped: file names and messages show as they are."""
+    """The text with Markdown escaped: file names and messages are shown literally."""
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~:$&-])", r"\\\1", text)

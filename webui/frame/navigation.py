@@ -1,4 +1,4 @@
-"""The pages of the app in the order of the menu: one line a page.
+"""The pages of the app in the order of the menu: one line per page.
 
 Kept apart from streamlit_app.py because the start page shows the same list as cards.
 """

@@ -1,4 +1,4 @@
-"""The sample photo, and what was read in this session's photos."""
+"""The sample photo, and the results for this session's photos."""
 
 import streamlit as st
 
@@ -12,14 +12,14 @@ SAMPLE_CREDIT = "Eileen Collins, NASA astronaut. Photo: NASA, public domain."
 
 @st.cache_data(show_spinner=False)
 def sample_bytes() -> bytes:
-    """The sample photo's file as it lies in the repository."""
+    """The sample photo's file in the repository."""
     return SAMPLE.read_bytes()
 
 
 def reading(photo: Photo, detector: str = "yunet", turn_deg: int = 0) -> Reading:
-    """What is in the photo, kept for this session by content: a threshold that moves finds no face again.
+    """The photo's faces, cached for this session by content: moving a threshold does not detect faces again.
 
-    Raises ImageError for a file that is refused, and what `Weights.recognizer` raises.
+    Raises ImageError for a file that is refused, and whatever `Weights.recognizer` raises.
     """
     return _reading(photo.digest, detector, turn_deg, weights.in_use().digest, photo)
 

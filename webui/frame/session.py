@@ -1,8 +1,8 @@
-"""What a visitor's session remembers: one typed object, and the only module that touches Streamlit's own store.
+"""A visitor's session state: one typed object, and the only module that touches Streamlit's own store.
 
-A widget's value is kept by Streamlit under the widget's key. Every key begins with its page's name, and every widget
-that can be is kept for the session (`persist_state=KEPT`), because Streamlit forgets widgets of pages that are not
-shown. What it cannot keep, such as uploaded files, has its place here.
+Streamlit keeps a widget's value under the widget's key. Every key begins with its page's name, and widgets are kept for
+the session if possible (`persist_state=KEPT`), because Streamlit forgets widgets of pages that are not shown. Values
+that it cannot keep, such as uploaded files, are stored here.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ STORE = "fer_session"
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file of the visitor's: its name and its bytes."""
+    """A visitor's file: its name and its bytes."""
 
     name: str
     content: bytes = field(repr=False)
@@ -31,9 +31,9 @@ class Upload:
 
 @dataclass(slots=True)
 class PhotoValues:
-    """given: what the page's widgets held last, and in which visit. earlier: from visits before that one.
+    """given: what the page's widgets last held, and in which visit. earlier: from visits before that one.
 
-    turns_deg: how far a photo was turned, by its digest, counter-clockwise. archive: the annotated photos of all.
+    turns_deg: how far a photo was turned counter-clockwise, by its digest. archive: all annotated photos.
     """
 
     visit: int = 0
@@ -45,7 +45,7 @@ class PhotoValues:
 
 @dataclass(slots=True)
 class DatasetValues:
-    """listed: what was chosen when a list was last shown, by the list. lasso: positions in the audit that it caught."""
+    """listed: the choice when a list was last shown, by list. lasso: the selected positions in the audit."""
 
     listed: dict[str, object] = field(default_factory=dict)
     lasso: np.ndarray | None = None
@@ -53,9 +53,9 @@ class DatasetValues:
 
 @dataclass(slots=True)
 class EvaluationValues:
-    """cell: of the confusion matrix, chosen last. bar: (class, right or wrong) chosen last. slice: its name.
+    """cell: of the confusion matrix, last chosen. bar: (class, right or wrong) last chosen. slice: its name.
 
-    files: what was uploaded in place of known weights, by the choice's key. followed: the weights in use when the
+    files: uploads chosen instead of known weights, by the choice's key. followed: the weights in use when the
     choice last followed them.
     """
 
@@ -68,10 +68,10 @@ class EvaluationValues:
 
 @dataclass(slots=True)
 class TrainingValues:
-    """chosen: names of runs, also of some that are yet to come; None before the first visit. order: the table's rows.
+    """chosen: names of runs, some perhaps not existing yet; None before the first visit. order: the table's rows.
 
-    colors: of each chosen run. followed: the epoch that was the newest when the slider was drawn. command: that
-    started the last training. drawn: whether the page stands from top to bottom.
+    colors: of each chosen run. followed: the newest epoch when the slider was drawn. command: the one that
+    started the last training. drawn: whether the whole page has been drawn.
     """
 
     chosen: list[str] | None = None
@@ -84,11 +84,11 @@ class TrainingValues:
 
 @dataclass(slots=True)
 class Session:
-    """page: that is shown. visit: how often another page was opened.
+    """page: the one shown. visit: how often another page was opened.
 
     weights: the file that was chosen on the training page; None: the shipped one. watched: the open video. viewer:
-    the camera's. pages: where a list of many faces stands, by its key. face: position in the set of the face that is
-    shown large. advised: what a widget was last advised to be, by its key.
+    the camera's. pages: the current page of each long list of faces, by its key. face: position in the set of the face
+    shown enlarged. advised: the last recommended value of a widget, by its key.
     """
 
     page: str = ""
@@ -117,19 +117,19 @@ def session() -> Session:
 
 
 def widget(key: str) -> Any:
-    """The value of the widget with this key, before it is drawn; None where it has none yet."""
+    """The value of the widget with this key, before it is drawn; None if it has none yet."""
     return st.session_state.get(key)
 
 
 def set_widget(key: str, value: object) -> None:
-    """Gives a widget its value; before it is drawn in this run, or in a callback."""
+    """Sets a widget's value; before it is drawn in this run, or in a callback."""
     st.session_state[key] = value
 
 
 def advise(key: str, value: object) -> None:
-    """Sets a widget to what is advised, from the first on and whenever the advice changes, until the visitor moves it.
+    """Sets a widget to the recommended value, and follows changes of that until the visitor moves the widget.
 
-    For a widget that is given no value of its own: Streamlit objects to two.
+    For a widget without a default value: Streamlit objects to two.
     """
     advised = session().advised
     if widget(key) is None or widget(key) == advised.get(key):

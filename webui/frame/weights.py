@@ -1,6 +1,6 @@
 """The weights in use: one object with card, recognizer and evaluation table, shared by all pages.
 
-Imports of the seeing wing stand inside the functions, so a page's first paint waits for neither OpenCV
+fer.see is imported inside the functions, so that a page's first paint waits for neither OpenCV
 nor ONNX Runtime.
 """
 
@@ -25,10 +25,10 @@ SHIPPED = "Shipped weights"
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A network with what is known of it.
+    """A network and the files that belong to it.
 
-    name: for people. file: the weights; None where only their table is here. table: the evaluation table's file;
-    None where the network has not been evaluated.
+    name: for people. file: the weights; None if only their table is here. table: the evaluation table's file;
+    None if the network has not been evaluated.
     """
 
     name: str
@@ -37,14 +37,14 @@ class Weights:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the file, hex; '' where there is none."""
+        """SHA-256 of the file, hex; '' if there is none."""
         return _digest(str(self.file), _changed_ns(self.file)) if self.file and self.file.is_file() else ""
 
     def recognizer(self, detector: str = "yunet", threads: int | None = None) -> "Recognizer":
-        """The network behind a detector of fer.see.detect.DETECTORS, shared by all sessions.
+        """The network with a detector of fer.see.detect.DETECTORS, shared by all sessions.
 
-        threads: cores that one call may use; None is all of them. Raises WeightsError where the file is refused or
-        there is none, DetectorError where the detector's file is missing or refused.
+        threads: cores that one call may use; None means all of them. Raises WeightsError if the file is refused or
+        missing, DetectorError if the detector's file is missing or refused.
         """
         from fer.card import WeightsError
 
@@ -54,16 +54,16 @@ class Weights:
 
     @property
     def card(self) -> ModelCard:
-        """What the file says of itself. Raises what `recognizer` raises."""
+        """The file's model card. Raises whatever `recognizer` raises."""
         return self.recognizer().card
 
     def probabilities(self, faces: np.ndarray) -> np.ndarray:
-        """Of faces uint8 (N, 48, 48), float32 (N, 7), as the app says them. Raises what `recognizer` raises."""
+        """For faces uint8 (N, 48, 48), float32 (N, 7), as the app shows them. Raises whatever `recognizer` raises."""
         return self.recognizer().classify(faces)
 
 
 def in_use() -> Weights:
-    """What this session reads faces with: the shipped weights, or those chosen on the training page."""
+    """The weights of this session: the shipped ones, or those chosen on the training page."""
     path = session().weights
     return shipped() if path is None else of_run(Path(path).parent, Path(path))
 
@@ -74,14 +74,14 @@ def shipped() -> Weights:
 
 
 def of_run(folder: Path, file: Path | None = None) -> Weights:
-    """The weights of a run. file: which of its files; None: the first that there is."""
+    """The weights of a run. file: which of its files; None: the first one found."""
     table = folder / EVALUATION.name
     found = file or next(iter(sorted(folder.glob("*.onnx"))), None)
     return Weights(f"Run {folder.name}", found, table if table.is_file() else None)
 
 
 def known() -> dict[str, Weights]:
-    """All weights that can be judged, by name: the shipped ones, then those of runs, newest name first."""
+    """All weights that can be evaluated, by name: the shipped ones, then those of runs, newest name first."""
     runs = runs_folder()
     folders = sorted(runs.iterdir(), reverse=True) if runs.is_dir() else []
     found = [shipped(), *(of_run(folder) for folder in folders if folder.is_dir())]
@@ -89,9 +89,9 @@ def known() -> dict[str, Weights]:
 
 
 def use(path: str | None) -> None:
-    """Swaps the network of this session: a path of a sealed ONNX file, or None for the shipped one.
+    """Changes this session's network: a path of a sealed ONNX file, or None for the shipped one.
 
-    Raises what `Weights.recognizer` raises where the app cannot use the file; the session then keeps what it had.
+    Raises whatever `Weights.recognizer` raises if the app cannot use the file; the session then keeps its network.
     """
     if path is not None:
         of_run(Path(path).parent, Path(path)).recognizer()
@@ -107,7 +107,7 @@ def load_errors() -> tuple[type[Exception], ...]:
 
 
 def _changed_ns(file: Path) -> int:
-    """When the file was written, so that one that was written again is read again; 0 where there is none."""
+    """When the file was written, so that a rewritten one is read again; 0 if there is none."""
     return file.stat().st_mtime_ns if file.is_file() else 0
 
 

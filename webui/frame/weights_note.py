@@ -1,4 +1,4 @@
-"""Says on every page that this session uses other weights than the shipped ones, with the way back beside it."""
+"""Says on every page that this session uses other weights than the shipped ones, with a button to go back."""
 
 import streamlit as st
 
@@ -7,8 +7,8 @@ from webui.frame.layout import plain
 
 
 def show_weights_note() -> None:
-    """A line above the page, also on a phone, where the sidebar is closed; nothing with the shipped weights."""
-    place = st.container()  # always there: were what stands below to move, a running camera would restart
+    """A line above the page, visible on a phone too, where the sidebar is closed; nothing with the shipped weights."""
+    place = st.container()  # always drawn: if the elements below moved, a running camera would restart
     mine = weights.in_use()
     if mine == weights.shipped():
         return

@@ -1,4 +1,4 @@
-"""Charts that several pages share: seven bars of one face as plain HTML, as a group photo has dozens of faces."""
+"""Charts that several pages share: seven bars of one face as plain HTML, because a group photo has dozens of faces."""
 
 from html import escape
 
@@ -34,7 +34,7 @@ def class_bars(shares: np.ndarray, bold: str = "") -> str:
 
 def _bar(name: str, share: float, is_best: bool) -> str:
     mark = " best" if is_best else ""
-    # However little is shown as a sliver, but nothing as nothing.
+    # Any share above 0 is at least a sliver.
     fill = f'<span class="fill" style="width:{share:.1%};background:{COLORS[name]}"></span>' if share > 0 else ""
     return (
         f'<dt class="name{mark}"><span aria-hidden="true">{EMOJI[name]}</span> {escape(name)}</dt>'

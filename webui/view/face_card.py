@@ -1,6 +1,6 @@
 """A face's card, the same for photo, video and camera: number, picture, words, seven bars; plain HTML.
 
-Colour says the expression, everywhere; who it is says the number, the same as on the picture.
+Colour always shows the expression; the number shows the identity, the same as on the picture.
 """
 
 import base64
@@ -20,8 +20,8 @@ def color_of(label: str) -> str:
 def face_card(number: int, label: str, words: str, bars: str, jpeg: bytes = b"", note: str = "") -> str:
     """HTML of one card.
 
-    label: an expression or 'unsure'; gives colour and emoji. words: the verdict, in plain text; note: a figure
-    beside it. bars: HTML (webui.parts.charts). jpeg: the face's picture; b"" where there is none.
+    label: an expression or 'unsure'; determines colour and emoji. words: the verdict, in plain text; note: a figure
+    beside it. bars: HTML (webui.parts.charts). jpeg: the face's picture; b"" if there is none.
     """
     picture = (
         f'<figure><img src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" alt="Face {number}">'
@@ -39,6 +39,6 @@ def face_card(number: int, label: str, words: str, bars: str, jpeg: bytes = b"",
 
 
 def face_cards(cards: Iterable[str], more: str = "") -> str:
-    """HTML of a grid of cards. more: words about those that are left out, plain text."""
+    """HTML of a grid of cards. more: a note on those left out, plain text."""
     below = f'<p class="quiet">{escape(more)}</p>' if more else ""
     return f'<ul class="faces">{"".join(cards)}</ul>{below}'

@@ -1,4 +1,4 @@
-"""A recording as a chart to zoom into: plotly, since nothing here must be quick to load or change twice a second."""
+"""A recording as a zoomable chart: plotly, because it need not load quickly or change twice a second."""
 
 from collections.abc import Sequence
 
@@ -22,9 +22,9 @@ def identities(samples: Sequence[Sample]) -> list[int]:
 
 
 def probabilities(samples: Sequence[Sample], identity: int) -> go.Figure:
-    """The seven smoothed probabilities of one face over the recording's seconds, one line a class.
+    """The seven smoothed probabilities of one face over the recording's seconds, one line per class.
 
-    Above _MOST_POINTS samples the points are means over equal numbers of samples. Pauses are left open.
+    Above _MOST_POINTS samples the points are means over equal numbers of samples. Pauses are gaps.
     """
     found = [(s.time_s, p.probabilities) for s in samples for p in s.predictions if p.identity == identity]
     gap_s = longest_gap_s(samples)
@@ -47,7 +47,7 @@ def probabilities(samples: Sequence[Sample], identity: int) -> go.Figure:
             hovertemplate="%{y:.0f}\N{NO-BREAK SPACE}%",
         )
     return figure.update_layout(
-        # Two lines: plotly cuts what is wider than a phone.
+        # Two lines: plotly cuts off titles that are wider than a phone.
         title=f"Face {identity}: probability of each<br>expression (%) over time (s)",
         xaxis={"title": "seconds since the recording's start", "hoverformat": ".1f"},
         yaxis={"ticksuffix": "\N{NO-BREAK SPACE}%", "range": [0, 100], "fixedrange": True},

@@ -1,4 +1,4 @@
-"""Between streamlit-webrtc and fer.see.live: frames in and out, seats for viewers, the way through the network.
+"""Connects streamlit-webrtc to fer.see.live: frames in and out, seats for viewers, ICE servers.
 
 Nothing here draws on the page. `FrameProcessor` runs on streamlit-webrtc's threads, where st.* must not be called.
 """
@@ -38,10 +38,10 @@ class NoSeatError(Exception):
 
 
 class Seats:
-    """How many cameras the machine carries at once; one more would slow all of them down.
+    """Limits how many cameras run at once; one more would slow all of them down.
 
-    A reloaded or closed tab sends no frame any more, but is noticed only after half a minute. It keeps its seat no
-    longer than _SILENT_S where somebody else wants it.
+    A reloaded or closed tab sends no more frames, but is detected only after half a minute. It keeps its seat no
+    longer than _SILENT_S if another viewer wants it.
     """
 
     def __init__(self, limit: int) -> None:
@@ -59,7 +59,7 @@ class Seats:
             return len(self._sessions) - len(self._silent()) >= self.limit
 
     def take(self, session: LiveSession) -> None:
-        """A seat until `give`. Ends silent sessions where there is no other. Raises NoSeatError where all are taken."""
+        """A seat until `give`. Ends silent sessions if no seat is free. Raises NoSeatError if all are taken."""
         with self._lock:
             gone = self._silent() if len(self._sessions) >= self.limit else set()
             if len(self._sessions) - len(gone) >= self.limit:
@@ -69,7 +69,7 @@ class Seats:
             session.close(wait_s=0)
 
     def give(self, session: LiveSession) -> None:
-        """Gives the session's seat back, once or more often."""
+        """Returns the session's seat; may be called repeatedly."""
         with self._lock:
             self._sessions = self._sessions - {session}
 
@@ -78,14 +78,14 @@ class Seats:
 
 
 def seat_limit(environment: Mapping[str, str] = os.environ, cores: int | None = None) -> int:
-    """FER_MAX_LIVE_SESSIONS, or three for each two cores and MOST_SEATS at most.
+    """FER_MAX_LIVE_SESSIONS, or three per two cores, MOST_SEATS at most.
 
-    From the capacity table in benchmarks/live.md: on two cores that also ran the viewers' browsers three viewers
-    kept 14.7 of 15 frames a second, 0.15 s late; a fourth took two of the frames and made it 0.37 s. A server whose
-    viewers sit elsewhere carries more, for each costs it about a quarter of a core; but each also holds the
+    From the capacity table in benchmarks/live.md: on two cores that also ran the viewers' browsers, three viewers
+    kept 14.7 of 15 frames a second, 0.15 s late; a fourth cost two of the frames and made it 0.37 s. A server with
+    remote viewers supports more, because each costs it about a quarter of a core; but each also holds the
     interpreter's lock for a tenth of the time, whatever the number of cores.
 
-    Raises ValueError where the variable is not a whole number above zero.
+    Raises ValueError if the variable is not a whole number above zero.
     """
     text = environment.get(SEATS_VARIABLE, "").strip()
     if not text:
@@ -102,10 +102,9 @@ def seats() -> Seats:
 
 
 def model() -> "Recognizer":
-    """The session's network, shared by all viewers; one thread a call, so that viewers share the cores, not fight
-    for them.
+    """The session's network, shared by all viewers; one thread per call, so that viewers share the cores.
 
-    Raises WeightsError or DetectorError where a file is refused.
+    Raises WeightsError or DetectorError if a file is refused.
     """
     return weights.in_use().recognizer(threads=1)
 
@@ -139,10 +138,10 @@ def find_faces(detector: "Detector", image: np.ndarray) -> "list[Face]":
 
 @dataclass(slots=True)
 class Recorded:
-    """A recording that has ended; its samples and its CSV are made again when it is judged by other settings.
+    """A recording that has ended; its samples and its CSV are rebuilt when it is judged with other settings.
 
-    The CSV is made here, not when it is fetched: what Streamlit makes at a click lives for two runs of any page, and
-    with a camera on that is half a second.
+    The CSV is made here, not when it is fetched: what Streamlit generates at a click lives for two runs of any page,
+    which is half a second with a camera on.
     """
 
     looks: "list[Look]"
@@ -171,7 +170,7 @@ class Recorded:
 
 @dataclass(slots=True)
 class Viewer:
-    """What one browser tab has: its settings, its running or last session, its last recording and snapshot.
+    """The state of one browser tab: its settings, its running or last session, its last recording and snapshot.
 
     snapshot: PNG.
     attempt: part of the component's key; a new number gives a fresh component.
@@ -191,7 +190,7 @@ class Viewer:
         return self.session is not None and not self.session.closed
 
     def stream(self, playing: bool, signalling: bool) -> Stream:
-        """What is known of the stream now. playing, signalling: as streamlit-webrtc has them."""
+        """The stream's current state. playing, signalling: as in streamlit-webrtc."""
         now_s = time.monotonic()
         if playing:
             self._connecting_since_s, self._failed = None, False
@@ -215,7 +214,7 @@ class Viewer:
             self.session.start_recording()
 
     def stop_recording(self) -> None:
-        """Takes the recording over from the session; the session may have ended by itself."""
+        """Takes the recording from the session, which may have ended by itself."""
         if self.session is not None and self.session.recording is not None:
             ended = self.session.stop_recording()
             self.recording = Recorded(ended.looks(), self.settings.judge) if ended is not None else None
@@ -224,7 +223,7 @@ class Viewer:
         self.recording = None
 
     def take_snapshot(self) -> None:
-        """Keeps the picture as it is shown now; none where the camera has stopped meanwhile."""
+        """Keeps the picture as currently shown; none if the camera has stopped in the meantime."""
         picture = self.session.snapshot() if self.session is not None else None
         self.snapshot = None if picture is None else _png(picture)
 
@@ -239,13 +238,13 @@ class Viewer:
             self.recording.judge_by(settings.judge)
 
     def use(self, recognizer: "Recognizer") -> None:
-        """Other weights, from the next frame on where the camera runs."""
+        """Changes the weights; a running camera uses them from the next frame on."""
         if self.session is not None and self._recognizer not in (None, recognizer):
             self.session.analyse = make_analyse(recognizer)
         self._recognizer = recognizer
 
     def open(self, recognizer: "Recognizer", seats: Seats) -> "FrameProcessor":
-        """Called by streamlit-webrtc when a stream starts. Raises NoSeatError where the machine is full."""
+        """Called by streamlit-webrtc when a stream starts. Raises NoSeatError if all seats are taken."""
         if self.session is not None:
             self.session.close()
         opened = LiveSession(make_analyse(recognizer), self.settings, on_close=lambda: seats.give(opened))
@@ -259,7 +258,7 @@ class Viewer:
 
 
 def viewer() -> Viewer:
-    """This tab's viewer; every tab is a session of its own."""
+    """This tab's viewer; every tab is a separate session."""
     mine = session()
     if mine.viewer is None:
         mine.viewer = Viewer()
@@ -290,7 +289,7 @@ class FrameProcessor(VideoProcessorBase):
 
 
 def secrets() -> Mapping[str, Any]:
-    """.streamlit/secrets.toml; empty where there is none."""
+    """.streamlit/secrets.toml; empty if there is none."""
     try:
         return st.secrets.to_dict()
     except FileNotFoundError:
@@ -298,10 +297,10 @@ def secrets() -> Mapping[str, Any]:
 
 
 def ice_servers(environment: Mapping[str, str], secrets: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The servers that help a picture through firewalls; [] needs none: one machine or a LAN.
+    """The servers that help a stream through firewalls; [] for none, as on one machine or a LAN.
 
     FER_STUN_URL; FER_TURN_URL with FER_TURN_USERNAME and FER_TURN_CREDENTIAL: from the environment, else
-    from .streamlit/secrets.toml. Raises ValueError where a TURN server lacks its name or its credential.
+    from .streamlit/secrets.toml. Raises ValueError if a TURN server lacks its name or its credential.
     """
 
     def value(name: str) -> str:
@@ -317,6 +316,6 @@ def ice_servers(environment: Mapping[str, str], secrets: Mapping[str, Any]) -> l
 
 
 def constraints(width: int, height: int, frames_per_s: int) -> dict[str, Any]:
-    """What to ask of the camera; never sound."""
+    """The constraints for the camera; never sound."""
     video = {"width": {"ideal": width}, "height": {"ideal": height}}
     return {"audio": False, "video": video | {"frameRate": {"ideal": frames_per_s, "max": frames_per_s}}}

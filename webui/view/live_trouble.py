@@ -1,4 +1,4 @@
-"""When the live camera does not work: what the browser and the stream say, and the words that tell what to do."""
+"""When the live camera does not work: the state of the browser and the stream, and messages on what to do."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ _SILENT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """What the visitor's browser says of its camera.
+    """The state of the camera as reported by the visitor's browser.
 
-    secure: pages from this address may have a camera at all. permission: 'granted', 'denied', 'prompt' or
-    'unknown'. cameras: how many there are, -1 where the browser does not tell. started: the stream's
-    button was pressed. error: what the camera's start raised in the browser, '' where nothing.
+    secure: pages from this address may use a camera at all. permission: 'granted', 'denied', 'prompt' or
+    'unknown'. cameras: how many there are, -1 if the browser does not say. started: the stream's
+    button was pressed. error: the error raised by the camera's start in the browser, '' if none.
     """
 
     secure: bool = True
@@ -59,11 +59,11 @@ class Browser:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What this side knows of the stream.
+    """The state of the stream on the server.
 
-    connecting_s: for how long it has been trying, 0 where it is not. failed: it tried and gave up.
-    frames: how many came. silent_s: since the last one. ended: the session ended for want of frames.
-    analysis_error: what the last analysis raised.
+    connecting_s: for how long it has been trying to connect, 0 if it is not. failed: it tried and gave up.
+    frames: how many arrived. silent_s: since the last one. ended: the session ended because no frames came.
+    analysis_error: the error of the last analysis.
     """
 
     playing: bool = False
@@ -77,7 +77,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """kind: how grave. text: Markdown: what is wrong and what to do."""
+    """kind: the severity. text: Markdown: what is wrong and what to do."""
 
     kind: Gravity
     text: str
@@ -110,7 +110,7 @@ def seats_full(taken: int, limit: int) -> Notice:
 
 
 def diagnose(browser: Browser, stream: Stream) -> Notice | None:
-    """The one notice that matters most now; None where all is well."""
+    """The most important notice; None if all is well."""
     if not browser.secure:
         return INSECURE
     if stream.playing:
@@ -145,7 +145,7 @@ def _component() -> Any:
 
 
 def ask_browser(key: str) -> Browser:
-    """What the browser says now. When it says something new, the fragment that this stands in runs again."""
+    """The browser's current state. When it changes, the enclosing fragment runs again."""
     result = _component()(key=key, data={"stop": STOP}, on_state_change=lambda: None)
     return Browser.of(result.state)
 

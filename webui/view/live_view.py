@@ -1,4 +1,4 @@
-"""The live page's panel as plain HTML: rows, timeline, figures. Cheap to make and to show twice a second."""
+"""The live page's panel as plain HTML: rows, timeline, figures. Cheap enough to redraw twice a second."""
 
 from collections.abc import Sequence
 from html import escape
@@ -32,7 +32,7 @@ def face_rows(predictions: Sequence[Prediction]) -> str:
 def timeline(samples: Sequence[Sample], span_s: float | None = SPAN_S, end_s: float | None = None) -> str:
     """A strip for each face, coloured by its label, the newest at the right.
 
-    span_s: seconds up to now that the width stands for; None takes the samples for a recording and shows all of it.
+    span_s: the seconds up to now that the width covers; None treats the samples as a recording and shows all of it.
     end_s: as for timeline.label_spans.
     """
     if not samples:
@@ -79,12 +79,12 @@ def legend() -> str:
 
 
 def recording_sign(recording: Recording) -> str:
-    """Says that a recording is on; shown as long as it is."""
+    """A note while a recording is in progress."""
     return f'<p class="live-record" role="status">Recording, {recording.duration_s:.0f} s</p>'
 
 
 def share_rows(samples: Sequence[Sample], end_s: float | None = None) -> list[dict[str, str | int | float]]:
-    """For each face of a recording: seconds seen, and the share of that time under each label."""
+    """For each face of a recording: seconds seen, and each label's share of that time."""
     rows: list[dict[str, str | int | float]] = []
     for identity, seconds in sorted(label_seconds(samples, end_s).items()):
         total_s = sum(seconds.values())

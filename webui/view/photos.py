@@ -1,6 +1,6 @@
-"""Photos on the photo page: read one once, draw it as often as a slider moves. Knows nothing of streamlit.
+"""Photos on the photo page: each is read once and redrawn whenever a slider moves. Independent of streamlit.
 
-Imports of the seeing wing stand inside the functions, so a page's first paint does not wait for them.
+fer.see is imported inside the functions, so that a page's first paint does not wait for it.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ _CROP_PX = 192
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture file as it came. name: file name for people; content: its bytes."""
+    """A picture file as given. name: file name for people; content: its bytes."""
 
     name: str
     content: bytes = field(repr=False)
@@ -46,14 +46,14 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was found in a photo; small enough to keep dozens.
+    """The results for a photo; small enough to keep dozens.
 
     width_px, height_px: size of the photo, upright and turned.
     observations: faces in pixels of that size, most prominent first.
     turn_deg: how far the photo was turned before reading, counter-clockwise, 0, 90, 180 or 270.
-    suggested_deg: the further turn that would bring out faces, 0 if none.
+    suggested_deg: the further turn that would make its faces upright, 0 if none.
     preview: JPEG, longest side at most 1280 px. crops: a JPEG of each face as the network frames it.
-    scale: pixels of the file for one of width_px and of the observations; 2 where it was read at half its sides.
+    scale: pixels of the file per pixel of width_px and of the observations; 2 if it was read at half size.
     animated: whether it is the first frame of several.
     """
 
@@ -68,7 +68,7 @@ class Reading:
     animated: bool = False
 
     def judged(self, unsure_below: float) -> tuple["Prediction", ...]:
-        """What is said of the faces with this threshold, 0..1."""
+        """The faces judged with this threshold, 0..1."""
         from fer.see.judge import judge_alone
 
         return tuple(judge_alone(self.observations, unsure_below))
@@ -88,7 +88,7 @@ def read(photo: Photo, recognizer: "Recognizer", turn_deg: int = 0) -> Reading:
         height,
         observations,
         turn_deg,
-        # Asked even where faces were found: YuNet finds some hanging faces, with landmarks as if they stood.
+        # Even if faces were found: YuNet finds some upside-down faces, with landmarks as if they were upright.
         recognizer.suggest_turn(image, [seen.face for seen in observations]),
         preview=_jpeg(Image.fromarray(image), _PREVIEW_PX),
         crops=tuple(_crop(image, framing[seen.face.detector].crop(seen.face.box)) for seen in observations),
@@ -132,7 +132,7 @@ def annotated_png(photo: Photo, reading: Reading, unsure_below: float) -> bytes:
 
 
 def annotated_zip(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> Iterator[bytes]:
-    """A ZIP with the annotated PNG of every photo, in pieces: a photo is in memory at a time, and never the ZIP."""
+    """A ZIP with the annotated PNG of every photo, in pieces: memory holds one photo at a time, never the ZIP."""
     file = _TakenAway()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for number, (photo, reading) in enumerate(readings, 1):
@@ -142,10 +142,10 @@ def annotated_zip(readings: Sequence[tuple[Photo, Reading]], unsure_below: float
 
 
 class _TakenAway(io.RawIOBase):
-    """A file to write, taken away piece by piece: what was not taken yet can be written over.
+    """A file to write whose content is taken in pieces; what has not been taken yet can be overwritten.
 
-    As a ZIP needs it, which writes an entry's size before its content when that is done. A file that cannot seek would
-    get the sizes behind the contents, which not every program reads.
+    A ZIP needs this to write an entry's size before its content once that is known. In a file that cannot seek the
+    sizes would follow the contents, which not every program reads.
     """
 
     def __init__(self) -> None:
@@ -188,7 +188,7 @@ def face_cards(reading: Reading, unsure_below: float) -> str:
 
 
 def summary(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> list[dict[str, object]]:
-    """A row a photo: its name, how many faces, how often each label, labels in words."""
+    """A row per photo: its name, how many faces, how often each label, labels in words."""
     return [_summary_row(photo, reading.judged(unsure_below)) for photo, reading in readings]
 
 

@@ -1,4 +1,4 @@
-"""Says on the other pages that a video is being read or was read, with the way back to it."""
+"""Says on the other pages that a video is being read or was read, with a link back to it."""
 
 import streamlit as st
 
@@ -11,8 +11,8 @@ _EVERY_S = 1.0
 
 
 def show_reading_note() -> None:
-    """A line above the page; nothing on the video page and where no result waits."""
-    place = st.container()  # always there: were what stands below to move, a running camera would start anew
+    """A line above the page; nothing on the video page or if no result is waiting."""
+    place = st.container()  # always drawn: if the elements below moved, a running camera would restart
     queue = session().videos
     if queue is None or session().page == PAGE:
         return

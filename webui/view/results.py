@@ -1,4 +1,4 @@
-"""More photos than a page takes: the command that reads them, and its finished result as a table."""
+"""For more photos than a page takes: the command that reads them, and its finished result as a table."""
 
 from collections import Counter
 
@@ -13,7 +13,7 @@ _IN_WORDS = {UNREAD: "cannot be read", NO_FACE: "without a face", SOME_UNSURE: "
 
 
 def show_folder_help(most_photos: int) -> None:
-    """How to read a folder of any size, and a place to open what came of it."""
+    """How to read a folder of any size, and a place to open the result."""
     label = f"More than {most_photos} photos, or a whole folder"
     more = st.expander(label, icon=":material/folder_open:", key="photo_folder", on_change="rerun")
     if not more.open:
@@ -37,7 +37,7 @@ def show_folder_help(most_photos: int) -> None:
 
 
 def show_files(files: list[FileSeen]) -> None:
-    """A row a file, those that need a look first."""
+    """A row per file, those that need attention first."""
     counts = Counter(file.why for file in files)
     wrong = [f"{counts[why]:,} {words}" for why, words in _IN_WORDS.items() if counts[why]]
     st.markdown(f"**{len(files):,} files:** {', '.join(wrong) or 'nothing to look at'}.")

@@ -13,14 +13,14 @@ DETECTORS = {"yunet": "YuNet", "haar": "Haar"}
 
 @dataclass(frozen=True, slots=True)
 class ViewSettings:
-    """detector: one of fer.see.detect.DETECTORS. judge: changes at once, without reading anything again."""
+    """detector: one of fer.see.detect.DETECTORS. judge: takes effect at once, without reading anything again."""
 
     detector: str
     judge: JudgeSettings
 
 
 def choose(page: str, unsure_below: float, over_time: bool = True) -> ViewSettings:
-    """Draws the panel where it is called. page: begins the widgets' keys.
+    """Draws the panel where it is called. page: prefix of the widgets' keys.
 
     unsure_below: the model card's threshold. over_time: whether there is time to smooth over.
     """

@@ -1,7 +1,7 @@
-"""Hands the videos that sessions have open to their players, from memory and in parts.
+"""Serves the videos that sessions have open to their players, from memory and in parts.
 
-Streamlit's own media files are hashed whole in every run, and copied for every part that a browser asks for: seconds
-for a file of some gigabytes.
+Streamlit's own media files are hashed as a whole in every run, and copied for every part that a browser requests:
+seconds for a file of some gigabytes.
 """
 
 import re
@@ -20,7 +20,7 @@ _PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nos
 
 
 class OpenFile:
-    """A file that its player may ask for as long as this object lives, at an address that nobody can guess.
+    """A file that its player may request as long as this object lives, at an unguessable address.
 
     kind: MIME type.
     """
@@ -36,7 +36,7 @@ _open: "weakref.WeakValueDictionary[str, OpenFile]" = weakref.WeakValueDictionar
 
 
 def route() -> Route:
-    """What the app's server answers players with."""
+    """The route for players, for the app's server."""
     return Route(f"{_base()}/{PATH}/{{token}}", _answer, methods=["GET"])  # HEAD comes with it
 
 

@@ -1,15 +1,15 @@
-"""How large and how long a video may be: the operator's setting, else what this machine carries."""
+"""How large and how long a video may be: the operator's setting, else what this machine can hold."""
 
 import os
 from dataclasses import dataclass
 
-_OF_MEMORY = 8  # a file lies in memory once, and twice while it arrives; others use the machine too
+_OF_MEMORY = 8  # a file is in memory once, and twice while it arrives; others use the machine too
 _LEAST_MB, _MOST_MB = 200, 8000
 _MINUTES = 600.0
 
 
 class LimitError(ValueError):
-    """A setting that cannot be; the message names it."""
+    """An impossible setting; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class VideoLimits:
 
 
 def video_limits() -> VideoLimits:
-    """By FER_VIDEO_MB and FER_VIDEO_MINUTES where they are set. Raises LimitError."""
+    """By FER_VIDEO_MB and FER_VIDEO_MINUTES if they are set. Raises LimitError."""
     return VideoLimits(int(_setting("FER_VIDEO_MB", carried_mb())), 60 * _setting("FER_VIDEO_MINUTES", _MINUTES))
 
 
 def carried_mb() -> int:
-    """Megabytes of a file that this machine carries, in whole hundreds."""
+    """The largest file that this machine can hold, in megabytes rounded to hundreds."""
     memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e6
     return int(min(max(memory_mb / _OF_MEMORY, _LEAST_MB), _MOST_MB) // 100 * 100)
 

@@ -1,4 +1,4 @@
-"""The videos that a session has open: read one after another, looked at in any order. Knows nothing of streamlit."""
+"""The videos that a session has open: read one after another, viewed in any order. Independent of streamlit."""
 
 import queue
 import threading
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class VideoQueue:
-    """videos: in the order in which they are read. shown: whose result is looked at; None where there is none.
+    """videos: in reading order. shown: the one whose result is shown; None if there is none.
 
-    refused: (name, reason) of the files that were given last and cannot be read. batch: how often files were taken.
+    refused: (name, reason) of the last files given that cannot be read. batch: how often files were added.
 
-    A session that ends takes its queue with it, and the reading under way ends with that.
+    When a session ends its queue is dropped, which ends the reading in progress.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class VideoQueue:
         self._thread: threading.Thread | None = None
 
     def add(self, videos: "Sequence[Watched]") -> None:
-        """Reads them after the others; the first of them is shown."""
+        """Queues them after the others; the first of them is shown."""
         for video in videos:
             weakref.finalize(video, video.reading.stop)
             self.videos.append(video)
@@ -38,7 +38,7 @@ class VideoQueue:
             self._work()
 
     def close(self, video: "Watched") -> None:
-        """Lets go of it, read or not; its neighbour is shown."""
+        """Closes it, read or not; its neighbour is shown."""
         if video not in self.videos:  # pressed twice
             return
         video.reading.stop()
@@ -52,17 +52,17 @@ class VideoQueue:
 
     @property
     def unread(self) -> "Watched | None":
-        """The first one that is not read to its end, the one that is being read."""
+        """The first one not completely read, which is the one being read."""
         return next((video for video in self.videos if not video.reading.done), None)
 
     @property
     def unseen(self) -> "Watched | None":
-        """The first one whose result was never looked at."""
+        """The first one whose result was never viewed."""
         return next((video for video in self.videos if video.reading.done and not video.looked_at), None)
 
     def _work(self) -> None:
         if self._thread is None:
-            # The thread knows the line alone: it would keep alive whatever else it knew.
+            # The thread refers only to the line: it would keep alive anything else that it refers to.
             self._thread = threading.Thread(target=_read_all, args=(self._waiting,), name="fer-videos", daemon=True)
             self._thread.start()
             weakref.finalize(self, self._waiting.put, None)

@@ -1,4 +1,4 @@
-"""What was read of a video: the player, the figures, the files to take away."""
+"""A video's result: the player, the figures, the downloads."""
 
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ MOST_OFFERS = 3
 
 @st.fragment
 def show_result(video: Watched) -> None:
-    """The player with all that follows it; a press in it redraws this part of the page and nothing else."""
+    """The player and everything below it; a click in it redraws only this part of the page."""
     st.header(plain(video.name), anchor=False)
     st.caption(videos.about(video.reading))
     if video.reading.trouble:
@@ -48,7 +48,7 @@ def show_result(video: Watched) -> None:
 
 
 def do_act() -> None:
-    """Does what the visitor did in the player; called by Streamlit before the next run."""
+    """Applies the visitor's action in the player; called by Streamlit before the next run."""
     if (queue := session().videos) and queue.shown:
         queue.shown.act(acted(PLAYER))
 
@@ -71,7 +71,7 @@ def film(video: Watched) -> Film:
 
 
 def stretches(seen: "Seen") -> list[dict[str, object]]:
-    """Each stretch of one label: from, to, person, expression, seconds; in order of time."""
+    """Each span of one label: from, to, person, expression, seconds; in order of time."""
     from fer.see.timeline import label_spans
 
     found: list[dict[str, object]] = [
@@ -90,7 +90,7 @@ def stretches(seen: "Seen") -> list[dict[str, object]]:
 
 
 def ask_who_is_who(video: Watched) -> None:
-    """Offers to make one of two people who may be one: the first few, so that a crowd does not fill the page."""
+    """Offers to merge two people who may be the same: only the first few, so that a crowd does not fill the page."""
     for identity, earlier in video.same_again()[:MOST_OFFERS]:
         name, before = (plain(video.people.name(who)) for who in (identity, earlier))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -101,7 +101,7 @@ def ask_who_is_who(video: Watched) -> None:
 
 
 def show_figures(video: Watched) -> None:
-    """Shares of time of each person, and every stretch; both of the part that is chosen."""
+    """Each person's shares of time, and every span; both for the selected part."""
     from fer.see.videotable import summary
 
     seen = video.seen_part()
@@ -115,7 +115,7 @@ def show_figures(video: Watched) -> None:
 
 
 def show_files(video: Watched) -> None:
-    """What can be taken away; all of the part that is chosen when it is asked for."""
+    """The downloads; all for the part selected when they are requested."""
     from fer.see.videotable import to_csv, to_parquet, to_shares, to_webvtt
 
     def take(words: str, make: Callable[[], bytes], ending: str, kind: str, icon: str, hint: str) -> None:
@@ -162,7 +162,7 @@ COPY_BOXES, COPY_BLUR_ALL, COPY_BLUR = "video_copy_boxes", "video_copy_blur_all"
 
 
 def offer_copy(video: Watched) -> None:
-    """The MP4 with boxes, blurred faces, or both; made only when asked for."""
+    """The MP4 with boxes, blurred faces, or both; made only on request."""
     seen = video.seen_part()
     with st.popover("MP4", icon=":material/movie:", help="The video with boxes and labels, or with blurred faces."):
         st.toggle("Boxes and labels", True, key=COPY_BOXES, persist_state=KEPT)
@@ -183,7 +183,7 @@ def offer_copy(video: Watched) -> None:
 
 
 def copy_settings(video: Watched) -> "CopySettings":
-    """As the controls stand now: a press that follows another at once comes before the page is redrawn."""
+    """By the controls' current values: a second click may come before the page is redrawn."""
     from fer.see.videodraw import CopySettings
 
     start_s, end_s = video.part or (0.0, None)
@@ -192,12 +192,12 @@ def copy_settings(video: Watched) -> "CopySettings":
 
 
 def copy_asked(video: Watched) -> Hashable:
-    """What a copy depends on."""
+    """The settings that a copy depends on."""
     return repr((copy_settings(video), video.judged_by, video.people))
 
 
 def make_copy(video: Watched) -> None:
-    """Begins to write the MP4 of the chosen part."""
+    """Starts writing the MP4 of the selected part."""
     from fer.see.videodraw import write_copy
 
     how, seen = copy_settings(video), video.seen_part()

@@ -1,6 +1,6 @@
-"""Videos on the video page: what was read of one, in words and pictures. Knows nothing of streamlit.
+"""Videos on the video page: a video's results in words and pictures. Independent of streamlit.
 
-Imports of the seeing wing stand inside the functions, so a page's first paint does not wait for them.
+fer.see is imported inside the functions, so that a page's first paint does not wait for it.
 """
 
 import base64
@@ -33,7 +33,7 @@ def faces(reading: "VideoReading") -> str:
 
 
 def progress_words(reading: "VideoReading") -> str:
-    """Where the reading is and how long it will still take."""
+    """The progress of the reading and the time left."""
     if (took_s := reading.took_s) is None:
         return "Waits for its turn"
     length_s, share = reading.file.duration_s, reading.share
@@ -56,7 +56,7 @@ def file_name(name: str, ending: str) -> str:
 
 
 def sample_clip(photo: bytes) -> bytes:
-    """Six seconds that move in on the middle of a photo's upper half, as an MP4 file."""
+    """Six seconds that zoom in on the middle of a photo's upper half, as an MP4 file."""
     import av
     import cv2
 
@@ -70,7 +70,7 @@ def sample_clip(photo: bytes) -> bytes:
         stream.pix_fmt = "yuv420p"
         frames = _SAMPLE_S * _SAMPLE_RATE
         for step in range(frames):
-            near = (1 - np.cos(2 * np.pi * step / frames)) / 2  # in and out again
+            near = (1 - np.cos(2 * np.pi * step / frames)) / 2  # zooms in and out again
             seen = side * (1 - 0.5 * near)
             scale = _SAMPLE_PX / seen
             x, y = (image.shape[1] - seen) / 2 - 0.06 * side * near, 0.0

@@ -1,4 +1,4 @@
-"""'Why': which part of a face the answer hangs on, asked for by a press."""
+"""'Why': which parts of a face the answer depends on, shown on request."""
 
 import io
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ _WORDS = (
 
 
 def why(faces: Sequence[np.ndarray | bytes], asked: Weights, key: str) -> None:
-    """A switch, and where it is on the map of one of the faces.
+    """A switch and, if it is on, the map of one of the faces.
 
-    faces: each grey uint8 (48, 48), or a picture file of the square that the network is shown. Raises what
+    faces: each grey uint8 (48, 48), or a picture file of the network's square input. Raises whatever
     `Weights.probabilities` raises.
     """
     if not st.toggle("Why? Show what the answer hangs on", key=f"why_{key}"):

@@ -1,6 +1,6 @@
-"""Horizontal bars, a row for each class, whose parts may be pressed.
+"""Horizontal bars, a row for each class, whose parts may be clickable.
 
-Plain HTML: keys, fingers and screen readers reach each part, it fits any width, and plotly's 4.7 MB need not load.
+Plain HTML: keyboard, touch and screen readers reach each part, it fits any width, and plotly's 4.7 MB need not load.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ Part = tuple[int, int]
 
 @dataclass(frozen=True)
 class Series:
-    """One of the bars' colours. pattern: "", "stripes" or "dots", to tell colours apart without seeing them."""
+    """One of the bars' colours. pattern: "", "stripes" or "dots", to tell series apart without colour."""
 
     name: str
     color: str
@@ -31,11 +31,11 @@ class Series:
 class Bars:
     """A chart of R rows and S series.
 
-    title: states the unit. names: (R,), what stands before each row. values: (R, S), 0 or more, lengths of the parts.
-    spoken: R times S sentences for screen readers and the tooltip. ends: what stands behind a row's bars, S texts
+    title: states the unit. names: (R,), the row labels. values: (R, S), 0 or more, lengths of the parts.
+    spoken: R times S sentences for screen readers and the tooltip. ends: text after a row's bars, S texts
     each, or one where they are stacked. stacked: the parts of a row stand in one line, else below one another.
-    full: the value as long as the chart is wide; 0: that of the longest row.
-    Raises ValueError where these do not fit one another.
+    full: the value of the chart's full width; 0: that of the longest row.
+    Raises ValueError if these do not fit together.
     """
 
     title: str
@@ -67,7 +67,7 @@ def _component() -> Any:
 
 
 def bars(chart: Bars, key: str, pressable: bool = False, selected: Part | None = None) -> None:
-    """Shows the bars; `pressed_part` tells in the next run which one was pressed."""
+    """Shows the bars; in the next run `pressed_part` returns the one that was pressed."""
     longest = chart.values.sum(axis=1).max() if chart.stacked else chart.values.max()
     whole = chart.full or float(longest) or 1.0
     _component()(
@@ -88,10 +88,10 @@ def bars(chart: Bars, key: str, pressable: bool = False, selected: Part | None =
 
 
 def pressed_part(key: str) -> Part | None:
-    """The (row, series) pressed since the last run; known before the bars are drawn, so they can show it."""
+    """The (row, series) pressed since the last run; known before the bars are drawn, so that they can show it."""
     part = (widget(key) or {}).get("part")
     return None if part is None else (int(part[0]), int(part[1]))
 
 
 def _nothing() -> None:
-    """Streamlit reruns the fragment for a component's value only where a callback is given."""
+    """Streamlit reruns the fragment for a component's value only if a callback is given."""

@@ -29,17 +29,17 @@ def _component() -> Any:
 def curves(
     charts: Sequence[Mapping[str, Any]], x_title: str, key: str, x_range: tuple[float, float] | None = None
 ) -> None:
-    """Shows charts side by side that share their horizontal axis, its zoom (drag; double click ends it) and the hover.
+    """Shows charts side by side with a shared horizontal axis, zoom (drag; double click resets it) and hover.
 
     Each chart has a title (its identity), `format` "percent" or "number", `log`, `series` of {label, color, dotted,
     faint}, `tables` of [x, y, y …] whose columns follow the series, one table for each run, `marks` of {x, label},
     and may have a `hint`, a `legend`, a `height` in pixels, and `spoken`, a sentence for screen readers. A series may
     have `dots`, the radius of each point in pixels, and `notes`, words for each point. x_range: the horizontal axis'
-    ends; None: those of the data.
+    limits; None: those of the data.
     """
     _component()(key=key, data={"charts": list(charts), "x_title": x_title, "x_range": x_range})
 
 
 def plain_numbers(values: Iterable[float]) -> list[float | None]:
-    """Six digits, which a screen has no use for more of; None for what is not finite, as JSON knows no NaN."""
+    """Rounded to six digits, enough for a screen; None for values that are not finite, because JSON has no NaN."""
     return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values]

@@ -1,4 +1,4 @@
-"""A grid of faces that can be pressed: one picture for all of them, cut up by the browser.
+"""A grid of clickable faces: one picture for all of them, cut up by the browser.
 
 One PNG of 60 faces is 0.1 MB and one message; 60 st.image calls are 60 requests and a second of waiting.
 """
@@ -65,10 +65,10 @@ def face_grid(
     key: str,
     size_px: int = 64,
 ) -> int | None:
-    """Shows faces uint8 (N, 48, 48), N > 0; gives the row of the face pressed in this run, else None.
+    """Shows faces uint8 (N, 48, 48), N > 0; returns the row of the face pressed in this run, else None.
 
-    rows: what names each face. captions: a short line below each. spoken: a sentence for screen
-    readers and the tooltip. label: what the grid holds. size_px: the least width of a face on the page.
+    rows: each face's number. captions: a short line below each. spoken: a sentence for screen
+    readers and the tooltip. label: a description of the grid. size_px: the minimum width of a face on the page.
     """
     columns = min(_SPRITE_COLUMNS, len(images))
     faces = [[int(row), caption, words] for row, caption, words in zip(rows, captions, spoken, strict=True)]
@@ -88,11 +88,11 @@ def face_grid(
 
 
 def _nothing() -> None:
-    """Streamlit reruns the fragment for a component's value only where a callback is given."""
+    """Streamlit reruns the fragment for a component's value only if a callback is given."""
 
 
 def pager(n: int, per_page: int, key: str) -> slice:
-    """Buttons for the pages of n things; gives the slice to show. The page is kept in the session under `key`."""
+    """Buttons for the pages of n items; returns the slice to show. The page is kept in the session under `key`."""
     last = max(0, -(-n // per_page) - 1)
     page = min(session().pages.get(key, 0), last)
     if last == 0:

@@ -1,7 +1,7 @@
-"""A map of all faces: WebGL points that can be zoomed, hidden by kind, pressed, and caught with a lasso.
+"""A map of all faces: WebGL points that can be zoomed, hidden by kind, pressed, and selected with a lasso.
 
-plotly's scattergl sends every caught point back through Streamlit, a megabyte for a wide lasso; here the lasso
-itself comes back, 200 corners at most, and numpy finds what lies inside.
+plotly's scattergl sends every selected point back through Streamlit, a megabyte for a wide lasso; here the lasso
+itself is sent, 200 corners at most, and numpy finds the points inside.
 """
 
 import base64
@@ -20,9 +20,9 @@ _MOST_KINDS = 8
 
 @dataclass(frozen=True)
 class Caught:
-    """What was done on the map in this run: a face pressed (its row), or a lasso drawn, or neither.
+    """The action on the map in this run: a face pressed (its row), a lasso drawn, or neither.
 
-    corners: the lasso's, int64 (K, 2) in map units. hidden: the kinds that were hidden.
+    corners: the lasso's, int64 (K, 2) in map units. hidden: the hidden kinds.
     """
 
     face: int | None = None
@@ -52,7 +52,7 @@ def face_map(
 ) -> Caught:
     """Shows points at x, y: uint16 (N,), coloured by kinds: uint8 (N,), an index into names and colors (8 at most).
 
-    rows: int32 (N,), what names a point when it is pressed.
+    rows: int32 (N,), the number returned when a point is pressed.
     """
     assert len(names) <= _MOST_KINDS, "the shader holds eight colours"
     result = _component()(
@@ -78,7 +78,7 @@ def face_map(
 
 
 def inside(corners: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Which points lie in a polygon, bool (N,), by the even-odd rule.
+    """Which points are inside a polygon, bool (N,), by the even-odd rule.
 
     corners: (K, 2). A ray to the right crosses the outline an odd number of times from inside.
     """
@@ -97,4 +97,4 @@ def _packed(values: np.ndarray, dtype: type) -> str:
 
 
 def _nothing() -> None:
-    """Streamlit reruns the fragment for a component's value only where a callback is given."""
+    """Streamlit reruns the fragment for a component's value only if a callback is given."""

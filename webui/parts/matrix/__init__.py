@@ -1,7 +1,7 @@
-"""The confusion matrix as a table whose cells can be pressed.
+"""The confusion matrix as a table with clickable cells.
 
 Plotly's heatmaps send no selection events to Streamlit, and square markers do not scale with a phone's
-width; a table of buttons does, and works with keys and screen readers.
+width; a table of buttons does, and works with the keyboard and screen readers.
 """
 
 from functools import cache
@@ -36,10 +36,10 @@ def matrix(
     key: str,
     selected: Cell | None = None,
 ) -> None:
-    """Shows a 7×7 table, true class in the rows; `pressed_cell` tells in the next run which cell was pressed.
+    """Shows a 7×7 table, true class in the rows; in the next run `pressed_cell` returns the pressed cell.
 
     shades: float (7, 7) in -1..1, how strongly a cell is coloured: blue above zero, orange below.
-    texts: what stands in the cells. spoken: a sentence for each, for screen readers and the tooltip.
+    texts: the cells' texts. spoken: a sentence for each, for screen readers and the tooltip.
     """
     _component()(
         key=key,
@@ -62,4 +62,4 @@ def pressed_cell(key: str) -> Cell | None:
 
 
 def _nothing() -> None:
-    """Streamlit reruns the fragment for a component's value only where a callback is given."""
+    """Streamlit reruns the fragment for a component's value only if a callback is given."""
