@@ -1,4 +1,4 @@
-"""What the model learned from: counts, faces, what is wrong with them, and a map of them all."""
+"""The training data: counts, faces, their flaws, and a map of all of them."""
 
 from dataclasses import replace
 from typing import Any
@@ -30,7 +30,7 @@ from webui.parts.tiles import figures
 
 PARTS = ("Overview", "Faces", "Augmentation", "Audit", "Map")
 ALL = "all"
-# Fields of TrainConfig: words with the unit, upper end, step of the slider
+# Fields of TrainConfig: label with the unit, the slider's maximum and step
 AUGMENTATIONS: dict[str, tuple[str, float, float]] = {
     "crop_pad_px": ("Random crop (± pixels)", 12, 1),
     "flip": ("Mirror (probability)", 1, 0.05),
@@ -102,7 +102,7 @@ def faces(found: FaceSet) -> None:
 
 
 def from_the_first(key: str, state: object) -> None:
-    """A new choice of faces starts at its first page."""
+    """A new selection of faces starts at its first page."""
     mine = session()
     if mine.dataset.listed.get(key) != state:
         mine.dataset.listed[key], mine.pages[key] = state, 0
@@ -235,7 +235,7 @@ def audit_part(table: Audit, found: FaceSet | None) -> None:
 
 
 def listed(table: Audit, found: FaceSet | None, chosen: audit_data.Finding) -> None:
-    """The faces of a finding where the set is there, else their rows."""
+    """The faces of a finding if the set is available, else their rows."""
     if not len(chosen.at):
         return
     at = None if found is None else dataset_data.positions(found, table.rows[chosen.at])

@@ -1,4 +1,4 @@
-"""How good the model is, what it takes for what, and the faces behind every number."""
+"""How good the model is, what it confuses, and the faces behind every number."""
 
 import json
 from collections.abc import Callable
@@ -215,7 +215,7 @@ def show_card(asked: Weights) -> None:
 
 
 def unsure_below(asked: Weights) -> float:
-    """What the card advises; 0 where only the table is here."""
+    """The card's recommendation; 0 if only the table is available."""
     try:
         return asked.card.unsure_below
     except weights.load_errors():

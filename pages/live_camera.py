@@ -41,7 +41,7 @@ Stream = WebRtcStreamerContext[FrameProcessor, Any]
 
 
 def choose_settings(unsure_below: float, where: str) -> tuple[LiveSettings, dict[str, Any]]:
-    """The sidebar: what changes at once, and what to ask of the camera. unsure_below: the model card's."""
+    """The sidebar: settings that take effect at once, and the camera's. unsure_below: the model card's."""
     with st.sidebar:
         mirror = st.toggle(
             "Mirror", True, key="live_mirror", persist_state=KEPT, help="Show the picture as a mirror would."
@@ -66,7 +66,7 @@ def choose_settings(unsure_below: float, where: str) -> tuple[LiveSettings, dict
 
 
 def open_camera(viewer: Viewer, seats: Seats, constraints: dict[str, Any]) -> Stream | None:
-    """The stream's component; None where all seats are taken."""
+    """The stream's component; None if all seats are taken."""
     servers: dict[str, Any] = {"iceServers": live_stream.ice_servers(os.environ, live_stream.secrets())}
     if seats.full and not viewer.running:
         return None
@@ -76,9 +76,9 @@ def open_camera(viewer: Viewer, seats: Seats, constraints: dict[str, Any]) -> St
             mode=WebRtcMode.SENDRECV,
             rtc_configuration=servers,
             media_stream_constraints=constraints,
-            # Called on one of streamlit-webrtc's threads, where st.* is out of reach.
+            # Called on one of streamlit-webrtc's threads, where st.* must not be used.
             video_processor_factory=partial(viewer.open, live_stream.model(), seats),
-            # The callback never waits (fer.see.live analyses on a thread of its own), so each frame can come back
+            # The callback never waits (fer.see.live analyses in its own thread), so each frame can come back
             # itself. With True it would be the one before, a frame late (benchmarks/live.md).
             async_processing=False,
             video_html_attrs={"autoPlay": True, "controls": False, "muted": True, "style": {"width": "100%"}},
@@ -90,7 +90,7 @@ def open_camera(viewer: Viewer, seats: Seats, constraints: dict[str, Any]) -> St
 
 
 def show_status(viewer: Viewer, context: Stream) -> None:
-    """One notice where something is wrong."""
+    """One notice if something is wrong."""
     browser = live_trouble.ask_browser("live_browser")
     notice = live_trouble.diagnose(browser, viewer.stream(context.state.playing, context.state.signalling))
     if notice is not None:
@@ -98,9 +98,9 @@ def show_status(viewer: Viewer, context: Stream) -> None:
 
 
 def show_panel(viewer: Viewer, playing: bool) -> None:
-    """Figures, a row a face, the last minute. Runs several times a second: plain HTML, no charts.
+    """Figures, a row per face, the last minute. Runs several times a second: plain HTML, no charts.
 
-    playing: whether the browser sends pictures. A session ends a little later than they do.
+    playing: whether the browser sends pictures. A session ends a little later than the stream.
     """
     session = viewer.session
     if session is None or not (playing and viewer.running):
@@ -170,7 +170,7 @@ def show_full(seats: Seats) -> None:
 
 
 def choose_where() -> str:
-    """Who reads the faces. The server is the way out for browsers that cannot."""
+    """Where faces are read. The server is the fallback for browsers that cannot."""
     where = st.segmented_control(
         "Where faces are read", [DEVICE, SERVER], default=DEVICE, required=True, key="live_where", persist_state=KEPT,
         help="On this device nothing leaves the browser, and the picture waits for no network. On the server it goes "
@@ -190,7 +190,7 @@ def show_device(card: ModelCard, live: LiveSettings, constraints: dict[str, Any]
 
 
 def show_server(viewer: Viewer, model: "Recognizer", live: LiveSettings, constraints: dict[str, Any]) -> None:
-    """The camera whose picture goes to the server and comes back with its boxes drawn."""
+    """The camera whose picture goes to the server and comes back with boxes drawn."""
     seats = live_stream.seats()
     viewer.change(live)
     viewer.use(model)
@@ -216,7 +216,7 @@ def show_server(viewer: Viewer, model: "Recognizer", live: LiveSettings, constra
 
 
 def refusals() -> tuple[type[Exception], ...]:
-    """What keeps the camera from starting: weights that are refused, and a TURN server without its name."""
+    """Errors that keep the camera from starting: weights that are refused, a TURN server without its name."""
     return (*weights.load_errors(), ValueError)
 
 

@@ -24,11 +24,11 @@ PRIVATE_DEVICE = (
 MAX_PHOTO_MB = 64
 SOURCES = {"camera": ":material/photo_camera: Take one with the camera", "sample": ":material/image: Use the sample"}
 PHOTOS_A_SCREEN = 6
-SLOW_S = 0.3  # a progress bar that flashes by is worse than none
+SLOW_S = 0.3  # a progress bar that only flashes is worse than none
 
 
 def choose_photos() -> list[Photo]:
-    """The drop zone, the camera and the sample; what the visitor chose, in that order."""
+    """The drop zone, the camera and the sample; returns the visitor's photos, in that order."""
     files = st.file_uploader(
         "Drop photos here, or choose them",
         accept_multiple_files=True,
@@ -63,12 +63,12 @@ def choose_photos() -> list[Photo]:
 
 
 def leave_sample() -> None:
-    """Own photos take the sample's place."""
+    """The visitor's own photos replace the sample."""
     set_widget("photo_sources", [source for source in widget("photo_sources") or [] if source != "sample"])
 
 
 def kept_photos(given: list[Photo]) -> list[Photo]:
-    """Photos of earlier visits to this page, with a way to let go of them. given: those of the widgets now.
+    """Photos of earlier visits to this page, with a button to discard them. given: those now in the widgets.
 
     Streamlit empties the drop zone and the camera while another page is shown.
     """
@@ -85,7 +85,7 @@ def kept_photos(given: list[Photo]) -> list[Photo]:
 
 
 def read_all(chosen: list[Photo], detector: str) -> list[tuple[Photo, Reading]]:
-    """Reads every photo with a progress bar; a photo that is refused gets its message and the others go on."""
+    """Reads every photo with a progress bar; a refused photo gets a message, and the others are still read."""
     from fer.see.images import ImageError
 
     place, start_s, readings = st.empty(), time.monotonic(), []
@@ -110,14 +110,14 @@ def turn(photo: Photo, further_deg: int) -> None:
 
 
 def show_summary(readings: list[tuple[Photo, Reading]], threshold: float) -> None:
-    """A table of several photos with the downloads of all."""
+    """A table of several photos with downloads of all."""
     rows = photos.summary(readings, threshold)
     faces = sum(len(reading.observations) for _, reading in readings)
     st.header(f"{len(rows)} photos, {faces} face{'' if faces == 1 else 's'}", anchor=False)
     st.dataframe(rows, hide_index=True, height="content" if len(rows) <= 10 else 390)
     with st.container(horizontal=True):
         show_table_downloads(readings, threshold)
-        # One offer a session, so that its address holds from one run of this page to the next.
+        # One offer per session, so that its address stays valid between runs of this page.
         archive = session().photo.archive or Offer("annotated.zip", "application/zip")
         archive.make = lambda: photos.annotated_zip(readings, threshold)
         session().photo.archive = archive
@@ -132,7 +132,7 @@ def show_table_downloads(readings: list[tuple[Photo, Reading]], threshold: float
 
 
 def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone: bool) -> None:
-    """One photo with its boxes, and a card for each face. key: tells its widgets from those of the same photo again."""
+    """One photo with its boxes, and a card for each face. key: unique for each copy of the same photo."""
     count = len(reading.observations)
     turned = f" · turned by {TURNS[reading.turn_deg]}" if reading.turn_deg else ""
     st.header(plain(photo.name), anchor=False)
@@ -186,7 +186,7 @@ def show_png_download(photo: Photo, reading: Reading, threshold: float, key: str
 
 
 def offer_turn(photo: Photo, reading: Reading, key: str) -> None:
-    """For a photo that lies or hangs, where the recognizer sees that."""
+    """A warning if the recognizer finds the photo turned."""
     (words,) = notes(animated=False, turn_deg=reading.suggested_deg, faces=len(reading.observations))
     st.info(words, icon=":material/screen_rotation:")
     st.button(
@@ -222,7 +222,7 @@ def show_readings(readings: list[tuple[Photo, Reading]], threshold: float) -> No
 
 
 def choose_where() -> str:
-    """Who reads the faces."""
+    """Where faces are read."""
     where = st.segmented_control(
         "Where photos are read", [SERVER, DEVICE], default=SERVER, required=True, key="photo_where", persist_state=KEPT,
         on_change=keep_photos,
@@ -233,7 +233,7 @@ def choose_where() -> str:
 
 
 def keep_photos() -> None:
-    """Photos of widgets that will not be drawn next stay, as those of earlier visits do."""
+    """Keeps the photos of widgets that will not be drawn next, like those of earlier visits."""
     mine = session().photo
     mine.earlier, mine.given = [*mine.earlier, *mine.given][:MAX_PHOTOS], []
 
@@ -243,7 +243,7 @@ def use_server() -> None:
 
 
 def show_device(card: ModelCard, asked: settings.ViewSettings) -> None:
-    """Photos that the browser reads; they have their own drop zone, cards and downloads."""
+    """Photos read in the browser; they have their own drop zone, cards and downloads."""
     if asked.detector != "yunet":
         st.caption("On this device faces are found by YuNet; Haar runs in the app only.")
     device.photos(weights.in_use(), card, asked.judge, False, "photo_device", use_server)
@@ -257,7 +257,7 @@ chosen: list[Photo] = []
 if where == SERVER:
     chosen = choose_photos()
     st.caption(f":material/lock: {PRIVATE}")
-# The controls above are on the screen by now; from here on the model is needed.
+# The controls above are already on the screen; from here on the model is needed.
 try:
     card = weights.in_use().card
     with st.sidebar:

@@ -1,4 +1,4 @@
-"""Start page: what this is, how to begin, what it cannot do, and the model card in plain words."""
+"""Start page: what the app is, how to begin, what it cannot do, and the model card in plain words."""
 
 import numpy as np
 import streamlit as st
@@ -40,7 +40,7 @@ SAMPLE = Photo(SAMPLE_FILE.name, resources.sample_bytes())
 
 
 def show_hero() -> DeltaGenerator:
-    """Title and first words. Gives the sample picture's place: it is annotated once the model is there."""
+    """Title and introduction. Returns the sample picture's container: it is annotated once the model is loaded."""
     words, picture = st.columns([6, 5], gap="large", vertical_alignment="center")
     with words:
         page_head(
@@ -99,7 +99,7 @@ def show_model(card: ModelCard) -> None:
 sample_place = show_hero()
 show_pages()
 show_limits()
-# From here on the model is needed; everything above is on the screen by now.
+# From here on the model is needed; everything above is already on the screen.
 try:
     card = weights.in_use().card
 except weights.load_errors() as error:

@@ -1,4 +1,4 @@
-"""Training: watch runs grow, compare them, and where the operator allows it start, stop and resume them."""
+"""Training: follow runs, compare them, and if the operator allows it start, stop and resume them."""
 
 from pathlib import Path
 
@@ -24,13 +24,13 @@ LOOK_EVERY_S = 1.0
 
 @st.cache_resource(show_spinner=False)
 def followed(folder: str) -> RunsFolder:
-    """One for the server: sessions that look at the same runs read each log once."""
+    """One per server: sessions that view the same runs read each log once."""
     return RunsFolder(Path(folder))
 
 
 @st.cache_data(show_spinner=False)
 def shipped_training() -> Run | None:
-    """The training that comes with the app: read once for the server."""
+    """The training that ships with the app: read once per server."""
     return shipped_run()
 
 
@@ -83,7 +83,7 @@ def show_starter(launcher_: launch.Launcher, has_runs: bool) -> None:
 
 
 def set_is_fit() -> bool:
-    """Whether the prepared set can be trained on; else says why not and what to do, before a run ends badly."""
+    """Whether the prepared set can be trained on; if not, says why and what to do, before a run fails."""
     try:
         found = dataset_data.faces()
         if found is None:
@@ -101,7 +101,7 @@ def starter() -> launch.Launcher:
 
 
 def look(launcher_: launch.Launcher | None) -> tuple[list[Run], tuple[object, ...]]:
-    """The runs as their logs go now, and a value that differs when there is more to show than a bar to move."""
+    """The current runs, and a value that changes when more than a progress bar must be redrawn."""
     folder = followed(str(runs_folder().absolute()))
     runs = folder.refresh()
     return runs, (folder.version, sorted(launcher_.failures()) if launcher_ else [])
@@ -109,8 +109,8 @@ def look(launcher_: launch.Launcher | None) -> tuple[list[Run], tuple[object, ..
 
 @st.fragment(run_every=LOOK_EVERY_S)
 def watch(news: tuple[object, ...], chosen: list[str]) -> None:
-    """Moves the progress bars and looks for news; the page is redrawn only when there is any, so a page where
-    nothing happens costs next to nothing."""
+    """Moves the progress bars and checks for changes; the page is redrawn only if there are any, so an idle
+    page costs next to nothing."""
     launcher_ = starter() if launch.allowed() else None
     runs, newest = look(launcher_)
     for run in runs:
@@ -118,7 +118,7 @@ def watch(news: tuple[object, ...], chosen: list[str]) -> None:
             st.progress(run.progress, text=views.progress_words(run))
     for name in launcher_.without_log({run.name for run in runs}) if launcher_ else ():
         st.progress(0.0, text=f"{name}: starting")
-    if newest != news and session().training.drawn:  # news amid a drawing wait for the next look
+    if newest != news and session().training.drawn:  # changes during a redraw wait for the next check
         st.rerun()
 
 

@@ -22,12 +22,12 @@ KINDS = "MP4, MOV, WebM, MKV, AVI, MPEG, FLV, WMV and others: what is inside cou
 
 
 def given(queue: VideoQueue, limits: VideoLimits) -> list[tuple[str, str, bytes]]:
-    """The drop zone and the sample: (id, name, content) of what the visitor has just chosen."""
+    """The drop zone and the sample: (id, name, content) of the files just chosen."""
     files = st.file_uploader(
         "Drop videos here, or choose some",
         accept_multiple_files=True,
         max_upload_size=limits.size_mb,
-        key=f"video_upload_{queue.batch}",  # what was taken leaves the drop zone, and lies in the queue
+        key=f"video_upload_{queue.batch}",  # files in the queue leave the drop zone
         help=KINDS,
     )
     st.caption(f"{limits.words} :material/lock: {PRIVATE}")
@@ -40,7 +40,7 @@ def given(queue: VideoQueue, limits: VideoLimits) -> list[tuple[str, str, bytes]
 
 
 def ask_for_sample() -> None:
-    """As a link with that address does."""
+    """Like a link with that address."""
     st.query_params["from"] = "sample"
 
 
@@ -50,7 +50,7 @@ def sample_clip() -> bytes:
 
 
 def take(chosen: list[tuple[str, str, bytes]], queue: VideoQueue, read_by: ReadBy, judged_by: JudgeSettings) -> None:
-    """Puts what can be read into the queue, and says of the rest why not."""
+    """Queues the readable files, and says why the others cannot be read."""
     from fer.see.videofile import VideoError
 
     opened: list[Watched] = []
@@ -79,7 +79,7 @@ def read_again(video: Watched, queue: VideoQueue, read_by: ReadBy) -> None:
 
 
 def offer_another_reading(video: Watched, queue: VideoQueue, read_by: ReadBy) -> None:
-    """Says that what is shown was read in another way than is chosen now."""
+    """Says that the result shown was read with other settings than those now chosen."""
     if video.read_by == read_by:
         return
     changes = []
@@ -96,7 +96,7 @@ def offer_another_reading(video: Watched, queue: VideoQueue, read_by: ReadBy) ->
 
 
 def show_queue(queue: VideoQueue) -> None:
-    """A row for each video: how far it is, a way to its result, a way to close it."""
+    """A row for each video: its progress, a link to its result, a button to close it."""
     for place, video in enumerate(queue.videos):
         with st.container(horizontal=True, vertical_alignment="center", key=f"video_row_{place}"):
             if len(queue.videos) > 1:
@@ -113,7 +113,7 @@ def show_queue(queue: VideoQueue) -> None:
 
 @st.fragment(run_every=SHOW_EVERY_S)
 def show_share(video: Watched) -> None:
-    """How far a reading is; its end draws the page anew."""
+    """The progress of a reading; its end redraws the page."""
     if video.reading.done:
         st.rerun()
     st.progress(video.reading.share, videos.progress_words(video.reading), width="stretch")
@@ -139,7 +139,7 @@ try:
 except LimitError as error:
     refused("The limits for videos cannot be", str(error))
     st.stop()
-# The controls above are on the screen by now; from here on the model is needed.
+# The controls above are already on the screen; from here on the model is needed.
 try:
     card = weights.in_use().card
 except weights.load_errors() as error:

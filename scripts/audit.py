@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Audits FER2013: duplicates and leaks, pictures that are no face, likely wrong labels, a map of all faces.
+"""Audits FER2013: duplicates and leaks, pictures without a face, likely wrong labels, a map of all faces.
 
 python scripts/audit.py --folds 5 --preset cpu             # likely wrong labels from networks that never saw the face
-python scripts/audit.py --folds 5 --preset cpu --resume    # go on after a stop, from the last whole epoch
+python scripts/audit.py --folds 5 --preset cpu --resume    # resume after a stop, from the last complete epoch
 python scripts/audit.py --folds 0                          # no training: in-sample, so it finds fewer
 
-Writes fer/data/fer2013_audit.parquet: rows and scores, no pixels. Folds lie within Training, near duplicates always
-in one fold, so a copy cannot vouch for its twin. The two test splits are judged by the shipped weights.
+Writes fer/data/fer2013_audit.parquet: rows and scores, no pixels. Folds are parts of Training, with near duplicates
+always in the same fold, so that no network is trained on a copy of a face that it judges. The two test splits are
+judged by the shipped weights.
 """
 
 import argparse
@@ -53,7 +54,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     try:
-        # Networks that learn from FER+ votes would agree with FER+ for that reason alone.
+        # Networks trained on FER+ votes would agree with FER+ for that reason alone.
         chosen = replace(config.from_arguments(options), votes_weight=0.0)
         faces = dataset.open_faces(options.data)
         if faces.votes is None:
@@ -122,7 +123,7 @@ def make(faces: FaceSet, chosen: config.TrainConfig, options: argparse.Namespace
 
 
 def leaning(card: ModelCard) -> str:
-    """A caution where the weights learned from FER+ votes: agreeing with FER+ then proves less."""
+    """A caution if the weights were trained on FER+ votes: agreement with FER+ then proves less."""
     words = ", and in part from FER+ votes of Training: their agreement with FER+ proves little"
     return words if card.learned_from_votes else ""
 
@@ -137,15 +138,15 @@ def judge(weights: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, Mo
 def out_of_fold(
     training: FaceSet, near: np.ndarray, chosen: config.TrainConfig, options: argparse.Namespace
 ) -> np.ndarray:
-    """Probabilities float32 (N, 7) of each Training face by the one network whose folds left it out.
+    """Probabilities float32 (N, 7) of each Training face by the network that was trained without its fold.
 
-    By its last epoch: the best one would be chosen on the very labels that it is to judge.
+    From its last epoch: the best one would be chosen by the very labels that it must judge.
     """
     device = devices.resolve(options.device, chosen.precision)
     fold = folds(near, options.folds, chosen.seed)
     found = np.empty((len(training), 7), np.float32)
     for k in range(options.folds):
-        # fit() validates on PublicTest: here that is the fold left out.
+        # fit() validates on PublicTest: here that is the held-out fold.
         part = FaceSet(training.images, training.labels, (fold == k).astype(np.uint8), training.votes, training.rows)
         folder = options.runs / f"{chosen.preset}-{chosen.seed}-fold-{k + 1}-of-{options.folds}"
         state = folder / checkpoint.STATE_NAME
@@ -160,7 +161,7 @@ def out_of_fold(
 
 
 def folds(near: np.ndarray, k: int, seed: int) -> np.ndarray:
-    """A fold 0..k-1 for each face, int64 (N,): drawn by chance, one draw for a whole group of duplicates."""
+    """A random fold 0..k-1 for each face, int64 (N,); the same for a whole group of duplicates."""
     draw = np.random.default_rng(seed).permutation(max(len(near), int(near.max(initial=0)) + 1)) % k
     return np.where(near == duplicates.NONE, draw[: len(near)], draw[near])
 
@@ -170,7 +171,7 @@ def as_rows(group: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def report(table: audit.Audit) -> str:
-    """benchmarks/audit.md: what was found, and how often FER+ agrees that a label is wrong."""
+    """benchmarks/audit.md: the findings, and how often FER+ agrees that a label is wrong."""
     findings = (
         ("faces with an exact duplicate", (table.exact != audit.NONE).sum()),
         ("faces with an exact or near duplicate", (table.near != audit.NONE).sum()),

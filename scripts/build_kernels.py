@@ -1,7 +1,7 @@
 """Builds fer/web/kernels.wasm and kernels_relaxed.wasm from fer/web/kernels.c.
 
 python scripts/build_kernels.py            # needs ziglang (requirements-dev.txt), whose clang targets WebAssembly
-python scripts/build_kernels.py --check    # exit status 1 where the committed files are not what the source gives
+python scripts/build_kernels.py --check    # exit status 1 if the committed files do not match the source
 """
 
 import argparse
@@ -19,7 +19,7 @@ FLAGS = [
 
 
 def build(name: str, target: Path) -> None:
-    """Compiles one of FILES. Raises CalledProcessError where the compiler refuses the source."""
+    """Compiles one of FILES. Raises CalledProcessError if the compiler rejects the source."""
     command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *FILES[name], "-o", str(target), "kernels.c"]
     subprocess.run(command, cwd=FOLDER, check=True)
 

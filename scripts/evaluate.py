@@ -6,8 +6,8 @@
     python scripts/evaluate.py --robustness      # the shipped weights on damaged faces of PublicTest
     python scripts/evaluate.py --photos PATH     # on your own photos: PATH/<class>/*, or a CSV of file,label,age,site …
 
-Temperature and 'unsure' threshold are chosen on PublicTest. PrivateTest is read once, by the very file that
-ships, and what it shows is written down whatever it is: into the model card inside resnet9.onnx, the
+Temperature and 'unsure' threshold are chosen on PublicTest. PrivateTest is evaluated once, with the very file that
+ships, and the result is recorded whatever it is: in the model card inside resnet9.onnx, the
 evaluation table beside it and benchmarks/evaluation.md.
 """
 
@@ -110,9 +110,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def measure_robustness(folder: Path, data: Path | None, every: int) -> int:
-    """Writes what the weights in the folder say of PublicTest's faces, damaged: a table beside them, and a report.
+    """Evaluates the weights in the folder on damaged faces of PublicTest: writes a table beside them, and a report.
 
-    every: 3 takes every third face, for a third of the time.
+    every: 3 uses every third face, for a third of the time.
     """
     from fer.see.classify import Classifier
 
@@ -141,7 +141,7 @@ def measure_robustness(folder: Path, data: Path | None, every: int) -> int:
 
 
 def measure_photos(weights: Path, path: Path) -> int:
-    """Says how right the weights are on photos of the user's: of each its most prominent face. Writes nothing."""
+    """Prints the weights' accuracy on the user's photos, by each one's most prominent face. Writes nothing."""
     from fer.see.images import ImageError, open_image
     from fer.see.recognize import Recognizer
 
@@ -163,7 +163,7 @@ def measure_photos(weights: Path, path: Path) -> int:
 
 
 def check_one_recipe(cards: list[ModelCard]) -> None:
-    """Raises WeightsError where runs differ in more than their seed: their mean would say nothing."""
+    """Raises WeightsError if runs differ in more than their seed: their mean would be meaningless."""
     recipes = [{**card.config, "seed": None} for card in cards]
     differ = sorted({k for recipe in recipes for k in recipe if recipe[k] != recipes[0].get(k)})
     if differ:
@@ -179,12 +179,12 @@ def commit_of(run: Path) -> str:
 def calibrate(network: ResNet9, card: ModelCard, public: FaceSet) -> ModelCard:
     """The card with the temperature that fits PublicTest best, and the threshold that answers 80 % of it.
 
-    Both for what the app says: the mean of a face and its mirror image.
+    Both for what the app shows: the mean of a face and its mirror image.
     """
     from fer.learn import export
 
     plain = export.build_onnx(network, replace(card, temperature=1.0))
-    # The logarithm of softmax differs from the logits by a constant a row, which softmax does not see.
+    # The logarithm of softmax differs from the logits by a constant per row, which softmax ignores.
     views = public.images, public.images[:, :, ::-1]
     logits = np.stack([np.log(np.maximum(export.run_onnx(plain, view)[0], 1e-30)) for view in views])
     temperature = metrics.fit_temperature(logits, public.labels)
@@ -194,7 +194,7 @@ def calibrate(network: ResNet9, card: ModelCard, public: FaceSet) -> ModelCard:
 
 
 def evaluate(network: ResNet9, card: ModelCard, faces: FaceSet) -> EvaluationTable:
-    """What the exported network says of every face of both test splits, as it is and with its mirror image."""
+    """The exported network's answers for every face of both test splits, without and with its mirror image."""
     from fer.learn import export
 
     tested = faces.take(np.flatnonzero(faces.splits > 0))
@@ -214,7 +214,7 @@ def evaluate(network: ResNet9, card: ModelCard, faces: FaceSet) -> EvaluationTab
 def figures(table: EvaluationTable, unsure_below: float) -> dict[str, float]:
     """The card's figures of one split, by FER2013's labels; accuracies with their 95 % Wilson interval.
 
-    Those with `_flip` are of the mean with the mirror image, which the app says.
+    Those with `_flip` are for the mean with the mirror image, which the app shows.
     """
     labels = table.truth("FER2013")
     values: dict[str, float] = {"n": len(labels)}
@@ -242,7 +242,7 @@ def figures(table: EvaluationTable, unsure_below: float) -> dict[str, float]:
 
 
 def recipe(card: ModelCard) -> str:
-    """The preset and what the run changed of it."""
+    """The preset and the run's changes to it."""
     preset = PRESETS[str(card.config["preset"])].to_dict() | {"seed": card.config["seed"]}
     changes = [f"{name} {value}" for name, value in card.config.items() if preset.get(name) != value]
     return f"preset `{card.config['preset']}`" + (f" ({', '.join(changes)})" if changes else "")
@@ -276,7 +276,7 @@ def report(card: ModelCard, table: EvaluationTable, runs: list[str]) -> str:
 
 
 def report_seeds(cards: list[ModelCard], tables: list[EvaluationTable]) -> str:
-    """Every seed's accuracy on both splits, single view and mirror image averaged in; mean ± standard deviation."""
+    """Every seed's accuracy on both splits, without and with the mirror image; mean ± standard deviation."""
     columns = {f"{split}{suffix}": (split, suffix) for split in TEST_SPLITS for suffix in ("", "_flip")}
     found = [{s: figures(table.split(s), 0) for s in TEST_SPLITS} for table in tables]
     values = np.array([[of[split][f"accuracy{suffix}"] for split, suffix in columns.values()] for of in found])

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a plan of trainings and logs each in benchmarks/experiments.csv, one row a training.
+"""Runs a plan of trainings and logs each in benchmarks/experiments.csv, one row per training.
 
 python scripts/experiments.py cpu              # the shipped weights and short ablations, hours on two cores
 python scripts/experiments.py teachers --background    # beside other work, at the lowest priority; no terminal
@@ -8,7 +8,7 @@ python scripts/experiments.py gpu --list       # what the plan holds, what is do
 python scripts/experiments.py gpu --jobs 4 --minutes 8      # as much of it as a short lease allows
 
 Every figure is PublicTest's; PrivateTest is not read here (scripts/evaluate.py reads it, once, for the run that
-ships). Rows that are there are not run again, and a stopped training goes on.
+ships). Existing rows are not run again, and a stopped training is resumed.
 """
 
 import argparse
@@ -44,9 +44,9 @@ Changes = dict[str, float | str]  # of a preset, by field
 
 @dataclass(frozen=True)
 class Experiment:
-    """One row of a plan: a preset, what it changes, the experiments whose runs teach it, and the one it goes on from.
+    """One row of a plan: a preset, its changes, its teachers' experiments, and the one whose weights it starts from.
 
-    A run that goes on starts from the weights of the same seed.
+    Such a run starts from the weights of the same seed.
     """
 
     name: str
@@ -62,9 +62,9 @@ SHORT: Changes = {"width": 16, "epochs": 8}
 MUON: Changes = {"optimizer": "muon", "lr_peak": 0.02}
 DISTILLED: Changes = {"teacher_weight": 0.6}
 FEWER_VOTES: Changes = {"votes_weight": 0.15}
-# For weights that are good already: back to a smaller step, and sooner.
+# For weights that are already good: a smaller step, reached sooner.
 AGAIN: Changes = {"lr_peak": 0.04, "warmup": 0.1}
-# Beside a teacher, which is smooth and knows the votes.
+# With a teacher, whose targets are smooth and include the votes.
 UNVOTED: Changes = {"votes_weight": 0.0, "label_smoothing": 0.0}
 PLANS = {
     "cpu": (
@@ -98,8 +98,8 @@ PLANS = {
         Experiment("short, muon, cutmix", "cpu", 1, SHORT | MUON | {"cutmix": 0.5}),
         Experiment("short, muon, mixup", "cpu", 1, SHORT | MUON | {"mixup": 0.5}),
     ),
-    # Teachers that differ in width, votes and augmentation, so that their errors do, then one network taught by all. A
-    # night of two cores; the first three are worth having alone.
+    # Teachers that differ in width, votes and augmentation, so that their errors differ, then one taught by all.
+    # One night on two cores; the first three are useful by themselves.
     "teachers": (
         Experiment("teacher, no votes, CutMix", "cpu", 1, {"votes_weight": 0.0, "cutmix": 0.3, "epochs": 60}),
         Experiment("teacher, mixup", "cpu", 1, {"width": 48, "votes_weight": 0.1, "mixup": 0.3, "epochs": 60}),
@@ -171,7 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     failed = left = 0
     last_start_s = time.monotonic() + 60 * options.minutes
-    # Teachers come before their pupils in a plan: each experiment ends before the next begins.
+    # Teachers precede their students in a plan: each experiment ends before the next begins.
     for e in chosen:
         seeds = [seed for seed in range(e.seeds) if (options.plan, e.name, seed) not in done]
         with ThreadPoolExecutor(options.jobs) as pool:
@@ -192,10 +192,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def detach(arguments: list[str], runs: Path) -> int:
-    """Starts the same command as a process of its own that gives way to all other work."""
+    """Starts the same command as a separate process with the lowest priority."""
     runs.mkdir(parents=True, exist_ok=True)
     output = runs / "output.txt"
-    # A thread that waits gives its core away: beside other work the default, spinning, costs both.
+    # Waiting threads release their cores: the default, spinning, slows down other work and the training.
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
     with open(output, "ab") as file:
         process = subprocess.Popen(
@@ -209,17 +209,17 @@ def detach(arguments: list[str], runs: Path) -> int:
 
 
 def give_way(autogroup: Path) -> None:
-    """Lowers the priority of a whole session against all others, where the kernel has the file that says it.
+    """Lowers the priority of a whole session against all others, if the kernel has the file for it.
 
-    With autogroups (Linux, sched(7)) `nice` counts only among the processes of one session: one in a session of its
-    own would take as large a share of the cores as any other, whatever its nice value.
+    With autogroups (Linux, sched(7)) `nice` counts only among the processes of one session: a process in its own
+    session would get as large a share of the cores as any other, whatever its nice value.
     """
     if autogroup.is_file():
         autogroup.write_text("19")
 
 
 def train(experiment: Experiment, seed: int, options: argparse.Namespace) -> int:
-    """Runs scripts/train.py in a process of its own, or goes on with a stopped one; its exit status."""
+    """Runs scripts/train.py in a separate process, or resumes a stopped run; returns its exit status."""
     folder = run_folder(options.runs, experiment.name, seed)
     command = [sys.executable, str(ROOT / "scripts" / "train.py")]
     if (folder / "state.safetensors").is_file():
@@ -250,7 +250,7 @@ def run_folder(runs: Path, name: str, seed: int) -> Path:
 
 
 def row_of(plan: str, experiment: Experiment, seed: int, folder: Path) -> dict[str, object]:
-    """What the run's log says of it, as one row."""
+    """A run's log summarised as one row."""
     events = Tail(folder / LOG_NAME).read()
     start = next(e for e in reversed(events) if e.kind == "start").values
     epochs = {e.values["epoch"]: e.values for e in events if e.kind == "epoch"}  # a resumed run repeats one

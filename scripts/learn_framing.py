@@ -1,4 +1,4 @@
-"""Learns where each detector's box lies in a FER2013 crop: the card's `framing`, written as JSON.
+"""Learns the place of each detector's box in a FER2013 crop: the card's `framing`, written as JSON.
 
     python scripts/learn_framing.py [--faces 1500] [--out fer/weights/framing.json]
 
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def boxes_in_crops(detector: Detector, images: np.ndarray) -> np.ndarray:
-    """The box of each face that is found, XYXY in units of its crop's side: float (M, 4). images: uint8 (N, 48, 48)."""
+    """The box of each face found, XYXY in units of its crop's side: float (M, 4). images: uint8 (N, 48, 48)."""
     found = (find(detector, pad(image)) for image in images)
     return np.array([in_crop(face.box, images.shape[1]) for face in found if face is not None]).reshape(-1, 4)
 
@@ -68,13 +68,13 @@ def pad(image: np.ndarray) -> np.ndarray:
 
 
 def find(detector: Detector, padded: np.ndarray) -> Face | None:
-    """The face in the middle; None where there is none."""
+    """The face in the middle; None if there is none."""
     faces = detector.detect(padded, thorough=False)
     return max(faces, key=lambda face: prominence(face, padded.shape[1], padded.shape[0]), default=None)
 
 
 def in_crop(box: Box, side_px: int) -> np.ndarray:
-    """A box in the padded picture as XYXY in units of the crop's side, from the crop's left top corner."""
+    """A box in the padded picture as XYXY in units of the crop's side, from the crop's top left corner."""
     side = side_px * ENLARGE
     return (np.array(box) - round(side * PADDING)) / side
 

@@ -3,7 +3,7 @@
 
 python scripts/prepare.py fer2013.csv                          # or icml_face_data.csv, a folder, a zip, Parquet
 python scripts/prepare.py archive.zip --votes fer2013new.csv   # with the FER+ votes
-python scripts/prepare.py --download                           # fetch it from Kaggle first; run again to go on
+python scripts/prepare.py --download                           # fetch it from Kaggle first; run again to resume
 """
 
 import argparse
@@ -20,7 +20,7 @@ from fer.emotions import CLASSES
 from fer.weights import SUMMARY
 
 ROOT = Path(__file__).parents[1]
-KAGGLE_DATASET = "deadskull7/fer2013"  # the original fer2013.csv; its rows are what FER+ votes go by
+KAGGLE_DATASET = "deadskull7/fer2013"  # the original fer2013.csv; FER+ votes refer to its rows
 VOTES_NAME = "fer2013new.csv"
 _SHOWN_BAD_ROWS = 5
 
@@ -30,7 +30,7 @@ class DownloadError(Exception):
 
 
 class ProgressLine:
-    """One line on standard error that shows how far reading is; silent where that is no terminal."""
+    """One line of progress on standard error; silent if that is not a terminal."""
 
     def __init__(self) -> None:
         self._shown = sys.stderr.isatty()
@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def prepare(source: Path, votes: Path | None, cache: Path, skip_bad_rows: bool) -> None:
-    """Reads, says what was found, writes the cache. Raises DatasetError."""
+    """Reads the set, reports what was found, writes the cache. Raises DatasetError."""
     print(f"Source   {source}", flush=True)
     skipped: list[str] = []
     faces = dataset.read(source, None, skip_bad_rows, ProgressLine(), skipped.append)
@@ -120,7 +120,7 @@ def table(faces: FaceSet) -> str:
 
 
 def default_source() -> Path:
-    """The set that lies by the repository. Raises DatasetError where there is none."""
+    """The set beside the repository. Raises DatasetError if there is none."""
     shared = ROOT.parent / "shared" / "fer2013"
     if shared.is_dir():
         return shared
@@ -128,16 +128,16 @@ def default_source() -> Path:
 
 
 def find_votes(source: Path) -> Path | None:
-    """FER+'s file where it lies by the source: in the same folder, or in ferplus/ beside it."""
+    """FER+'s file near the source: in the same folder, or in ferplus/ beside it."""
     folder = source if source.is_dir() else source.parent
     candidates = [folder / VOTES_NAME, folder / "ferplus" / VOTES_NAME, folder.parent / "ferplus" / VOTES_NAME]
     return next((path for path in candidates if path.is_file()), None)
 
 
 def download(name: str) -> str:
-    """Fetches a Kaggle dataset into kagglehub's cache, with its progress bar; gives the folder.
+    """Fetches a Kaggle dataset into kagglehub's cache, with its progress bar; returns the folder.
 
-    kagglehub checks the archive's MD5, and goes on with a part that an earlier try left.
+    kagglehub checks the archive's MD5 and resumes a partial download.
     Raises DownloadError.
     """
     try:
@@ -158,7 +158,7 @@ def download(name: str) -> str:
         ) from error
     except (exceptions.DataCorruptionError, exceptions.BackendError) as error:
         raise DownloadError(f"what came from Kaggle is damaged ({error}); run this again. {by_hand}") from error
-    except (ValueError, OSError) as error:  # a name that is none; a full disk
+    except (ValueError, OSError) as error:  # an invalid name; a full disk
         raise DownloadError(f"{name} cannot be downloaded ({error}). {by_hand}") from error
 
 

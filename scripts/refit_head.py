@@ -4,7 +4,7 @@
 python scripts/refit_head.py                                # the shipped weights; three minutes on two cores
 python scripts/refit_head.py runs/best-0/resnet9.onnx --write runs/refitted-0     # and keep the best for evaluate.py
 
-What the share of votes does to the answers, without a training for each: the features stay, the targets change.
+Shows the effect of the votes' share without a training for each: the features stay, the targets change.
 The best is chosen by PublicTest; PrivateTest is not read.
 """
 
@@ -36,7 +36,7 @@ from fer.weights import WEIGHTS
 REPORT = ROOT / "benchmarks" / "votes.md"
 SHARES, SMOOTHINGS = (0.0, 0.2, 0.4, 0.7), (0.0, 0.1)
 L2 = 1e-3
-SHOWN = ("fear", "sad", "neutral")  # what the votes move
+SHOWN = ("fear", "sad", "neutral")  # the classes most affected by the votes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for smoothing in SMOOTHINGS:
             targets = soft_targets(train, TrainConfig(votes_weight=share, label_smoothing=smoothing))
             weight, bias = fit((seen - mean) / std, targets)
-            weight, bias = weight / std[:, None], bias - mean / std @ weight  # for features as they are
+            weight, bias = weight / std[:, None], bias - mean / std @ weight  # for features that are not standardised
             said = (valid @ weight + bias).argmax(1)
             rows.append(row(f"{share:.0%}", f"{smoothing:.0%}", public.labels, said))
             found.append(Refit(metrics.accuracy(public.labels, said), share, smoothing, weight, bias))
@@ -95,7 +95,7 @@ def write(run: Path, trained: initial.InitialWeights, best: Refit) -> None:
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(best.weight.T))
         network.head.bias.copy_(torch.from_numpy(best.bias))
-    fitted = card.protocol.partition(" Temperature")[0]  # the rest is what evaluate.py adds
+    fitted = card.protocol.partition(" Temperature")[0]  # evaluate.py adds the rest
     tried = len(SHARES) * len(SMOOTHINGS)
     card = replace(
         card,
@@ -108,7 +108,7 @@ def write(run: Path, trained: initial.InitialWeights, best: Refit) -> None:
 
 
 def fit(features: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weight (D, 7) and bias (7,) of least cross entropy.
+    """Weight (D, 7) and bias (7,) with the least cross entropy.
 
     features: float32 (N, D), standardised. targets: float32 (N, 7), each a distribution.
     """

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes what trained networks say of the Training faces, so that others can learn from them without their weights.
+"""Writes trained networks' answers for the Training faces, so that others can learn from them without their weights.
 
 python scripts/soft_labels.py runs/a-0/best.safetensors runs/b-0/best.safetensors --out soft_labels.safetensors
 python scripts/train.py --teacher soft_labels.safetensors --teacher-weight 0.4
 
 The mean over the networks and the mirror images as float16 (N, 7), 0.4 MB for FER2013; no pixels. A table may be given
-among the weights: it counts as the networks that it is of.
+among the weights: it counts for as many networks as it was made from.
 """
 
 import argparse

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Trains ResNet9 on FER2013 and exports the weights that the app uses.
 
-python scripts/train.py --preset article            # the article's run; a GPU is taken where there is one
-python scripts/train.py --preset smoke              # everything once, under a minute on two cores
-python scripts/train.py --preset cpu --start-from fer/weights/resnet9.onnx --lr-peak 0.04   # go on from trained weights
-python scripts/train.py --resume runs/article-0     # go on after Ctrl-C, a crash or a power cut
+python scripts/train.py --preset article            # the article's run; uses a GPU if there is one
+python scripts/train.py --preset smoke              # every step once, under a minute on two cores
+python scripts/train.py --preset cpu --start-from fer/weights/resnet9.onnx --lr-peak 0.04   # start from trained weights
+python scripts/train.py --resume runs/article-0     # resume after Ctrl-C, a crash or a power cut
 torchrun --nproc-per-node=8 scripts/train.py        # the same training on eight GPUs; --resume with any number
 """
 
@@ -36,7 +36,7 @@ STATUS = {"finished": 0, "stopped": 130, "failed": 1, "diverged": 1, "unsaved": 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What a run takes from trained networks: their answers (distillation), and the weights that it starts from."""
+    """What a run uses of trained networks: their answers (distillation), and its initial weights."""
 
     teacher: Teacher | None = None
     initial: InitialWeights | None = None
@@ -80,7 +80,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
-    # kill and docker stop end like Ctrl-C: the state of the last whole epoch stays.
+    # kill and docker stop act like Ctrl-C: the state of the last complete epoch is kept.
     # A shell's background job starts with Ctrl-C ignored; the page's Stop button needs it.
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
@@ -105,17 +105,17 @@ def main(arguments: list[str] | None = None) -> int:
     except (config.ConfigError, DatasetError, devices.DeviceError, WeightsError, RunLogError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
-    except SaveError as error:  # before the first step: what trained networks gave was not stored
+    except SaveError as error:  # before the first step: the trained networks' answers or weights could not be stored
         print(f"train: {error}; choose another folder with --runs, or make room", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:  # before the run began, or again while it ended
+    except KeyboardInterrupt:  # before the run began, or a second time while it was ending
         return 130
 
 
 def resumed_config(folder: Path, options: argparse.Namespace) -> config.TrainConfig:
-    """The run's own choices; a trapezoid's number of epochs may be another until its learning rate falls.
+    """The run's own settings; a trapezoid's number of epochs may change until its learning rate falls.
 
-    It then goes on as the run that was planned so from the start, with a warm-up of as many epochs.
+    It then continues as if planned so from the start, with a warm-up of as many epochs.
 
     Raises ConfigError for every other flag that would change the run: it would be silently ignored.
     """
@@ -135,7 +135,7 @@ def resumed_config(folder: Path, options: argparse.Namespace) -> config.TrainCon
             f"--epochs: the run was planned for {kept.epochs}, and its learning rate follows from that; "
             "leave the flag out, or start a new run (with --schedule trapezoid the number may change later)"
         )
-    # The warm-up is a share of the run: as many epochs as before are another share.
+    # The warm-up is a share of the run: the same number of epochs is now another share.
     moved = replace(kept, epochs=options.epochs, warmup=kept.warmup * kept.epochs / options.epochs)
     level_until = min(c.epochs * (1 - c.cooldown) for c in (kept, moved))
     if progress.next_epoch > level_until:
@@ -153,7 +153,7 @@ def read_pretrained(
     faces: FaceSet,
     device: devices.Device,
 ) -> Pretrained:
-    """From the files that the command names, or, to go on, from what `store_pretrained` wrote into the run's folder."""
+    """From the command's files, or, when resuming, from what `store_pretrained` wrote into the run's folder."""
     path = options.start_from
     if options.resume:
         said, stored = folder / checkpoint.TEACHER_NAME, folder / initial.INITIAL_NAME
@@ -166,7 +166,7 @@ def read_pretrained(
 
 
 def store_pretrained(pretrained: Pretrained, folder: Path) -> None:
-    """Writes it into the run's folder: a run is resumed without the files that it came from. Raises SaveError."""
+    """Writes it into the run's folder, so that resuming does not need the original files. Raises SaveError."""
     if pretrained.teacher:
         checkpoint.save_teacher(folder / checkpoint.TEACHER_NAME, pretrained.teacher)
     if trained := pretrained.initial:
@@ -181,7 +181,7 @@ def run_other_rank(
     resume: bool,
     pretrained: Pretrained,
 ) -> int:
-    """What every rank but the first does under torchrun: its share of the work. The first writes and speaks for all."""
+    """The work of every rank but the first under torchrun: its share of the training. Only the first one writes."""
     try:
         with devices.joined(device):
             train.fit(chosen, faces, device, folder, lambda kind, **values: None, resume, pretrained.teacher,
@@ -200,7 +200,7 @@ def run(
     pretrained: Pretrained,
     tensorboard: bool = False,
 ) -> int:
-    if device.ranks > 1:  # said now: this rank may be the one that is lost
+    if device.ranks > 1:  # printed now: this rank may be the one that is lost
         print(f"{device.ranks} processes. If one is lost, go on with: {resume_command(folder, device)}", flush=True)
     with RunLog(folder) as log, display.watching(folder if tensorboard else None) as show:
 
@@ -229,7 +229,7 @@ def run(
         try:
             if reason != "unsaved":
                 export_best(folder, onnx)
-        except OSError as error:  # the log may still take its line: it is small
+        except OSError as error:  # the log's line is small and may still fit
             words = f"{onnx}: cannot be written ({error.strerror or error})"
             reason, message = "unsaved", unsaved_words(words, folder, device)
         emit("end", reason="failed" if reason == "unsaved" else reason, message=message)
@@ -244,7 +244,7 @@ def run(
 
 
 def export_best(folder: Path, onnx: Path) -> None:
-    """Writes the best epoch's weights for the app, also of a run that was stopped. Raises OSError."""
+    """Writes the best epoch's weights for the app, also for a stopped run. Raises OSError."""
     weights = folder / checkpoint.WEIGHTS_NAME
     if weights.is_file():
         network, card = checkpoint.load_weights(weights)
@@ -252,7 +252,7 @@ def export_best(folder: Path, onnx: Path) -> None:
 
 
 def unsaved_words(error: object, folder: Path, device: devices.Device) -> str:
-    """What could not be written, what is kept all the same, and what to do."""
+    """What could not be written, what is kept anyway, and what to do."""
     weights = folder / checkpoint.WEIGHTS_NAME
     best = f"the best weights so far are kept in {weights}; " if weights.is_file() else ""
     return f"{error}; {best}make room, then {how_to_go_on(folder, device)}"
@@ -270,12 +270,12 @@ def resume_command(folder: Path, device: devices.Device) -> str:
 
 
 def versions() -> dict[str, str]:
-    """What the numbers depend on besides the code."""
+    """What the results depend on besides the code."""
     return {"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy", "onnx")}}
 
 
 def new_folder(runs: Path, name: str) -> Path:
-    """A folder of its own for the run; an existing run is never written over."""
+    """A new folder for the run; an existing run is never overwritten."""
     taken = [runs / name, *(runs / f"{name}-{i}" for i in range(1, 10_000))]
     return next(folder for folder in taken if not folder.exists())
 

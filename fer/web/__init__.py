@@ -1,7 +1,7 @@
-"""The seeing wing in the visitor's own browser: JavaScript and WebAssembly that do what fer/see does, on its numbers.
+"""fer/see in the visitor's own browser: JavaScript and WebAssembly with the same steps and parameters.
 
 The scripts here are ES modules that import each other by file name. `script` joins some of them into one, for a page
-or a worker that is made from text; a browser may as well load them as they lie.
+or a worker that is made from text; a browser can also load them directly.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 
-# What each module needs stands before it.
+# Each module comes after those that it imports.
 WORKER = ("numbers.js", "onnx.js", "kernels.js", "network.js", "picture.js", "quality.js", "recognize.js", "worker.js")
 PAGE = (
     *("numbers.js", "quality.js", "judge.js", "track.js", "timeline.js", "draw.js", "parts.js", "panel.js"),
@@ -25,17 +25,17 @@ _EXPORT = re.compile(r"^export (?=const |class |function |async )", re.MULTILINE
 
 
 def script(*names: str) -> str:
-    """These modules as one script in this order, whose names are in one scope."""
+    """These modules, in this order, as one script with one scope."""
     return "\n".join(without_imports((FOLDER / name).read_text()) for name in names)
 
 
 def without_imports(module: str) -> str:
-    """A module's text for a script that holds what it imports already."""
+    """A module's text for a script that already contains its imports."""
     return _EXPORT.sub("", _IMPORT.sub("", module))
 
 
 def page_script() -> str:
-    """The script of a page, with the worker's in it as the constant `workerSource`."""
+    """A page's script, which contains the worker's as the constant `workerSource`."""
     return f"const workerSource = {json.dumps(script(*WORKER))}\n{script(*PAGE)}"
 
 
@@ -53,13 +53,13 @@ class Models:
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """SHA-256 of each, for whoever receives them."""
+        """SHA-256 of each, for the receiver to check."""
         files = {"detector": self.detector, "classifier": self.classifier}
         return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
 def read_models(weights: Path) -> Models:
-    """YuNet and the weights file, as sealed. Raises DetectorError, WeightsError where one is missing or altered."""
+    """YuNet and the weights file, as sealed. Raises DetectorError or WeightsError if one is missing or altered."""
     from fer import onnxfile
     from fer.see.yunet import read_model
 

@@ -1,4 +1,4 @@
-"""Live camera and photos as a static folder: any web server hands it out, no Python stands behind it."""
+"""Live camera and photos as a static folder: any web server can serve it, without Python."""
 
 import hashlib
 import html
@@ -12,7 +12,7 @@ from fer.card import ModelCard
 from fer.files import write_whole
 from fer.web.words import TROUBLES_ALONE
 
-# The models' names in the folder, and what of fer/web lies in it as it is.
+# The models' names in the folder, and the files of fer/web that are copied unchanged.
 FILES = {
     "plain": "kernels.wasm",
     "relaxed": "kernels_relaxed.wasm",
@@ -31,13 +31,13 @@ CAMERA = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRat
 
 
 class FolderError(Exception):
-    """A folder that is not to be written to; the message says why."""
+    """A folder that must not be written to; the message says why."""
 
 
 def export(folder: Path, weights: Path | None = None) -> list[Path]:
-    """Writes the folder; gives its files. weights: as for a Recognizer.
+    """Writes the folder; returns its files. weights: as for a Recognizer.
 
-    Raises FolderError where it holds anything but an earlier export; WeightsError, DetectorError, OSError.
+    Raises FolderError if it contains anything but an earlier export; WeightsError, DetectorError, OSError.
     """
     from fer import Recognizer
     from fer.web.rules import rules
@@ -68,7 +68,7 @@ def _index(given: dict[str, Any], name: str) -> bytes:
 
 
 def _licenses(models: web.Models, card: ModelCard) -> bytes:
-    """The notices that the MIT License wants beside every copy, and the terms that the weights' card names."""
+    """The notices that the MIT License requires with every copy, and the terms in the weights' card."""
     terms = card.licence or "Their card names no terms: ask whoever trained them before you pass them on."
     notices = Template((web.FOLDER / LICENSES).read_text())
     return notices.substitute(models.digests, name=card.name, terms=terms).encode()
@@ -89,7 +89,7 @@ def _manifest() -> bytes:
 
 
 def _service(content: dict[str, bytes]) -> bytes:
-    """The service worker of just these files: other content is another version, which browsers fetch again."""
+    """The service worker for exactly these files: other content is another version, which browsers fetch again."""
     code = (web.FOLDER / SERVICE).read_bytes()
     digest = hashlib.sha256(code)
     for name, part in sorted(content.items()):

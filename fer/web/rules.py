@@ -1,4 +1,4 @@
-"""The numbers by which fer/see reads a face, written down for the browser from where they hold."""
+"""The parameters of fer/see for the browser, taken from the modules that define them."""
 
 from dataclasses import asdict
 from typing import Any
@@ -9,7 +9,7 @@ from fer.see import detect, live, timeline, yunet
 from fer.see.judge import JudgeSettings
 from fer.see.track import TrackSettings
 
-# Numbers of fer.see.detect, which have the same names there in capitals.
+# Constants of fer.see.detect, whose names there are in capitals.
 _DETECTOR = (
     *("MIN_SCORE", "OVERLAP", "FIRST_LOOK_PX", "SECOND_LOOK", "SMALL_FACE_PX", "KNOWN_FACE_PX", "HINT_SCORE"),
     *("ENOUGH_SCALE", "FINE_SCALE", "FINE_PIXELS", "TILE_PX", "TILE_OVERLAP_PX"),
@@ -20,9 +20,9 @@ _TIMELINE = ("SPAN_S", "LONGEST_GAP_S", "RECORD_LIMIT_S", "RECORD_LIMIT_ROWS")  
 def rules(card: ModelCard, mirror: bool = True) -> dict[str, Any]:
     """For JSON: detector, framing, tracker, judging, timeline, colours.
 
-    card: as a Recognizer has it, with its framing. mirror: as for a Recognizer.
+    card: a Recognizer's, with its framing. mirror: as for a Recognizer.
 
-    Raises WeightsError where it does not say how YuNet's box lies in a crop.
+    Raises WeightsError if it has no framing for YuNet.
     """
     known = card.framing
     if detect.YuNet.name not in known:

@@ -1,6 +1,6 @@
-"""What can go wrong with a camera, in words: how grave it is, and Markdown that says what to do.
+"""Messages for camera trouble: its severity, and Markdown on what to do.
 
-The same words for a camera that is read in the page and for one that is read on the server.
+The same messages whether the camera is read in the browser or on the server.
 """
 
 from typing import Literal
@@ -11,7 +11,7 @@ START, STOP = "Start camera", "Stop"
 
 
 def troubles(secure: str, otherwise: str) -> dict[str, tuple[Gravity, str]]:
-    """By kind. secure: how a page comes by a camera. otherwise: what to do where this device cannot read faces."""
+    """By kind. secure: how a page gets a camera. otherwise: what to do if this device cannot read faces."""
     return {
         "insecure": (
             "error",
@@ -72,5 +72,5 @@ TROUBLES = troubles(
     "or a reverse proxy with a certificate in front.",
     "choose *On the server*",
 )
-# Of a folder that `fer export-web` wrote: there is no server that could read.
+# In a folder written by `fer export-web`: there is no server that could read.
 TROUBLES_ALONE = troubles("Serve this folder over https, or from this machine.", "open the page in another browser")

@@ -1,4 +1,4 @@
-"""The audit as the dataset page shows it: the committed table, and what each finding lists."""
+"""The audit for the dataset page: the committed table, and the faces of each finding."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,9 +31,9 @@ Captions = Callable[[np.ndarray], list[str]]
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """What the audit lists under a name.
+    """A finding of the audit.
 
-    at: positions in the audit, int64 (K,), in order. captions: some positions → a short caption each.
+    at: positions in the audit, int64 (K,), in order. captions: positions → a short caption for each.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Finding:
 
 
 def audit() -> Audit | None:
-    """The committed table; None where there is none. A damaged one gives a message on the page, and None."""
+    """The committed table; None if there is none. A damaged one gives a message on the page, and None."""
     try:
         return _read(str(AUDIT), AUDIT.stat().st_mtime_ns)
     except OSError:
@@ -58,7 +58,7 @@ def _read(path: str, changed_ns: int) -> Audit:
 
 
 def finding(table: Audit, name: str, split: str | None = None, label: str | None = None) -> Finding:
-    """One of FINDINGS, perhaps of one split and one class only."""
+    """One of FINDINGS, optionally for one split and one class only."""
     order, captions = _listed(table, name)
     kept = np.ones(len(order), dtype=bool)
     if split is not None:
@@ -98,13 +98,13 @@ def _listed(table: Audit, name: str) -> tuple[np.ndarray, Captions]:
 
 
 def judges(table: Audit) -> dict[str, str]:
-    """Whose probabilities the labels were judged by: splits → words."""
+    """Which networks' probabilities the labels were judged by: splits → words."""
     start = "own, suggested, quality, issue ("
     return {name[len(start) : -1]: words for name, words in table.about.items() if name.startswith(start)}
 
 
 def as_table(table: Audit, at: np.ndarray) -> pd.DataFrame:
-    """What is exported: one row a face with all scores, in the given order."""
+    """The export: one row per face with all scores, in the given order."""
     majority = table.majority[at]
     return pd.DataFrame(
         {
@@ -125,7 +125,7 @@ def as_table(table: Audit, at: np.ndarray) -> pd.DataFrame:
 
 
 def neighbours(found: FaceSet, at: int) -> np.ndarray:
-    """Positions in the set of the faces most alike to the one at `at`, nearest first; empty where not known."""
+    """Positions in the set of the faces most similar to the one at `at`, nearest first; empty if unknown."""
     table = audit()
     place = np.flatnonzero(table.rows == found.rows[at]) if table is not None else np.array([], dtype=np.int64)
     if table is None or not len(place):

@@ -1,4 +1,4 @@
-"""Asks a process of its own what the training's augmentation does to a face; the app itself loads no torch."""
+"""Previews the training's augmentation of a face in a separate process, so that the app itself loads no torch."""
 
 import base64
 import importlib.util
@@ -17,11 +17,11 @@ ROOT = Path(__file__).parents[2]
 
 
 class PreviewError(RuntimeError):
-    """The preview cannot be had; the message says why and what to do."""
+    """The preview is not available; the message says why and what to do."""
 
 
 class Preview:
-    """One fer.learn.preview process for all visitors, started at the first question and again after it went idle."""
+    """One fer.learn.preview process for all visitors, started at the first request and again after it ended idle."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -45,14 +45,14 @@ class Preview:
         return np.frombuffer(base64.b64decode(reply["faces"]), np.uint8).reshape(count, *face.shape)
 
     def close(self) -> None:
-        """Ends the process; the next question starts another."""
+        """Ends the process; the next request starts another."""
         if self._process is not None:
             self._process.terminate()
             self._process.communicate()  # reaps it and closes its pipes
             self._process = None
 
     def _ask(self, line: str) -> str:
-        """The answer's line; '' where the process had ended, which the next call restarts."""
+        """The answer's line; '' if the process had ended, which the next call restarts."""
         if self._process is None:
             if importlib.util.find_spec("torch") is None:
                 raise PreviewError("Augmentation needs torch: pip install -r requirements-train.txt")

@@ -20,7 +20,7 @@ _SPLITS = (
 
 
 def counts(table: np.ndarray) -> Bars:
-    """Faces of each class, the splits stacked. table: int (3, 7), rows as SPLITS."""
+    """Faces of each class, stacked by split. table: int (3, 7), rows as in SPLITS."""
     return Bars(
         "Faces of each class by split (number of faces)",
         CLASSES,
@@ -35,7 +35,7 @@ def counts(table: np.ndarray) -> Bars:
 
 
 def balance(table: np.ndarray) -> Bars:
-    """Share of each class in each split: the three hardly differ. table: as `counts`."""
+    """Share of each class in each split: the three hardly differ. table: as for `counts`."""
     shares = (100 * table / table.sum(axis=1, keepdims=True)).T
     texts = [[f"{share:.1f}" for share in row] for row in shares]
     return Bars(
@@ -53,7 +53,7 @@ def balance(table: np.ndarray) -> Bars:
 
 
 def agreement(ferplus: np.ndarray) -> Bars:
-    """Share of each class whose FER2013 label most FER+ taggers named too. ferplus: int (3, 7, 11)."""
+    """Share of each class whose FER2013 label most FER+ taggers also named. ferplus: int (3, 7, 11)."""
     by_class = ferplus.sum(axis=0)
     columns = [int(np.flatnonzero(index == VOTE_CLASS)[0]) for index in range(len(CLASSES))]
     same = by_class[np.arange(len(CLASSES)), columns] / by_class.sum(axis=1)
@@ -69,7 +69,7 @@ def agreement(ferplus: np.ndarray) -> Bars:
 
 
 def taggers(ferplus: np.ndarray) -> list[str]:
-    """For each class one line of what FER+ taggers mostly called its faces, in shares of the class."""
+    """For each class one line on what FER+ taggers mostly called its faces, in shares of the class."""
     by_class = ferplus.sum(axis=0)
     lines = []
     for name, row in zip(CLASSES, by_class, strict=True):

@@ -1,4 +1,4 @@
-"""The dataset as pages see it: opened once for all sessions, or None where it is not on this computer."""
+"""The dataset for the pages: opened once for all sessions, or None if it is not on this computer."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from webui.frame.layout import show_error
 
 
 def faces() -> FaceSet | None:
-    """The prepared set, memory-mapped; None where it is not there. Raises DatasetError where it is damaged."""
+    """The prepared set, memory-mapped; None if it does not exist. Raises DatasetError if it is damaged."""
     path = data_folder() / CACHE_NAME
     try:
         changed_ns = path.stat().st_mtime_ns
@@ -35,7 +35,7 @@ def _open(path: str, changed_ns: int) -> FaceSet:
 
 
 def positions(found: FaceSet, rows: np.ndarray) -> np.ndarray:
-    """Where the faces with these rows of fer2013.csv lie in the set, int64 (N,); -1 where one is not in it."""
+    """Positions in the set of the faces with these rows of fer2013.csv, int64 (N,); -1 if one is not in it."""
     order = np.argsort(found.rows, kind="stable")
     at = np.searchsorted(found.rows, rows, sorter=order)
     place = order[np.minimum(at, len(order) - 1)]

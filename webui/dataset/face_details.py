@@ -1,4 +1,4 @@
-"""One face, large: where it comes from, what people and the model say of it, which faces are like it."""
+"""One face, enlarged: its source, the answers of people and the model, similar faces."""
 
 from collections.abc import Callable
 from html import escape
@@ -21,9 +21,9 @@ from webui.view.why import why
 
 
 def face_page(found: FaceSet, at: int, asked: Weights) -> int | None:
-    """Shows the face at this position of the set, and what these weights say of it.
+    """Shows the face at this position of the set, and these weights' answer.
 
-    Gives the position of the neighbour pressed, else None.
+    Returns the position of the neighbour pressed, else None.
     """
     row = int(found.rows[at])
     picture, words = st.columns([1, 1.4], gap="medium")
@@ -103,10 +103,10 @@ def faces_with_details(
     per_page: int = 48,
     asked: Weights | None = None,
 ) -> None:
-    """A paged grid of the faces at these positions; pressing one opens it large, and nothing else is redrawn.
+    """A paged grid of the faces at these positions; pressing one opens it enlarged, and nothing else is redrawn.
 
-    words: a part of the positions → a caption and a spoken sentence for each. Asked for one page only: words for
-    35,887 faces take a tenth of a second. asked: whose probabilities a face is shown with; None: the weights in use.
+    words: some of the positions → a caption and a spoken sentence for each. Called for one page only: words for
+    35,887 faces take a tenth of a second. asked: the weights whose probabilities are shown; None: those in use.
     """
     shown = pager(len(at), per_page, key)
     pressed = face_grid(found.images[at[shown]], at[shown], *words(shown), label, key)
@@ -115,7 +115,7 @@ def faces_with_details(
 
 
 def open_face(at: int, asked: Weights | None = None) -> None:
-    """Opens the face at this position over the page. asked: as for `faces_with_details`."""
+    """Opens the face at this position in a dialog. asked: as for `faces_with_details`."""
     session().face = at
     _dialog(asked or weights.in_use())
 

@@ -1,4 +1,4 @@
-"""Offers to fetch FER2013 or to take a copy that the user has; shown where the set is not there."""
+"""Offers to fetch FER2013 or to use the user's copy; shown if the set is missing."""
 
 import os
 import subprocess
@@ -18,8 +18,8 @@ _LAST_LINES = 12
 
 
 def offer() -> None:
-    """Two ways to the set where the operator allows them, else the command line: who may press these buttons names
-    files of the server and has it fetch."""
+    """Two ways to get the set if the operator allows them, else the command line: these buttons let visitors name
+    files on the server and make it download."""
     empty_state(
         "🗂️",
         "The dataset is not on this computer",
@@ -51,7 +51,7 @@ def offer() -> None:
 
 
 def allowed() -> bool:
-    """Whether the operator lets this page read files of the server and fetch the set: FER_ALLOW_FETCH=1."""
+    """Whether the operator lets this page read files on the server and fetch the set: FER_ALLOW_FETCH=1."""
     return os.environ.get("FER_ALLOW_FETCH") == "1"
 
 
@@ -74,7 +74,7 @@ def prepare(source: Path, votes: Path | None) -> None:
 
 
 def download() -> None:
-    """Runs the fetching script as a process of its own and shows its last lines while it works."""
+    """Runs the fetching script as a separate process and shows its last lines meanwhile."""
     command = [sys.executable, str(ROOT / "scripts" / "prepare.py"), "--download"]
     lines: list[str] = []
     with st.status("Fetching FER2013 …", expanded=True) as status:
@@ -84,11 +84,11 @@ def download() -> None:
         ) as process:
             assert process.stdout is not None
             try:
-                for line in process.stdout:  # text mode ends lines at \r too, so a progress bar's steps come one by one
+                for line in process.stdout:  # text mode also ends lines at \r, so progress bars arrive step by step
                     if line.strip():
                         lines.append(line.rstrip())
                         place.code("\n".join(lines[-_LAST_LINES:]), language=None, wrap_lines=True)
-            except BaseException:  # Streamlit's way to say that the visitor left the page
+            except BaseException:  # Streamlit raises one when the visitor leaves the page
                 process.terminate()
                 raise
         if process.returncode:

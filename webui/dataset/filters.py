@@ -19,8 +19,8 @@ class Filter:
     """What to show; the defaults show everything.
 
     splits, classes: names; empty means all. majority: one of MAJORITIES, by metrics.majority.
-    agreement: share of the taggers that agree, (low, high) in 0..1. brightness: mean grey, (low, high) in 0..255.
-    Votes are asked only where the set has them. Raises ValueError for unknown names and ranges the wrong way round.
+    agreement: share of taggers that agree, (low, high) in 0..1. brightness: mean grey, (low, high) in 0..255.
+    Votes are filtered only if the set has them. Raises ValueError for unknown names and reversed ranges.
     """
 
     splits: tuple[str, ...] = ()
@@ -57,12 +57,12 @@ def select(found: FaceSet, brightness: np.ndarray, wanted: Filter) -> np.ndarray
 
 
 def ordered(at: np.ndarray, order: str, seed: int) -> np.ndarray:
-    """Positions as in the file, or shuffled: the same seed gives the same order."""
+    """Positions in the file's order, or shuffled: the same seed gives the same order."""
     return np.random.default_rng(seed).permutation(at) if order == "Shuffled" else at
 
 
 def as_table(found: FaceSet, brightness: np.ndarray, at: np.ndarray) -> pd.DataFrame:
-    """What is exported: one row a face."""
+    """The export: one row per face."""
     columns = {
         "row": found.rows[at],
         "split": np.array(SPLITS)[found.splits[at]],

@@ -1,4 +1,4 @@
-"""The model card in words: what is in the weights file, and what one must know before trusting it."""
+"""The model card in words: what is in the weights file, and what to know before trusting it."""
 
 from fer.card import ModelCard
 from webui.parts.charts import percent
@@ -64,7 +64,7 @@ def _figures(card: ModelCard) -> str:
     lines = [f"| figure | {' | '.join(splits)} |", f"| --- |{' ---: |' * len(splits)}"]
     for name in names:
         values = (_number(card.metrics[split].get(name)) for split in splits)
-        # As words it wraps on a phone.
+        # As text it wraps on a phone.
         lines.append(f"| {name.replace('_', ' ')} | {' | '.join(values)} |")
     note = "Shares of 1; low and high bound the 95 % interval, flip averages in the mirror image."
     return f"## Figures\n\n{note}\n\n" + "\n".join(lines)

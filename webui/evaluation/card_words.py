@@ -1,4 +1,4 @@
-"""The model card in plain words. Reads a ModelCard, knows nothing of pages."""
+"""The model card in plain words. Reads a ModelCard; independent of pages."""
 
 import numpy as np
 
@@ -10,14 +10,14 @@ _TEST, _CHOSEN_ON = "PrivateTest", "PublicTest"
 
 
 def class_recall(card: ModelCard) -> np.ndarray | None:
-    """Of each class's test faces the share that is named rightly, float (7,); None where the card has none."""
+    """The share of each class's test faces that is classified correctly, float (7,); None if the card has none."""
     figures = card.metrics.get(_TEST, {})
     shares = [figures.get(f"recall_{name}") for name in CLASSES]
     return None if None in shares else np.array(shares, float)
 
 
 def card_tiles(card: ModelCard) -> list[tuple[str, str, str]]:
-    """(figure, heading, words) for the four figures that a newcomer should know."""
+    """(figure, heading, words) for the four most important figures."""
     return [
         _accuracy_tile(card),
         (percent(card.unsure_below), "Says 'unsure' below this", _unsure_words(card)),
@@ -31,7 +31,7 @@ def card_tiles(card: ModelCard) -> list[tuple[str, str, str]]:
 
 
 def card_facts(card: ModelCard) -> dict[str, str]:
-    """What the card says in words, by plain heading, for a table of two columns; empty entries left out."""
+    """The card's texts by plain heading, for a table of two columns; empty entries are left out."""
     facts = {
         "Learned from": card.training_data,
         "How it was made and checked": card.protocol,
@@ -46,9 +46,9 @@ def card_facts(card: ModelCard) -> dict[str, str]:
 
 
 def _as_read(card: ModelCard, split: str) -> dict[str, float]:
-    """A split's figures of the mean with the mirror image, which the app says, under their plain names.
+    """A split's figures for the mean with the mirror image, which the app shows, under their plain names.
 
-    Of the single view where the card has no other, and where it is all that there is.
+    Those of the single view if the card has no others.
     """
     figures = card.metrics.get(split, {})
     flipped = {name.replace("_flip", ""): value for name, value in figures.items() if "_flip" in name}

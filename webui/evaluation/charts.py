@@ -1,4 +1,4 @@
-"""Charts of the evaluation page. Every title states its unit; colours are fit for the colour-blind."""
+"""Charts of the evaluation page. Every title states its unit; colours suit colour-blind readers."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from webui.parts.curves import plain_numbers
 
 BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#8A8A94"
 RIGHT, WRONG = 0, 1  # series of class_bars
-_MOST_POINTS = 300  # what a screen can show
+_MOST_POINTS = 300  # as many as a screen can show
 _HEIGHT_PX = 320
 
 
@@ -68,7 +68,7 @@ def coverage(curve: metrics.Coverage, threshold: float) -> dict[str, Any]:
 
 
 def precision_recall(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
-    """One curve a class, the average precision in the legend, thinned to what a screen can show, for parts.curves."""
+    """One curve per class, the average precision in the legend, thinned for the screen, for parts.curves."""
     lines, spoken = [], []
     for index, name in enumerate(CLASSES):
         positive = truth == index

@@ -1,4 +1,4 @@
-"""What the evaluation page lets one choose: weights or a table, the split, whose labels, which view."""
+"""The choices on the evaluation page: weights or a table, the split, the source of labels, the view."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ _MAX_MB = 64
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """What is judged: an evaluation table, and the weights that it is of."""
+    """What is evaluated: an evaluation table and its weights."""
 
     weights: Weights
     table: EvaluationTable
 
 
 def follow(key: str, known: Mapping[str, Weights]) -> None:
-    """Weights that were taken into use since are the chosen ones, if they can be judged here."""
+    """Weights that were put to use since then become the chosen ones, if they can be evaluated here."""
     mine, used = session().evaluation, weights.in_use()
     if mine.followed == used.name:
         return
@@ -41,9 +41,9 @@ def follow(key: str, known: Mapping[str, Weights]) -> None:
 
 
 def choose_table(label: str, key: str, known: Mapping[str, Weights], start: int = 0) -> Chosen | None:
-    """A choice among the known weights and a file of the user's; None until there is one.
+    """A choice between the known weights and a user's file; None until one is given.
 
-    start: which of the known weights is chosen at first, the last where there are fewer.
+    start: which of the known weights is chosen at first; the last if there are fewer.
     """
     first = min(start, max(0, len(known) - 1))
     name = st.selectbox(label, [*known, FILE], first, key=key, persist_state=KEPT)
@@ -66,7 +66,7 @@ def choose_table(label: str, key: str, known: Mapping[str, Weights], start: int 
 
 
 def _choose_file(key: str) -> Upload | None:
-    """The file of the user's, also after another page was looked at."""
+    """The user's file, kept while other pages are visited."""
     files = session().evaluation.files
 
     def note() -> None:
@@ -88,7 +88,7 @@ def _progress(bar: Any, share: float) -> None:
 
 
 def choose_part(table: EvaluationTable) -> tuple[str, str, str]:
-    """Which split, whose labels, which view."""
+    """The split, the source of labels and the view."""
     with st.container(horizontal=True, gap="medium"):
         split = st.segmented_control(
             "Split",

@@ -27,7 +27,7 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Some faces, what is true of them and what the weights said.
+    """Some faces with their true labels and the weights' probabilities.
 
     rows: int (N,), row in fer2013.csv. truth: int64 (N,). probabilities: float32 (N, 7).
     """
@@ -56,7 +56,7 @@ class Judged:
         return metrics.confusion(self.truth, self.predicted)
 
     def of(self, mask: np.ndarray) -> np.ndarray:
-        """Positions of the faces that a mask picks, most confident first."""
+        """Positions of the faces selected by a mask, most confident first."""
         where = np.flatnonzero(mask)
         return where[np.argsort(-self.confidence[where], kind="stable")]
 
@@ -68,7 +68,7 @@ def judge(table: EvaluationTable, split: str, labels: str, view: str) -> Judged:
 
 
 def common(first: Judged, second: Judged) -> tuple[Judged, Judged]:
-    """The faces that both hold, in one order; those with differing truth are left out."""
+    """The faces that both contain, in the same order; those with differing truth are left out."""
     _, a, b = np.intersect1d(first.rows, second.rows, return_indices=True)
     same = first.truth[a] == second.truth[b]
     return tuple(
@@ -77,10 +77,10 @@ def common(first: Judged, second: Judged) -> tuple[Judged, Judged]:
 
 
 def load(weights: Weights, progress: Progress | None = None) -> EvaluationTable:
-    """The weights' table, or where there is none what they say of the dataset's test faces.
+    """The weights' table, or if there is none their answers for the dataset's test faces.
 
-    Raises EvaluationError or WeightsError where a file is refused, DetectorError where the detector's is, DatasetError
-    where the dataset is needed and not there or damaged.
+    Raises EvaluationError or WeightsError if a file is refused, DetectorError if the detector's is, DatasetError
+    if the dataset is needed and missing or damaged.
     """
     if weights.table is not None:
         return _read(str(weights.table), weights.table.stat().st_mtime_ns)
@@ -88,7 +88,7 @@ def load(weights: Weights, progress: Progress | None = None) -> EvaluationTable:
 
 
 def uploaded(file: Upload, progress: Progress | None = None) -> EvaluationTable:
-    """As `load`, for an uploaded file, which never lies on the disk."""
+    """As `load`, for an uploaded file, which is never written to disk."""
 
     def read() -> EvaluationTable:
         from fer.see.classify import Classifier
@@ -115,7 +115,7 @@ def _memory() -> dict[str, EvaluationTable]:
 
 
 def _remembered(key: str, make: Callable[[], EvaluationTable]) -> EvaluationTable:
-    # Streamlit's own caches forbid moving a progress bar from inside, and this takes half a minute.
+    # Streamlit's own caches do not allow updating a progress bar inside, and this takes half a minute.
     memory = _memory()
     if key not in memory:
         table = make()
@@ -130,9 +130,9 @@ def evaluate(
     found: FaceSet,
     progress: Progress | None = None,
 ) -> EvaluationTable:
-    """What a network says of PublicTest and PrivateTest: about half a minute on two cores.
+    """A network's answers for PublicTest and PrivateTest: about half a minute on two cores.
 
-    probabilities: uint8 (N, 48, 48) → float32 (N, 7). progress: told the share done, 0..1.
+    probabilities: uint8 (N, 48, 48) → float32 (N, 7). progress: called with the share done, 0..1.
     """
     tested = found.take(np.isin(found.splits, [SPLITS.index(name) for name in TEST_SPLITS]))
     single, mirrored = [], []

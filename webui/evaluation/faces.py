@@ -1,4 +1,4 @@
-"""The faces behind a number of the evaluation page."""
+"""The faces behind a number on the evaluation page."""
 
 import numpy as np
 import streamlit as st
@@ -13,7 +13,7 @@ from webui.parts.charts import percent
 
 
 def show_faces(judged: Judged, picked: np.ndarray, title: str, key: str, asked: Weights) -> None:
-    """The faces at these positions, in this order: the pictures where the dataset is there, else their rows."""
+    """The faces at these positions, in this order: pictures if the dataset is available, else their rows."""
     st.header(title, anchor=False)
     if not len(picked):
         st.caption("None.")

@@ -1,4 +1,4 @@
-"""The tab 'Your photos': how right the model is on photos that one labelled oneself, by class and group."""
+"""The tab 'Your photos': the model's accuracy on the user's own labelled photos, by class and group."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -22,7 +22,7 @@ _WORDS = (
 
 
 class File(Protocol):
-    """As Streamlit's uploader gives it."""
+    """As returned by Streamlit's uploader."""
 
     name: str
 
@@ -54,7 +54,7 @@ def own_photos(asked: Weights) -> None:
 
 
 def judged(listed: File, files: Sequence[File], asked: Weights, bar: Any) -> str:
-    """The report, Markdown. Of each photo the most prominent face counts. Raises PhotosError, WeightsError."""
+    """The report, Markdown. Each photo's most prominent face counts. Raises PhotosError, WeightsError."""
     from fer.see.images import ImageError, open_image
 
     if len(files) > _MOST_PHOTOS:

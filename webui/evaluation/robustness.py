@@ -1,4 +1,4 @@
-"""The tab 'Worse pictures': what damaged faces do to the answers, from a table that ships; no dataset needed."""
+"""The tab 'Worse pictures': the effect of damaged faces on the answers, from a shipped table; no dataset needed."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ def robustness(asked: Weights) -> None:
 
 
 def charts(table: RobustnessTable, figure: str) -> list[dict[str, Any]]:
-    """One chart for each group of damages, for parts.curves: strength across, one of FIGURES up."""
+    """One chart for each group of damages, for parts.curves: strength on the x axis, one of FIGURES on the y axis."""
     groups: dict[str, list[str]] = {}
     for name, kind in KINDS.items():
         groups.setdefault(kind.group, []).append(name)

@@ -1,4 +1,4 @@
-"""The tab 'Where it fails': parts of the test faces, worst first, and their faces where the dataset is there."""
+"""The tab 'Where it fails': subsets of the test faces, worst first, with pictures if the dataset is available."""
 
 import numpy as np
 import streamlit as st
@@ -55,7 +55,7 @@ def show_slices(judged: Judged, chosen: Chosen) -> None:
 
 
 def found_slices(judged: Judged, table: EvaluationTable) -> list[Slice]:
-    """The slices of the faces judged. Raises SlicesError where the measures cannot be read."""
+    """The slices of the faces judged. Raises SlicesError if the measures cannot be read."""
     values = _measures().of(judged.rows)
     if table.votes is not None:
         order = np.argsort(table.rows, kind="stable")
@@ -65,7 +65,7 @@ def found_slices(judged: Judged, table: EvaluationTable) -> list[Slice]:
 
 
 def chart(found: list[Slice]) -> Bars:
-    """A bar a slice: its accuracy, with the interval and the number of faces behind it."""
+    """A bar per slice: its accuracy, followed by the interval and the number of faces."""
     values = np.array([(0.0, one.accuracy) if one.p_value < _CHANCE else (one.accuracy, 0.0) for one in found])
     return Bars(
         "Accuracy of each part (%), its 95 % interval, faces",

@@ -1,4 +1,4 @@
-"""What the evaluation page says of cells, classes and figures, in one place, with no page."""
+"""The evaluation page's texts on cells, classes and figures; independent of the page."""
 
 import numpy as np
 import pandas as pd
@@ -42,7 +42,7 @@ def difference_cells(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray,
 
 
 def class_table(judged: Judged) -> pd.DataFrame:
-    """One row a class: precision, recall, F1, average precision in % and the number of faces."""
+    """One row per class: precision, recall, F1, average precision in % and the number of faces."""
     figures = metrics.class_figures(judged.matrix)
     average = [
         metrics.average_precision(judged.truth == i, judged.probabilities[:, i]) if figures.support[i] else np.nan
@@ -61,7 +61,7 @@ def class_table(judged: Judged) -> pd.DataFrame:
 
 
 def class_figures(judged: Judged) -> str:
-    """`class_table` as HTML whose cells are filled as far as their share goes; it fits a phone."""
+    """`class_table` as HTML whose cells are filled in proportion to their share; it fits a phone."""
     table = class_table(judged)
     head = "".join(f'<th scope="col">{name}</th>' for name in table.columns[1:])
     lines = []
@@ -79,5 +79,5 @@ def worst_cell(counts: np.ndarray) -> tuple[int, int]:
 
 
 def p_value(value: float) -> str:
-    """'0.034', '3e-07' or '1': as many digits as mean something."""
+    """'0.034', '3e-07' or '1': only significant digits."""
     return f"{value:.0e}" if 0 < value < 1e-3 else f"{value:.2g}"

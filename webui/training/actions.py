@@ -1,4 +1,4 @@
-"""What can be done with a run from its page: stop, resume, and use its weights in the app for this session."""
+"""A run's actions on its page: stop, resume, and use its weights in the app for this session."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from webui.frame.layout import refused, show_error
 
 
 def show_actions(run: Run, launcher: launch.Launcher | None) -> None:
-    """The buttons of a run, side by side where they stand. launcher: None where pages may not train."""
+    """The buttons of a run, side by side. launcher: None if pages may not train."""
     if launcher is not None and run.state is State.RUNNING:
         _stop_button(run)
     if launcher is not None and launch.why_not_resume(run) is None and not launcher.busy(run.name):

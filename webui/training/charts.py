@@ -12,7 +12,7 @@ from fer.emotions import CLASSES, COLORS
 from fer.runs.run import Run
 from webui.parts.curves import plain_numbers
 
-# Okabe and Ito's colours again, strongest first.
+# Okabe and Ito's colours, strongest first.
 RUN_COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 MOST_RUNS = len(RUN_COLORS)
 MOST_POINTS = 1000  # a line; about as many as a chart has columns
@@ -20,7 +20,7 @@ MOST_POINTS = 1000  # a line; about as many as a chart has columns
 
 @dataclass(frozen=True)
 class Curve:
-    """A chart: its title, the figures of an Epoch that it shows (solid first, then dotted), unit and scale."""
+    """A chart: its title, the fields of an Epoch that it shows (first solid, then dotted), unit and scale."""
 
     title: str
     figures: tuple[str, ...]
@@ -59,7 +59,7 @@ def curve(
             y = np.array([getattr(epoch, name) for epoch in run.epochs], dtype=np.float64)
             label = f"{run.name}, {_NAMES[name]}" if name in _NAMES else run.name
             style = {"label": label, "color": color, "dotted": dotted}
-            if smoothing > 0:  # what was measured stays visible behind what is drawn of it
+            if smoothing > 0:  # the measured values stay visible behind the smoothed line
                 lines.append(y)
                 series.append(style | {"faint": True})
             lines.append(smooth(y, smoothing))
@@ -92,12 +92,12 @@ def recall(run: Run) -> dict[str, Any]:
 
 
 def minutes(run: Run) -> np.ndarray:
-    """Minutes of training at each epoch's end: sums of what the epochs took, so it never goes back."""
+    """Minutes of training at each epoch's end: sums of the epochs' durations, so it never decreases."""
     return np.cumsum([epoch.elapsed_s if math.isfinite(epoch.elapsed_s) else 0 for epoch in run.epochs]) / 60
 
 
 def smooth(y: np.ndarray, weight: float) -> np.ndarray:
-    """Exponential mean with its start corrected, as TensorBoard draws it; what is not finite passes through."""
+    """Bias-corrected exponential mean, as in TensorBoard; values that are not finite pass through."""
     smoothed, mean, total = y.copy(), 0.0, 0.0
     for index in np.flatnonzero(np.isfinite(y)):
         mean, total = weight * mean + (1 - weight) * y[index], weight * total + (1 - weight)
@@ -106,7 +106,7 @@ def smooth(y: np.ndarray, weight: float) -> np.ndarray:
 
 
 def thin(lines: Sequence[np.ndarray], most: int = MOST_POINTS) -> np.ndarray:
-    """Indices of at most ``most`` points that keep the lines' shapes: lowest and highest of each stretch."""
+    """Indices of at most ``most`` points that keep the lines' shapes: lowest and highest of each interval."""
     count = len(lines[0])
     if count <= most:
         return np.arange(count)
@@ -130,7 +130,7 @@ def _table(x: np.ndarray, lines: list[np.ndarray]) -> list[list[float | None]]:
 
 
 def _broken(runs: Sequence[Run], wall_time: bool) -> list[dict[str, Any]]:
-    """Where the loss of a run stopped being a number."""
+    """The epoch where a run's loss stopped being a number."""
     marks = []
     for run in runs:
         index = next((index for index, epoch in enumerate(run.epochs) if not epoch.finite), None)

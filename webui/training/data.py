@@ -1,4 +1,4 @@
-"""The pictures of a run's validation sheet, from the dataset on this computer where it is the run's own."""
+"""The pictures of a run's validation faces, from this computer's dataset if the run used the same one."""
 
 import numpy as np
 import streamlit as st
@@ -11,7 +11,7 @@ from webui.dataset import data as dataset_data
 def sheet_faces(run: Run, sheet: Sheet) -> tuple[np.ndarray, np.ndarray | None, str]:
     """uint8 (M, 48, 48) faces, int64 (M,) labels or None, and a note for the page ('' when all is there).
 
-    Faces that are not at hand come grey: another set's faces with the same rows would be a lie.
+    Missing faces are grey: faces of another set with the same rows would be the wrong ones.
     """
     blank = np.full((len(sheet.rows), 48, 48), 128, np.uint8)
     try:

@@ -17,7 +17,7 @@ _TYPES = {"int": int, "float": float, "bool": bool, "str": str}
 
 
 def training_form(launcher: launch.Launcher) -> str | None:
-    """Shows the form; the name of the run that was started by this press of its button, else None."""
+    """Shows the form; returns the name of the run just started with its button, else None."""
     presets = sorted(PRESETS)
     preset = st.selectbox(
         "Preset",
@@ -54,7 +54,7 @@ def _start(launcher: launch.Launcher, name: str, values: dict[str, Any]) -> str 
 
 
 def free_name(launcher: launch.Launcher, preset: str) -> str:
-    """PRESET-N with the first N that is free."""
+    """PRESET-N with the first free N."""
     number = 1
     while (launcher.runs / f"{preset}-{number}").exists():
         number += 1
@@ -64,7 +64,7 @@ def free_name(launcher: launch.Launcher, preset: str) -> str:
 def _widgets(preset: TrainConfig) -> dict[str, Any]:
     values = preset.to_dict()
     shown = [f for f in fields(TrainConfig) if f.name != "preset" and not f.metadata.get("takes_files")]
-    for start in range(0, len(shown), A_ROW):  # columns of their own for each row keep the order on a phone
+    for start in range(0, len(shown), A_ROW):  # separate columns for each row keep the order on a phone
         for f, column in zip(shown[start : start + A_ROW], st.columns(A_ROW), strict=False):
             with column:
                 values[f.name] = _widget(f, getattr(preset, f.name), f"training_{preset.preset}_{f.name}")
@@ -92,5 +92,5 @@ def _kind(f: Field[Any]) -> type:
 
 
 def _step(value: float) -> float:
-    """A tenth of the value's own size, so that 0.001 and 12 both step sensibly."""
+    """A tenth of the value's magnitude, so that 0.001 and 12 both step sensibly."""
     return 10.0 ** (math.floor(math.log10(value)) - 1) if value > 0 else 0.01

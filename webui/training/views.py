@@ -35,14 +35,14 @@ VIEWS = {
 
 
 def choose(names: list[str]) -> None:
-    """Chooses runs by name from the next drawing of the table on; names that come later are chosen when they do."""
+    """Selects runs by name when the table is next drawn; names that do not exist yet are selected once they do."""
     session().training.chosen, session().training.order = names, None
 
 
 def choose_runs(runs: list[Run]) -> list[Run]:
-    """The sortable table of all runs; gives the chosen ones, at most charts.MOST_RUNS.
+    """The sortable table of all runs; returns the selected ones, at most charts.MOST_RUNS.
 
-    The table knows rows only by number, so the choice is kept by name and put back when a new run moves the rows.
+    The table knows rows only by number, so the selection is kept by name and restored when a new run moves the rows.
     """
     names = [run.name for run in runs]
     _keep_choice(runs, names)
@@ -75,9 +75,9 @@ def choose_runs(runs: list[Run]) -> list[Run]:
 def _keep_choice(runs: list[Run], names: list[str]) -> None:
     mine, table = session().training, widget(TABLE)
     before = mine.order
-    if mine.chosen is None or before == [shipped.NAME] != names:  # the shipped one was shown for want of others
+    if mine.chosen is None or before == [shipped.NAME] != names:  # the shipped run was shown because there was no other
         mine.chosen = [run.name for run in runs if run.state is State.RUNNING][: charts.MOST_RUNS] or names[:1]
-    elif before is not None and before != names and table:  # the newest press still speaks of the old rows
+    elif before is not None and before != names and table:  # the latest click still refers to the old rows
         pressed = [before[row] for row in table["selection"]["rows"] if row < len(before)]
         mine.chosen = pressed + [name for name in mine.chosen if name not in before]
     if before != names or not table:
@@ -111,7 +111,7 @@ def _local_time(at_s: float) -> datetime | None:
 
 
 def colors(runs: Sequence[Run]) -> list[str]:
-    """A colour for each run that stays its own while others come and go."""
+    """A colour for each run, which does not change while others come and go."""
     given = session().training.colors
     names = [run.name for run in runs]
     for name in [name for name in given if name not in names]:
@@ -139,7 +139,7 @@ def progress_words(run: Run) -> str:
 
 
 def show_legend(runs: Sequence[Run], actions: Callable[[Run], None]) -> None:
-    """A line for each chosen run: its colour, state, best accuracy and time, and what can be done with it."""
+    """A line for each selected run: its colour, state, best accuracy and time, and its actions."""
     with st.container(gap="small"):
         for run, color in zip(runs, colors(runs), strict=True):
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
@@ -156,7 +156,7 @@ def _legend_line(run: Run, color: str) -> str:
 
 
 def show_curves(runs: Sequence[Run], shown: Sequence[charts.Curve], key: str) -> None:
-    """A chart for each figure in two columns, with the controls that all share."""
+    """A chart for each figure in two columns, with common controls."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         axis = st.segmented_control(
             "Axis", ["Epochs", "Time"], default="Epochs", key=f"training_axis_{key}", persist_state=KEPT, required=True
@@ -172,7 +172,7 @@ def show_curves(runs: Sequence[Run], shown: Sequence[charts.Curve], key: str) ->
 
 
 def pick_run(runs: Sequence[Run], key: str) -> Run:
-    """One of the chosen runs, for what can be shown of one only."""
+    """One of the selected runs, for views of a single run."""
     if len(runs) == 1:
         return runs[0]
     names, choice = [run.name for run in runs], f"training_run_{key}"
@@ -203,7 +203,7 @@ def pick_epoch(run: Run) -> Epoch:
 
 
 def _keep(key: str, options: Sequence[Any], default: Any) -> None:
-    """Sets a widget to what it was at: with other options Streamlit takes it for a new one and would start it over."""
+    """Restores a widget's value: with other options Streamlit treats it as a new widget and would reset it."""
     value = widget(key)
     set_widget(key, value if value in options else default)
 
@@ -226,7 +226,7 @@ def _show_matrix(counts: np.ndarray, title: str) -> None:
 
 
 def show_faces(run: Run) -> None:
-    """The fixed validation faces with what the network said of them after an epoch."""
+    """The fixed validation faces with the network's answers after an epoch."""
     epoch = pick_epoch(run)
     if epoch.sheet is None:
         empty_state("🙂", "No predictions", "The log has none for this epoch.")
@@ -260,7 +260,7 @@ def _face_words(
 
 
 def show_settings(runs: Sequence[Run]) -> None:
-    """What differs between the chosen runs; for one run, all it was started with."""
+    """The settings in which the selected runs differ; for one run, all its settings."""
     if len(runs) == 1:
         st.caption("Tick two or more runs in the table to see only what differs.")
         st.table({name: str(value) for name, value in runs[0].config.items()}, border="horizontal")

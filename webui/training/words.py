@@ -1,4 +1,4 @@
-"""What the training page says of the training that comes with the app."""
+"""The training page's text about the training that ships with the app."""
 
 from fer.runs.run import Run
 from fer.runs.shipped import WEIGHTS
@@ -6,7 +6,7 @@ from webui.parts.charts import percent
 
 
 def shipped_words(run: Run, digest: str) -> str:
-    """Whose training it is, and how it was done. digest: SHA-256 of the shipped weights."""
+    """Which training it is, and how it was done. digest: SHA-256 of the shipped weights."""
     best = run.best
     seed = run.config.get("seed", "?")
     figures = f"preset {run.preset}, seed {seed}, {run.total_epochs} epochs"
