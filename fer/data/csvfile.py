@@ -135,6 +135,8 @@ def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
         if not line:
             break
         number += 1
+        if number > 2 * MAX_FACES:  # blank ones pack 1,000 to 1, and each takes its time
+            raise DatasetError(f"{name}: more than {2 * MAX_FACES} lines; FER2013 has {ORIGINAL_ROWS} rows")
         if len(line) >= _LINE_MAX_BYTES:
             raise DatasetError(f"{name}, line {number}: longer than {_LINE_MAX_BYTES} bytes, so not FER2013's CSV")
         if not line.isspace():

@@ -160,6 +160,13 @@ def test_too_many_rows_are_refused(rows, monkeypatch):
         read_csv(io.BytesIO(CSV_HEADER + b"".join(rows)), "x.csv", stop)
 
 
+def test_blank_lines_without_end_are_refused(rows, monkeypatch):
+    monkeypatch.setattr(csvfile, "MAX_FACES", 40)
+    assert len(read_csv(io.BytesIO(CSV_HEADER + b"\n" * 70 + rows[0]), "x.csv", stop)) == 1
+    with pytest.raises(DatasetError, match="more than 80 lines"):
+        read_csv(io.BytesIO(CSV_HEADER + b"\n" * 80 + rows[0]), "x.csv", stop)
+
+
 def test_progress_rises_and_ends_with_all_done(rows):
     content = CSV_HEADER + b"".join(rows) + b"\n\n"
     told: list[tuple[int, int]] = []
