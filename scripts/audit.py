@@ -39,7 +39,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="ONNX weights for the map and the test splits")
     parser.add_argument("--folds", type=int, default=5, help="trainings for out-of-fold probabilities; 0 for none")
     parser.add_argument("--runs", type=Path, default=Path("runs/audit"), help="folder for the folds' weights")
-    parser.add_argument("--resume", action="store_true", help="go on with the folds that were started")
+    parser.add_argument("--resume", action="store_true", help="resume the folds that were started")
     parser.add_argument("--map", choices=("tsne", "pca"), default="tsne", help="t-SNE takes minutes, PCA a second")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
     parser.add_argument("--out", type=Path, default=AUDIT)

@@ -204,7 +204,7 @@ def detach(arguments: list[str], runs: Path) -> int:
         )  # fmt: skip
     give_way(Path(f"/proc/{process.pid}/autogroup"))
     print(f"Follow it: tail -f {output}")
-    print(f"Stop it:   kill -INT -- -{process.pid}    (the same command goes on where it stopped)")
+    print(f"Stop it:   kill -INT -- -{process.pid}    (the same command resumes where it stopped)")
     return 0
 
 

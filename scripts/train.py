@@ -54,7 +54,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="folder that receives the run's folder (default: FER_RUNS, else runs/)",
     )
     parser.add_argument("--name", default=None, help="the run's name (default: PRESET-SEED, numbered where taken)")
-    parser.add_argument("--resume", type=Path, default=None, metavar="RUN", help="run folder to go on with")
+    parser.add_argument("--resume", type=Path, default=None, metavar="RUN", help="run folder to resume")
     parser.add_argument(
         "--tensorboard", action="store_true", help="write TensorBoard's event files into the run as well"
     )
@@ -72,7 +72,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         type=Path,
         default=None,
         metavar="WEIGHTS",
-        help="go on from trained weights, a run's best.safetensors or an .onnx file, with a new schedule; same width",
+        help="start from trained weights, a run's best.safetensors or an .onnx file, with a new schedule; same width",
     )
     config.add_arguments(parser)
     return parser.parse_args(arguments)

@@ -28,7 +28,7 @@ COMMANDS = {
     "evaluate": ("fer.cli.script", "calibrate and measure a trained run, and write the app's weights"),
 }
 
-USAGE = "usage: fer COMMAND …   (fer COMMAND --help tells more)\n\n" + "\n".join(
+USAGE = "usage: fer COMMAND …   (fer COMMAND --help shows more)\n\n" + "\n".join(
     f"  {name:<12}{words}" for name, (_, words) in COMMANDS.items()
 )
 

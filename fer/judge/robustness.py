@@ -66,7 +66,7 @@ class RobustnessTable:
     @classmethod
     def read(cls, path: Path) -> "RobustnessTable":
         """What `write` wrote. Raises RobustnessError for anything else."""
-        again = "Write it anew with scripts/evaluate.py --robustness."
+        again = "Write it again with scripts/evaluate.py --robustness."
         try:
             found = json.loads(path.read_bytes())
             return cls(**{**found, "rows": tuple(_row(values) for values in found["rows"])})

@@ -154,7 +154,7 @@ def why_not_resume(run: Run) -> str | None:
     if run.state is State.DIVERGED:
         return "The run diverged: its weights are lost. Start a new one with a lower learning rate."
     if not (run.folder / STATE_NAME).is_file():
-        return "The run ended before its first whole epoch: there is no state to go on from."
+        return "The run ended before its first whole epoch: there is no state to resume from."
     return None
 
 

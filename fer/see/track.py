@@ -63,7 +63,7 @@ class Tracker:
         self.time_s = -np.inf  # of the last update
 
     def restarted(self) -> "Tracker":
-        """A tracker for a stream whose clock starts again from zero; it goes on counting identities."""
+        """A tracker for a stream whose clock restarts from zero; it continues the numbering of identities."""
         fresh = Tracker(self.settings)
         fresh._count = self._count
         return fresh

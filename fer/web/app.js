@@ -18,7 +18,7 @@ const median = (values) => (values.length ? [...values].sort((a, b) => a - b)[Ma
 export class LiveApp {
   // script: the worker's, as for Reader. assets(): promise of {kernels, models, digests}. rules, words: from rules.py
   // and words.py. settings: as for `update`.
-  // toServer: called where the visitor wants the server to read; null where there is none.
+  // toServer: called if the visitor wants the server to read; null if there is none.
   constructor(root, { script, assets, rules, words, settings, toServer = null }) {
     Object.assign(this, { root, script, assets, rules, words, settings, toServer })
     this.tracker = new Tracker(rules.track)
@@ -42,7 +42,7 @@ export class LiveApp {
     this.#showPanel()
   }
 
-  // Other networks, from the next look on.
+  // Changes the networks, from the next look on.
   reload(assets, rules) {
     Object.assign(this, { assets, rules })
     this.reader?.close()
@@ -141,7 +141,7 @@ export class LiveApp {
     } catch (error) {
       if (error.kind !== "closed" && this.camera.on) {
         this.stop()
-        this.reader?.close() // it may have died: the next start opens another
+        this.reader?.close() // it may have crashed: the next start opens another
         this.reader = null
         this.#tell(error instanceof Trouble ? error : new Trouble("worker", error.message))
       }
@@ -154,7 +154,7 @@ export class LiveApp {
     const step = time - this.tracker.time
     const turned = this.overlay.width !== width || this.overlay.height !== height
     if (turned) Object.assign(this.overlay, { width, height })
-    // A clock that jumps is a new stream; so is a picture of another size, as from a phone that was turned.
+    // A clock that jumps means a new stream; so does another picture size, as when a phone is turned.
     if (step <= 0 || step > this.rules.clock_jump_s || turned) this.tracker = this.tracker.restarted()
     const look = { time, unix: (performance.timeOrigin + 1000 * time) / 1000, tracks: this.tracker.update(faces, time) }
     this.timeline.add(look)
@@ -162,7 +162,7 @@ export class LiveApp {
     this.#drawBoxes(time)
   }
 
-  // What is said of each face, at the place where its motion has carried it by that time.
+  // Each face's prediction, at its place extrapolated to that time.
   #shown(time) {
     const places = this.tracker.at(time)
     const said = this.camera.on ? (this.timeline.newest?.predictions ?? []) : []
@@ -233,7 +233,7 @@ export class LiveApp {
     if (now) this.select.value = now
   }
 
-  // trouble: a Trouble of a kind that has words; null: all is well.
+  // trouble: a Trouble of a kind with a message; null: all is well.
   #tell(trouble) {
     if (trouble === null || trouble.kind === "closed") return this.notice.replaceChildren()
     const elsewhere = ["asking", "denied", "unplugged"].includes(trouble.kind) ? null : this.toServer

@@ -1,8 +1,8 @@
-// A camera: its stream, its frames as they are shown, and what may go wrong with it.
+// A camera: its stream, its frames as they are shown, and its errors.
 import { Trouble } from "./reader.js"
 
 const SILENT_MS = 3000
-const ASK_MS = 500 // a browser that answers by itself takes less
+const ASK_MS = 500 // a browser that answers without asking takes less
 
 const kindOf = ({ name }) => {
   if (name === "NotAllowedError" || name === "SecurityError") return "denied"
@@ -10,7 +10,7 @@ const kindOf = ({ name }) => {
 }
 
 export class Camera {
-  // onFrame(time in seconds): a new frame is on the screen. onTrouble(Trouble or null): what is wrong, or no more.
+  // onFrame(time in seconds): a new frame is on the screen. onTrouble(Trouble or null): an error, or its end.
   constructor(video, onFrame, onTrouble) {
     Object.assign(this, { video, onFrame, onTrouble, stream: null, lastFrame: 0, silent: false })
   }
@@ -33,7 +33,7 @@ export class Camera {
       clearTimeout(asking)
     }
     if (this.starting !== starting) {
-      for (const track of stream.getTracks()) track.stop() // stopped while the browser asked
+      for (const track of stream.getTracks()) track.stop() // stopped while the browser was asking
       throw new Trouble("closed")
     }
     this.stream = stream
@@ -61,7 +61,7 @@ export class Camera {
     return devices.filter(({ kind }) => kind === "videoinput").map(({ deviceId: id, label: name }) => ({ id, name }))
   }
 
-  // The picture that is on the screen, to hand over to the worker.
+  // The picture on the screen, to transfer to the worker.
   async grab() {
     if (typeof VideoFrame !== "undefined") return new VideoFrame(this.video, { timestamp: 0 })
     return createImageBitmap(this.video)
@@ -79,7 +79,7 @@ export class Camera {
       }
       if (!document.hidden) this.onFrame((about?.captureTime ?? now) / 1000)
     }
-    // A hidden tab rests: most browsers call nothing there, the others only keep this going.
+    // A hidden tab pauses: most browsers call nothing there, the others only keep this running.
     if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(show)
     else requestAnimationFrame(() => (video.currentTime === this.shown ? this.stream === stream && this.#next() : ((this.shown = video.currentTime), show(performance.now()))))
   }

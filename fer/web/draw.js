@@ -25,7 +25,7 @@ export const draw = (canvas, predictions, look) => {
       context.fill()
     }
   })
-  // The first is the most prominent: its caption lies on top.
+  // The first is the most prominent: it is drawn last, so its caption is on top.
   for (let i = predictions.length - 1; i >= 0; i--) write(context, boxes[i], predictions[i], look, thick)
 }
 

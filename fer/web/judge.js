@@ -1,4 +1,4 @@
-// From what was seen to what is said: fer/see/judge.py and caption.py, in the same numbers.
+// From observed probabilities to labels: fer/see/judge.py and caption.py, with the same parameters.
 import { roundEven } from "./numbers.js"
 import { unreadable } from "./quality.js"
 
@@ -13,7 +13,7 @@ export class Judge {
   // The next look, {time, tracks}, judged: {time, unix, predictions: [{identity, face, seen, probabilities, label, unreadable}]}.
   add(look) {
     const said = new Map(look.tracks.map((track) => [track.identity, this.#say(track, look.time)]))
-    // Who is out of sight is remembered until all has faded.
+    // An identity that is out of sight is remembered until its last look has faded.
     const memory = -this.settings.smoothing_s * Math.log(this.settings.faded)
     for (const [identity, last] of this.said)
       if (!said.has(identity) && look.time - last.time <= memory) said.set(identity, last)
@@ -37,7 +37,7 @@ export class Judge {
     return said(raw.map((now, i) => keep * last.shares[i] + (1 - keep) * now), last.label)
   }
 
-  // The label after `previous`, changed only where the probabilities leave no doubt.
+  // The label after `previous`, changed only if the probabilities are clear enough.
   #label(previous, shares) {
     const { unsure_below: threshold, hysteresis } = this.settings
     const confidence = Math.max(...shares)

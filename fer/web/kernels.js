@@ -43,7 +43,7 @@ export class Kernels {
     this.kept = this.next
   }
 
-  // Gives up everything that was taken since `keep`.
+  // Frees everything taken since `keep`.
   reset() {
     this.next = this.kept
   }

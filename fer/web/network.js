@@ -1,5 +1,5 @@
-// Runs a network of convolutions out of an ONNX file with the kernels: YuNet's, or a ResNet9's of any width.
-// What the kernels cannot do is refused when the file is read, in words.
+// Runs a convolutional network from an ONNX file with the kernels: YuNet, or a ResNet9 of any width.
+// Operations that the kernels lack are refused, with a message, when the file is read.
 import { ModelError, readModel } from "./onnx.js"
 
 const same = (value, wanted, absent) => JSON.stringify(value ?? absent) === JSON.stringify(wanted)
@@ -14,7 +14,7 @@ const sizeOf = ({ count, height, width, stride }) => count * (height + 2) * (wid
 const make = (kernels, shape) => ({ ...shape, at: kernels.take(4 * sizeOf(shape)) })
 
 export class Network {
-  // Throws ModelError for a file that is broken or holds a layer that is not known.
+  // Throws ModelError for a file that is broken or has an unknown layer.
   constructor(kernels, bytes) {
     this.kernels = kernels
     this.model = readModel(bytes)
@@ -28,7 +28,7 @@ export class Network {
   }
 
   // Memory for an input of that shape, {count, height, width, channels, stride}; kept as long as it stays the same.
-  // Gives the input's map, whose inside is to be filled before `run`.
+  // Returns the input's map, whose interior must be filled before `run`.
   plan(shape) {
     const wanted = JSON.stringify(shape)
     if (this.shape === wanted) return this.values.get(this.model.inputs[0])
@@ -75,11 +75,11 @@ export class Network {
     const { tensors } = this.model
     if (node.type === "Cast" && tensors.has(node.inputs[0])) {
       must(node, node.attributes.to === 1, "a cast to anything but float32")
-      tensors.set(node.outputs[0], tensors.get(node.inputs[0])) // read as float32 already
+      tensors.set(node.outputs[0], tensors.get(node.inputs[0])) // already read as float32
       return
     }
     if (node.type === "Relu") {
-      // Part of the convolution before it.
+      // Part of the preceding convolution.
       const before = this.steps.find((step) => step.node.outputs[0] === node.inputs[0])
       const readers = this.model.nodes.filter(({ inputs }) => inputs.includes(node.inputs[0]))
       must(node, before?.node.type === "Conv" && readers.length === 1, "a ReLU that does not follow a convolution")

@@ -37,7 +37,7 @@ export class PhotoApp {
     for (const photo of this.photos) this.#show(photo)
   }
 
-  // Other networks: what is shown is read again.
+  // Changes the networks: the photos shown are read again.
   reload(assets, rules) {
     this.#close()
     Object.assign(this, { assets, rules })
@@ -130,7 +130,7 @@ export class PhotoApp {
     photo.place.remove()
   }
 
-  // A face as the network is shown it, in colour.
+  // The network's crop of a face, in colour.
   #crop(image, { face, identity }) {
     const [left, top, right, bottom] = cropOf(face.box, this.rules.framing)
     const canvas = element("canvas", "", "", { role: "img", "aria-label": `Face ${identity}` })

@@ -1,10 +1,10 @@
-// OpenCV's ways to shrink a picture and to cut a face out of it, to the last bit where fer/see uses them.
+// OpenCV's algorithms to shrink a picture and to crop a face, identical to the last bit where fer/see uses them.
 // A picture is {at, width, height} in the kernels' memory: uint8 RGBA, rows from the top.
 import { roundEven } from "./numbers.js"
 
 export const newPicture = (kernels, width, height) => ({ at: kernels.take(4 * width * height), width, height })
 
-// The picture with its longer side `longest` pixels (fer.see.detect.shrink); a smaller one only grows where `enlarge`.
+// The picture with its longer side `longest` pixels (fer.see.detect.shrink); a smaller one is enlarged only if `enlarge` is set.
 export const shrink = (kernels, picture, longest, enlarge = false) => {
   const { width, height } = picture
   const scale = longest / Math.max(width, height)

@@ -1,4 +1,4 @@
-// Whether a face's picture can be read at all: fer/see/quality.py in the same numbers.
+// Whether a face's picture can be read at all: fer/see/quality.py with the same parameters.
 
 // grey: the crop, uint8 S × S. face: {box: XYXY, landmarks, score}. sidePx: of the square in a picture width × height.
 export const measureQuality = (grey, face, sidePx, width, height) => {

@@ -1,6 +1,6 @@
-// The page's side of the worker: asks, and is answered.
+// The page's side of the worker: sends requests and receives answers.
 
-// What went wrong, of a kind that `words.py` has words for.
+// An error, of a kind for which `words.py` has a message.
 export class Trouble extends Error {
   constructor(kind, detail = "") {
     super(detail)

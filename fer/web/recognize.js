@@ -1,5 +1,5 @@
 // A picture → faces → expressions: fer/see/{yunet,detect,recognize}.py in the browser.
-// `rules` are the numbers that Python uses, as fer/web/rules.py writes them down.
+// `rules` are Python's parameters, written by fer/web/rules.py.
 import { Kernels } from "./kernels.js"
 import { ModelError } from "./onnx.js"
 import { Network } from "./network.js"
@@ -58,7 +58,7 @@ export class Recognizer {
       .map((face) => placed(face, 0, 0, xScale, yScale))
   }
 
-  // The faces of a piece of a picture, in pixels of the picture; what a seam cuts is left to the piece beside it.
+  // The faces of a tile of a picture, in pixels of the picture; faces cut by a seam are left to the next tile.
   #lookAt(small, [left, top, right, bottom], minScore) {
     const { overlap, strides, largest_step: largest } = this.rules.detector
     const input = this.detector.plan({ count: 1, height: up32(bottom - top), width: up32(right - left), channels: 3, stride: 4 })
@@ -71,13 +71,13 @@ export class Recognizer {
         !((left > 0 && box[0] < left) || (top > 0 && box[1] < top) || (right < small.width && box[2] > right) || (bottom < small.height && box[3] > bottom)))
   }
 
-  // A piece of the picture as YuNet takes it: BGR 0..255, black beyond it.
+  // A tile of the picture as YuNet's input: BGR 0..255, black beyond it.
   #fill(picture, [left, top, right, bottom], input) {
     const from = this.pictures.bytes(picture.at, 4 * picture.width * picture.height)
     const to = this.detector.kernels.floats(input.at, (input.height + 2) * (input.width + 2) * 4)
     const [width, height] = [right - left, bottom - top]
     const filled = `${input.at} ${width} ${height}`
-    if (this.filled !== filled) to.fill(0) // a piece of another size may have filled more
+    if (this.filled !== filled) to.fill(0) // a tile of another size may have filled more
     this.filled = filled
     for (let y = 0; y < height; y++) {
       let i = 4 * ((top + y) * picture.width + left)

@@ -1,4 +1,4 @@
-// Keeps the folder's files, so that the page opens without a network. VERSION and FILES stand before this.
+// Keeps the folder's files, so that the page opens without a network. VERSION and FILES are prepended.
 const OWN = `fer ${self.registration.scope} `
 const NAME = OWN + VERSION
 

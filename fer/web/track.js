@@ -1,4 +1,4 @@
-// Who is who from look to look: fer/see/track.py, line by line, in the same numbers.
+// Tracks faces from look to look: fer/see/track.py, line by line, with the same parameters.
 // An observation is {box: XYXY, landmarks, score, probabilities}, as Recognizer gives it.
 
 export const widthOf = ({ box }) => box[2] - box[0]
@@ -27,7 +27,7 @@ class Known {
     this.covariance = [this.settings.jitter ** 2, 0, this.settings.start_speed_per_s ** 2]
   }
 
-  // Where it may be: carried on by its motion, and where it was seen last if that is a while ago.
+  // Where it may be: extrapolated by its motion, and where it was last seen if that is a while ago.
   places(time) {
     const carried = this.expected(time)
     return time - this.lastSeen > this.settings.coast_s ? [carried, this.place] : [carried]
@@ -53,7 +53,7 @@ class Known {
   }
 
   see(observation, time) {
-    if (time - this.lastSeen > 2 * this.settings.coast_s) this.#start(observation) // nothing is known of its way
+    if (time - this.lastSeen > 2 * this.settings.coast_s) this.#start(observation) // its motion since is unknown
     else this.#move(observation, time)
     Object.assign(this, { observation, lastSeen: time, missed: 0 })
   }
@@ -114,12 +114,12 @@ export class Tracker {
     Object.assign(this, { settings, count, known: [], interval: 0, time: -Infinity })
   }
 
-  // For a stream whose clock starts again from zero; it goes on counting identities.
+  // For a stream whose clock restarts from zero; it continues the numbering of identities.
   restarted() {
     return new Tracker(this.settings, this.count)
   }
 
-  // Takes what was seen at `time`, in seconds; gives the tracks, widest first: {identity, face, seen}.
+  // Adds the observations at `time`, in seconds; returns the tracks, widest first: {identity, face, seen}.
   update(observations, time) {
     if (!(time > this.time)) throw new RangeError(`frames must come in order: ${time} s after ${this.time} s`)
     if (this.known.length) this.interval = time - this.time

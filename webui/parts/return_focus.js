@@ -1,4 +1,4 @@
-// When the dialog that a press opens is closed again, the keyboard goes on where it was: Streamlit forgets that.
+// When a dialog is closed, restores the focus to the element that opened it: Streamlit does not.
 const returnFocus = (place) => {
   let opened = false
   const watch = new MutationObserver(() => {

@@ -1,4 +1,4 @@
-// What only the browser knows: whether this page may have a camera, whether there is one, what failed.
+// What only the browser knows: whether this page may use a camera, whether there is one, what failed.
 const EVERY_MS = 700
 
 // streamlit-webrtc shows a camera's error inside its own frame and tells Python only "stopped".
@@ -32,7 +32,7 @@ const look = async (stopWord) => {
 }
 
 export default function ({ data, parentElement, setStateValue }) {
-  // The component runs again after every rerun of the page; the timer and what was said must outlive that.
+  // The component runs again after every rerun of the page; the timer and the last message must outlive that.
   const memory = (parentElement.cameraState ??= { said: "" })
   clearInterval(memory.timer)
   const tell = async () => {

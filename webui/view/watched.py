@@ -1,4 +1,4 @@
-"""The video that a session has open: its reading, what the visitor set right, what was made of it."""
+"""A video that a session has open: its reading, the visitor's corrections, the files made from it."""
 
 import math
 import mimetypes
@@ -29,7 +29,7 @@ class ReadBy:
 
 
 class Making:
-    """A file that is made in a thread of its own. work: makes it, and tells the share that is done, 0..1.
+    """A file made in a separate thread. work: makes it, and reports the share done, 0..1.
 
     content: the file, b"" until `done`. error: what went wrong.
     """
@@ -61,11 +61,11 @@ class Making:
 class Watched:
     """A video that is open.
 
-    chosen: (id, name, content) of the file. read_by: how it is read; other ways need another reading.
-    judged_by: the settings that all figures and files follow now. part: (from, to) in seconds that they follow; None is
+    chosen: (id, name, content) of the file. read_by: how it is read; a change needs another reading.
+    judged_by: the current settings for all figures and files. part: (from, to) in seconds, which they cover; None means
     all of it.
-    made: what was made of it on request, by what was asked. playable: a copy for browsers that do not play the file.
-    looked_at: whether its result was on the page. others: (identity, identity) of whom it was said that they are two.
+    made: files made on request, by request. playable: a copy for browsers that cannot play the file.
+    looked_at: whether its result was on the page. others: pairs of identities that the visitor said are two people.
     """
 
     chosen: tuple[str, str, bytes]
@@ -89,7 +89,7 @@ class Watched:
 
     @property
     def address(self) -> str:
-        """Where a browser finds the video, or the copy of it that browsers play."""
+        """The address of the video, or of its playable copy, for a browser."""
         copy = self.playable.content if self.playable else b""
         content = copy or self.chosen[2]
         if self._file is None or self._file.content is not content:
@@ -98,7 +98,7 @@ class Watched:
         return self._file.address
 
     def seen(self) -> "Seen":
-        """All that was read, judged, with the people as they were set right."""
+        """The whole result, judged, with the corrected people."""
         from fer.see.judge import judge
         from fer.see.videotable import Seen
 
@@ -112,12 +112,12 @@ class Watched:
         return replace(judged[1], marks=tuple(self.marks))
 
     def seen_part(self) -> "Seen":
-        """The same of the chosen part."""
+        """The same for the selected part."""
         whole = self.seen()
         return whole if self.part is None else whole.within(*self.part)
 
     def same_again(self) -> list[tuple[int, int]]:
-        """Who may be somebody from before, to be asked about: (identity, the earlier one)."""
+        """People who may be the same as earlier ones, to ask about: (identity, the earlier one)."""
         from fer.see.people import same_again
 
         if self._asked is None or self._asked[0] is not self.people:
@@ -125,11 +125,11 @@ class Watched:
         return [pair for pair in self._asked[1] if pair not in self.others]
 
     def act(self, what: Mapping[str, Any]) -> None:
-        """Does what the visitor asked for in the player; a call that makes no sense does nothing."""
+        """Applies an action from the player; an invalid one does nothing."""
         try:
             self._act(what)
         except (KeyError, TypeError, ValueError, IndexError):
-            return  # what comes from a browser is data: it may be anything
+            return  # input from a browser is untrusted: it may be anything
 
     def _act(self, what: Mapping[str, Any]) -> None:
         match what["do"]:
@@ -172,7 +172,7 @@ class Watched:
             self.marks.sort(key=lambda mark: mark.start_s)
 
     def _nobody(self) -> int:
-        """A number that no person has."""
+        """An unused number."""
         known = {track.identity for look in self.reading.looks for track in look.tracks}
         return max([*known, *(split.other for split in self.people.splits)], default=0) + 1
 

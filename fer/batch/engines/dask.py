@@ -77,7 +77,7 @@ class DaskEngine:
         except KilledWorker:
             return None
         except FutureCancelledError as error:
-            raise EngineError("the Dask scheduler went away. Start it again: the same command goes on.") from error
+            raise EngineError("the Dask scheduler went away. Start it again: the same command resumes.") from error
         finally:
             ticket.release()
 

@@ -1,4 +1,4 @@
-// Rows of bars; a part is a button where it can be pressed, so keys, screen readers and fingers work as anywhere.
+// Rows of bars; clickable parts are buttons, so keyboard, screen readers and touch work as usual.
 const STRIPES = "repeating-linear-gradient(135deg, #0006 0 2px, transparent 2px 7px)"
 const DOTS = "radial-gradient(#000a 1.2px, transparent 1.6px) 0 0 / 6px 6px"
 const paints = {

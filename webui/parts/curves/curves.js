@@ -1,4 +1,4 @@
-// Live curves: new points go into the charts that stand, so zoom, hover and scroll stay as they are.
+// Live curves: new points are added to the existing charts, so zoom, hover and scroll are kept.
 const SVG = "http://www.w3.org/2000/svg"
 const HEIGHT = 230
 const MARGIN = { left: 60, right: 12, top: 10, bottom: 40 }

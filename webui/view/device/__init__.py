@@ -25,7 +25,7 @@ _FOLDER = Path(__file__).parent
 class Assets:
     """What the browser needs to read faces.
 
-    packed: kernels and networks in one piece, behind their SHA-256. about: what tells them apart again, for JSON.
+    packed: kernels and networks in one piece, after their SHA-256. about: how to unpack them, for JSON.
     rules: of fer.web.rules.
     """
 
@@ -35,7 +35,7 @@ class Assets:
 
 
 def assets(weights: Weights, card: ModelCard) -> Assets:
-    """Of the weights in use, shared by all sessions. Raises WeightsError, DetectorError for a file that is refused."""
+    """For the weights in use, shared by all sessions. Raises WeightsError, DetectorError for a file that is refused."""
     if weights.file is None:
         raise WeightsError(f"{weights.name}: the weights file is not on this computer.")
     return _assets(str(weights.file), weights.digest, card)
@@ -65,7 +65,7 @@ def _component() -> Any:
         html='<div class="live-device"></div>',
         css=(web.FOLDER / "camera.css").read_text(),
         js=mount,
-        isolate_styles=False,  # cards and timeline look as the style of the page has them
+        isolate_styles=False,  # cards and timeline use the page's style
     )
 
 
@@ -79,8 +79,8 @@ def camera(
 ) -> None:
     """Shows the live camera.
 
-    card: of the recognizer that the server has for these weights. constraints: for getUserMedia. give_up: called
-        where the visitor wants the server to read.
+    card: of the server's recognizer for these weights. constraints: for getUserMedia. give_up: called
+        if the visitor wants the server to read.
 
     Raises what `assets` raises.
     """
@@ -91,7 +91,7 @@ def camera(
 def photos(
     weights: Weights, card: ModelCard, judge: "JudgeSettings", landmarks: bool, key: str, give_up: Callable[[], None]
 ) -> None:
-    """Shows a place to drop photos, and what is read in them. Arguments and errors as for `camera`."""
+    """Shows a drop zone for photos, and their results. Arguments and errors as for `camera`."""
     _show("photo", weights, card, {"judge": asdict(judge), "landmarks": landmarks}, key, give_up)
 
 

@@ -1,4 +1,4 @@
-// Where Streamlit mounts the live camera or the photos. The component stands twice on the page: once with bytes, which hold kernels
+// Where Streamlit mounts the live camera or the photos. The component is on the page twice: once with bytes, which hold kernels
 // and networks and are sent once a session, and once with settings, which are small and change often.
 import { LiveApp } from "./app.js"
 import { PhotoApp } from "./photo.js"

@@ -27,7 +27,7 @@ _FURTHEST_PX = 2**15 - 1
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """portrait: JPEG; b"" where there is none."""
+    """portrait: JPEG; b"" if there is none."""
 
     identity: int
     name: str
@@ -39,7 +39,7 @@ class Film:
     """What the player shows. url: of the video, for the browser. size: (width, height) that boxes are given in.
 
     start_s, end_s: the part that was read. part: (from, to) in seconds that figures follow; None is all of it.
-    hidden: how many people are. seek_s: where the player shall go, once; None: where it is.
+    hidden: how many people are hidden. seek_s: a position to jump to, once; None: no jump.
     """
 
     url: str
@@ -65,7 +65,7 @@ def _component() -> Any:
 
 
 def player(film: Film, key: str, on_act: Callable[[], None]) -> None:
-    """Shows the player. on_act: called when the visitor did something; `acted` tells what."""
+    """Shows the player. on_act: called after an action of the visitor; `acted` returns it."""
     _component()(
         key=key,
         data={
@@ -87,15 +87,15 @@ def player(film: Film, key: str, on_act: Callable[[], None]) -> None:
 
 
 def acted(key: str) -> Mapping[str, Any]:
-    """What the visitor did: {"do": "part" | "mark" | "unmark" | "name" | "merge" | "split" | "hide" | "show" |
-    "unplayable", …}; {} where nothing was done."""
+    """The visitor's action: {"do": "part" | "mark" | "unmark" | "name" | "merge" | "split" | "hide" | "show" |
+    "unplayable", …}; {} if there was none."""
     return (widget(key) or {}).get("act") or {}
 
 
 def packed(samples: "Sequence[Sample]") -> dict[str, str]:
-    """The looks as little-endian arrays in base64: times float32 (N,), first uint32 (N + 1,): where a look's faces
-    begin; of each face: ids uint16, boxes int16 (4), labels uint8: index into CLASSES, 7 is 'unsure', shares uint8
-    (7): probabilities times 255."""
+    """The looks as little-endian arrays in base64: times float32 (N,), first uint32 (N + 1,): the index of each
+    look's first face; by face: ids uint16, boxes int16 (4), labels uint8: index into CLASSES, 7 is 'unsure', shares
+    uint8 (7): probabilities times 255."""
     faces = [face for sample in samples for face in sample.predictions]
     first = np.cumsum([0, *(len(sample.predictions) for sample in samples)])
     boxes = np.array([face.face.box for face in faces], np.float32).reshape(-1, 4)

@@ -1,4 +1,4 @@
-// The looks, unpacked (webui/view/player/__init__.py), and what they say of any moment.
+// The looks, unpacked (webui/view/player/__init__.py), and the faces at any moment.
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))
 
 const unpack = ({ times, first, ids, boxes, labels, shares }, end) => ({

@@ -241,7 +241,7 @@ const fill = (view) => {
     view.url = data.url
     part(view, ".note").hidden = true
     view.video.src = data.url
-    // A press before the file is there has moved `time`: the picture follows.
+    // A click before the file was loaded has moved `time`: the picture follows.
     view.video.addEventListener("loadedmetadata", () => view.time > 0 && seek(view, view.time), { once: true })
     if (playing) view.video.play().catch(() => {})
   }
@@ -260,7 +260,7 @@ const fill = (view) => {
     }),
   )
   part(view, ".marks").replaceChildren(...data.marks.map(markRow))
-  // What is redrawn would take the focus with it, and the keys.
+  // Redrawing would lose the keyboard focus.
   const again = view.lanes[lane]?.row.querySelector(onTrack ? ".track" : "button")
   if (lane >= 0) (again ?? root).focus({ preventScroll: true })
   const hidden = root.querySelector("[data-do=show]")
