@@ -12,7 +12,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="fer export-web",
         description="Writes the live camera and the photo page as a folder of files: browsers read faces by "
-        "themselves, no Python stands behind it, and once loaded it works offline. "
+        "themselves, no Python runs on the server, and once loaded it works offline. "
         "Try it with: python -m http.server --directory DIR",
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="new, empty, or an earlier export")

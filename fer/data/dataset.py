@@ -75,7 +75,7 @@ def read(
         raise DatasetError(f"{error}. {len(bad):,} rows or files cannot be used, the first: {bad[0]}") from error
     if bad and not skip_bad_rows:
         more = f" {len(bad) - 1:,} more are bad too." if len(bad) > 1 else ""
-        raise DatasetError(f"{bad[0]}.{more} Mend the row, or leave such rows out with --skip-bad-rows.")
+        raise DatasetError(f"{bad[0]}.{more} Fix the row, or leave such rows out with --skip-bad-rows.")
     if bad and not on_skipped:
         _log.warning("%s: %d bad rows left out, the first: %s", source, len(bad), bad[0])
     return faces if votes is None else join_votes(faces, votes)

@@ -105,7 +105,7 @@ class Observation:
     features: the last layer's input, float32 (D,), if requested; else None.
     quality: what decides whether the face can be read, if measured; else None.
 
-    Raises ValueError where the probabilities are not seven numbers in 0..1 that sum to 1.
+    Raises ValueError unless the probabilities are seven numbers in 0..1 that sum to 1.
     """
 
     face: Face

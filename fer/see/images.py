@@ -125,7 +125,7 @@ def _of_pillow(image: "PIL.Image.Image") -> np.ndarray:
 
 
 def check_image(image: np.ndarray) -> np.ndarray:
-    """The image with its pixels in one piece. Raises TypeError or ValueError that say what was found."""
+    """The image as a contiguous array. Raises TypeError or ValueError that say what was found."""
     if not isinstance(image, np.ndarray):
         raise TypeError(f"image must be a numpy array, got {type(image).__name__}")
     if image.dtype != np.uint8:
@@ -168,7 +168,7 @@ def _too_large(where: str, why: str) -> str:
 
 
 def _pillow(head: bytes) -> tuple[Any, tuple[str, ...]]:
-    """PIL.Image, set up for files from strangers, and the formats to try for a file with these first 12 bytes."""
+    """PIL.Image, set up for untrusted files, and the formats to try for a file with these first 12 bytes."""
     from PIL import Image
 
     # Pillow itself only warns between its limit and twice that; our own check refuses, with a message of ours.

@@ -121,7 +121,7 @@ def test_a_layout_that_is_not_known_is_answered_with_those_that_are(tmp_path, fo
 
 def test_skipping_is_advised_where_something_would_be_left(tmp_path):
     members = {**FACE_FILES, "happy/1.jpg": picture(), "happy/2.jpg": picture()}
-    with pytest.raises(DatasetError, match=r"1 more are bad too\. Mend the row, or .* --skip-bad-rows"):
+    with pytest.raises(DatasetError, match=r"1 more are bad too\. Fix the row, or .* --skip-bad-rows"):
         read(packed(tmp_path / "a.zip", members))
 
 

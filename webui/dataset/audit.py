@@ -18,9 +18,9 @@ from webui.frame.layout import show_error
 FINDINGS = {
     "Likely wrong labels": "Labels that confident learning (Northcutt et al. 2021) considers wrong, worst first.",
     "Leaks": "Faces of one split that occur in another, identical or nearly so: a model may have memorised the answer. "
-    "Copies stand together.",
-    "Exact duplicates": "Faces with equal pixels. Copies stand together; some have different labels.",
-    "Near duplicates": "One photo, cropped, brightened, mirrored or stamped differently. Copies stand together.",
+    "Copies are listed together.",
+    "Exact duplicates": "Faces with equal pixels. Copies are listed together; some have different labels.",
+    "Near duplicates": "One photo, cropped, brightened, mirrored or stamped differently. Copies are listed together.",
     "Not a face": "Pictures that most FER+ taggers said are not a face: drawings, error pages, bad crops, plain grey.",
     "Hardest faces": "Faces whose label seems least probable to a network that never saw them, most surprising first.",
 }

@@ -23,7 +23,7 @@ def why(faces: Sequence[np.ndarray | bytes], asked: Weights, key: str) -> None:
     faces: each grey uint8 (48, 48), or a picture file of the network's square input. Raises whatever
     `Weights.probabilities` raises.
     """
-    if not st.toggle("Why? Show what the answer hangs on", key=f"why_{key}"):
+    if not st.toggle("Why? Show what the answer depends on", key=f"why_{key}"):
         return
     number = 1
     if len(faces) > 1:
@@ -35,7 +35,7 @@ def why(faces: Sequence[np.ndarray | bytes], asked: Weights, key: str) -> None:
     label = int(said.argmax())
     fall = sensitivity(asked.probabilities, face, label)
     name = CLASSES[label]
-    st.image(overlay(face, fall), width=192, alt=f"the face with the places on which '{name}' hangs in orange")
+    st.image(overlay(face, fall), width=192, alt=f"the face with the places on which '{name}' depends in orange")
     most = f"{100 * max(0.0, float(fall.max())):.0f}"
     st.caption(_WORDS.format(label=name, share=percent(float(said[label])), most=most))
 

@@ -33,7 +33,7 @@ class Bars:
 
     title: states the unit. names: (R,), the row labels. values: (R, S), 0 or more, lengths of the parts.
     spoken: R times S sentences for screen readers and the tooltip. ends: text after a row's bars, S texts
-    each, or one where they are stacked. stacked: the parts of a row stand in one line, else below one another.
+    each, or one if stacked. stacked: whether the parts of a row are on one line, else below one another.
     full: the value of the chart's full width; 0: that of the longest row.
     Raises ValueError if these do not fit together.
     """
