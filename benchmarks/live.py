@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import sync_playwright
 
+from benchmarks import live_device
 from benchmarks import live_offline as offline
 from benchmarks import live_setup as setup
 from fer import Recognizer
@@ -31,7 +32,7 @@ from webui.view.live_stream import find_faces
 
 REPORT = ROOT / "benchmarks" / "live.md"
 ADDED_MS = (0, 10, 30, 200)
-PARTS = ("delay", "box", "steady", "stages", "capacity")
+PARTS = ("delay", "box", "steady", "stages", "capacity", "device")
 WARM_S, WATCH_S = 5, 15
 
 
@@ -285,6 +286,7 @@ def main() -> None:
             "steady": lambda: measure_steadiness(photo),
             "stages": lambda: measure_stages(photo),
             "capacity": lambda: measure_capacity(folder, film, truth),
+            "device": lambda: live_device.measure(folder, photo),
         }
         for part in PARTS:
             if part in wanted:

@@ -2,8 +2,8 @@
 
 Set by environment: BENCH_ADDED_MS is slept in every analysis, BENCH_EMPTY=1 gives frames back untouched,
 BENCH_ASYNC=1 hands frames over by streamlit-webrtc's own thread, BENCH_COLLECT=1 lets the collector of garbage look at
-the loaded libraries after each run of the page. BENCH_LOG names a file that receives once a second the processor time
-of each thread and the process' size.
+the loaded libraries after each run of the page. BENCH_WHERE is who reads the faces, BENCH_RATE the camera's frames a
+second. BENCH_LOG names a file that receives once a second the processor time of each thread and the process' size.
 """
 
 import gc
@@ -108,5 +108,6 @@ st.set_page_config(layout="wide")
 apply_style()
 prepare()
 spare_the_collector()
-st.session_state.setdefault("live_where", "On the server")  # what is measured here
+st.session_state.setdefault("live_where", os.environ.get("BENCH_WHERE", "On the server"))
+st.session_state.setdefault("live_rate", int(os.environ.get("BENCH_RATE", "15")))
 st.navigation([st.Page(ROOT / "pages" / "live_camera.py", title="Live camera")]).run()
