@@ -26,6 +26,7 @@ from fer.data.dataset import CACHE_NAME, write_cache  # noqa: E402
 from fer.learn.config import PRESETS  # noqa: E402
 from fer.runs.heartbeat import HEARTBEAT_NAME, is_writer, read_heartbeat  # noqa: E402
 from fer.runs.log import LOG_NAME, RunLog, Tail  # noqa: E402
+from fer.runs.shipped import NAME  # noqa: E402
 from fer.see.caption import caption  # noqa: E402
 from fer.see.images import open_image  # noqa: E402
 from webui.frame.resources import SAMPLE  # noqa: E402
@@ -303,15 +304,16 @@ def test_a_page_at_work_offers_no_stop_but_its_own(page: Page, runs: Path) -> No
     pipe = write_run(runs / "new") / HEARTBEAT_NAME
     pipe.unlink(missing_ok=True)
     os.mkfifo(pipe)
-    page.goto("/")
-    page.get_by_role("navigation").get_by_role("link", name="Training", exact=True).click()
     stop = page.get_by_test_id("stStatusWidget").locator("button")
-    expect(stop).to_have_count(1)
-    expect(stop).to_be_hidden()
-    expect(page.get_by_role("button", name=re.compile("stop", re.IGNORECASE))).to_have_count(0)
-    writer = os.open(pipe, os.O_RDWR)
-    pipe.unlink()
-    os.close(writer)
+    try:
+        page.goto("/training")
+        expect(stop).to_have_count(1)
+        expect(stop).to_be_hidden()
+        expect(page.get_by_role("button", name=re.compile("stop", re.IGNORECASE))).to_have_count(0)
+    finally:  # who waits for a writer, this test's own cleaning too, would wait for ever
+        writer = os.open(pipe, os.O_RDWR)
+        pipe.unlink()
+        os.close(writer)
     expect(first_chart(page)).to_be_visible()
     expect(stop).to_have_count(0)
 
@@ -343,9 +345,9 @@ def test_the_table_sorts_by_its_heads(page: Page, runs: Path) -> None:
     open_runs(page)
     table = page.get_by_test_id("stDataFrame")
     names = "table => [...table.querySelectorAll('canvas td[aria-colindex=\"1\"]')].map(cell => cell.textContent)"
-    wait_for(lambda: table.evaluate(names) == ["bad", "good", "shipped"], "the newest first, the shipped one last")
+    wait_for(lambda: table.evaluate(names) == ["bad", "good", NAME], "the newest first, the example last")
     table.click(position={"x": 330, "y": 17})  # the head "Best accuracy": lowest first
     table.click(position={"x": 330, "y": 17})  # highest first
-    wait_for(lambda: table.evaluate(names) == ["good", "shipped", "bad"], "the order")
+    wait_for(lambda: table.evaluate(names) == ["good", NAME, "bad"], "the order")
     choose_row(page, 0)
     expect(page.locator("div:has(> span.quiet)")).to_contain_text(["bad", "good"])  # the chosen ones, by name
