@@ -19,13 +19,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from benchmarks.table import Section, machine, report, versions
-
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.table import Section, machine, report, versions
 from fer import onnxfile
 from fer.data import dataset
+from fer.data.faceset import DatasetError
 from fer.emotions import CLASSES
 from fer.judge import metrics
 from fer.learn import checkpoint, export, initial
@@ -46,7 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", type=Path, metavar="RUN", help="a run folder for the refitted network that is best")
     parser.add_argument("--out", type=Path, default=REPORT)
     options = parser.parse_args(arguments)
-    faces = dataset.open_faces(options.data)
+    try:
+        faces = dataset.open_faces(options.data)
+        dataset.require_splits(faces, dataset.USES["training"], "refitting")
+    except DatasetError as error:
+        print(f"refit_head: {error}", file=sys.stderr)
+        return 2
     train, public = faces.split("Training"), faces.split("PublicTest")
     content = onnxfile.read(options.weights).content
     (_, seen), (answers, valid) = (export.run_onnx(content, split.images) for split in (train, public))

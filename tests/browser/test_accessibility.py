@@ -158,7 +158,8 @@ def test_dataset(look: Page) -> None:
 
 
 def test_evaluation(look: Page) -> None:
-    assert tabs(look, "/evaluation", ("Mistakes", "Classes", "Confidence", "Compare", "Model card")) == []
+    newer = ("Where it fails", "Worse pictures", "Your photos")
+    assert tabs(look, "/evaluation", ("Mistakes", "Classes", "Confidence", *newer, "Compare", "Model card")) == []
 
 
 def test_training(look: Page) -> None:
