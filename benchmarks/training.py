@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times training against what the machine's matrix products allow; writes benchmarks/training.md.
 
-python benchmarks/training.py                           # 2,048 faces, several minutes on two cores; many more where they have no bf16
+python benchmarks/training.py                           # 2,048 faces, several minutes on two cores, more without bf16
 python benchmarks/training.py --faces 28709 --presets article fast best     # on a GPU
 
 The faces are random: only the time is looked at. `fit` itself runs, with all that it does in a step.
