@@ -237,7 +237,7 @@ def test_a_reading_goes_on_while_other_pages_are_looked_at(video_page: Page, fil
     sidebar = video_page.get_by_test_id("stSidebarNav")
     sidebar.get_by_role("link", name="Training").click()
     expect(video_page.get_by_role("heading", level=1, name="Training")).to_be_visible()
-    share = video_page.get_by_text(re.compile(r"long\.mp4 is being read: [1-9]\d?%"))
+    share = video_page.get_by_text(re.compile(r"long\.mp4 is being read: [1-9]\d?\s%"))
     expect(share).to_be_visible()
     video_page.get_by_role("link", name="Back to it").click()
     expect(video_page.get_by_role("heading", level=1, name="Video")).to_be_visible()

@@ -37,7 +37,7 @@ def test_facts_leave_out_what_is_unknown() -> None:
 def test_unsure_tile_says_what_the_threshold_costs_and_gives() -> None:
     figures = {"answered_share": 0.8, "answered_accuracy": 0.79}
     words = card_tiles(replace(CARD, metrics={"PrivateTest": figures}))[1][2].replace("\N{NO-BREAK SPACE}", " ")
-    assert "answers 80 % of the test faces, and is right on 79 %" in words
+    assert "answers 80 % of the test faces and is right on 79 %" in words
 
 
 def test_figures_are_those_of_the_mean_with_the_mirror_image_where_there_are_some() -> None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from webui.frame.layout import plain
 from webui.frame.session import session
+from webui.parts.charts import percent
 from webui.view.video_queue import VideoQueue
 
 PAGE = "video"
@@ -27,7 +28,7 @@ def show_reading_note() -> None:
 def _reading(queue: VideoQueue) -> None:
     if (video := queue.unread) is None:
         st.rerun()
-    _line(f":material/movie: **{plain(video.name)}** is being read: {video.reading.share:.0%}.", "Back to it")
+    _line(f":material/movie: **{plain(video.name)}** is being read: {percent(video.reading.share)}.", "Back to it")
 
 
 def _line(words: str, way: str) -> None:

@@ -20,7 +20,7 @@ def show_folder_help(most_photos: int) -> None:
         return
     with more:
         st.markdown("The command line reads a folder, a list or a zip of any size on all cores; a stop loses nothing:")
-        st.code(COMMAND, language="sh")
+        st.code(COMMAND, language="sh", wrap_lines=True)
         files = st.file_uploader(
             "Open a finished result",
             ["parquet", "csv"],

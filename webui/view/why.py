@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from fer.emotions import CLASSES
+from webui.frame.session import KEPT
 from webui.frame.weights import Weights
 from webui.parts.charts import percent
 
@@ -23,11 +24,11 @@ def why(faces: Sequence[np.ndarray | bytes], asked: Weights, key: str) -> None:
     faces: each grey uint8 (48, 48), or a picture file of the network's square input. Raises whatever
     `Weights.probabilities` raises.
     """
-    if not st.toggle("Why? Show what the answer depends on", key=f"why_{key}"):
+    if not st.toggle("Why? Show what the answer depends on", key=f"face_why_{key}", persist_state=KEPT):
         return
     number = 1
     if len(faces) > 1:
-        number = st.selectbox("Face", range(1, len(faces) + 1), key=f"why_face_{key}")
+        number = st.selectbox("Face", range(1, len(faces) + 1), key=f"face_why_number_{key}", persist_state=KEPT)
     from fer.see.why import overlay, sensitivity
 
     face = _grey(faces[number - 1])
