@@ -301,7 +301,7 @@ def test_a_loss_that_is_no_number_is_a_clear_sign(page: Page, runs: Path) -> Non
 
 def test_a_page_at_work_offers_no_stop_but_its_own(page: Page, runs: Path) -> None:
     """Streamlit's Stop, above, leaves a page half drawn for good. A pipe that nobody writes keeps this one at work."""
-    pipe = write_run(runs / "new") / HEARTBEAT_NAME
+    pipe = write_run(runs / "held") / HEARTBEAT_NAME
     pipe.unlink(missing_ok=True)
     os.mkfifo(pipe)
     stop = page.get_by_test_id("stStatusWidget").locator("button")
