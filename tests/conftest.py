@@ -33,13 +33,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each test belongs to one tier: browser, fast or app. Its folder decides, or the mark `app` on a slow one."""
+    """Each test belongs to one tier: browser, fast or app. Its folder decides, or the mark `app` on a slow one.
+
+    The browser's tests come last: from the first of them on, Playwright's event loop runs in this thread, and
+    `asyncio.run` in another folder's test is refused beside it.
+    """
     for item in items:
         room = item.path.relative_to(ROOT / "tests").parts[0]
         if room in FAST_ROOMS and not any(item.get_closest_marker(tier) for tier in ("app", "browser", "data")):
             item.add_marker(pytest.mark.fast)
         elif not any(item.get_closest_marker(tier) for tier in ("app", "browser")):
             item.add_marker(pytest.mark.app)
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
