@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from fer.see.faces import Face
+from fer.see.videojoined import JOINED, Joined
 from fer.see.videoshape import LONGEST_PX, Shape, corner, display_matrix, i420, rgb, shape_of
 from fer.see.videotimes import FrameClock, PacketClock
 
@@ -130,6 +131,7 @@ class VideoFile:
         self._packet_clock = PacketClock(self._start_s, may_jump, name in _UNORDERED, name in _TIMELESS)
         self._says_s = _said_length(self.video, None if self.sound else self.duration_s)
         self._partly, self._broken, self._missing, self._end = fast, 0, 0, ""
+        self._joined, self._more = Joined(name), False
 
     def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Generator["Frame"]:
         """The frames from `start_s` to `end_s` (None: the end), in order of time."""
@@ -165,6 +167,7 @@ class VideoFile:
         self._missing = 0 if self._partly else clock.missing
         if not self._end and self._says_s and clock.last_s < self._says_s - _ENDS_EARLY_S:
             self._end = f"Its pictures end at {clock.last_s:.1f} s, though the file says {self._says_s:.1f} s."
+        self._more = self._joined.left(self._file, self.jumps)
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -189,7 +192,7 @@ class VideoFile:
         if jumps := self.jumps:
             times = "once" if jumps == 1 else f"{jumps} times"
             said.append(f"The file's clock jumps {times}; the time goes on without a gap there.")
-        return said + ([self._end] if self._end else [])
+        return said + [JOINED] * self._more + ([self._end] if self._end else [])
 
     def close(self) -> None:
         self._source.close()
@@ -212,7 +215,9 @@ class VideoFile:
     def _packets(self, sound: bool) -> Iterator["av.Packet[Any]"]:
         wanted = [self.video, *([self.sound] if sound and self.sound else [])]
         try:
-            yield from self._source.demux(wanted)
+            for packet in self._source.demux(wanted):
+                self._joined.saw(packet)
+                yield packet
         except (av.error.FFmpegError, ValueError) as error:
             words = getattr(error, "strerror", None) or error
             self._end = f"The file is broken further on ({words}); what comes before was read."

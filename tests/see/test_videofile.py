@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from clips import RATE, clip, greys, lying, number_in, numbered, shown_by
 
-from fer.see import videofile
+from fer.see import videofile, videojoined
 from fer.see.faces import Face
 from fer.see.videofile import Frame, VideoError, VideoFile
 
@@ -101,6 +101,24 @@ def film(
     return file.getvalue()
 
 
+def fragments(count: int) -> bytes:
+    """MP4 in fragments, as it is streamed."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4", options={"movflags": "frag_keyframe+empty_moov"}) as out:
+        stream = out.add_stream("libx264", FILM_RATE, options={"g": "5"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for picture in numbered(count):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        out.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def told(content: bytes) -> list[str]:
+    file = VideoFile(content)
+    assert [part for part in file.read() if isinstance(part, Frame)]
+    return file.left_out
+
+
 def assert_right_frames_at_right_times(frames: list[Frame], times_s: list[float]) -> None:
     """Each frame's own number, its time within half a frame."""
     assert numbers(frames) == list(range(len(times_s)))
@@ -159,6 +177,53 @@ def test_joined_transport_streams_go_on(lengths, jumps):
     assert np.diff([f.time_s for f in frames]) == pytest.approx(1 / FILM_RATE, abs=2.5 / FILM_RATE)
     assert frames[-1].time_s == pytest.approx((sum(lengths) - 1) / FILM_RATE, abs=3 / FILM_RATE)
     assert file.left_out == [f"The file's clock jumps {jumps}; the time goes on without a gap there."]
+
+
+@pytest.mark.parametrize("container", ["matroska", "webm", "avi", "mpeg", "vob", "h264", "m4v", "mpeg2video", "obu"])
+def test_files_joined_byte_by_byte_are_read_on(container):
+    name = CONTAINERS[container][0]
+    file = VideoFile(film(container, name, 20) + film(container, name, 25))
+    frames = [part for part in file.read() if isinstance(part, Frame)]
+    assert numbers(frames) == [*range(20), *range(25)]
+    assert frames[-1].time_s == pytest.approx(44 / FILM_RATE, abs=3 / FILM_RATE)
+    assert videojoined.JOINED not in file.left_out
+
+
+@pytest.mark.parametrize("cut", [1.0, 0.7])
+@pytest.mark.parametrize("container", ["mp4", "mov", "3gp", "flv", "asf", "nut", "ivf", "mxf", "mp4 fragments"])
+def test_a_second_file_that_is_not_read_is_told(container, cut):
+    def made(count: int) -> bytes:
+        return fragments(count) if container == "mp4 fragments" else film(container, CONTAINERS[container][0], count)
+
+    assert told(made(20)) == []
+    second = made(25)
+    try:
+        assert videojoined.JOINED in told(made(20) + second[: round(cut * len(second))])
+    except VideoError:
+        assert container in ("mxf", "mp4 fragments")  # FFmpeg cannot even open some
+
+
+@pytest.mark.parametrize(("container", "name"), [("matroska", "H.264"), ("avi", "H.264")])
+def test_a_second_file_without_a_whole_picture_is_told(container, name):
+    second = film(container, name, 25)
+    assert videojoined.JOINED in told(film(container, name, 20) + second[: len(second) // 2])
+
+
+def test_a_second_file_in_another_container_is_told():
+    assert videojoined.JOINED in told(film("matroska", "H.264") + film("mp4", "H.264"))
+
+
+@pytest.mark.parametrize("container", [*CONTAINERS])
+def test_what_is_no_video_behind_a_file_is_not_told_as_one(container, rng):
+    """Padding, a signature, tags."""
+    content = film(container, CONTAINERS[container][0]) + b"TAG" + rng.bytes(5000)
+    assert videojoined.JOINED not in told(content)
+
+
+def test_a_head_that_lies_across_two_pieces_is_found(monkeypatch):
+    monkeypatch.setattr(videojoined, "_PIECE", 64)
+    for padding in range(0, 130, 7):
+        assert videojoined.JOINED in told(film("mp4", "H.264", 5) + bytes(padding) + film("mp4", "H.264", 5))
 
 
 def test_a_long_step_of_a_broadcasts_clock_is_no_pause():
