@@ -1,7 +1,6 @@
-// Notes every look of the page, and on every frame the film's counter beside the box that is drawn over it.
+// Notes on every frame the film's counter and where the box is that is drawn over it.
 ([bits, block, strip, row]) => {
-  const watched = (window.watched = { looks: [], frames: [] })
-  document.querySelector(".live-device").addEventListener("look", ({ detail }) => watched.looks.push([performance.now(), detail.faces, detail.took, detail.delay]))
+  const watched = (window.watched = [])
   const video = document.querySelector(".live-stage video"), overlay = document.querySelector(".live-stage canvas")
   const counter = new OffscreenCanvas(16, 1).getContext("2d", { willReadFrequently: true })
   const line = new OffscreenCanvas(640, 1).getContext("2d", { willReadFrequently: true })
@@ -20,7 +19,7 @@
     const { data } = line.getImageData(0, 0, 640, 1)
     const columns = []
     for (let x = 0; x < 640; x++) if (data[4 * x + 3] > 110) columns.push(x)
-    watched.frames.push([performance.now(), valid ? value : -1, columns])
+    watched.push([valid ? value : -1, columns])
   }
   video.requestVideoFrameCallback(look)
 }

@@ -18,7 +18,7 @@ from benchmarks import live_setup as setup
 from tests.fakes.camera_clip import scene, write_y4m
 
 WATCH = Path(__file__).with_suffix(".js").read_text()
-WARM_S, WATCH_S = 3, 15
+WARM_S, COUNT_S, WATCH_S = 3, 15, 10
 PAGES, CAMERAS = 50, 10
 FACES = ((150, 150), (470, 150), (150, 350), (470, 350))
 FIRST_LOOK = """() => new Promise((resolve) => {
@@ -26,13 +26,33 @@ FIRST_LOOK = """() => new Promise((resolve) => {
   root.addEventListener("look", () => resolve(performance.now() - started), { once: true })
   root.querySelector("button.primary").click()
 })"""
+# Notes every look and counts the frames shown; reads no pixels, so it costs the page next to nothing.
+COUNT = """() => {
+  const counted = (window.counted = { looks: [], frames: 0 }), video = document.querySelector(".live-stage video")
+  const note = ({ detail }) => counted.looks.push([detail.faces, detail.took, detail.delay])
+  document.querySelector(".live-device").addEventListener("look", note)
+  const count = () => (video.requestVideoFrameCallback(count), (counted.frames += 1))
+  video.requestVideoFrameCallback(count)
+}"""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of a page's process. resident: all that is mapped. proportional: of what other processes map too, a share."""
+
+    proportional_mb: float
+    resident_mb: float
+
+    def __str__(self) -> str:
+        return f"{self.proportional_mb:.0f} ({self.resident_mb:.0f})"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One page over WATCH_S seconds. delays_ms, took_ms: of each look. errors: of the drawn box, in face widths.
+    """One page over COUNT_S seconds. delays_ms, took_ms: of each look. browser_cores, server_cores: mean use.
 
-    browser_cores, server_cores: mean use. renderer_mb: resident memory of the page's process at the end.
+    empty, reading: before the camera starts, and at the end. errors: of the drawn box in face widths, over another
+    WATCH_S seconds, in which each frame's pixels are read: that alone takes more memory than the page.
     """
 
     ready_ms: float
@@ -44,7 +64,8 @@ class Measured:
     errors: list[float]
     browser_cores: float
     server_cores: float
-    renderer_mb: float
+    empty: Memory
+    reading: Memory
 
 
 @contextmanager
@@ -80,40 +101,55 @@ def cpu_s(processes: list[psutil.Process]) -> float:
     return total
 
 
+def page_memory(chromium: list[psutil.Process]) -> Memory:
+    """Of the largest renderer: the page's."""
+    renderers = [process.memory_full_info() for process in chromium if "--type=renderer" in process.cmdline()]
+    largest = max(renderers, key=lambda memory: memory.pss)
+    return Memory(largest.pss / 2**20, largest.rss / 2**20)
+
+
 def measure_page(folder: Path, film: Path, rate: int, truth: setup.Truth) -> Measured:
     with opened(folder, film, rate) as (server, browser):
         page = open_page(browser, server.url)
+        empty = page_memory(chromium_processes())
         ready_ms = page.evaluate(FIRST_LOOK)
         page.wait_for_timeout(WARM_S * 1000)
-        page.evaluate(WATCH, [setup.BITS, setup.BLOCK_PX, setup.STRIP_PX, setup.ROW])
+        page.evaluate(COUNT)
         chromium, start_s = chromium_processes(), time.time()
         before = cpu_s(chromium)
-        page.wait_for_timeout(WATCH_S * 1000)
+        page.wait_for_timeout(COUNT_S * 1000)
         end_s = time.time()
         used = cpu_s(chromium) - before
-        seen = page.evaluate("() => window.watched")
-        renderers = [p.memory_info().rss for p in chromium if "--type=renderer" in p.cmdline()]
+        seen = page.evaluate("() => window.counted")
+        reading = page_memory(chromium)
         server_cores = sum(setup.cpu_share(server.samples(), start_s, end_s).values())
-    span_s = end_s - start_s
-    looks = seen["looks"]
+        errors = watch_boxes(page, truth) if truth else []
+    span_s, looks = end_s - start_s, seen["looks"]
     return Measured(
         ready_ms,
-        len(seen["frames"]) / span_s,
+        seen["frames"] / span_s,
         len(looks) / span_s,
-        float(np.mean([faces for _, faces, _, _ in looks])),
-        [took for _, _, took, _ in looks],
-        [delay for _, _, _, delay in looks],
-        box_errors(seen["frames"], truth),
+        float(np.mean([faces for faces, _, _ in looks])),
+        [took for _, took, _ in looks],
+        [delay for _, _, delay in looks],
+        errors,
         used / span_s,
         server_cores,
-        max(renderers) / 2**20,
+        empty,
+        reading,
     )
+
+
+def watch_boxes(page: Page, truth: setup.Truth) -> list[float]:
+    page.evaluate(WATCH, [setup.BITS, setup.BLOCK_PX, setup.STRIP_PX, setup.ROW])
+    page.wait_for_timeout(WATCH_S * 1000)
+    return box_errors(page.evaluate("() => window.watched"), truth)
 
 
 def box_errors(frames: list[Any], truth: setup.Truth) -> list[float]:
     """How far the drawn box's centre is from the face's on the frame under it, in face widths; the page mirrors."""
     errors = []
-    for _, value, columns in frames:
+    for value, columns in frames:
         if value not in truth or not columns:
             continue
         center, width = truth[value]
@@ -123,18 +159,29 @@ def box_errors(frames: list[Any], truth: setup.Truth) -> list[float]:
     return errors
 
 
-def measure_crowd(folder: Path, film: Path) -> tuple[float, float]:
-    """The server's cores with PAGES pages open, of which CAMERAS read: while all of them read, and per page."""
+def measure_crowd(folder: Path, film: Path) -> str:
+    """PAGES pages of which CAMERAS read: what they cost the server when they open, and while those read."""
     with opened(folder, film, 15) as (server, browser):
+        process = psutil.Process(server.pid)
+        open_page(browser, server.url).close()  # what the first visit loads stays loaded
+        before = cpu_s([process])
         pages = [open_page(browser, server.url) for _ in range(PAGES)]
+        opening_s = (cpu_s([process]) - before) / PAGES
         for page in pages[:CAMERAS]:
             page.get_by_role("button", name="Start camera").click()
         for page in pages[:CAMERAS]:
             page.locator(".live-panel .verdict").first.wait_for()
-        start_s = time.time()
-        pages[0].wait_for_timeout(WATCH_S * 1000)
-        cores = sum(setup.cpu_share(server.samples(), start_s, time.time()).values())
-    return cores, cores / PAGES
+            page.evaluate(COUNT)
+        start_s, before = time.time(), cpu_s([process])
+        pages[0].wait_for_timeout(COUNT_S * 1000)
+        span_s = time.time() - start_s
+        cores = (cpu_s([process]) - before) / span_s
+        looks = sum(page.evaluate("() => window.counted.looks.length") for page in pages[:CAMERAS]) / span_s
+    return (
+        f"{PAGES} pages open in one Chromium, {CAMERAS} of them reading, together {looks:.0f} looks/s, as many as two "
+        f"cores give: the server uses {cores:.3f} of a core, {cores / PAGES:.4f} a page. Opening a page costs it "
+        f"{opening_s:.2f} s of a core, once."
+    )
 
 
 def four_faces(path: Path, photo: np.ndarray, fps: int) -> Path:
@@ -151,7 +198,7 @@ def measure(folder: Path, photo: np.ndarray) -> str:
         one = write_y4m(folder / f"one{fps}.y4m", (setup.film_frame(photo, i) for i in range(setup.PERIOD)), fps)
         four = four_faces(folder / f"four{fps}.y4m", photo, fps)
         rows += [_row(fps, 1, measure_page(folder, one, fps, truth)), _row(fps, 4, measure_page(folder, four, fps, {}))]
-    crowd, each = measure_crowd(folder, folder / "one15.y4m")
+    crowd = measure_crowd(folder, folder / "one15.y4m")
     return "\n".join(
         [
             "## On this device",
@@ -160,15 +207,16 @@ def measure(folder: Path, photo: np.ndarray) -> str:
             "the same cores. Delay: from the camera's frame to its box being drawn; the picture does not wait for it. "
             "Ready: from the press of the button to the first face read, the camera's start included. Box: on the film "
             "of the table above, on every frame shown with the whole face in sight. The film of 30 frames/s moves "
-            "twice as fast.",
+            "twice as fast. Memory: of the page's process, its own and its share of what Chromium's processes have in "
+            "common (PSS); in brackets all that is mapped (RSS), Chromium's program included. Empty: before the camera "
+            "starts.",
             "",
             "| camera, frames/s | faces | shown/s | looks/s | a look, ms | delay, ms, median | 95 % | box error, face "
-            "widths, median | 95 % | within a tenth | ready, ms | browser's cores | server's cores | renderer, MB |",
-            "| --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |",
+            "widths, median | 95 % | within a tenth | ready, ms | browser's cores | server's | page, MB | empty |",
+            "| --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |",
             *rows,
             "",
-            f"{PAGES} pages open in one Chromium, {CAMERAS} of them reading: the server uses {crowd:.3f} of a core, "
-            f"{each:.4f} a page.",
+            crowd,
         ]
     )
 
@@ -182,5 +230,5 @@ def _row(fps: int, faces: int, seen: Measured) -> str:
     return (
         f"| {fps} | {faces} ({seen.faces:.1f} found) | {seen.frames_per_s:.1f} | {seen.looks_per_s:.1f} "
         f"| {np.median(seen.took_ms):.0f} | {delay:.0f} | {late:.0f} | {box} | {seen.ready_ms:.0f} "
-        f"| {seen.browser_cores:.2f} | {seen.server_cores:.3f} | {seen.renderer_mb:.0f} |"
+        f"| {seen.browser_cores:.2f} | {seen.server_cores:.3f} | {seen.reading} | {seen.empty} |"
     )

@@ -11,17 +11,25 @@ export const compileKernels = async ({ plain, relaxed }) => {
 export class Kernels {
   constructor(module) {
     this.calls = new WebAssembly.Instance(module).exports
+    this.released = new Map()
     this.kept = this.next = (this.calls.__heap_base.value + 15) & ~15
   }
 
-  // So many bytes, zeroed; the address. Throws RangeError where the browser gives no more memory.
-  take(bytes) {
+  // So many bytes; the address. They are zero, or what was left in a place of that layout that has been released.
+  // Throws RangeError where the browser gives no more memory.
+  take(bytes, layout = null) {
+    const again = this.released.get(layout)?.pop()
+    if (again !== undefined) return again
     const at = this.next
     this.next = (at + bytes + 15) & ~15
     const missing = this.next - this.calls.memory.buffer.byteLength
     if (missing > 0) this.calls.memory.grow(Math.ceil(missing / 65536))
     new Uint8Array(this.calls.memory.buffer, at, bytes).fill(0)
     return at
+  }
+
+  release(at, layout) {
+    this.released.set(layout, [...(this.released.get(layout) ?? []), at])
   }
 
   // A view ends to be valid with the next `take`, as memory that grows moves.
@@ -45,6 +53,7 @@ export class Kernels {
 
   // Frees everything taken since `keep`.
   reset() {
+    this.released.clear()
     this.next = this.kept
   }
 }

@@ -11,7 +11,9 @@ const must = (node, holds, what) => {
 
 // A map lies in the kernels' memory as kernels.c says: {at, count, height, width, channels, stride}.
 const sizeOf = ({ count, height, width, stride }) => count * (height + 2) * (width + 2) * stride
-const make = (kernels, shape) => ({ ...shape, at: kernels.take(4 * sizeOf(shape)) })
+const make = (kernels, shape) => ({ ...shape, at: kernels.take(4 * sizeOf(shape), layoutOf(shape)) })
+// Maps of one layout can follow each other in one place: each fills all but the border, which stays zero.
+const layoutOf = ({ count, height, width, stride }) => `${count} ${height} ${width} ${stride}`
 
 export class Network {
   // Throws ModelError for a file that is broken or has an unknown layer.
@@ -19,10 +21,10 @@ export class Network {
     this.kernels = kernels
     this.model = readModel(bytes)
     this.steps = []
-    this.fused = new Set()
     for (const node of this.model.nodes) this.#add(node)
     for (const name of this.model.outputs)
       if (!this.steps.some(({ node }) => node.outputs[0] === name)) throw new ModelError(`nothing gives the output '${name}'`)
+    this.model.tensors.clear() // the kernels' memory has what is needed of them
     this.kernels.keep()
     this.shape = null
   }
@@ -36,11 +38,15 @@ export class Network {
     this.shape = null
     this.values = new Map([[this.model.inputs[0], make(this.kernels, shape)]])
     this.work = []
+    const names = [...this.model.inputs, ...this.model.outputs, ...this.steps.flatMap(({ node }) => node.inputs)]
+    const readers = new Map() // of each value, those that are still to come; one more for what must last
+    for (const name of names) readers.set(name, (readers.get(name) ?? 0) + 1)
     for (const { node, prepare } of this.steps) {
-      const inputs = node.inputs.map((name) => this.values.get(name)).filter(Boolean)
-      const { value, run } = prepare(inputs)
+      const read = node.inputs.filter((name) => this.values.has(name))
+      const { value, run } = prepare(read.map((name) => this.values.get(name)))
       this.values.set(node.outputs[0], value)
       if (run) this.work.push(run)
+      for (const name of read) this.#forget(name, readers)
     }
     this.shape = wanted
     return this.values.get(this.model.inputs[0])
@@ -50,7 +56,16 @@ export class Network {
     for (const step of this.work) step()
   }
 
-  // A value of the last run without its border: float32, rows of pixels, channels innermost (count, height, width, channels).
+  // After one of its readers: a value that has no more of them leaves its place to another.
+  #forget(name, readers) {
+    readers.set(name, readers.get(name) - 1)
+    if (readers.get(name) > 0) return
+    const value = this.values.get(name)
+    this.values.delete(name)
+    if (![...this.values.values()].some(({ at }) => at === value.at)) this.kernels.release(value.at, layoutOf(value))
+  }
+
+  // An output of the last run without its border: float32, rows of pixels, channels innermost (count, height, width, channels).
   read(name) {
     const { at, count, height, width, channels, stride } = this.values.get(name)
     const from = this.kernels.floats(at, sizeOf({ count, height, width, stride }))
