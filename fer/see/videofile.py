@@ -18,8 +18,8 @@ import numpy as np
 
 from fer.see.faces import Face
 from fer.see.videojoined import JOINED, Joined
-from fer.see.videoshape import LONGEST_PX, Shape, corner, display_matrix, i420, rgb, shape_of
-from fer.see.videotimes import FrameClock, PacketClock
+from fer.see.videoshape import LONGEST_PX, Pixels, Shape, corner, display_matrix, i420, rgb, shape_of
+from fer.see.videotimes import FrameClock, PacketClock, said_length
 
 __all__ = ["CONTAINERS", "LONGEST_PX", "MAX_PIXELS", "Frame", "VideoError", "VideoFile"]
 
@@ -108,30 +108,33 @@ class VideoFile:
     def _open(self, fast: bool) -> None:
         with _opened(self._file) as trial:
             stream, frame = _first_frame(trial)
-            self._pixel = stream.sample_aspect_ratio or Fraction(1)
-            shape = shape_of(frame, self._pixel)
+            said, pixel = stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio
+            # A mere stream says nothing of a picture that the picture does not say itself.
+            self._mere_stream = bool(trial.format.flags & _MAY_JUMP) or trial.format.name in _TIMELESS
+            said = ((pixel or said) if self._mere_stream else said) or Fraction(1)
+            shape = shape_of(frame, said)
             self.width_px, self.height_px = shape.shown_px
             self.frame_size = shape.size
             self.duration_s = trial.duration / av.time_base if trial.duration and trial.duration > 0 else None
             self._start_s = (trial.start_time or 0) / av.time_base  # 1.4 s in MPEG-TS
             position = list(trial.streams.video).index(stream)
-        self._shapes: dict[tuple[Fraction | int, ...], Shape] = {}
         self._source = _opened(self._file)
         self.video = self._source.streams.video[position]
         self.video.thread_type = "AUTO"
         self.video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         if fast:
             self.video.codec_context.skip_frame = "NONREF"
+        self._pixels = Pixels(self.video, said, fixed=not self._mere_stream and pixel != said)
+        self._shapes: dict[tuple[Fraction | int, ...], Shape] = {}
         self.rate = likely_rate(self.video)
         sounds = [stream for stream in self._source.streams.audio if stream.codec_context is not None]
         self.sound = sounds[0] if sounds else None
         self.sound_unknown = not sounds and bool(self._source.streams.audio)
-        may_jump = bool(self._source.format.flags & _MAY_JUMP)
-        name = self._source.format.name
+        name, may_jump = self._source.format.name, bool(self._source.format.flags & _MAY_JUMP)
+        self._joined = Joined(name)
         self._packet_clock = PacketClock(self._start_s, may_jump, name in _UNORDERED, name in _TIMELESS)
-        self._says_s = _said_length(self.video, None if self.sound else self.duration_s)
-        self._partly, self._broken, self._missing, self._end = fast, 0, 0, ""
-        self._joined, self._more = Joined(name), False
+        self._says_s = said_length(self.video, None if self.sound else self.duration_s)
+        self._partly, self._broken, self._missing, self._end, self._more = fast, 0, 0, "", False
 
     def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Generator["Frame"]:
         """The frames from `start_s` to `end_s` (None: the end), in order of time."""
@@ -152,6 +155,7 @@ class VideoFile:
                 yield packet
                 continue
             clock.sent(packet)
+            self._pixels.sent(packet)
             try:
                 frames = packet.decode()
             except (av.error.FFmpegError, ValueError):
@@ -203,8 +207,8 @@ class VideoFile:
             self._file.close()
 
     def _seek(self, start_s: float) -> None:
-        """Seeks to shortly before a time, unless the container's clock may jump."""
-        if start_s < _WORTH_A_SEEK_S or self._source.format.flags & _MAY_JUMP or self._source.format.name in _TIMELESS:
+        """Seeks to shortly before a time, unless the clock may jump or there is none."""
+        if start_s < _WORTH_A_SEEK_S or self._mere_stream:
             return
         try:
             self._source.seek(round((start_s + self._start_s) * av.time_base))
@@ -223,8 +227,7 @@ class VideoFile:
             self._end = f"The file is broken further on ({words}); what comes before was read."
 
     def _shape(self, frame: av.VideoFrame) -> Shape:
-        # A broadcast goes from 4:3 to 16:9 with its pixels alone: their number stays.
-        pixel = self.video.codec_context.sample_aspect_ratio or self._pixel
+        pixel = self._pixels.of(frame)
         key = pixel, frame.width, frame.height, *display_matrix(frame)
         if key not in self._shapes:
             self._shapes[key] = shape_of(frame, pixel)
@@ -235,17 +238,6 @@ def likely_rate(stream: av.VideoStream) -> Fraction:
     """Frames a second as the stream says, 25 if it gives no plausible rate."""
     rate = stream.average_rate or stream.guessed_rate
     return rate if rate and _LIKELY_RATES.start <= rate < _LIKELY_RATES.stop else Fraction(25)
-
-
-def _said_length(stream: av.VideoStream, default_s: float | None) -> float | None:
-    """The duration of the pictures as the file states it."""
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    try:  # Matroska
-        hours, minutes, seconds = stream.metadata.get("DURATION", "").split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    except ValueError:
-        return default_s
 
 
 def _as_file(source: bytes | Path | BinaryIO) -> BinaryIO:

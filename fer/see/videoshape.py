@@ -1,9 +1,10 @@
 """How a stored frame becomes the picture that a player shows: pixels made square, turned, mirrored, fitted."""
 
 import struct
+from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import cast
+from typing import Any, cast
 
 import av
 import cv2
@@ -14,6 +15,7 @@ from av.video.reformatter import ColorRange
 LONGEST_PX = 1280  # larger frames are shrunk: faces of 24 px are still found, and the copy stays small
 
 _ODDEST_PIXEL = 10  # times as wide as high, or the reverse: beyond this the file's value must be wrong
+_MOST_CHANGES = 64  # of the pixels' shape that are remembered: more than a decoder holds frames back
 _BLACK = 16, 128  # luma, chroma
 # From 0..255, as Motion JPEG and some phones write, to video's usual range (ITU-R BT.601): `reformat` does not do it.
 _NARROW_LUMA = np.rint(16 + np.arange(256) * 219 / 255).astype(np.uint8)
@@ -49,6 +51,37 @@ class Shape:
         """A plane (H, W) or (H, W, 3) of a flat picture, upright."""
         plane = plane.swapaxes(0, 1) if self.lies else plane
         return plane[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1]
+
+
+class Pixels:
+    """The shape of each frame's pixels, width over height. A broadcast goes from 4:3 to 16:9 with it alone.
+
+    A frame from before the change may leave the decoder after it, so each is traced to its packet: a change begins at
+    a key frame. said: as the file says. fixed: whether that counts whatever the pictures themselves say, as in MP4.
+    """
+
+    def __init__(self, video: av.VideoStream, said: Fraction, fixed: bool) -> None:
+        self._decoder = video.codec_context
+        self._decoder.copy_opaque = True
+        self._said, self._fixed = said, fixed
+        self._sent = self._key = 0
+        self._changes = deque([(0, said)], _MOST_CHANGES)  # (first packet, shape)
+
+    def sent(self, packet: "av.Packet[Any]") -> None:
+        """Notes a packet on its way to the decoder."""
+        self._sent += 1
+        packet.opaque = (self._sent,)  # PyAV keeps it by its id, which small numbers share
+        if packet.is_keyframe:
+            self._key = self._sent
+
+    def of(self, frame: av.VideoFrame) -> Fraction:
+        """frame: just decoded."""
+        now = self._said if self._fixed else self._decoder.sample_aspect_ratio or self._said
+        if now != self._changes[-1][1]:
+            self._changes.append((self._key, now))
+        (packet,) = cast(tuple[int] | None, frame.opaque) or (self._sent,)
+        known = (shape for first, shape in reversed(self._changes) if first <= packet)
+        return next(known, self._changes[0][1])
 
 
 def shape_of(frame: av.VideoFrame, pixel: Fraction) -> Shape:

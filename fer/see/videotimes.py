@@ -141,3 +141,14 @@ class FrameClock:
 def _is_hidden(packet: "av.Packet[Any]") -> bool:
     """Whether a packet is a hidden reference frame. Other codecs store it together with a shown frame."""
     return packet.stream.codec_context.name == "vp8" and not memoryview(packet)[0] & 0x10  # RFC 6386, section 9.1
+
+
+def said_length(stream: av.VideoStream, default_s: float | None) -> float | None:
+    """The duration of the pictures as the file states it."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    try:  # Matroska
+        hours, minutes, seconds = stream.metadata.get("DURATION", "").split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return default_s

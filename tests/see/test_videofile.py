@@ -357,14 +357,40 @@ def test_pixels_that_are_not_square_are_made_so(container, codec):
     assert frames_of(file.getvalue())[0].image.shape == (48, 86, 3)
 
 
-@pytest.mark.parametrize(("container", "name"), [("mpegts", "MPEG-2"), ("mpegts", "H.264"), ("mpeg", "MPEG-2")])
-def test_pixels_that_change_their_shape_alone_are_made_square(container, name):
-    """A broadcast goes from 4:3 to 16:9: as many pixels as before, each of them wider."""
-    parts = [film(container, name, pixel=pixel) for pixel in (Fraction(1), Fraction(4, 3))]
+@pytest.mark.parametrize("pixels", [(Fraction(1), Fraction(4, 3)), (Fraction(4, 3), Fraction(1))])
+@pytest.mark.parametrize(
+    ("container", "name"),
+    [
+        ("mpegts", "MPEG-2"),
+        ("mpegts", "MPEG-2 interlaced"),
+        ("mpegts", "H.264"),
+        ("mpegts", "HEVC"),
+        ("mpeg", "MPEG-2"),
+        ("mpeg2video", "MPEG-2"),
+        ("h264", "H.264"),
+        ("m4v", "MPEG-4"),
+    ],
+)
+def test_pixels_that_change_their_shape_alone_are_made_square(container, name, pixels):
+    """A broadcast goes from 4:3 to 16:9 and back: as many pixels as before, each of another width. The decoder holds
+    some frames from before the change back until after it."""
+    parts = [film(container, name, pixel=pixel) for pixel in pixels]
+    before, after = ({frame.image.shape[1] for frame in frames_of(part)} for part in parts)
+    assert len(before) == len(after) == 1
+    assert before != after
     frames = frames_of(b"".join(parts))
-    assert frames[0].image.shape == (64, 96, 3)
-    assert frames[-1].image.shape == frames_of(parts[1])[0].image.shape
-    assert frames[-1].image.shape[1] >= 128  # MPEG-2 knows only some shapes
+    assert numbers(frames) == [*range(COUNT)] * 2
+    assert {frame.image.shape[1] for frame in frames[:COUNT]} == before
+    assert {frame.image.shape[1] for frame in frames[COUNT:]} == after
+
+
+@pytest.mark.parametrize("inside", ["1/1", "3/2"])
+def test_the_pixels_shape_is_the_containers_where_the_pictures_say_another(inside, monkeypatch):
+    """As players have it; some programs change the shape of an MP4 without encoding it again."""
+    monkeypatch.setitem(CODECS, "H.264 of its own shape", ("libx264", "yuv420p", {"x264-params": f"sar={inside}"}))
+    file = VideoFile(film("mp4", "H.264 of its own shape", 5, pixel=Fraction(4, 3)))
+    assert file.frame_size == (128, 64)
+    assert {frame.image.shape for frame in file.frames()} == {(64, 128, 3)}
 
 
 def test_full_range_is_not_made_darker():
