@@ -7,7 +7,7 @@ from fer.batch.parts import Result
 from fer.batch.walk import Item
 from fer.batch.work import Chunk, Done, Settings, lost
 
-PHOTOS_A_PART = 64  # one batch for the network; each worker loses at most one when a machine dies
+PHOTOS_A_PART = 32  # at the end other workers wait for half a part; a machine that dies loses one per worker
 _AHEAD = 2  # chunks per worker, so that none waits for its next
 
 

@@ -71,7 +71,7 @@ class Done:
 
 
 class SettingsError(Exception):
-    """A worker cannot work with these settings; the message says why."""
+    """A worker cannot work with these settings, or its detector is not installed; the message says why."""
 
 
 def read_chunk(chunk: Chunk, settings: Settings) -> Done:
@@ -118,6 +118,7 @@ def weights_hash(weights: str | None) -> str:
 @functools.lru_cache(maxsize=2)
 def _recognizer(weights: str | None, sha256: str, detector: str) -> "Recognizer":
     prepare_worker()
+    from fer.see.detect import DetectorError
     from fer.see.recognize import Recognizer
 
     try:
@@ -129,7 +130,10 @@ def _recognizer(weights: str | None, sha256: str, detector: str) -> "Recognizer"
             f"{weights or 'the shipped weights'}: SHA-256 {found[:12]}… on this machine, {sha256[:12]}… where the job "
             "was started. Install the same version of fer on every machine."
         )
-    return Recognizer(weights, detector, threads=1)
+    try:
+        return Recognizer(weights, detector, threads=1)
+    except DetectorError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _photos(items: Sequence[Item], recognizer: "Recognizer", settings: Settings) -> "list[list[Row]]":

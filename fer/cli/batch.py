@@ -25,13 +25,12 @@ def main(arguments: Sequence[str]) -> int:
     from fer.batch.walk import SourceError
     from fer.batch.work import SettingsError
     from fer.card import WeightsError
-    from fer.see.detect import DetectorError
 
     options = _parser().parse_args(arguments)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends the workers too
     try:
         return _run(options)
-    except (ResultError, SourceError, SettingsError, EngineError, WeightsError, DetectorError) as error:
+    except (ResultError, SourceError, SettingsError, EngineError, WeightsError) as error:
         return complain(str(error))
     except StorageError as error:
         return complain(f"{error}. What was committed is kept: the same command resumes.")

@@ -197,6 +197,9 @@ def to_array(picture: "PIL.Image.Image") -> np.ndarray:
 
 def _strips(picture: "PIL.Image.Image") -> "Iterator[tuple[int, PIL.Image.Image]]":
     rows = max(1, _STRIP_PIXELS // picture.width)
+    if rows >= picture.height:
+        yield 0, picture
+        return
     for top in range(0, picture.height, rows):
         strip = picture.crop((0, top, picture.width, min(top + rows, picture.height)))
         if "transparency" in picture.info:

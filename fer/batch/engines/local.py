@@ -4,6 +4,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -111,8 +112,9 @@ def stop(pool: ProcessPoolExecutor, wait_s: float = 5.0) -> None:
     """Ends a pool's processes: first by request, then by their ids."""
     processes = list((pool._processes or {}).values())
     pool.shutdown(wait=False, cancel_futures=True)
+    until_s = time.monotonic() + wait_s
     for process in processes:
-        process.join(wait_s)
+        process.join(max(0, until_s - time.monotonic()))
         if process.is_alive():
             process.kill()
 
