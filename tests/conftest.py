@@ -11,10 +11,9 @@ ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "fer" / "weights" / "sample.jpg"
 
 # What is judged is what a test finds, never how fast the machine is; no test here changes what a fixture gave it.
-settings.register_profile(
-    "judged", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
-settings.load_profile("judged")
+CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("full", deadline=None, suppress_health_check=CHECKS)
+settings.register_profile("fast", settings.get_profile("full"), max_examples=25)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 # What needs neither a page, torch, a process of its own nor a browser: the tier for the minute between two edits.
 FAST_ROOMS = ("cli", "data", "judge", "runs", "see", "webui")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Random examples: a quarter as many in the fast tier alone as in a run of everything."""
+    settings.load_profile("fast" if config.getoption("markexpr") == "fast" else "full")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -156,6 +156,7 @@ def test_photos_need_no_command(capsys, weights, photo):
     assert run(capsys, "photo", weights, photo) == run(capsys, weights, photo)
 
 
+@pytest.mark.app  # two of them import torch
 @pytest.mark.parametrize("name", ["prepare", "train", "evaluate"])
 def test_a_script_runs_as_a_command(capsys, name):
     assert main([name, "--no-such-flag"]) == 2
@@ -225,12 +226,14 @@ def test_a_folder_that_cannot_be_made_is_a_line(capsys, weights, photo):
     assert str(photo) in err
 
 
+@pytest.mark.app  # a process of its own
 def test_a_reader_that_has_seen_enough(photo, weights):
     command = f"{sys.executable} -m fer {photo} {photo} {weights} | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=SAMPLE.parents[2])
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.app  # a process of its own
 def test_a_name_that_is_no_text(weights, photo, tmp_path):
     odd = shutil.copy(photo, bytes(tmp_path) + b"/caf\xe9.jpg")
     done = subprocess.run([sys.executable, "-m", "fer", odd, weights], capture_output=True, cwd=SAMPLE.parents[2])
@@ -238,6 +241,7 @@ def test_a_name_that_is_no_text(weights, photo, tmp_path):
     assert b"caf" in done.stdout
 
 
+@pytest.mark.app  # a process of its own
 def test_help_loads_nothing_heavy():
     code = (
         "import sys\nfrom fer.cli import main\n"
@@ -249,6 +253,7 @@ def test_help_loads_nothing_heavy():
     assert "PHOTO" in done.stdout
 
 
+@pytest.mark.app  # a process of its own
 def test_the_shipped_weights_in_a_process_of_its_own():
     command = [sys.executable, "-m", "fer", str(SAMPLE), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=SAMPLE.parents[2])

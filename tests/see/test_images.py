@@ -346,6 +346,7 @@ def test_heic_in_threads(quarters):
         assert_close(photo, quarters)
 
 
+@pytest.mark.app  # a process of its own
 def test_the_module_loads_no_pillow():
     import subprocess
 

@@ -246,6 +246,7 @@ def test_the_shipped_weights_know_both_detectors(sample_image, detector):
     assert recognizer.suggest_turn(sample_image) == 0
 
 
+@pytest.mark.app  # a process of its own
 def test_seeing_loads_neither_torch_nor_pandas_nor_streamlit(weights):
     code = (
         "import sys, numpy; from fer import Recognizer;"

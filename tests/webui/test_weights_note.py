@@ -15,6 +15,7 @@ from webui.frame import weights as weights_in_use
 from webui.frame.navigation import PAGES
 from webui.frame.session import STORE
 
+pytestmark = pytest.mark.app
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120  # a loaded machine; never part of a verdict
 NOTE = "weights of **Run my\\_run**"
