@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 from fer.see.live import Analyse, LiveSettings
 from webui.frame.layout import apply_style
 from webui.frame.memory import spare_the_collector
-from webui.view import live_stream
+from webui.view import live_seats, live_stream
 
 if TYPE_CHECKING:
     from fer.see.faces import Observation
@@ -61,7 +61,7 @@ def measure() -> dict[str, Any]:
         "names": sorted(thread.name for thread in threading.enumerate()),
         "descriptors": len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - entries vanish while one looks
         "resident_mb": resident_kb / 1024,
-        "seats": live_stream.seats().taken,
+        "seats": live_seats.seats().taken,
         "thread_s": thread_seconds(),
     }
 

@@ -16,8 +16,9 @@ from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, page_head, refused
 from webui.frame.memory import return_freed_memory
 from webui.frame.session import KEPT, set_widget
-from webui.view import device, live_charts, live_stream, live_trouble, live_view, settings
-from webui.view.live_stream import FrameProcessor, NoSeatError, Seats, Viewer
+from webui.view import device, live_charts, live_seats, live_stream, live_trouble, live_view, settings
+from webui.view.live_seats import NoSeatError, Seats
+from webui.view.live_stream import FrameProcessor, Viewer
 
 if TYPE_CHECKING:
     from fer.see.recognize import Recognizer
@@ -191,7 +192,7 @@ def show_device(card: ModelCard, live: LiveSettings, constraints: dict[str, Any]
 
 def show_server(viewer: Viewer, model: "Recognizer", live: LiveSettings, constraints: dict[str, Any]) -> None:
     """The camera whose picture goes to the server and comes back with boxes drawn."""
-    seats = live_stream.seats()
+    seats = live_seats.seats()
     viewer.change(live)
     viewer.use(model)
     notices = st.container()

@@ -24,11 +24,12 @@ sys.path.insert(0, str(ROOT))
 from fer.card import WeightsError
 from fer.data import dataset
 from fer.data.faceset import DatasetError, FaceSet
-from fer.learn import checkpoint, config, devices, display, export, initial, teacher, train
+from fer.learn import checkpoint, config, devices, display, export, initial, ranks, teacher, train
 from fer.learn.checkpoint import SaveError
 from fer.learn.initial import InitialWeights
 from fer.learn.targets import Teacher
-from fer.runs.log import RunLog, RunLogError
+from fer.runs.event import RunLogError
+from fer.runs.log import RunLog
 from fer.weights import WEIGHTS, shipped_framing
 
 STATUS = {"finished": 0, "stopped": 130, "failed": 1, "diverged": 1, "unsaved": 2}
@@ -183,10 +184,10 @@ def run_other_rank(
 ) -> int:
     """The work of every rank but the first under torchrun: its share of the training. Only the first one writes."""
     try:
-        with devices.joined(device):
+        with ranks.joined(device):
             train.fit(chosen, faces, device, folder, lambda kind, **values: None, resume, pretrained.teacher,
                       pretrained.initial)  # fmt: skip
-    except (train.TrainingDivergedError, devices.RankLostError):
+    except (train.TrainingDivergedError, ranks.RankLostError):
         return 1
     return 0
 
@@ -215,11 +216,11 @@ def run(
 
         reason, message = "finished", ""
         try:
-            with devices.joined(device, before_exit):
+            with ranks.joined(device, before_exit):
                 train.fit(chosen, faces, device, folder, emit, resume, pretrained.teacher, pretrained.initial)
         except KeyboardInterrupt:
             reason, message = "stopped", how_to_go_on(folder, device)
-        except devices.RankLostError as error:
+        except ranks.RankLostError as error:
             reason, message = "failed", f"{error}; {how_to_go_on(folder, device)}"
         except train.TrainingDivergedError as error:
             reason, message = "diverged", str(error)

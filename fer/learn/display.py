@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from fer.emotions import CLASSES
-from fer.runs.log import RunEvent
+from fer.runs.event import RunEvent
 from fer.runs.run import duration_words
 
 Observer = Callable[[RunEvent], None]

@@ -57,7 +57,7 @@ def fit(
     SaveError if the folder cannot be written. KeyboardInterrupt passes through. Whatever ended it, the files on disk
     are complete: the best weights, and the state of the last epoch that could be saved.
 
-    Under torchrun every rank calls this inside devices.joined: a step has config.batch_size faces in total, only rank 0
+    Under torchrun every rank calls this inside ranks.joined: a step has config.batch_size faces in total, only rank 0
     writes, and the others get None. Raises DeviceError if the ranks have different arguments.
     """
     if config.batch_size < device.ranks:

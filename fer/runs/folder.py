@@ -7,8 +7,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from fer.runs.event import RunEvent
 from fer.runs.heartbeat import HeartbeatReader
-from fer.runs.log import LOG_NAME, RunEvent, Tail
+from fer.runs.log import LOG_NAME, Tail
 from fer.runs.run import MAX_EPOCHS, Epoch, Run, State, Step, read_epoch, read_step
 
 _END_STATES = {"finished": State.FINISHED, "stopped": State.STOPPED, "diverged": State.DIVERGED}

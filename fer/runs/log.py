@@ -1,24 +1,19 @@
 """The run log: one folder per training run, append-only JSON lines, a writer and a tailer that survive damage.
 
-A line is one event: ``{"event": "epoch", "seq": 7, "time": 1760000000.0, ...}``. The writer appends each line in
-one unbuffered write, so a kill -9 or a full disk loses at most the line being written. NaN and infinities are not
-JSON: they are written as null and listed in ``"nonfinite"`` by their JSON pointer (RFC 6901), and the tailer restores
-them. No torch: pages read runs on machines without it.
+A line is one event (`fer.runs.event`). The writer appends each in one unbuffered write, so a kill -9 or a full disk
+loses at most the line being written. No torch: pages read runs on machines without it.
 """
 
-import dataclasses
-import json
 import logging
-import math
 import os
 import threading
 import time
-from collections.abc import Mapping
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from fer.runs.event import RunEvent, RunLogError, decode, encode
 from fer.runs.heartbeat import HEARTBEAT_NAME, HeartbeatWriter
 
 try:
@@ -33,95 +28,8 @@ DURABLE_KINDS = ("start", "checkpoint", "end")  # these are forced to the disk (
 _CHUNK_BYTES = 1 << 20
 _GUARD_BYTES = 64
 _LOCK_WAIT_S = 3.0
-_RESERVED = ("event", "seq", "time", "nonfinite")
-_NONFINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 logger = logging.getLogger(__name__)
-
-
-class RunLogError(RuntimeError):
-    """A run log that cannot be opened or an event that cannot be written."""
-
-
-@dataclasses.dataclass(frozen=True)
-class RunEvent:
-    """One line of a run log.
-
-    ``kind`` is "start", "step", "epoch", "checkpoint", "end" or a newer kind that readers skip; ``seq`` grows
-    by one per line and across resumes (a gap is a lost line); ``time`` is the writer's clock in unix seconds, which may
-    go back; ``values`` is everything else.
-    """
-
-    kind: str
-    seq: int
-    time: float
-    values: dict[str, Any]
-
-    def __post_init__(self) -> None:
-        if not self.kind or self.seq < 0 or not math.isfinite(self.time):
-            raise ValueError(f"no run event: kind {self.kind!r}, seq {self.seq}, time {self.time}")
-
-
-def encode(event: RunEvent) -> bytes:
-    """One line of valid JSON with its newline. Values may be numbers, strings, lists, mappings, dataclasses, paths,
-    and anything with ``tolist`` (numpy, torch). RunLogError names a value that is none of these."""
-    nonfinite: dict[str, str] = {}
-    fields = {str(key): _plain(value, f"/{_escape(str(key))}", nonfinite) for key, value in event.values.items()}
-    if clash := [name for name in _RESERVED if name in fields]:
-        raise RunLogError(f"an event's values cannot be called {', '.join(clash)}: the log writes these itself")
-    line = {"event": event.kind, "seq": event.seq, "time": event.time, **fields}
-    if nonfinite:
-        line["nonfinite"] = nonfinite
-    return json.dumps(line, allow_nan=False, separators=(",", ":")).encode("ascii") + b"\n"
-
-
-def decode(line: bytes) -> RunEvent | None:
-    """The event of one line, or None if the line is truncated or foreign."""
-    try:
-        fields = json.loads(line)
-        kind, seq, at = fields.pop("event"), fields.pop("seq"), fields.pop("time")
-        for pointer, name in fields.pop("nonfinite", {}).items():
-            _put(fields, pointer, _NONFINITE[name])
-        if not isinstance(kind, str) or type(seq) is not int or type(at) not in (int, float):
-            return None
-        return RunEvent(kind, seq, float(at), fields)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError):
-        return None
-
-
-def _plain(value: Any, pointer: str, nonfinite: dict[str, str]) -> Any:
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return float(value)
-        nonfinite[pointer] = "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-        return None
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item, f"{pointer}/{_escape(str(key))}", nonfinite) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, f"{pointer}/{index}", nonfinite) for index, item in enumerate(value)]
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist(), pointer, nonfinite)
-    raise RunLogError(f"{pointer} is a {type(value).__name__}: a run log holds numbers, text, lists and mappings")
-
-
-def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
-
-
-def _put(fields: dict[str, Any], pointer: str, value: float) -> None:
-    target: Any = fields
-    *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-    for part in parents:
-        target = target[int(part) if isinstance(target, list) else part]
-    target[int(last) if isinstance(target, list) else last] = value
 
 
 class RunLog:

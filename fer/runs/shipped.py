@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from fer.files import write_whole
+from fer.runs.event import RunEvent, encode
 from fer.runs.folder import follow_log
-from fer.runs.log import RunEvent, encode
 from fer.runs.run import Run, State
 from fer.weights import TRAINING_LOG
 

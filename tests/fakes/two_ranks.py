@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from toy import toy_faces
 
-from fer.learn import devices, model, train
+from fer.learn import devices, model, ranks, train
 from fer.learn.config import TrainConfig
 
 # Small steps and few of them: rounding then has no time to grow. 140 faces in batches of 46 leave 2 for the last step;
@@ -59,7 +59,7 @@ def gradient_error(device: devices.Device, training: bool) -> float:
 def main(folder: Path) -> None:
     device = devices.resolve("cpu", "fp32")
     own = folder / f"rank{device.rank}"  # so that a rank that writes by mistake is seen
-    with devices.joined(device):
+    with ranks.joined(device):
         found = {
             "rank": device.rank,
             "total": float(device.total(torch.tensor(device.rank + 1.0))),

@@ -239,7 +239,7 @@ def read_table(content: bytes, folder: Path) -> object:
 
 
 def log_seeds() -> list[bytes]:
-    from fer.runs.log import RunEvent, encode
+    from fer.runs.event import RunEvent, encode
 
     events = [
         RunEvent("start", 0, 1.7e9, {"config": {"epochs": 2}, "git": "abc"}),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fer.learn import devices
+from fer.learn import devices, ranks
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,17 +40,17 @@ def test_a_seed_repeats_the_random_numbers():
     assert torch.equal(first, again)
 
 
-@pytest.mark.parametrize(("count", "ranks"), [(400, 1), (400, 3), (2, 4), (0, 2)])
-def test_shares_are_every_row_once_and_equal_to_within_one(count, ranks):
-    shares = [list(range(count)[devices.Device(torch.device("cpu"), False, rank, ranks).share(count)])
-              for rank in range(ranks)]  # fmt: skip
+@pytest.mark.parametrize(("count", "processes"), [(400, 1), (400, 3), (2, 4), (0, 2)])
+def test_shares_are_every_row_once_and_equal_to_within_one(count, processes):
+    shares = [list(range(count)[devices.Device(torch.device("cpu"), False, rank, processes).share(count)])
+              for rank in range(processes)]  # fmt: skip
     assert [row for rows in shares for row in rows] == list(range(count))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
 def test_one_process_adds_nothing():
     device, network, rows = devices.resolve("cpu"), torch.nn.Linear(1, 1), torch.ones(2)
-    with devices.joined(device):
+    with ranks.joined(device):
         assert device.spread(network) is network
         assert device.gathered(rows, 2) is device.total(rows) is rows
         device.check_same(data="anything")
@@ -99,10 +99,10 @@ def test_ranks_that_do_not_fit_the_gpus_are_told(as_third_of_four, monkeypatch, 
 
 STUCK = """
 import ctypes, signal, sys, threading
-from fer.learn import devices
+from fer.learn import ranks
 
 signal.signal(signal.SIGTERM, signal.default_int_handler)
-devices.UNRESPONSIVE_AFTER_S = 0.2
+ranks.UNRESPONSIVE_AFTER_S = 0.2
 mutex, lock = ctypes.create_string_buffer(64), ctypes.CDLL(None).pthread_mutex_lock
 ready = threading.Event()
 
@@ -110,7 +110,7 @@ def tell():
     ready.wait()
     print("waiting", flush=True)
 
-with devices._signal_watchdog(lambda: print("ending", flush=True)):
+with ranks._signal_watchdog(lambda: print("ending", flush=True)):
     lock(mutex)
     threading.Thread(target=tell, daemon=True).start()
     sys.setswitchinterval(1000)  # so `tell` runs on only when the main thread has left Python, for the lock

@@ -11,7 +11,7 @@ import pytest
 
 from fer.learn import display
 from fer.learn.config import PRESETS
-from fer.runs.log import RunEvent
+from fer.runs.event import RunEvent
 
 
 def event(kind: str, **values: Any) -> RunEvent:

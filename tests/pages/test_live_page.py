@@ -14,8 +14,9 @@ from fer import Recognizer
 from fer.emotions import CLASSES
 from fer.see.faces import Face, Observation
 from fer.see.live import LiveSession
-from webui.view import live_stream, live_trouble
-from webui.view.live_stream import NoSeatError, Seats, Viewer
+from webui.view import live_seats, live_stream, live_trouble
+from webui.view.live_seats import NoSeatError, Seats
+from webui.view.live_stream import Viewer
 from webui.view.live_trouble import Browser
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "live_camera.py")
@@ -63,7 +64,7 @@ def stage(monkeypatch: pytest.MonkeyPatch):
     model = SimpleNamespace(card=replace(Recognizer().card, unsure_below=0.4))
     monkeypatch.setattr("streamlit_webrtc.webrtc_streamer", stage.webrtc_streamer)
     monkeypatch.setattr(live_stream, "model", lambda: model)
-    monkeypatch.setattr(live_stream, "seats", lambda: stage.seats)
+    monkeypatch.setattr(live_seats, "seats", lambda: stage.seats)
     monkeypatch.setattr(live_stream, "viewer", lambda: stage.viewer)
     monkeypatch.setattr(live_trouble, "ask_browser", lambda key: stage.browser)
     yield stage

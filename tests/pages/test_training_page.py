@@ -21,9 +21,10 @@ from fer.data.dataset import CACHE_NAME, write_cache
 from fer.data.faceset import FaceSet
 from fer.learn.config import PRESETS, TrainConfig
 from fer.runs import launch
+from fer.runs.event import RunEvent, encode
 from fer.runs.folder import Follower, RunsFolder
 from fer.runs.heartbeat import HEARTBEAT_NAME
-from fer.runs.log import LOG_NAME, RunEvent, RunLog, Tail, encode
+from fer.runs.log import LOG_NAME, RunLog, Tail
 from fer.runs.run import Epoch, Run, Sheet, State, Step, alarms, differences, duration_words, read_epoch, read_step
 from fer.runs.shipped import NAME, WEIGHTS, shipped_run, write_shipped_log
 from fer.weights import TRAINING_LOG

@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fer.runs import log as runlog
+from fer.runs.event import RunEvent, RunLogError, decode, encode
 from fer.runs.heartbeat import SAME_START_S, HeartbeatReader, is_writer, machine_id, process_start, read_heartbeat
-from fer.runs.log import LOG_NAME, RunEvent, RunLog, RunLogError, Tail, decode, encode
+from fer.runs.log import LOG_NAME, RunLog, Tail
 
 ROOT = Path(__file__).parents[2]
 

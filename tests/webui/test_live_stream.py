@@ -9,7 +9,8 @@ import pytest
 
 from fer.see.live import LiveSession, LiveSettings
 from webui.view import live_stream
-from webui.view.live_stream import FrameProcessor, NoSeatError, Seats, Viewer, constraints, ice_servers, seat_limit
+from webui.view.live_seats import NoSeatError, Seats, seat_limit
+from webui.view.live_stream import FrameProcessor, Viewer, constraints, ice_servers
 
 
 class StubRecognizer:
