@@ -41,6 +41,8 @@ class Settings:
     weights: path of an ONNX file; None means the shipped one. weights_sha256: of that file, checked by every worker.
     unsure_below: None means the card's. looks_per_s: how often a video is analysed.
     pictures: folder for annotated photos; crops: folder for faces as the network sees them; None: not written.
+
+    Raises ValueError for a threshold that is no number in 0..1.
     """
 
     weights_sha256: str
@@ -50,6 +52,12 @@ class Settings:
     looks_per_s: float = 10.0
     pictures: str | None = None
     crops: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.unsure_below is not None:
+            from fer.see.judge import check_share
+
+            check_share("unsure_below", self.unsure_below)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,11 @@ Plain floats, not arrays: faster for seven numbers a step, and another language 
 """
 
 import math
+import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
+from typing import TypeGuard
 
 import numpy as np
 
@@ -28,7 +31,7 @@ class JudgeSettings:
     faded: an earlier look whose weight would be less than this, 0..1, is ignored, and so is its label.
     limits: what a face must satisfy to be read; a face beyond one is 'unsure' for that reason. () reads every face.
 
-    Raises ValueError for a negative time or a fraction outside 0..1.
+    Raises ValueError for a negative time, a fraction outside 0..1, and anything that is no number.
     """
 
     unsure_below: float = 0.0
@@ -38,14 +41,22 @@ class JudgeSettings:
     limits: tuple[Limit, ...] = LIMITS
 
     def __post_init__(self) -> None:
-        if not 0 <= self.unsure_below <= 1:
-            raise ValueError(f"unsure_below must be a share, 0..1, got {self.unsure_below}")
-        if not 0 <= self.smoothing_s < math.inf:
-            raise ValueError(f"smoothing_s must be seconds, 0 or more, got {self.smoothing_s}")
-        if not 0 <= self.hysteresis <= 1:
-            raise ValueError(f"hysteresis must be a share, 0..1, got {self.hysteresis}")
-        if not 0 < self.faded <= 1:
-            raise ValueError(f"faded must be a share above 0, up to 1, got {self.faded}")
+        check_share("unsure_below", self.unsure_below)
+        check_share("hysteresis", self.hysteresis)
+        if not _is_number(self.smoothing_s) or not 0 <= self.smoothing_s < math.inf:
+            raise ValueError(f"smoothing_s must be seconds, 0 or more, got {self.smoothing_s!r}")
+        if not _is_number(self.faded) or not 0 < self.faded <= 1:
+            raise ValueError(f"faded must be a share above 0, up to 1, got {self.faded!r}")
+
+
+def check_share(name: str, value: object) -> None:
+    """Raises ValueError, which gives the name, for anything but a number in 0..1: text, NaN, True, an array."""
+    if not _is_number(value) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must be a share, 0..1, got {reprlib.repr(value)}")
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +112,7 @@ def judge(looks: Iterable[Look], settings: JudgeSettings | None = None) -> list[
 def judge_alone(observations: Sequence[Observation], unsure_below: float = 0.0) -> list[Prediction]:
     """The faces of one photo, judged without smoothing. Identities are 1, 2, 3 … in the order given.
 
-    Raises ValueError for a threshold outside 0..1.
+    Raises ValueError for a threshold that is no number in 0..1.
     """
     tracks = tuple(Track(number, observation) for number, observation in enumerate(observations, 1))
     return list(Judge(JudgeSettings(unsure_below)).add(Look(0.0, tracks)).predictions)

@@ -14,7 +14,7 @@ from fer.see.classify import CHUNK, Classifier
 from fer.see.detect import Detector, make_detector, suggest_turn
 from fer.see.faces import Box, Face, Observation, Prediction, Quality, Sample
 from fer.see.images import ImageSource, as_picture, check_image
-from fer.see.judge import JudgeSettings, judge_alone
+from fer.see.judge import JudgeSettings, check_share, judge_alone
 from fer.see.quality import measure
 from fer.see.stream import follow
 from fer.weights import shipped_framing
@@ -92,9 +92,11 @@ class Recognizer:
         unsure_below: confidence under which a label is 'unsure', 0..1; None means the card's.
         thorough: whether to take a second look for small faces; worth it for photos, too slow for live video.
 
-        Raises ValueError for a threshold outside 0..1, WeightsError if the weights have no framing for the detector.
+        Raises ValueError for a threshold that is no number in 0..1, WeightsError if the weights have no framing for
+        the detector.
         """
-        return judge_alone(self.observe(image, thorough), self._threshold(unsure_below))
+        threshold = self._threshold(unsure_below)  # refused now, not after the work
+        return judge_alone(self.observe(image, thorough), threshold)
 
     def predict_many(
         self, images: Iterable[ImageSource], unsure_below: float | None = None, thorough: bool = True
@@ -104,8 +106,8 @@ class Recognizer:
         Images are consumed lazily, so a generator over a folder of any size is fine. A refused one raises, after the
         results of those before it: open images yourself (fer.see.images) to continue with the others.
         """
-        settings = JudgeSettings(self._threshold(unsure_below))  # refuses a threshold now, not at the first image
-        return (judge_alone(seen, settings.unsure_below) for seen in self.observe_many(images, thorough))
+        threshold = self._threshold(unsure_below)  # refused now, not at the first image
+        return (judge_alone(seen, threshold) for seen in self.observe_many(images, thorough))
 
     def stream(
         self, frames: Iterable[ImageSource | tuple[float, ImageSource]], settings: JudgeSettings | None = None
@@ -216,7 +218,10 @@ class Recognizer:
         return suggest_turn(self._detector, as_picture(image).image, faces)
 
     def _threshold(self, unsure_below: float | None) -> float:
-        return self.card.unsure_below if unsure_below is None else unsure_below
+        if unsure_below is None:
+            return self.card.unsure_below
+        check_share("unsure_below", unsure_below)
+        return unsure_below
 
     @property
     def _classifier(self) -> Classifier:

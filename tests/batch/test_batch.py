@@ -1,5 +1,6 @@
 """A batch as its users run it: what the table says, and that nothing is read twice or lost, whatever happens."""
 
+import dataclasses
 import json
 import os
 import random
@@ -152,6 +153,12 @@ def test_a_foreign_folder_is_refused(tmp_path, capsys):
     make_photos(tmp_path / "in", 1)
     batch(tmp_path / "in", "--out", tmp_path / "in", status=2)
     assert "no result" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("threshold", ["0.5", 50, float("nan"), True])
+def test_a_threshold_that_is_no_share_is_refused(settings, threshold):
+    with pytest.raises(ValueError, match=r"unsure_below must be a share, 0\.\.1"):
+        dataclasses.replace(settings, unsure_below=threshold)
 
 
 def test_two_batches_do_not_share_a_folder(tmp_path, settings):

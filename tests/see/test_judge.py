@@ -213,12 +213,20 @@ def test_captions():
         {"hysteresis": 1.2},
         {"unsure_below": -0.1},
         {"unsure_below": 50},
-        {"faded": 0},
+        *({"unsure_below": value} for value in ("0.5", None, math.nan, True, [0.5], np.array([0.5, 0.5]))),
+        *({"hysteresis": value} for value in ("0.1", None, math.nan, True)),
+        *({"smoothing_s": value} for value in ("0.2", None, math.nan, True)),
+        *({"faded": value} for value in (0, "0.5", None, math.nan, True)),
     ],
 )
 def test_settings_refuse_what_cannot_be(wrong: dict):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))}.* must be"):
         JudgeSettings(**wrong)
+
+
+@pytest.mark.parametrize("share", [0, 1, 0.5, np.float32(0.5), np.float64(0.5), np.int64(1)])
+def test_settings_take_every_kind_of_number(share):
+    assert JudgeSettings(unsure_below=share, hysteresis=share).unsure_below == share
 
 
 def test_settings_can_be_handed_to_another_language():

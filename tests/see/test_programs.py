@@ -140,8 +140,8 @@ def test_images_before_a_refused_one_are_given(recognizer: Recognizer, sample_im
         next(found)
 
 
-@pytest.mark.parametrize("threshold", [50, -0.1, float("nan")])
-def test_many_refuse_a_threshold_before_the_first_image(recognizer: Recognizer, threshold: float) -> None:
+@pytest.mark.parametrize("threshold", [50, -0.1, float("nan"), "0.5", True, [0.5]])
+def test_many_refuse_a_threshold_before_the_first_image(recognizer: Recognizer, threshold: object) -> None:
     with pytest.raises(ValueError, match=r"unsure_below must be a share, 0\.\.1"):
         recognizer.predict_many([], threshold)
 

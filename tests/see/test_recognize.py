@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -111,7 +112,25 @@ def test_other_images_are_refused_with_what_was_found(recognizer, image, error, 
             method(image)
 
 
-@pytest.mark.parametrize("threshold", [50, 1.01, -0.01, float("nan"), float("inf")])
+NO_SHARES = [
+    50,
+    1.01,
+    -0.01,
+    math.nan,
+    math.inf,
+    10**400,
+    "0.5",
+    b"0.5",
+    True,
+    False,
+    [0.5],
+    np.array([0.5]),
+    np.True_,
+    1j,
+]
+
+
+@pytest.mark.parametrize("threshold", NO_SHARES)
 @pytest.mark.parametrize("faces", [True, False])
 def test_a_threshold_that_is_no_share_is_refused(recognizer, sample_image, threshold, faces):
     """50 for 50 % would call everything unsure, without a word; also where there is no face to judge."""
