@@ -62,6 +62,7 @@ export class LiveApp {
     try {
       // Both take a while, and the visitor may have to answer a question meanwhile.
       await Promise.all([this.reader ?? this.#load(), this.camera.start(this.#wanted())])
+      this.adapted = performance.now()
       this.panelTimer = setInterval(() => document.hidden || this.#showPanel(), PANEL_MS)
       await this.#listCameras()
     } catch (error) {
@@ -188,7 +189,7 @@ export class LiveApp {
 
   #adapt() {
     const recent = this.#recent()
-    if (recent.length < 8 || performance.now() - (this.adapted ?? 0) < WINDOW_MS) return
+    if (performance.now() - this.adapted < WINDOW_MS) return
     const took = median(recent.map((look) => look.took))
     const larger = this.share > 0 ? took * (LOOK_SHARES[this.share - 1] / LOOK_SHARES[this.share]) ** 2 : Infinity
     const step = took > SLOW_MS && this.share < LOOK_SHARES.length - 1 ? 1 : larger < FAST_MS ? -1 : 0
@@ -236,8 +237,7 @@ export class LiveApp {
   // trouble: a Trouble of a kind with a message; null: all is well.
   #tell(trouble) {
     if (trouble === null || trouble.kind === "closed") return this.notice.replaceChildren()
-    const elsewhere = ["asking", "denied", "unplugged"].includes(trouble.kind) ? null : this.toServer
-    this.notice.replaceChildren(notice(this.words, trouble, elsewhere))
+    this.notice.replaceChildren(notice(this.words, trouble, trouble.kind === "asking" ? null : this.toServer))
   }
 
   #takeSnapshot() {

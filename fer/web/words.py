@@ -55,8 +55,8 @@ def troubles(secure: str, otherwise: str) -> dict[str, tuple[Gravity, str]]:
         ),
         "download": (
             "error",
-            "**The networks have not arrived:** {detail}. The page arrived, their 3.5 MB did not. Load the page "
-            f"again, or {otherwise}.",
+            "**The networks have not arrived:** {detail}. They are larger than the page: over a slow connection wait "
+            f"a little and try again. Else load the page again, or {otherwise}.",
         ),
         "photo": ("error", f"**{{detail}} on this device.** Make it smaller, save it as JPEG or PNG, or {otherwise}."),
         "worker": (

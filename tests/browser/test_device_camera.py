@@ -5,6 +5,7 @@ Chromium's fake camera plays a film made from the public-domain sample photo. No
 
 import csv
 import io
+import math
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from camera_clip import acts, still, write_y4m
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from fer.emotions import CLASSES
 from fer.see.timeline import COLUMNS
@@ -52,6 +53,17 @@ def in_worker(script: str) -> str:
 NO_SIMD = in_worker("WebAssembly.validate = () => false")
 NO_MEMORY = in_worker("WebAssembly.Memory.prototype.grow = () => { throw new RangeError('could not grow') }")
 DAMAGED = in_worker("crypto.subtle.digest = async () => new ArrayBuffer(32)")
+# The worker's clock says that every look takes `took` ms; it takes twice `wait` more.
+SLOW = in_worker("""var took = 10, wait = 0, sum = 0
+  performance.now = () => {
+    for (const until = Date.now() + wait; Date.now() < until; );
+    return (sum += took)
+  }""")
+# Half a minute is over at once.
+IMPATIENT = """(() => {
+  const real = window.setTimeout
+  window.setTimeout = (call, ms, ...rest) => real(call, ms === 30_000 ? 500 : ms, ...rest)
+})()"""
 NO_WORKER = "window.Worker = class { constructor() { throw new DOMException('refused by policy', 'SecurityError') } }"
 
 
@@ -70,7 +82,9 @@ def open_live(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
     opened = []
     expect.set_options(timeout=WAIT_MS)
 
-    def open_page(film: Path | None = None, flags: tuple[str, ...] = (), script: str = "") -> Page:
+    def open_page(
+        film: Path | None = None, flags: tuple[str, ...] = (), script: str = "", held_back: float = math.inf
+    ) -> Page:
         arguments = [f for f in CHROMIUM_FLAGS if "media-stream" not in f or film is not None]
         if film is not None:
             arguments.append(f"--use-file-for-fake-video-capture={film}")
@@ -79,6 +93,8 @@ def open_live(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
         page = chromium.new_context(base_url=server, viewport={"width": 1280, "height": 900}).new_page()
         page.set_default_timeout(WAIT_MS)
         page.add_init_script(script)
+        if held_back < math.inf:
+            page.route_web_socket("**/_stcore/stream", lambda socket: pass_on(socket, held_back))
         page.goto("/")
         page.get_by_test_id("stSidebarNav").get_by_role("link", name="Live camera").click()
         expect(page.get_by_role("button", name="Start camera")).to_be_visible()
@@ -87,6 +103,12 @@ def open_live(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
     yield open_page
     for chromium in opened:
         chromium.close()
+
+
+def pass_on(socket: WebSocketRoute, most_bytes: float) -> None:
+    """Lets the server's messages through up to that size."""
+    server = socket.connect_to_server()
+    server.on_message(lambda message: socket.send(message) if len(message) < most_bytes else None)
 
 
 def start(page: Page) -> None:
@@ -230,7 +252,6 @@ def test_worker_and_camera_end_with_the_page(open_live: Callable[..., Page], fil
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        (NO_ANSWER, "The browser asks whether this page may use the camera"),
         (BUSY, "Another program or another tab may hold it"),
         (INSECURE, "plain http"),
         (NO_SIMD, "lacks WebAssembly with SIMD"),
@@ -238,31 +259,66 @@ def test_worker_and_camera_end_with_the_page(open_live: Callable[..., Page], fil
         (DAMAGED, "was damaged on its way"),
         (NO_WORKER, "Faces cannot be read on this device just now: refused by policy"),
     ],
-    ids=["permission pending", "held elsewhere", "insecure", "no SIMD", "no memory", "damaged", "no worker"],
+    ids=["held elsewhere", "insecure", "no SIMD", "no memory", "damaged", "no worker"],
 )
-def test_trouble_says_what_to_do(
+def test_trouble_says_what_to_do_and_offers_the_server(
     open_live: Callable[..., Page], films: dict[str, Path], script: str, words: str
 ) -> None:
     page = open_live(films["still"], script=script)
     start(page)
     expect(page.get_by_role("alert")).to_contain_text(words)
+    expect(page.get_by_role("button", name="Read on the server")).to_be_visible()
+
+
+def test_an_open_question_is_pointed_at(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+    page = open_live(films["still"], script=NO_ANSWER)
+    start(page)
+    expect(page.get_by_role("alert")).to_contain_text("The browser asks whether this page may use the camera")
+    expect(page.get_by_role("button", name="Read on the server")).to_have_count(0)
+
+
+def test_networks_that_do_not_arrive(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+    """Something between browser and server holds back the one large message; the rest of the page comes."""
+    page = open_live(films["still"], script=IMPATIENT, held_back=1_000_000)
+    start(page)
+    expect(page.get_by_role("alert")).to_contain_text("The networks have not arrived: they did not come within half")
+    page.get_by_role("button", name="Read on the server").click()
+    expect(page.locator('iframe[title^="streamlit_webrtc"]')).to_be_visible()
+
+
+def test_the_look_follows_the_device(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+    """Looks get smaller while each takes long, and larger again; even where there are not two in a second."""
+    page = open_live(films["still"], script=SLOW)
+    start(page)
+    (worker,) = (worker for worker in page.workers if worker.url.startswith("blob:"))
+    for state, look_px in (("took = 90, wait = 300", 400), ("wait = 0", 240), ("took = 10", 480)):
+        worker.evaluate(state)
+        page.wait_for_selector(f'.live-figures [title*="looked for, at {look_px} px"]')
+    page.wait_for_selector(".live-panel .verdict")
 
 
 def test_refused_and_missing_camera_say_what_to_do(open_live: Callable[..., Page]) -> None:
     page = open_live(flags=("--use-fake-device-for-media-stream", "--deny-permission-prompts"))
     start(page)
     expect(page.get_by_role("alert")).to_contain_text("blocks the camera for this page")
+    expect(page.get_by_role("button", name="Read on the server")).to_be_visible()
     page = open_live(flags=("--use-fake-ui-for-media-stream",))
     start(page)
     expect(page.get_by_role("alert")).to_contain_text("No camera was found")
+    expect(page.get_by_role("button", name="Read on the server")).to_be_visible()
 
 
 def test_camera_unplugged_midway_says_so_and_comes_back(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
     page = open_live(films["still"], script=KEEP_CAMERA)
     start(page)
     expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
+    page.locator("video").evaluate("video => video.pause()")  # a camera that gives nothing, and says nothing
+    expect(page.get_by_role("alert")).to_contain_text("The camera may be unplugged")
+    page.locator("video").evaluate("video => video.play()")
+    expect(page.get_by_role("alert")).to_have_count(0)
     page.evaluate(UNPLUG)
     expect(page.get_by_role("alert")).to_contain_text("The camera may be unplugged")
+    expect(page.get_by_role("button", name="Read on the server")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
     start(page)
     expect(page.get_by_role("alert")).to_have_count(0)
