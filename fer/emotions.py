@@ -28,3 +28,4 @@ EMOJI = {
 
 UNSURE = "unsure"
 UNSURE_COLOR = "#5B5B66"
+UNSURE_EMOJI = "🤔"

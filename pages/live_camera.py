@@ -12,6 +12,7 @@ from fer import web
 from fer.card import ModelCard
 from fer.see.faces import Sample
 from fer.see.live import LiveSettings
+from fer.web.page import NOTHING_YET, PANEL_EVERY_S
 from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, page_head, refused
 from webui.frame.memory import return_freed_memory
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from fer.see.recognize import Recognizer
 
 STYLE = web.FOLDER / "live.css"
-PANEL_EVERY_S = 0.4
 STATUS_EVERY_S = 1.0
 SIZES = {"320 × 240": (320, 240), "640 × 480": (640, 480), "1280 × 720": (1280, 720)}
 RATES = (5, 10, 15, 24, 30)
@@ -105,7 +105,7 @@ def show_panel(viewer: Viewer, playing: bool) -> None:
     """
     session = viewer.session
     if session is None or not (playing and viewer.running):
-        empty_state("🎥", "The camera is off", "Press Start camera and allow the browser to use it.")
+        empty_state("🎥", "The camera is off", NOTHING_YET)
         return
     st.html(live_view.figures(session.stats()) + live_view.face_rows(session.predictions()))
     st.html(live_view.timeline(session.timeline()) + live_view.legend())

@@ -20,9 +20,10 @@ Color = tuple[int, int, int]  # RGB, 0..255
 
 PLATE: Color = (28, 28, 28)
 INK: Color = (245, 245, 245)
+# What the browser draws as well (fer/web/draw.js), by parts of the picture's longer side and of the face.
+SHAPES = {"lines": 300, "text_of_face": 8, "least_text": 90, "most_text": 45, "text_pad": 3, "text_min_px": 9.0}
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _FONT_PX = 22.0  # height of a capital letter at scale 1
-_TEXT_MIN_PX = 9.0
 
 
 class Canvas(Protocol):
@@ -75,7 +76,7 @@ def color_of(label: str) -> Color:
 def _draw(
     canvas: Canvas, predictions: Sequence[Prediction], landmarks: bool, numbered: bool, mirror: bool = False
 ) -> None:
-    thick_px = max(1, round(max(canvas.width, canvas.height) / 300))
+    thick_px = max(1, round(max(canvas.width, canvas.height) / SHAPES["lines"]))
     boxes = [_inside(canvas, _mirrored(canvas, seen.face.box) if mirror else seen.face.box) for seen in predictions]
     for seen, box in zip(predictions, boxes, strict=True):
         _draw_frame(canvas, box, color_of(seen.label), thick_px)
@@ -115,10 +116,11 @@ def _draw_caption(canvas: Canvas, box: Box, words: str, color: Color, thick_px: 
     """On a dark plate with a bar in the colour: above the box, or inside it if there is no room above."""
     longest = max(canvas.width, canvas.height)
     # Scales with the face's width, so that neighbours' captions do not overlap, and with the picture's, to be legible.
-    text_px = max(_TEXT_MIN_PX, float(np.clip((box[2] - box[0]) / 8, longest / 90, longest / 45)))
+    least_px, most_px = longest / SHAPES["least_text"], longest / SHAPES["most_text"]
+    text_px = max(SHAPES["text_min_px"], float(np.clip((box[2] - box[0]) / SHAPES["text_of_face"], least_px, most_px)))
     scale, stroke_px = text_px / _FONT_PX, max(1, round(text_px / 14))
     (text_width, text_height), baseline = cv2.getTextSize(words, _FONT, scale, stroke_px)
-    pad, bar = max(2, round(text_px / 3)), max(2, 2 * thick_px)
+    pad, bar = max(2, round(text_px / SHAPES["text_pad"])), max(2, 2 * thick_px)
     plate_width, plate_height = bar + text_width + 2 * pad, text_height + baseline + pad
     left = max(0.0, min(box[0], canvas.width - plate_width))
     above = box[1] - plate_height

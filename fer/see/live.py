@@ -26,7 +26,7 @@ from fer.see.track import Tracker
 
 log = logging.getLogger(__name__)
 
-_RATE_WINDOW_S = 2.0
+RATE_WINDOW_S = 2.0
 _IDLE_LIMIT_S = 30.0  # no frame for so long: the tab was killed or the camera unplugged
 CLOCK_JUMP_S = 5.0  # a stream whose clock jumps this far is a new stream
 
@@ -217,10 +217,10 @@ class LiveSession:
     def stats(self) -> LiveStats:
         now_s = time.monotonic()
         with self._changed:
-            recent = [arrived_s for arrived_s in self._arrivals if now_s - arrived_s <= _RATE_WINDOW_S]
-            took_s = [took for finished_s, took in self._analyses if now_s - finished_s <= _RATE_WINDOW_S]
+            recent = [arrived_s for arrived_s in self._arrivals if now_s - arrived_s <= RATE_WINDOW_S]
+            took_s = [took for finished_s, took in self._analyses if now_s - finished_s <= RATE_WINDOW_S]
             latest = self._latest
-            window_s = min(_RATE_WINDOW_S, max(now_s - self._started_s, 0.1))
+            window_s = min(RATE_WINDOW_S, max(now_s - self._started_s, 0.1))
             return LiveStats(
                 frames_per_s=len(recent) / window_s,
                 analysed_per_s=len(took_s) / window_s,

@@ -8,8 +8,6 @@ import { openReader, Trouble } from "./reader.js"
 import { Recording, Timeline, toCsv } from "./timeline.js"
 import { Tracker } from "./track.js"
 
-const PANEL_MS = 400
-const WINDOW_MS = 2000
 // How the look's size follows the device: smaller where a look takes longer than that, larger where it would not.
 const LOOK_SHARES = [1, 5 / 6, 2 / 3, 1 / 2], SLOW_MS = 66, FAST_MS = 40
 
@@ -21,6 +19,7 @@ export class LiveApp {
   // toServer: called if the visitor wants the server to read; null if there is none.
   constructor(root, { script, assets, rules, words, settings, toServer = null }) {
     Object.assign(this, { root, script, assets, rules, words, settings, toServer })
+    this.window = 1000 * rules.page.window_s
     this.tracker = new Tracker(rules.track)
     this.timeline = new Timeline(() => new Judge(this.settings.judge, rules.classes), rules.timeline)
     this.recording = null
@@ -28,7 +27,7 @@ export class LiveApp {
     this.looks = []
     this.share = 0
     this.#build()
-    this.camera = new Camera(this.video, (time) => this.#frame(time), (trouble) => this.#tell(trouble))
+    this.camera = new Camera(this.video, (time) => this.#frame(time), (trouble) => this.#tell(trouble), rules.page.silent_s)
     this.#showPanel()
   }
 
@@ -63,7 +62,7 @@ export class LiveApp {
       // Both take a while, and the visitor may have to answer a question meanwhile.
       await Promise.all([this.reader ?? this.#load(), this.camera.start(this.#wanted())])
       this.adapted = performance.now()
-      this.panelTimer = setInterval(() => document.hidden || this.#showPanel(), PANEL_MS)
+      this.panelTimer = setInterval(() => document.hidden || this.#showPanel(), 1000 * this.rules.page.panel_every_s)
       await this.#listCameras()
     } catch (error) {
       this.stop()
@@ -100,7 +99,7 @@ export class LiveApp {
     this.stage = element("div", "live-stage")
     this.stage.classList.toggle("mirror", this.settings.mirror)
     this.stage.append(this.video, this.overlay)
-    this.startButton = button("Start camera", () => (this.camera.on ? this.stop() : this.start()))
+    this.startButton = button("", () => (this.camera.on ? this.stop() : this.start()))
     this.startButton.className = "primary"
     this.select = element("select", "", "", { "aria-label": "Select device" })
     this.select.onchange = () => this.camera.on && (this.stop(), this.start())
@@ -172,16 +171,12 @@ export class LiveApp {
 
   #drawBoxes(time) {
     this.overlay.getContext("2d").clearRect(0, 0, this.overlay.width, this.overlay.height)
-    draw(this.overlay, this.#shown(time), this.#drawing())
-  }
-
-  #drawing() {
-    const { classes, colors } = this.rules
-    return { classes, colors, mirror: this.settings.mirror, landmarks: this.settings.landmarks, numbered: true }
+    const { mirror, landmarks } = this.settings
+    draw(this.overlay, this.#shown(time), this.rules, { mirror, landmarks, numbered: true })
   }
 
   #recent() {
-    const since = performance.now() - WINDOW_MS
+    const since = performance.now() - this.window
     this.frames = this.frames.filter((at) => at > since)
     this.looks = this.looks.filter(({ at }) => at > since)
     return this.looks
@@ -189,7 +184,7 @@ export class LiveApp {
 
   #adapt() {
     const recent = this.#recent()
-    if (performance.now() - this.adapted < WINDOW_MS) return
+    if (performance.now() - this.adapted < this.window) return
     const took = median(recent.map((look) => look.took))
     const larger = this.share > 0 ? took * (LOOK_SHARES[this.share - 1] / LOOK_SHARES[this.share]) ** 2 : Infinity
     const step = took > SLOW_MS && this.share < LOOK_SHARES.length - 1 ? 1 : larger < FAST_MS ? -1 : 0
@@ -199,14 +194,14 @@ export class LiveApp {
   #showPanel() {
     if (!this.timeline.looks.length && !this.camera.on) {
       const empty = element("div", "empty")
-      empty.append(element("span", "mark", "🎥"), element("b", "", "Nothing to see yet"), element("p", "", "Press Start camera and allow the browser to use it."))
+      empty.append(element("span", "mark", "🎥"), element("b", "", "Nothing to see yet"), element("p", "", this.rules.page.nothing_yet))
       this.panel.replaceChildren(empty)
       return
     }
     const looks = this.#recent()
     const numbers = {
-      framesPerS: this.frames.length / (WINDOW_MS / 1000),
-      looksPerS: looks.length / (WINDOW_MS / 1000),
+      framesPerS: this.frames.length / (this.window / 1000),
+      looksPerS: looks.length / (this.window / 1000),
       delayMs: median(looks.map(({ delay }) => delay)),
       width: this.overlay.width,
       height: this.overlay.height,
@@ -220,7 +215,7 @@ export class LiveApp {
   #showButtons() {
     const on = this.camera?.on ?? false
     this.startButton.disabled = false
-    this.startButton.textContent = on ? "Stop" : "Start camera"
+    this.startButton.textContent = on ? this.rules.page.stop : this.rules.page.start
     this.snapshotButton.disabled = this.recordButton.disabled = !on
     this.recordButton.textContent = this.recording ? "Stop recording" : "Record"
     this.stage.classList.toggle("on", on)

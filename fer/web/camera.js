@@ -1,7 +1,6 @@
 // A camera: its stream, its frames as they are shown, and its errors.
 import { Trouble } from "./reader.js"
 
-const SILENT_MS = 3000
 const ASK_MS = 500 // a browser that answers without asking takes less
 
 const kindOf = ({ name }) => {
@@ -11,8 +10,9 @@ const kindOf = ({ name }) => {
 
 export class Camera {
   // onFrame(time in seconds): a new frame is on the screen. onTrouble(Trouble or null): an error, or its end.
-  constructor(video, onFrame, onTrouble) {
-    Object.assign(this, { video, onFrame, onTrouble, stream: null, lastFrame: 0, silent: false })
+  // silentLimit: so many seconds without a frame are an error.
+  constructor(video, onFrame, onTrouble, silentLimit) {
+    Object.assign(this, { video, onFrame, onTrouble, silentLimit, stream: null, lastFrame: 0, silent: false })
   }
 
   get on() {
@@ -86,7 +86,7 @@ export class Camera {
 
   #watch() {
     if (document.hidden) this.lastFrame = performance.now()
-    else if (!this.silent && performance.now() - this.lastFrame > SILENT_MS) {
+    else if (!this.silent && performance.now() - this.lastFrame > 1000 * this.silentLimit) {
       this.silent = true
       this.onTrouble(new Trouble("unplugged"))
     }

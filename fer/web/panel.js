@@ -4,9 +4,6 @@ import { element, parent } from "./parts.js"
 import { labelSeconds, labelSpans } from "./timeline.js"
 import { widthOf } from "./track.js"
 
-const MOST_ROWS = 6
-const UNSURE_EMOJI = "🤔"
-
 const clock = (seconds) => {
   const whole = Math.round(seconds)
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`
@@ -26,7 +23,7 @@ const bars = (probabilities, { classes, colors, emoji }) => {
 
 // picture: of the face, or null.
 const card = (seen, rules, picture) => {
-  const sign = element("span", "", rules.emoji[seen.label] ?? UNSURE_EMOJI, { "aria-hidden": "true" })
+  const sign = element("span", "", rules.emoji[seen.label], { "aria-hidden": "true" })
   const who = picture ? [] : [element("b", "who", String(seen.identity))]
   const verdict = parent("div", "verdict", [...who, parent("span", "", [sign, ` ${caption(seen, rules.classes)}`])])
   const words = parent("div", "", [verdict, bars(seen.probabilities, rules)])
@@ -40,12 +37,12 @@ const card = (seen, rules, picture) => {
 export const photoCards = (predictions, rules, pictureOf) =>
   parent("ul", "faces", predictions.map((seen) => card(seen, rules, pictureOf(seen))))
 
-// A card for each face: the widest MOST_ROWS, in order of identity.
+// A card for each face: the widest rules.page.most_rows, in order of identity.
 export const cards = (predictions, rules) => {
   if (!predictions.length) return [parent("div", "empty live-empty", [element("p", "", "No face in the picture now.")])]
-  const widest = [...predictions].sort((a, b) => widthOf(b.face) - widthOf(a.face)).slice(0, MOST_ROWS)
+  const widest = [...predictions].sort((a, b) => widthOf(b.face) - widthOf(a.face)).slice(0, rules.page.most_rows)
   const list = parent("ul", "faces", widest.sort((a, b) => a.identity - b.identity).map((seen) => card(seen, rules, null)))
-  const left = predictions.length - MOST_ROWS
+  const left = predictions.length - rules.page.most_rows
   return left > 0 ? [list, element("p", "quiet", `and ${left} more`)] : [list]
 }
 
@@ -54,7 +51,7 @@ export const strips = (samples, span, rules) => {
   if (!samples.length) return []
   const end = samples.at(-1).time
   const length = span ?? Math.max(end - samples[0].time, 1)
-  const newest = [...labelSpans(samples, rules.timeline)].sort(([, a], [, b]) => b.at(-1)[1] - a.at(-1)[1]).slice(0, MOST_ROWS)
+  const newest = [...labelSpans(samples, rules.timeline)].sort(([, a], [, b]) => b.at(-1)[1] - a.at(-1)[1]).slice(0, rules.page.most_rows)
   const rows = newest.sort(([a], [b]) => a - b).map(([identity, spans]) => {
     const pieces = spans.map(([from, until, label]) => {
       const [left, right] = [from, until].map((time) => Math.max(0, ((time - end + length) / length) * 100))

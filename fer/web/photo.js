@@ -7,7 +7,6 @@ import { cropOf } from "./picture.js"
 import { openReader, Trouble } from "./reader.js"
 import { toCsv } from "./timeline.js"
 
-const PREVIEW_PX = 1280, CROP_PX = 192
 const MOST_PHOTOS = 40
 const MOST_MEGAPIXELS = 40 // 160 MB of pixels, twice
 
@@ -108,14 +107,13 @@ export class PhotoApp {
     const sample = this.#judged(photo), { predictions } = sample
     const { file, place, image, width, height } = photo
     const picture = element("canvas", "", "", { role: "img", "aria-label": `${file.name}: ${predictions.length} faces` })
-    const scale = Math.min(1, PREVIEW_PX / Math.max(width, height))
+    const scale = Math.min(1, this.rules.page.preview_px / Math.max(width, height))
     Object.assign(picture, { width: Math.round(width * scale), height: Math.round(height * scale) })
     picture.getContext("2d").drawImage(image, 0, 0, picture.width, picture.height)
-    const { classes, colors, columns } = this.rules
-    draw(picture, predictions.map((seen) => scaledFace(seen, scale)), { classes, colors, mirror: false, landmarks: this.settings.landmarks, numbered: true })
+    draw(picture, predictions.map((seen) => scaledFace(seen, scale)), this.rules, { mirror: false, landmarks: this.settings.landmarks, numbered: true })
     const count = element("p", "quiet", `${width} × ${height} px · ${predictions.length} face${predictions.length === 1 ? "" : "s"}`)
     const cards = predictions.length ? photoCards(predictions, this.rules, (seen) => this.#crop(image, seen)) : element("p", "quiet", "No face found.")
-    const csv = () => save(new Blob([toCsv([sample], columns)], { type: "text/csv" }), "faces.csv")
+    const csv = () => save(new Blob([toCsv([sample], this.rules.columns)], { type: "text/csv" }), "faces.csv")
     const controls = parent("div", "live-controls", [
       button("PNG", () => picture.toBlob((blob) => save(blob, "annotated.png"))),
       button("CSV", csv),
@@ -134,8 +132,9 @@ export class PhotoApp {
   #crop(image, { face, identity }) {
     const [left, top, right, bottom] = cropOf(face.box, this.rules.framing)
     const canvas = element("canvas", "", "", { role: "img", "aria-label": `Face ${identity}` })
-    canvas.width = canvas.height = CROP_PX
-    canvas.getContext("2d").drawImage(image, left, top, right - left, bottom - top, 0, 0, CROP_PX, CROP_PX)
+    const { crop_px: side } = this.rules.page
+    canvas.width = canvas.height = side
+    canvas.getContext("2d").drawImage(image, left, top, right - left, bottom - top, 0, 0, side, side)
     return canvas
   }
 }

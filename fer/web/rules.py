@@ -4,10 +4,11 @@ from dataclasses import asdict
 from typing import Any
 
 from fer.card import ModelCard, WeightsError
-from fer.emotions import CLASSES, COLORS, EMOJI, UNSURE, UNSURE_COLOR
-from fer.see import detect, live, timeline, yunet
+from fer.emotions import CLASSES, COLORS, EMOJI, UNSURE, UNSURE_COLOR, UNSURE_EMOJI
+from fer.see import detect, draw, live, timeline, yunet
 from fer.see.judge import JudgeSettings
 from fer.see.track import TrackSettings
+from fer.web import page
 
 # Constants of fer.see.detect, whose names there are in capitals.
 _DETECTOR = (
@@ -15,10 +16,11 @@ _DETECTOR = (
     *("ENOUGH_SCALE", "FINE_SCALE", "FINE_PIXELS", "TILE_PX", "TILE_OVERLAP_PX"),
 )
 _TIMELINE = ("SPAN_S", "LONGEST_GAP_S", "RECORD_LIMIT_S", "RECORD_LIMIT_ROWS")  # likewise of fer.see.timeline
+_PAGE = ("MOST_ROWS", "PANEL_EVERY_S", "SILENT_S", "PREVIEW_PX", "CROP_PX", "START", "STOP", "NOTHING_YET")
 
 
 def rules(card: ModelCard, mirror: bool = True) -> dict[str, Any]:
-    """For JSON: detector, framing, tracker, judging, timeline, colours.
+    """For JSON: detector, framing, tracker, judging, timeline, colours, drawing, page.
 
     card: a Recognizer's, with its framing. mirror: as for a Recognizer.
 
@@ -34,13 +36,15 @@ def rules(card: ModelCard, mirror: bool = True) -> dict[str, Any]:
         "classes": list(CLASSES),
         "input_size_px": card.input_size_px,
         "colors": {**COLORS, UNSURE: UNSURE_COLOR},
-        "emoji": EMOJI,
+        "emoji": {**EMOJI, UNSURE: UNSURE_EMOJI},
         "columns": list(timeline.COLUMNS),
         "mirror": mirror,
         "judge": asdict(JudgeSettings(card.unsure_below)),
         "clock_jump_s": live.CLOCK_JUMP_S,
         "track": asdict(TrackSettings()),
         "timeline": {name.lower(): getattr(timeline, name) for name in _TIMELINE},
+        "page": {"window_s": live.RATE_WINDOW_S} | {name.lower(): getattr(page, name) for name in _PAGE},
+        "draw": draw.SHAPES | {"plate": f"rgb{draw.PLATE}", "ink": f"rgb{draw.INK}"},
         "framing": vars(known[detect.YuNet.name]),
         "detector": {
             "look_px": detect.CAMERA_LOOK_PX,

@@ -5,9 +5,9 @@ The same messages whether the camera is read in the browser or on the server.
 
 from typing import Literal
 
-Gravity = Literal["info", "warning", "error"]
+from fer.web.page import START, STOP
 
-START, STOP = "Start camera", "Stop"
+Gravity = Literal["info", "warning", "error"]
 
 
 def troubles(secure: str, otherwise: str) -> dict[str, tuple[Gravity, str]]:

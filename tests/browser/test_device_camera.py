@@ -42,10 +42,14 @@ INSECURE = "Object.defineProperty(window, 'isSecureContext', { get: () => false 
 
 
 def in_worker(script: str) -> str:
-    """Troubles that are the worker's: the script is run before its own, which comes as a blob."""
+    """Troubles that are the worker's: the script is run before its own, which comes as a blob.
+
+    So do the page's components, which have a document.
+    """
+    script = f"if (!self.document) {{ {script} }};"
     return f"""window.Blob = class extends window.Blob {{
       constructor(parts, about) {{
-        super(about?.type === "text/javascript" ? [{script + ";"!r}, ...parts] : parts, about)
+        super(about?.type === "text/javascript" ? [{script!r}, ...parts] : parts, about)
       }}
     }}"""
 

@@ -7,9 +7,7 @@ import base64
 from collections.abc import Iterable
 from html import escape
 
-from fer.emotions import COLORS, EMOJI, UNSURE_COLOR
-
-UNSURE_EMOJI = "🤔"
+from fer.emotions import COLORS, EMOJI, UNSURE_COLOR, UNSURE_EMOJI
 
 
 def color_of(label: str) -> str:

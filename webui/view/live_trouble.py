@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from fer.web.words import START, STOP, TROUBLES, Gravity
+from fer.web.page import SILENT_S, START, STOP
+from fer.web.words import TROUBLES, Gravity
 
 if TYPE_CHECKING:
     from streamlit_webrtc.config import Translations
@@ -24,7 +25,6 @@ TRANSLATIONS: "Translations" = {
     "device_access_denied": "The camera was blocked. Allow it next to the address, then try again.",
 }
 _SLOW_S = 8.0  # a connection on a LAN takes about one second, through TURN two or three
-_SILENT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def diagnose(browser: Browser, stream: Stream) -> Notice | None:
 def _diagnose_playing(stream: Stream) -> Notice | None:
     if stream.ended:
         return ENDED
-    if stream.silent_s > _SILENT_S:
+    if stream.silent_s > SILENT_S:
         return UNPLUGGED if stream.frames else NO_WAY
     if stream.analysis_error:
         return Notice("error", f"**Faces cannot be read just now:** {stream.analysis_error}")

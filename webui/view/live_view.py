@@ -8,10 +8,9 @@ from fer.see.caption import caption
 from fer.see.faces import Prediction, Sample
 from fer.see.live import LiveStats
 from fer.see.timeline import SPAN_S, Recording, label_seconds, label_spans
+from fer.web.page import MOST_ROWS
 from webui.parts.charts import clock, percent, probability_bars
 from webui.view.face_card import color_of, face_card, face_cards
-
-MOST_ROWS = 6
 
 
 def face_rows(predictions: Sequence[Prediction]) -> str:

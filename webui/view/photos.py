@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer.see.caption import caption
+from fer.web.page import CROP_PX, PREVIEW_PX
 from webui.parts.charts import probability_bars
 from webui.view import face_card
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from fer.see.faces import Observation, Prediction
     from fer.see.images import Picture
     from fer.see.recognize import Recognizer
-
-_PREVIEW_PX = 1280
-_CROP_PX = 192
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ def read(photo: Photo, recognizer: "Recognizer", turn_deg: int = 0) -> Reading:
         turn_deg,
         # Even if faces were found: YuNet finds some upside-down faces, with landmarks as if they were upright.
         recognizer.suggest_turn(image, [seen.face for seen in observations]),
-        preview=_jpeg(Image.fromarray(image), _PREVIEW_PX),
+        preview=_jpeg(Image.fromarray(image), PREVIEW_PX),
         crops=tuple(_crop(image, framing[seen.face.detector].crop(seen.face.box)) for seen in observations),
         scale=picture.scale,
         animated=picture.animated,
@@ -222,7 +220,7 @@ def _crop(image: np.ndarray, box: tuple[float, float, float, float]) -> bytes:
 
     left, top, right, bottom = (round(value) for value in box)
     patch = Image.fromarray(image).crop((left, top, max(right, left + 1), max(bottom, top + 1)))
-    return _jpeg(patch, _CROP_PX)
+    return _jpeg(patch, CROP_PX)
 
 
 def _jpeg(picture: "Image", longest_px: int) -> bytes:
