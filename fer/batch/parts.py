@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from fer.batch.storage import StorageError, join, storage_of
-from fer.batch.walk import Item, digest
+from fer.batch.walk import Item, absolute, digest
 from fer.batch.work import Chunk, Settings
 from fer.files import replacing
 from fer.tables import parquet_file
@@ -53,7 +53,7 @@ class Result:
     """
 
     def __init__(self, folder: str, settings: Settings, again: bool = False) -> None:
-        self.folder = folder if "://" in folder else str(Path(folder).absolute())
+        self.folder = absolute(folder)
         self._storage = storage_of(self.folder)
         self._parts: list[str] = []
         self._check_manifest(settings)  # before anything is written, and again under the lock
@@ -111,8 +111,11 @@ class Result:
             _write_csv(sink, self.tables())
             self._storage.write(location, sink.getvalue())
         else:
-            with replacing(Path(location)) as temporary, open(temporary, "wb") as file:
-                _write_csv(file, self.tables())
+            try:
+                with replacing(Path(location)) as temporary, open(temporary, "wb") as file:
+                    _write_csv(file, self.tables())
+            except OSError as error:
+                raise StorageError(f"{location}: cannot be written ({error.strerror or error})") from error
         return location
 
     def close(self) -> None:

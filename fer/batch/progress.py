@@ -8,7 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
+from fer.batch.walk import SourceError
 from fer.batch.work import Done
 
 _EVERY_S = 0.2
@@ -65,8 +67,8 @@ class Progress:
             print(f"\r{self.line()[: columns - 1]}\033[K", end="", file=sys.stderr, flush=True)
 
     def _count(self, files: Iterable[object]) -> None:
-        total = sum(1 for _ in files)
-        self._total = total
+        with suppress(SourceError):  # the walk that reads meets it too, and says so
+            self._total = sum(1 for _ in files)
 
 
 def _clock(seconds: float) -> str:

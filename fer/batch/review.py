@@ -96,7 +96,10 @@ def _table(content: bytes) -> "pa.Table":
             strings_can_be_null=True,
         )
         table = pyarrow.csv.read_csv(
-            io.BytesIO(content), pyarrow.csv.ReadOptions(use_threads=False), convert_options=convert
+            io.BytesIO(content),
+            pyarrow.csv.ReadOptions(use_threads=False),
+            pyarrow.csv.ParseOptions(newlines_in_values=True),  # a file's name may have some
+            convert,
         )
     return table.select(list(_COLUMNS)).cast(pyarrow.schema([SCHEMA.field(name) for name in _COLUMNS]))
 

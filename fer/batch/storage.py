@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from fer.files import is_temporary, temporary_name, write_whole
 
+_LATEST_NS = 2**63 - 1  # the year 2262: a table's times have 64 bits
 _SORTED_AT_ONCE = 10_000  # names: sorted for people, without holding a folder of a million in memory
 
 
@@ -73,7 +74,7 @@ class Local:
             raise StorageError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
         if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
             raise StorageError("neither a file nor a folder")
-        return Entry(location, found.st_size, found.st_mtime_ns, stat.S_ISDIR(found.st_mode))
+        return Entry(location, found.st_size, _time_ns(found), stat.S_ISDIR(found.st_mode))
 
     def folder(self, location: str) -> Iterator[Entry]:
         try:
@@ -123,7 +124,11 @@ def _local_entry(entry: "os.DirEntry[str]") -> Entry | None:
         found = entry.stat()
     except OSError:  # deleted since the folder was listed
         return None
-    return Entry(entry.path, found.st_size, found.st_mtime_ns)
+    return Entry(entry.path, found.st_size, _time_ns(found))
+
+
+def _time_ns(found: os.stat_result) -> int:
+    return min(found.st_mtime_ns, _LATEST_NS)
 
 
 class Addressed:

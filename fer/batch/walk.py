@@ -6,11 +6,11 @@ per line, a zip, or an address such as s3://bucket/folder.
 
 import glob
 import hashlib
+import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from os.path import normpath
 from pathlib import Path, PurePosixPath
 
 from fer.batch.storage import Entry, StorageError, storage_of
@@ -71,9 +71,14 @@ class Item:
 
 @dataclass(slots=True)
 class Walk:
-    """The files of some sources, each once. passed_over: files in folders and zips that are not photos or videos."""
+    """The files of some sources, each once.
+
+    result: the folder that the batch writes, whose pictures are no sources. passed_over: files in folders and zips that
+    are not photos or videos.
+    """
 
     sources: Sequence[str]
+    result: str | None = None
     passed_over: int = field(default=0, init=False)
 
     def __iter__(self) -> Iterator[Item]:
@@ -97,27 +102,37 @@ class Walk:
         elif kind == "pattern":
             yield from self._matching(source)
         else:
-            yield from self._place(_absolute(source))
+            yield from self._place(absolute(source))
 
     def _place(self, location: str) -> Iterator[Item]:
+        if self._is_result(location):
+            raise SourceError(f"{location}: lies in the result's folder, {self.result}. Name another --out.")
         try:
             entry = storage_of(location).entry(location)
         except StorageError as error:
             raise SourceError(f"{location}: {error}.") from error
-        yield from self._folder(location) if entry.is_folder else self._file(entry, named=True)
+        yield from self._folders(location) if entry.is_folder else self._file(entry, named=True)
 
-    def _folder(self, location: str) -> Iterator[Item]:
-        folders = []
-        try:
-            for entry in storage_of(location).folder(location):
-                if entry.is_folder:
-                    folders.append(entry.location)
-                else:
-                    yield from self._file(entry, named=False)
-        except StorageError as error:
-            yield Item(_text(location), location, 0, 0, trouble=str(error))
-        for folder in folders:
-            yield from self._folder(folder)
+    def _is_result(self, location: str) -> bool:
+        return self.result is not None and f"{location}/".startswith(f"{self.result}/")
+
+    def _folders(self, top: str) -> Iterator[Item]:
+        """A folder's files, then those of the folders in it: a stack, since folders may be nested by the thousand."""
+        waiting = [top]
+        while waiting:
+            location = waiting.pop()
+            if self._is_result(location):
+                continue
+            inner = []
+            try:
+                for entry in storage_of(location).folder(location):
+                    if entry.is_folder:
+                        inner.append(entry.location)
+                    else:
+                        yield from self._file(entry, named=False)
+            except StorageError as error:
+                yield Item(_text(location), location, 0, 0, trouble=str(error))
+            waiting += reversed(inner)
 
     def _file(self, entry: Entry, named: bool) -> Iterator[Item]:
         suffix = _suffix(entry.location)
@@ -148,7 +163,7 @@ class Walk:
         """One location per line, relative to the list's folder; empty lines and lines with # are skipped."""
         path = Path(source)
         try:
-            with open(path, encoding="utf-8", errors="surrogateescape") as lines:
+            with open(path, encoding="utf-8-sig", errors="surrogateescape") as lines:
                 for line in lines:
                     name = line.rstrip("\r\n")
                     if name.strip() and not name.startswith("#"):
@@ -160,7 +175,7 @@ class Walk:
     def _named(self, location: str) -> Iterator[Item]:
         """A line of a list: a missing file becomes a row with the reason, so that the others are still read."""
         try:
-            yield from self._place(_absolute(location))
+            yield from self._place(absolute(location))
         except SourceError as error:
             reason = str(error).removeprefix(f"{location}: ").rstrip(".")
             yield Item(_text(location), location, 0, 0, trouble=reason)
@@ -168,8 +183,9 @@ class Walk:
     def _matching(self, pattern: str) -> Iterator[Item]:
         found = False
         for name in glob.iglob(pattern, recursive=True):  # noqa: PTH207 (Path.glob takes no absolute pattern)
-            location = _absolute(name)
-            if not Path(location).is_dir():  # a folder's files match by themselves, as in a shell's **
+            location = absolute(name)
+            # A folder's files match by themselves, as in a shell's **.
+            if not Path(location).is_dir() and not self._is_result(location):
                 found = True
                 yield from self._named(location)
         if not found:
@@ -182,13 +198,14 @@ def digest(text: str) -> bytes:
 
 
 def _kind(source: str) -> str:
-    if "://" in source or Path(source).exists():
-        return "list" if _suffix(source) in ("txt", "lst") and Path(source).is_file() else "place"
+    if "://" in source or os.path.lexists(source):
+        return "list" if _suffix(source) in ("txt", "lst") and os.path.isfile(source) else "place"  # noqa: PTH113
     return "pattern" if glob.has_magic(source) else "place"
 
 
-def _absolute(location: str) -> str:
-    return location.rstrip("/") if "://" in location else normpath(Path(location).absolute())
+def absolute(location: str) -> str:
+    """The one way to write a location: without `..`, and without a slash at its end."""
+    return location.rstrip("/") if "://" in location else os.path.normpath(Path(location).absolute())
 
 
 def _suffix(name: str) -> str:
@@ -197,7 +214,8 @@ def _suffix(name: str) -> str:
 
 def _hidden(member: str) -> bool:
     """Also macOS's __MACOSX, whose files have pictures' names but are not pictures."""
-    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(member).parts)
+    parts = PurePosixPath(member).parts
+    return any(part.startswith((".", "__MACOSX")) for part in parts if part not in (".", ".."))
 
 
 def _text(location: str) -> str:

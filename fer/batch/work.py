@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_PHOTO_BYTES = 512 * 2**20
 MAX_VIDEO_BYTES = 4 * 2**30  # for one in a zip or at an address, which is read into memory
+_JPEG_PX = 65_500  # the longest side that libjpeg writes; what is read has up to 65,535
 _AHEAD = 2  # photos decoded ahead: 650 MB at most, 100 megapixels each
 
 
@@ -90,12 +91,30 @@ def read_chunk(chunk: Chunk, settings: Settings) -> Done:
     from fer.batch.table import ERROR, FACE, to_table
 
     recognizer = _recognizer(settings.weights, settings.weights_sha256, settings.detector)
-    photos = [item for item in chunk.items if not item.is_video]
-    rows = dict(zip(photos, _photos(photos, recognizer, settings), strict=True))
-    rows |= {item: _video(item, recognizer, settings) for item in chunk.items if item.is_video}
-    flat = [row for item in chunk.items for row in rows[item]]
+    flat = _rows(chunk.items, recognizer, settings)
     faces, errors = (sum(row["status"] == status for row in flat) for status in (FACE, ERROR))
     return Done(parquet_file(to_table(flat)), len(chunk.items), faces, errors)
+
+
+def _rows(items: Sequence[Item], recognizer: "Recognizer", settings: Settings) -> "list[Row]":
+    """The rows of these files in order. A file that nobody foresaw costs only itself: the others are read without it.
+
+    Raises StorageError if pictures cannot be written, WeightsError if no file can be read with these weights.
+    """
+    from fer.batch.table import error_row
+    from fer.card import WeightsError
+
+    photos = [item for item in items if not item.is_video]
+    try:
+        rows = dict(zip(photos, _photos(photos, recognizer, settings), strict=True))
+        rows |= {item: _video(item, recognizer, settings) for item in items if item.is_video}
+    except (StorageError, WeightsError):
+        raise
+    except Exception as error:
+        if len(items) > 1:
+            return [row for item in items for row in _rows([item], recognizer, settings)]
+        return [error_row(items[0], f"reading it failed unexpectedly: {type(error).__name__}: {error}")]
+    return [row for item in items for row in rows[item]]
 
 
 def lost(item: Item) -> Done:
@@ -226,7 +245,7 @@ def _content(item: Item, most_bytes: int) -> bytes:
     if item.member is None:
         return storage_of(item.location).read(item.location, most_bytes)
     try:
-        with zipfile.ZipFile(item.location) as archive, archive.open(item.member) as file:
+        with _opened_zip(item.location, Path(item.location).stat().st_mtime_ns).open(item.member) as file:
             content = file.read(most_bytes + 1)
     except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, KeyError) as error:
         # RuntimeError: encrypted. NotImplementedError: a compression that zipfile does not know.
@@ -236,6 +255,12 @@ def _content(item: Item, most_bytes: int) -> bytes:
     return content
 
 
+@functools.lru_cache(maxsize=4)
+def _opened_zip(location: str, modified_ns: int) -> zipfile.ZipFile:
+    """Kept open, since the list of its members is read whole. modified_ns: a zip that changed is opened again."""
+    return zipfile.ZipFile(location)
+
+
 def _write_pictures(
     item: Item, predictions: "Sequence[Prediction]", recognizer: "Recognizer", settings: Settings
 ) -> None:
@@ -243,6 +268,7 @@ def _write_pictures(
     Decoded a second time: keeping a chunk's photos would fill the memory."""
     import cv2
 
+    from fer.see.detect import shrink
     from fer.see.draw import annotate
 
     picture = _decode(item)
@@ -250,8 +276,8 @@ def _write_pictures(
         return  # deleted or changed since; it will be read again
     name = picture_name(item)
     if settings.pictures:
-        drawn = cv2.cvtColor(annotate(picture.image, predictions), cv2.COLOR_RGB2BGR)
-        _write_image(join(settings.pictures, f"{name}.jpg"), drawn)
+        drawn = shrink(annotate(picture.image, predictions), _JPEG_PX)
+        _write_image(join(settings.pictures, f"{name}.jpg"), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
     if settings.crops:
         crops = recognizer.crops(picture.image, [prediction.face for prediction in predictions])
         for number, crop in enumerate(crops, start=1):

@@ -67,6 +67,7 @@ def _run(options: argparse.Namespace) -> int:
     from fer.batch.job import run
     from fer.batch.parts import Result
     from fer.batch.progress import Progress
+    from fer.batch.storage import join
     from fer.batch.walk import Walk
 
     if options.unsure_below is not None and not 0 <= options.unsure_below <= 1:
@@ -74,14 +75,15 @@ def _run(options: argparse.Namespace) -> int:
     if not 0 < options.looks <= 60 or (options.workers is not None and options.workers < 1):
         return complain("--looks takes 0..60 looks a second, --workers at least 1.")
     settings = _settings(options)
-    walk = Walk(options.sources)
-    with Result(options.out, settings, options.again) as result, Progress(Walk(options.sources)) as progress:
-        engine = make_engine(options.engine, options.workers, options.address)
-        try:
-            run(walk, result, engine, settings, progress.told)
-        finally:
-            engine.close()
-        written = result.write_csv() if options.csv else str(Path(result.folder) / "faces")
+    with Result(options.out, settings, options.again) as result:
+        walk = Walk(options.sources, result.folder)
+        with Progress(Walk(options.sources, result.folder)) as progress:
+            engine = make_engine(options.engine, options.workers, options.address)
+            try:
+                run(walk, result, engine, settings, progress.told)
+            finally:
+                engine.close()
+            written = result.write_csv() if options.csv else join(result.folder, "faces")
     before = f", {progress.skipped:,} read before" if progress.skipped else ""
     passed = f"; {walk.passed_over:,} other files passed over" if walk.passed_over else ""
     print(
@@ -93,6 +95,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace) -> "Settings":
     from fer.batch.storage import join
+    from fer.batch.walk import absolute
     from fer.batch.work import Settings, weights_hash
     from fer.card import WeightsError
 
@@ -101,7 +104,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         sha256 = weights_hash(weights)
     except OSError as error:
         raise WeightsError(f"{weights}: cannot be read ({error.strerror}).") from error
-    folder = options.out if "://" in options.out else str(Path(options.out).absolute())
+    folder = absolute(options.out)
     return Settings(
         weights_sha256=sha256,
         weights=weights,

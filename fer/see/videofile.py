@@ -33,6 +33,8 @@ CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "ogg", "flv", "asf", "
 _SAFE = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "none"}
 _UNORDERED = ("avi", "asf")  # store no presentation time; FFmpeg makes up a wrong one
 _TIMELESS = ("h264", "hevc", "m4v", "mpegvideo")
+# What a broken file raises: FFmpeg's errors, and those of a file that is asked for a place that it has not.
+_BROKEN = (av.error.FFmpegError, ValueError, OSError)
 _MAY_JUMP = 0x0200  # FFmpeg's AVFMT_TS_DISCONT
 _ENDS_EARLY_S = 0.5
 _WORTH_A_SEEK_S = 10.0
@@ -158,7 +160,7 @@ class VideoFile:
             self._pixels.sent(packet)
             try:
                 frames = packet.decode()
-            except (av.error.FFmpegError, ValueError):
+            except _BROKEN:
                 self._broken += 1
                 clock.refused(packet)
                 continue
@@ -213,7 +215,7 @@ class VideoFile:
         try:
             self._source.seek(round((start_s + self._start_s) * av.time_base))
             self._partly = True  # frames missing before the first complete one are not counted as lost
-        except av.error.FFmpegError:
+        except _BROKEN:
             self._source.seek(0)
 
     def _packets(self, sound: bool) -> Iterator["av.Packet[Any]"]:
@@ -222,7 +224,7 @@ class VideoFile:
             for packet in self._source.demux(wanted):
                 self._joined.saw(packet)
                 yield packet
-        except (av.error.FFmpegError, ValueError) as error:
+        except _BROKEN as error:
             words = getattr(error, "strerror", None) or error
             self._end = f"The file is broken further on ({words}); what comes before was read."
 
@@ -255,7 +257,7 @@ def _opened(file: BinaryIO) -> av.container.InputContainer:
     file.seek(0)
     try:
         return av.open(file, "r", container_options=_SAFE, metadata_errors="replace")
-    except (av.error.FFmpegError, ValueError) as error:
+    except _BROKEN as error:
         raise VideoError(
             "not a video that can be opened, or its end is missing. Use MP4, MOV, WebM, MKV, AVI or MPEG."
         ) from error
@@ -279,7 +281,7 @@ def _first_frame(source: av.container.InputContainer) -> tuple[av.VideoStream, a
             for frame in _decoded(packet):
                 if frame.width and frame.height:
                     return stream, frame
-    except (av.error.FFmpegError, ValueError):
+    except _BROKEN:
         pass  # what came before held no frame
     raise VideoError("not one frame of it can be decoded. Copy it again, or save it again as MP4.")
 
@@ -287,5 +289,5 @@ def _first_frame(source: av.container.InputContainer) -> tuple[av.VideoStream, a
 def _decoded(packet: "av.Packet[Any]") -> list[av.VideoFrame]:
     try:
         return packet.decode()
-    except (av.error.FFmpegError, ValueError):
+    except _BROKEN:
         return []

@@ -86,6 +86,29 @@ def test_a_face_opens_large_and_escape_goes_back_to_it(faces: Page) -> None:
     expect(pressed).to_be_focused()
 
 
+def test_the_faces_are_one_stop_of_the_tab_key_and_arrows_go_from_face_to_face(faces: Page) -> None:
+    grid = faces.get_by_role("group", name="faces of the set").get_by_role("button")
+    expect(grid).to_have_count(84)
+    tops = [(button.bounding_box() or {})["y"] for button in grid.all()[:40]]
+    columns = tops.count(tops[0])
+    grid.first.focus()
+    for key, at in [
+        *(("ArrowRight", 1), ("ArrowDown", 1 + columns), ("ArrowLeft", columns), ("ArrowUp", 0), ("ArrowLeft", 0)),
+        *(("End", 83), ("ArrowRight", 83), ("ArrowDown", 83), ("Home", 0), ("ArrowUp", 0), ("ArrowRight", 1)),
+    ]:
+        faces.keyboard.press(key)
+        expect(grid.nth(at)).to_be_focused()
+    assert [button.get_attribute("tabindex") for button in grid.all()].count("0") == 1
+    faces.keyboard.press("Tab")
+    expect(grid.and_(faces.locator(":focus"))).to_have_count(0)
+    faces.keyboard.press("Shift+Tab")
+    expect(grid.nth(1)).to_be_focused()
+    faces.keyboard.press("Enter")
+    expect(faces.get_by_role("dialog")).to_be_visible()
+    faces.keyboard.press("Escape")
+    expect(grid.nth(1)).to_be_focused()
+
+
 def test_another_seed_shuffles_anew(faces: Page) -> None:
     grid = faces.get_by_role("group", name="faces of the set").get_by_role("button")
     expect(grid).to_have_count(84)

@@ -1,5 +1,6 @@
 """The service inside the app: `streamlit run streamlit_app.py`, the pages and the API from one server."""
 
+import asyncio
 import contextlib
 import ipaddress
 import os
@@ -7,11 +8,14 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 import requests
 from conftest import ROOT, SAMPLE
+
+from webui.frame.api import lifespan
 
 
 @contextlib.contextmanager
@@ -84,3 +88,19 @@ def test_other_computers_need_the_token(token):
             assert status(server, headers | {"Authorization": "Bearer wrong"}) == 401
             assert status(server, headers | right) == (200 if token else 401)
         assert status(here, {}) == (401 if token else 200)
+
+
+def test_answers_are_sent_at_once():
+    """The connections of a socket that is made as Streamlit's is have TCP_NODELAY from the server's start on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+
+        async def start():
+            async with lifespan(None):
+                pass
+
+        with ThreadPoolExecutor(1) as thread:  # a browser's test may have left a loop in this one
+            thread.submit(lambda: asyncio.run(start())).result()
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -3,6 +3,7 @@
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -121,6 +122,7 @@ def stop(pool: ProcessPoolExecutor, wait_s: float = 5.0) -> None:
 
 def _begin() -> None:
     """In a new worker: one thread; ends with the process that started it, even after kill -9."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all: the parent ends its workers
     prepare_worker()
     parent = multiprocessing.parent_process()
     if parent is not None:
