@@ -34,7 +34,7 @@ def app(*options, **environment):
     try:
         give_up = time.monotonic() + 90
         while True:
-            with contextlib.suppress(requests.ConnectionError):
+            with contextlib.suppress(requests.ConnectionError, requests.Timeout):
                 requests.get(f"http://127.0.0.1:{port}/_stcore/health", timeout=10)
                 break
             assert process.poll() is None
