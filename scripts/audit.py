@@ -109,17 +109,22 @@ def make(faces: FaceSet, chosen: config.TrainConfig, options: argparse.Namespace
         x=x,
         y=y,
         neighbours=faces.rows[alike].astype(np.uint16),
-        about={
-            "own, suggested, quality, issue (Training)": source,
-            "own, suggested, quality, issue (PublicTest, PrivateTest)": f"the shipped weights ({card.name}), which "
-            "never saw these faces; they learned from Training" + leaning(card),
-            "exact": "equal pixels",
-            "near": f"correlation of {duplicates.NEAR_CORRELATION} or more at the best shift of up to 5 pixels, "
-            "mirrored or not",
-            "face_votes, majority": "FER+ (Barsoum et al. 2016)",
-            "x, y, neighbours": f"last layer of {card.name}, {options.map}; neighbours by cosine",
-        },
+        about=sources(card, source, options.map),
     )
+
+
+def sources(card: ModelCard, training: str, projection: str) -> dict[str, str]:
+    """Where each column comes from. training: who judged the labels of Training."""
+    return {
+        "own, suggested, quality, issue (Training)": training,
+        "own, suggested, quality, issue (PublicTest, PrivateTest)": f"the shipped weights ({card.name}), which "
+        "never saw these faces; they learned from Training" + leaning(card),
+        "exact": "equal pixels",
+        "near": f"correlation of {duplicates.NEAR_CORRELATION} or more at the best shift of up to 5 pixels, "
+        "mirrored or not",
+        "face_votes, majority": "FER+ (Barsoum et al. 2016)",
+        "x, y, neighbours": f"last layer of {card.name}, {projection}; neighbours by cosine",
+    }
 
 
 def leaning(card: ModelCard) -> str:

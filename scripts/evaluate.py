@@ -30,13 +30,13 @@ sys.path.insert(0, str(ROOT))
 from fer.card import ModelCard, WeightsError
 from fer.data import dataset
 from fer.data.faceset import DatasetError, FaceSet
-from fer.emotions import CLASSES
 from fer.judge import metrics, photos, robustness
 from fer.judge.evaluation import TEST_SPLITS, EvaluationTable
+from fer.judge.report import figures, report, report_seeds
 from fer.learn.config import PRESETS
-from fer.learn.model import ResNet9
 from fer.runs.log import LOG_NAME, Tail
 from fer.runs.shipped import write_shipped_log
+from fer.see.images import ImageError, open_image
 from fer.weights import EVALUATION, FOLDER, FRAMING, ROBUSTNESS, TRAINING_LOG, WEIGHTS, read_framing
 
 if TYPE_CHECKING:
@@ -46,13 +46,24 @@ ANSWERED_SHARE = 0.8
 
 
 def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    try:
+        if options.photos:
+            return measure_photos(options.out / WEIGHTS.name, options.photos)
+        if options.robustness:
+            return measure_robustness(options.out, options.data, options.every)
+        return ship(options)
+    except (WeightsError, DatasetError, photos.PhotosError, ImageError, OSError) as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 2
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "runs", nargs="*", type=Path, metavar="RUN", help="run folder of scripts/train.py; several: one recipe's seeds"
     )
-    parser.add_argument(
-        "--data", type=Path, default=None, help="folder of the prepared set (default: FER_DATA, else data/)"
-    )
+    parser.add_argument("--data", type=Path, help="folder of the prepared set (default: FER_DATA, else data/)")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of weights and table")
     parser.add_argument("--report", type=Path, default=ROOT / "benchmarks" / "evaluation.md", help="table in words")
     parser.add_argument("--robustness", action="store_true", help="measure the weights in --out on damaged faces")
@@ -67,25 +78,22 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--every must be 1 or more, got {options.every}")
     if not options.runs and not options.robustness and not options.photos:
         parser.error("name a run, or ask for --robustness or --photos")
-    if options.photos:
-        return measure_photos(options.out / WEIGHTS.name, options.photos)
-    if options.robustness:
-        return measure_robustness(options.out, options.data, options.every)
+    return options
+
+
+def ship(options: argparse.Namespace) -> int:
+    """Calibrates and evaluates the runs; writes the best one's weights, table and log, and the report."""
     from fer.learn import checkpoint, export
 
-    try:
-        faces = dataset.open_faces(options.data)
-        dataset.require_splits(faces, dataset.USES["evaluation"], "evaluation")
-        trained = [checkpoint.load_weights(run / checkpoint.WEIGHTS_NAME) for run in options.runs]
-        check_one_recipe([card for _, card in trained])
-        cards = [calibrate(network, card, faces.split("PublicTest")) for network, card in trained]
-        best = max(range(len(cards)), key=lambda i: cards[i].metrics["PublicTest"]["accuracy_while_training"])
-        run, (network, _), card = options.runs[best], trained[best], cards[best]
-        card = replace(card, framing=read_framing(options.out / FRAMING.name), commit=commit_of(run) or card.commit)
-        tables = [evaluate(network, card, faces) for (network, _), card in zip(trained, cards, strict=True)]
-    except (WeightsError, DatasetError, OSError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 2
+    faces = dataset.open_faces(options.data)
+    dataset.require_splits(faces, dataset.USES["evaluation"], "evaluation")
+    trained = [checkpoint.load_weights(run / checkpoint.WEIGHTS_NAME) for run in options.runs]
+    check_one_recipe([card for _, card in trained])
+    cards = [calibrate(network, card, faces.split("PublicTest")) for network, card in trained]
+    best = max(range(len(cards)), key=lambda i: cards[i].metrics["PublicTest"]["accuracy_while_training"])
+    run, (network, _), card = options.runs[best], trained[best], cards[best]
+    card = replace(card, framing=read_framing(options.out / FRAMING.name), commit=commit_of(run) or card.commit)
+    tables = [evaluate(network, card, faces) for (network, _), card in zip(trained, cards, strict=True)]
     table, protocol = tables[best], card.protocol
     if len(trained) > 1:
         protocol += f" The best of {len(trained)} seeds by PublicTest."
@@ -100,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
     replace(table, weights=digest).to_parquet(options.out / EVALUATION.name)
     whole_file = sha256((options.out / WEIGHTS.name).read_bytes()).hexdigest()
     write_shipped_log(Tail(run / LOG_NAME).read(), options.out / TRAINING_LOG.name, whole_file)
-    text = report(card, table, [run.name for run in options.runs])
+    text = report(card, table, [run.name for run in options.runs], recipe(card))
     if len(trained) > 1:
         text += report_seeds(cards, tables)
     options.report.parent.mkdir(exist_ok=True)
@@ -117,12 +125,8 @@ def measure_robustness(folder: Path, data: Path | None, every: int) -> int:
     from fer.see.classify import Classifier
 
     file, split = folder / WEIGHTS.name, "PublicTest"
-    try:
-        public = dataset.open_faces(data).split(split)
-        network = Classifier(file, mirror=True)
-    except (WeightsError, DatasetError, OSError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 2
+    public = dataset.open_faces(data).split(split)
+    network = Classifier(file, mirror=True)
     threshold = network.card.unsure_below
     rows = robustness.measure(
         network.probabilities,
@@ -142,22 +146,16 @@ def measure_robustness(folder: Path, data: Path | None, every: int) -> int:
 
 def measure_photos(weights: Path, path: Path) -> int:
     """Prints the weights' accuracy on the user's photos, by each one's most prominent face. Writes nothing."""
-    from fer.see.images import ImageError, open_image
     from fer.see.recognize import Recognizer
 
     found, said = [], []
-    try:
-        recognizer, listed = Recognizer(weights), photos.read_photos(path)
-        for photo in listed:
-            seen = recognizer.observe(open_image(photo.file))[:1]
-            found += [photo] * len(seen)
-            said += [one.probabilities for one in seen]
-    except (WeightsError, photos.PhotosError, ImageError, OSError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 2
+    recognizer, listed = Recognizer(weights), photos.read_photos(path)
+    for photo in listed:
+        seen = recognizer.observe(open_image(photo.file))[:1]
+        found += [photo] * len(seen)
+        said += [one.probabilities for one in seen]
     if not found:
-        print(f"evaluate: {path}: no face was found in any of {len(listed)} photos", file=sys.stderr)
-        return 2
+        raise photos.PhotosError(f"{path}: no face was found in any of {len(listed)} photos")
     print(photos.report(found, np.stack(said), recognizer.card.unsure_below, len(listed) - len(found)))
     return 0
 
@@ -211,87 +209,11 @@ def evaluate(network: ResNet9, card: ModelCard, faces: FaceSet) -> EvaluationTab
     )
 
 
-def figures(table: EvaluationTable, unsure_below: float) -> dict[str, float]:
-    """The card's figures of one split, by FER2013's labels; accuracies with their 95 % Wilson interval.
-
-    Those with `_flip` are for the mean with the mirror image, which the app shows.
-    """
-    labels = table.truth("FER2013")
-    values: dict[str, float] = {"n": len(labels)}
-    for suffix, probabilities in (("", table.single), ("_flip", table.flipped)):
-        right = probabilities.argmax(1) == labels
-        answered = probabilities.max(1) >= unsure_below
-        low, high = metrics.wilson(int(right.sum()), len(right))
-        found = {
-            "accuracy": right.mean(),
-            "macro_f1": metrics.macro_f1(metrics.confusion(labels, probabilities.argmax(1))),
-            "ece": metrics.reliability(labels, probabilities).ece,
-            "nll": metrics.nll(labels, probabilities),
-            "answered_share": answered.mean(),
-            "answered_accuracy": right[answered].mean(),
-        }
-        values |= {f"{name}{suffix}": value for name, value in found.items()}
-        values |= {f"accuracy{suffix}_low": low, f"accuracy{suffix}_high": high}
-    matrix = metrics.confusion(labels, table.single.argmax(1))
-    if table.votes is not None:
-        judged, truth = table.judged("FER+ majority")
-        values["accuracy_ferplus_majority"] = metrics.accuracy(truth, judged.single.argmax(1))
-    recall = metrics.class_figures(matrix).recall
-    values |= {f"recall_{name}": value for name, value in zip(CLASSES, recall, strict=True)}
-    return {name: round(float(value), 5) for name, value in values.items()}
-
-
 def recipe(card: ModelCard) -> str:
     """The preset and the run's changes to it."""
     preset = PRESETS[str(card.config["preset"])].to_dict() | {"seed": card.config["seed"]}
     changes = [f"{name} {value}" for name, value in card.config.items() if preset.get(name) != value]
     return f"preset `{card.config['preset']}`" + (f" ({', '.join(changes)})" if changes else "")
-
-
-def report(card: ModelCard, table: EvaluationTable, runs: list[str]) -> str:
-    """benchmarks/evaluation.md: the figures of both splits and PrivateTest's confusion matrix."""
-    command = " ".join(["python scripts/evaluate.py", *(f"runs/{run}" for run in runs)])
-    names = list(card.metrics["PrivateTest"])
-    lines = [
-        "# What the shipped weights do on FER2013",
-        "",
-        f"`{command}` on {card.created}: {card.architecture}, trained at commit {card.commit or 'unknown'} with "
-        f"{recipe(card)}, seed {card.config['seed']} (n = {len(runs)}). {card.protocol} "
-        f"Temperature {card.temperature}, 'unsure' below {card.unsure_below}.",
-        "`_low` and `_high` bound the 95 % Wilson interval over faces; `_flip` averages the face and its mirror image.",
-        "",
-        "| figure | " + " | ".join(TEST_SPLITS) + " |",
-        "| --- |" + " ---: |" * len(TEST_SPLITS),
-        *(f"| {name} | " + " | ".join(f"{card.metrics[s][name]:g}" for s in TEST_SPLITS) + " |" for name in names),
-        "",
-        "PrivateTest, single view: true class in the rows, answer in the columns, faces.",
-        "",
-        "| | " + " | ".join(CLASSES) + " |",
-        "| --- |" + " ---: |" * len(CLASSES),
-    ]
-    private = table.split("PrivateTest")
-    matrix = metrics.confusion(private.truth("FER2013"), private.single.argmax(1))
-    lines += [f"| {name} | " + " | ".join(map(str, row)) + " |" for name, row in zip(CLASSES, matrix, strict=True)]
-    return "\n".join(lines) + "\n"
-
-
-def report_seeds(cards: list[ModelCard], tables: list[EvaluationTable]) -> str:
-    """Every seed's accuracy on both splits, without and with the mirror image; mean ± standard deviation."""
-    columns = {f"{split}{suffix}": (split, suffix) for split in TEST_SPLITS for suffix in ("", "_flip")}
-    found = [{s: figures(table.split(s), 0) for s in TEST_SPLITS} for table in tables]
-    values = np.array([[of[split][f"accuracy{suffix}"] for split, suffix in columns.values()] for of in found])
-    rows = [(card.config["seed"], *(f"{v:.2%}" for v in row)) for card, row in zip(cards, values, strict=True)]
-    spread = zip(values.mean(0), values.std(0, ddof=1), strict=True)
-    rows.append((f"mean ± sd, n = {len(rows)}", *(f"{mean:.2%} ± {sd:.2%}" for mean, sd in spread)))
-    lines = [
-        "",
-        "Accuracy of all seeds; the one best on PublicTest while it trained ships.",
-        "",
-        f"| seed | {' | '.join(columns)} |",
-        "| --- |" + " ---: |" * len(columns),
-        *("| " + " | ".join(map(str, row)) + " |" for row in rows),
-    ]
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

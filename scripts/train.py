@@ -14,6 +14,7 @@ import platform
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -45,17 +46,15 @@ class Pretrained:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--data", type=Path, default=None, help="folder with the prepared set (default: FER_DATA, else data/)"
-    )
+    parser.add_argument("--data", type=Path, help="folder with the prepared set (default: FER_DATA, else data/)")
     parser.add_argument(
         "--runs",
         type=Path,
         default=Path(os.environ.get("FER_RUNS") or "runs"),
         help="folder that receives the run's folder (default: FER_RUNS, else runs/)",
     )
-    parser.add_argument("--name", default=None, help="the run's name (default: PRESET-SEED, numbered where taken)")
-    parser.add_argument("--resume", type=Path, default=None, metavar="RUN", help="run folder to resume")
+    parser.add_argument("--name", help="the run's name (default: PRESET-SEED, numbered where taken)")
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="run folder to resume")
     parser.add_argument(
         "--tensorboard", action="store_true", help="write TensorBoard's event files into the run as well"
     )
@@ -71,7 +70,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--start-from",
         type=Path,
-        default=None,
         metavar="WEIGHTS",
         help="start from trained weights, a run's best.safetensors or an .onnx file, with a new schedule; same width",
     )
@@ -214,18 +212,11 @@ def run(
             emit("end", reason="stopped", message=how_to_go_on(folder, device))
             print(f"The run stopped: {how_to_go_on(folder, device)}", flush=True)
 
-        reason, message = "finished", ""
-        try:
+        def fit() -> None:
             with ranks.joined(device, before_exit):
                 train.fit(chosen, faces, device, folder, emit, resume, pretrained.teacher, pretrained.initial)
-        except KeyboardInterrupt:
-            reason, message = "stopped", how_to_go_on(folder, device)
-        except ranks.RankLostError as error:
-            reason, message = "failed", f"{error}; {how_to_go_on(folder, device)}"
-        except train.TrainingDivergedError as error:
-            reason, message = "diverged", str(error)
-        except SaveError as error:
-            reason, message = "unsaved", unsaved_words(error, folder, device)
+
+        reason, message = outcome(fit, folder, device)
         onnx = folder / WEIGHTS.name
         try:
             if reason != "unsaved":
@@ -242,6 +233,21 @@ def run(
         print(f"Weights:  {onnx}")
     print(f"Look at it: FER_RUNS={folder.parent} streamlit run streamlit_app.py, page 'Training'")
     return STATUS[reason]
+
+
+def outcome(fit: Callable[[], None], folder: Path, device: devices.Device) -> tuple[str, str]:
+    """Trains; how it ended, one of STATUS, and what to say about it."""
+    try:
+        fit()
+    except KeyboardInterrupt:
+        return "stopped", how_to_go_on(folder, device)
+    except ranks.RankLostError as error:
+        return "failed", f"{error}; {how_to_go_on(folder, device)}"
+    except train.TrainingDivergedError as error:
+        return "diverged", str(error)
+    except SaveError as error:
+        return "unsaved", unsaved_words(error, folder, device)
+    return "finished", ""
 
 
 def export_best(folder: Path, onnx: Path) -> None:

@@ -48,9 +48,8 @@ def read(
     """Reads FER2013 from a file or a folder, whose form is recognised by content; writes nothing.
 
     source: any of fer.data.sources.ACCEPTED.
-    votes: fer2013new.csv (FER+), joined by row. skip_bad_rows: leave unusable rows out instead of
-    stopping; each is passed to `on_skipped` ('file, line: why') or, without it, counted in the log.
-    progress: called with (done, total).
+    votes: fer2013new.csv (FER+), joined by row. skip_bad_rows: leave unusable rows out instead of stopping; each is
+    passed to `on_skipped` ('file, line: why') or, without it, counted in the log. progress: called with (done, total).
 
     Raises DatasetError that names the file and the line.
     """

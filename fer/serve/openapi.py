@@ -44,81 +44,41 @@ def _paths(settings: ServeSettings) -> Json:
     photo_mb, video_mb = settings.photo_bytes // 2**20, settings.video_bytes // 2**20
     faces = _answer("A row a face, as `fer photo --json` prints them.", _list_of("Face"))
     faces["headers"] = {NOTES_HEADER: {"description": _NOTES, "schema": {"type": "string"}}}
+    taken = _answer("Taken.", _ref("Video")) | {"headers": {"Location": {"schema": {"type": "string"}}}}
     status = _answer("How far it is.", _ref("Video"))
     table = _answer("A row a face at each look.", _list_of("VideoFace"))
     table["content"]["text/csv"] = {"schema": {"type": "string"}}
+    healthy = _answer("It does.", {"type": "object", "required": ["status"], "properties": {"status": {}}})
+    counts = {"description": "Text 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}}
     key = {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}}
     form = {"name": "format", "in": "query", "schema": {"enum": ["json", "csv"]}}
+
+    of_photos = f"Faces of one photo or of up to {settings.photos}, at most {photo_mb} MB together"
+    of_video = f"Takes a video of at most {video_mb} MB to read; its first ten minutes are"
+    read = _operation("readPhotos", of_photos, {"200": faces}, 400, 401, 403, 408, 413, 415, 422, 429)
+    read |= {"parameters": [_DETECTOR, _UNSURE_BELOW], "requestBody": _body("image", settings.photos)}
+    send = _operation("sendVideo", of_video, {"202": taken}, 400, 401, 403, 408, 413, 415, 429)
+    send |= {"parameters": [_DETECTOR, _UNSURE_BELOW, _LOOKS], "requestBody": _body("video", 1)}
+    ask = _operation("videoStatus", "How far a video is", {"200": status}, 400, 401, 404, 429)
+    forgotten = {"204": {"description": "Forgotten."}}
+    forget = "Stops reading a video and forgets its table"
+    delete = _operation("forgetVideo", forget, forgotten, 400, 401, 403, 404, 429)
+    fetch = "The table of a video that is done"
+    get_table = _operation("videoTable", fetch, {"200": table}, 400, 401, 404, 409, 422, 429)
+    health = _operation("health", "Whether the service answers; needs no token", {"200": healthy}, 400, 429)
+    metrics = _operation("metrics", "Counts for Prometheus", {"200": counts}, 400, 401, 429)
     return {
-        "/api/v1/faces": {
-            "post": {
-                "operationId": "readPhotos",
-                "summary": f"Faces of one photo or of up to {settings.photos}, at most {photo_mb} MB together",
-                "parameters": [_DETECTOR, _UNSURE_BELOW],
-                "requestBody": _body("image", settings.photos),
-                "responses": {"200": faces, **_errors(400, 401, 403, 408, 413, 415, 422, 429)},
-            }
-        },
-        "/api/v1/videos": {
-            "post": {
-                "operationId": "sendVideo",
-                "summary": f"Takes a video of at most {video_mb} MB to read; its first ten minutes are",
-                "parameters": [_DETECTOR, _UNSURE_BELOW, _LOOKS],
-                "requestBody": _body("video", 1),
-                "responses": {
-                    "202": {
-                        **_answer("Taken.", _ref("Video")),
-                        "headers": {"Location": {"schema": {"type": "string"}}},
-                    },
-                    **_errors(400, 401, 403, 408, 413, 415, 429),
-                },
-            }
-        },
-        "/api/v1/videos/{key}": {
-            "parameters": [key],
-            "get": {
-                "operationId": "videoStatus",
-                "summary": "How far a video is",
-                "responses": {"200": status, **_errors(400, 401, 404, 429)},
-            },
-            "delete": {
-                "operationId": "forgetVideo",
-                "summary": "Stops reading a video and forgets its table",
-                "responses": {"204": {"description": "Forgotten."}, **_errors(400, 401, 403, 404, 429)},
-            },
-        },
-        "/api/v1/videos/{key}/table": {
-            "parameters": [key, form],
-            "get": {
-                "operationId": "videoTable",
-                "summary": "The table of a video that is done",
-                "responses": {"200": table, **_errors(400, 401, 404, 409, 422, 429)},
-            },
-        },
-        "/api/v1/health": {
-            "get": {
-                "operationId": "health",
-                "summary": "Whether the service answers; needs no token",
-                "security": [],
-                "responses": {
-                    "200": _answer(
-                        "It does.", {"type": "object", "required": ["status"], "properties": {"status": {}}}
-                    ),
-                    **_errors(400, 429),
-                },
-            }
-        },
-        "/api/v1/metrics": {
-            "get": {
-                "operationId": "metrics",
-                "summary": "Counts for Prometheus",
-                "responses": {
-                    "200": {"description": "Text 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}},
-                    **_errors(400, 401, 429),
-                },
-            }
-        },
+        "/api/v1/faces": {"post": read},
+        "/api/v1/videos": {"post": send},
+        "/api/v1/videos/{key}": {"parameters": [key], "get": ask, "delete": delete},
+        "/api/v1/videos/{key}/table": {"parameters": [key, form], "get": get_table},
+        "/api/v1/health": {"get": health | {"security": []}},
+        "/api/v1/metrics": {"get": metrics},
     }
+
+
+def _operation(name: str, summary: str, answer: Json, *errors: int) -> Json:
+    return {"operationId": name, "summary": summary, "responses": answer | _errors(*errors)}
 
 
 def page(said: Json) -> str:

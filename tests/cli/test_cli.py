@@ -156,7 +156,7 @@ def test_photos_need_no_command(capsys, weights, photo):
     assert run(capsys, "photo", weights, photo) == run(capsys, weights, photo)
 
 
-@pytest.mark.app  # two of them import torch
+@pytest.mark.app  # `train` imports torch
 @pytest.mark.parametrize("name", ["prepare", "train", "evaluate"])
 def test_a_script_runs_as_a_command(capsys, name):
     assert main([name, "--no-such-flag"]) == 2

@@ -84,7 +84,6 @@ def test_the_report_has_every_figure(tmp_path):
     assert "| a/b |" in text
 
 
-@pytest.mark.app  # the command imports torch
 def test_the_command_reads_photos_and_keeps_nothing(tmp_path, capsys, sample_image):
     from scripts.evaluate import ROOT, main
 
