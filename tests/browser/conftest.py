@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.fakes.camera_clip import acts, still, write_y4m
 
 ROOT = Path(__file__).parents[2]
 # These only end a hopeless wait; nothing here judges speed.
@@ -116,6 +119,41 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory: pytest.TempPathFactory, sample_image: np.ndarray) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("films")
+    return {
+        "still": write_y4m(folder / "still.y4m", still(sample_image)),
+        "acts": write_y4m(folder / "acts.y4m", acts(sample_image)),
+    }
+
+
+@pytest.fixture
+def open_chromium(browser: Browser, server: str) -> Iterator[Callable[..., BrowserContext]]:
+    """Starts a Chromium whose camera plays a film, which is named on its command line; without one it has no camera.
+
+    script: put into every page before its own.
+    """
+    opened = []
+    expect.set_options(timeout=WAIT_MS)
+
+    def start(
+        film: Path | None = None, flags: tuple[str, ...] = (), url: str = server, script: str = ""
+    ) -> BrowserContext:
+        arguments = [f for f in CHROMIUM_FLAGS if "media-stream" not in f or film is not None]
+        if film is not None:
+            arguments.append(f"--use-file-for-fake-video-capture={film}")
+        chromium = browser.browser_type.launch(executable_path=chromium_path(), args=[*arguments, *flags])
+        opened.append(chromium)
+        context = chromium.new_context(base_url=url, viewport={"width": 1280, "height": 900})
+        context.add_init_script(script)
+        return context
+
+    yield start
+    for chromium in opened:
+        chromium.close()
 
 
 @pytest.fixture

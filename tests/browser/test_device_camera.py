@@ -5,21 +5,20 @@ Chromium's fake camera plays a film made from the public-domain sample photo. No
 
 import csv
 import io
-import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
-import numpy as np
 import pytest
-from camera_clip import acts, still, write_y4m
-from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from fer.emotions import CLASSES
 from fer.see.timeline import COLUMNS
 from fer.weights import SAMPLE
-from tests.browser.conftest import CHROMIUM_FLAGS, WAIT_MS, chromium_path
+from tests.browser.conftest import WAIT_MS
+from tests.browser.troubles import BUSY, KEEP_CAMERA, UNPLUG
 
 pytestmark = pytest.mark.browser
 
@@ -27,17 +26,7 @@ COUNT_LOOKS = """() => {
   window.looks = 0
   document.querySelector(".live-device").addEventListener("look", () => (window.looks += 1))
 }"""
-KEEP_CAMERA = """(() => {
-  const media = navigator.mediaDevices, open = media?.getUserMedia?.bind(media)
-  if (open) media.getUserMedia = async (wanted) => (window.camera = await open(wanted))
-})()"""
-UNPLUG = """() => {
-  for (const track of window.camera.getTracks()) { track.stop(); track.dispatchEvent(new Event("ended")) }
-}"""
 NO_ANSWER = "navigator.mediaDevices.getUserMedia = () => new Promise(() => {})"
-BUSY = """navigator.mediaDevices.getUserMedia = async () => {
-  throw new DOMException("Could not start video source", "NotReadableError")
-}"""
 INSECURE = "Object.defineProperty(window, 'isSecureContext', { get: () => false })"
 
 
@@ -71,48 +60,19 @@ IMPATIENT = """(() => {
 NO_WORKER = "window.Worker = class { constructor() { throw new DOMException('refused by policy', 'SecurityError') } }"
 
 
-@pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory, sample_image: np.ndarray) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("films")
-    return {
-        "still": write_y4m(folder / "still.y4m", still(sample_image)),
-        "acts": write_y4m(folder / "acts.y4m", acts(sample_image)),
-    }
-
-
 @pytest.fixture
-def open_live(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
-    """Opens the page in a Chromium of its own: the film is chosen on Chromium's command line."""
-    opened = []
-    expect.set_options(timeout=WAIT_MS)
+def open_live(open_chromium: Callable[..., BrowserContext]) -> Callable[..., Page]:
+    """The page in a Chromium of its own, read on the device."""
 
-    def open_page(
-        film: Path | None = None, flags: tuple[str, ...] = (), script: str = "", held_back: float = math.inf
-    ) -> Page:
-        arguments = [f for f in CHROMIUM_FLAGS if "media-stream" not in f or film is not None]
-        if film is not None:
-            arguments.append(f"--use-file-for-fake-video-capture={film}")
-        chromium = browser.browser_type.launch(executable_path=chromium_path(), args=[*arguments, *flags])
-        opened.append(chromium)
-        page = chromium.new_context(base_url=server, viewport={"width": 1280, "height": 900}).new_page()
+    def open_page(*asked: Any, **named: Any) -> Page:
+        page = open_chromium(*asked, **named).new_page()
         page.set_default_timeout(WAIT_MS)
-        page.add_init_script(script)
-        if held_back < math.inf:
-            page.route_web_socket("**/_stcore/stream", lambda socket: pass_on(socket, held_back))
         page.goto("/")
         page.get_by_test_id("stSidebarNav").get_by_role("link", name="Live camera").click()
         expect(page.get_by_role("button", name="Start camera")).to_be_visible()
         return page
 
-    yield open_page
-    for chromium in opened:
-        chromium.close()
-
-
-def pass_on(socket: WebSocketRoute, most_bytes: float) -> None:
-    """Lets the server's messages through up to that size."""
-    server = socket.connect_to_server()
-    server.on_message(lambda message: socket.send(message) if len(message) < most_bytes else None)
+    return open_page
 
 
 def start(page: Page) -> None:

@@ -17,11 +17,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from camera_clip import SIZE, acts, still, write_y4m
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
+from camera_clip import SIZE
+from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from tests.browser.conftest import CHROMIUM_FLAGS, ROOT, WAIT_MS, chromium_path, free_port, wait_for_health
+from tests.browser.conftest import ROOT, WAIT_MS, free_port, wait_for_health
+from tests.browser.troubles import BUSY, KEEP_CAMERA, UNPLUG
 
 pytestmark = pytest.mark.browser
 
@@ -33,35 +34,16 @@ GRAB = """video => {
   return canvas.toDataURL("image/png")
 }"""
 
-# Troubles that a fake camera cannot have, put into the page before its own scripts run.
-KEEP_CAMERA = """(() => {
-  const media = navigator.mediaDevices, open = media?.getUserMedia?.bind(media)
-  if (open) media.getUserMedia = async (wanted) => (window.camera = await open(wanted))
-})()"""
-UNPLUG = """() => {
-  for (const track of window.camera.getTracks()) { track.stop(); track.dispatchEvent(new Event("ended")) }
-}"""
+# More of what a fake camera cannot have.
 NO_ANSWER = """(() => {
   const query = navigator.permissions.query.bind(navigator.permissions)
   navigator.permissions.query = async (asked) => (asked.name === "camera" ? { state: "prompt" } : query(asked))
   navigator.mediaDevices.getUserMedia = () => new Promise(() => {})
 })()"""
-BUSY = """navigator.mediaDevices.getUserMedia = async () => {
-  throw new DOMException("Could not start video source", "NotReadableError")
-}"""
 # Only by way of a TURN server, of which there is none: as behind a firewall that lets no video through.
 NO_WAY = """window.RTCPeerConnection = class extends window.RTCPeerConnection {
   constructor(asked) { super({ ...asked, iceTransportPolicy: "relay" }) }
 }"""
-
-
-@pytest.fixture(scope="session")
-def films(tmp_path_factory: pytest.TempPathFactory, sample_image: np.ndarray) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("films")
-    return {
-        "still": write_y4m(folder / "still.y4m", still(sample_image)),
-        "acts": write_y4m(folder / "acts.y4m", acts(sample_image)),
-    }
 
 
 @pytest.fixture(scope="module")
@@ -74,24 +56,9 @@ def server(
 
 
 @pytest.fixture
-def open_live(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
-    """Opens the page in a Chromium of its own: the film is chosen on Chromium's command line."""
-    opened = []
-    expect.set_options(timeout=WAIT_MS)
-
-    def open_page(film: Path | None = None, flags: tuple[str, ...] = (), url: str = server, script: str = "") -> Page:
-        arguments = [f for f in CHROMIUM_FLAGS if "media-stream" not in f or film is not None]
-        if film is not None:
-            arguments.append(f"--use-file-for-fake-video-capture={film}")
-        chromium = browser.browser_type.launch(executable_path=chromium_path(), args=[*arguments, *flags])
-        opened.append(chromium)
-        context = chromium.new_context(base_url=url, viewport={"width": 1280, "height": 900})
-        context.add_init_script(script)
-        return visit(context)
-
-    yield open_page
-    for chromium in opened:
-        chromium.close()
+def open_live(open_chromium: Callable[..., BrowserContext]) -> Callable[..., Page]:
+    """The page in a Chromium of its own, read on the server."""
+    return lambda *asked, **named: visit(open_chromium(*asked, **named))
 
 
 def visit(context: BrowserContext) -> Page:
