@@ -3,29 +3,28 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from fer.data.audit import NONE, Audit
+from fer.data.audit import Audit
 from fer.data.faceset import SPLITS, FaceSet
 from fer.data.summary import summary
-from fer.emotions import CLASSES, COLORS
+from fer.emotions import CLASSES
 from fer.learn.config import PRESETS, TrainConfig
 from webui.dataset import audit as audit_data
 from webui.dataset import charts as dataset_charts
 from webui.dataset import data as dataset_data
 from webui.dataset import fetch as dataset_fetch
 from webui.dataset import filters as dataset_filters
+from webui.dataset import map as lasso_map
 from webui.dataset.audit import FINDINGS
 from webui.dataset.augmentation import PreviewError, preview
-from webui.dataset.face_details import faces_with_details, open_face
+from webui.dataset.face_details import faces_with_details
 from webui.dataset.filters import MAJORITIES, ORDERS, Filter
 from webui.frame.layout import empty_state, page_head
 from webui.frame.session import KEPT, session
 from webui.parts.bars import bars
 from webui.parts.charts import percent
 from webui.parts.face_grid import sheet
-from webui.parts.face_map import face_map, inside
 from webui.parts.tiles import figures
 
 PARTS = ("Overview", "Faces", "Augmentation", "Audit", "Map")
@@ -217,21 +216,25 @@ def audit_part(table: Audit, found: FaceSet | None) -> None:
     )
     st.header(f"{len(chosen.at):,} faces", anchor=False)
     if name == "Likely wrong labels":
-        judged = SPLITS[0] if one_split == ALL else one_split
-        doubted, confirmed, silent = table.precision_at(100, judged)
-        wrong, right, _ = table.any_face(judged)
-        precision, among_all = percent(doubted / max(1, doubted + confirmed)), percent(wrong / max(1, wrong + right))
-        st.markdown(
-            f"Of {judged}'s 100 most suspect labels FER+ names another class for **{doubted}**, the same for "
-            f"**{confirmed}**, and has no majority for **{silent}**: precision **{precision}** "
-            f"where FER+ decides, against {among_all} of all its faces."
-        )
-        st.caption("Who judged: " + "; ".join(f"{k} {v}" for k, v in audit_data.judges(table).items()) + ".")
+        precision(table, SPLITS[0] if one_split == ALL else one_split)
     state = (name, one_split, one_class)
     from_the_first("dataset_audit", state)
     listed(table, found, chosen)
     with st.expander("Where these scores come from"):
         st.markdown("\n".join(f"* **{column}**: {words}" for column, words in table.about.items()))
+
+
+def precision(table: Audit, split: str) -> None:
+    """How often FER+ agrees that the most suspect labels of a split are wrong."""
+    doubted, confirmed, silent = table.precision_at(100, split)
+    wrong, right, _ = table.any_face(split)
+    found, among_all = percent(doubted / max(1, doubted + confirmed)), percent(wrong / max(1, wrong + right))
+    st.markdown(
+        f"Of {split}'s 100 most suspect labels FER+ names another class for **{doubted}**, the same for "
+        f"**{confirmed}**, and has no majority for **{silent}**: precision **{found}** "
+        f"where FER+ decides, against {among_all} of all its faces."
+    )
+    st.caption("Who judged: " + "; ".join(f"{k} {v}" for k, v in audit_data.judges(table).items()) + ".")
 
 
 def listed(table: Audit, found: FaceSet | None, chosen: audit_data.Finding) -> None:
@@ -249,63 +252,6 @@ def listed(table: Audit, found: FaceSet | None, chosen: audit_data.Finding) -> N
         return captions, [f"row {row}: {caption}".replace("\n", " ") for row, caption in rows]
 
     faces_with_details(found, at, words, chosen.name, "dataset_audit", per_page=60)
-
-
-COLORINGS = ("Class", "Split", "Likely wrong")
-
-
-@st.fragment
-def map_part(table: Audit, found: FaceSet | None) -> None:
-    by = st.segmented_control(
-        "Colour by", COLORINGS, default="Class", required=True, key="dataset_color_by", persist_state=KEPT
-    )
-    kinds, names, colors = coloring(table, by)
-    caught = face_map(
-        table.x,
-        table.y,
-        kinds,
-        table.rows,
-        names,
-        colors,
-        f"{len(table):,} faces as the network sees them (no unit; close together means alike)",
-        f"dataset_map_{by}",
-    )
-    st.caption(
-        "Press a point to open its face; draw a lasso to list many. Zoom with two fingers, or with the wheel after "
-        "pressing the map."
-    )
-    if caught.face is not None and found is not None:
-        place = int(dataset_data.positions(found, np.array([caught.face]))[0])
-        if place >= 0:
-            open_face(place)
-    if caught.corners is not None:
-        within = inside(caught.corners, table.x, table.y) & ~np.isin(kinds, caught.hidden)
-        session().dataset.lasso, session().pages["dataset_lasso"] = np.flatnonzero(within), 0
-    at = session().dataset.lasso
-    if at is None:
-        return
-    st.header(f"{len(at):,} faces in the lasso", anchor=False)
-    if found is None:
-        st.dataframe(audit_data.as_table(table, at), hide_index=True)
-        return
-    places = dataset_data.positions(found, table.rows[at])
-
-    def words(part: slice) -> tuple[list[str], list[str]]:
-        names = [CLASSES[label] for label in table.labels[at[part]]]
-        return names, [f"row {row}: {name}" for row, name in zip(table.rows[at[part]], names, strict=True)]
-
-    if len(at) and (places >= 0).all():
-        faces_with_details(found, places, words, "faces in the lasso", "dataset_lasso", per_page=60)
-
-
-def coloring(table: Audit, by: str) -> tuple[np.ndarray, list[str], list[str]]:
-    if by == "Class":
-        return table.labels.astype(np.uint8), list(CLASSES), [COLORS[name] for name in CLASSES]
-    if by == "Split":
-        return table.splits, list(SPLITS), ["#56B4E9", "#E69F00", "#D55E00"]
-    contradicted = (table.majority != NONE) & (table.majority != table.labels)
-    kinds = table.issue.astype(np.uint8) + (table.issue & contradicted)
-    return kinds, ["not suspect", "suspect", "suspect, FER+ contradicts too"], ["#999999", "#56B4E9", "#D55E00"]
 
 
 def main() -> None:
@@ -326,7 +272,7 @@ def main() -> None:
                 draw_faces(found)
             elif tabs[name].open:
                 empty_state("🖼️", "No faces here yet", "They appear once the dataset is on this computer.")
-    for name, draw in (("Audit", audit_part), ("Map", map_part)):
+    for name, draw in (("Audit", audit_part), ("Map", lasso_map.draw)):
         with tabs[name]:
             if tabs[name].open and table is not None:
                 draw(table, found)

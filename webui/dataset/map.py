@@ -1,0 +1,72 @@
+"""The map of the audit: every face a point, near those that the network finds alike."""
+
+import numpy as np
+import streamlit as st
+
+from fer.data.audit import NONE, Audit
+from fer.data.faceset import SPLITS, FaceSet
+from fer.emotions import CLASSES, COLORS
+from webui.dataset import audit as audit_data
+from webui.dataset import data as dataset_data
+from webui.dataset.face_details import faces_with_details, open_face
+from webui.frame.session import KEPT, session
+from webui.parts.face_map import face_map, inside
+
+COLORINGS = ("Class", "Split", "Likely wrong")
+
+
+@st.fragment
+def draw(table: Audit, found: FaceSet | None) -> None:
+    """The map. found: the set, if it is on this computer; without it a lasso lists rows instead of faces."""
+    by = st.segmented_control(
+        "Colour by", COLORINGS, default="Class", required=True, key="dataset_color_by", persist_state=KEPT
+    )
+    kinds, names, colors = _coloring(table, by)
+    caught = face_map(
+        table.x,
+        table.y,
+        kinds,
+        table.rows,
+        names,
+        colors,
+        f"{len(table):,} faces as the network sees them (no unit; close together means alike)",
+        f"dataset_map_{by}",
+    )
+    st.caption(
+        "Press a point to open its face; draw a lasso to list many. Zoom with two fingers, or with the wheel after "
+        "pressing the map."
+    )
+    if caught.face is not None and found is not None:
+        place = int(dataset_data.positions(found, np.array([caught.face]))[0])
+        if place >= 0:
+            open_face(place)
+    if caught.corners is not None:
+        within = inside(caught.corners, table.x, table.y) & ~np.isin(kinds, caught.hidden)
+        session().dataset.lasso, session().pages["dataset_lasso"] = np.flatnonzero(within), 0
+    if session().dataset.lasso is not None:
+        _in_the_lasso(table, found, session().dataset.lasso)
+
+
+def _in_the_lasso(table: Audit, found: FaceSet | None, at: np.ndarray) -> None:
+    st.header(f"{len(at):,} faces in the lasso", anchor=False)
+    if found is None:
+        st.dataframe(audit_data.as_table(table, at), hide_index=True)
+        return
+    places = dataset_data.positions(found, table.rows[at])
+
+    def words(part: slice) -> tuple[list[str], list[str]]:
+        names = [CLASSES[label] for label in table.labels[at[part]]]
+        return names, [f"row {row}: {name}" for row, name in zip(table.rows[at[part]], names, strict=True)]
+
+    if len(at) and (places >= 0).all():
+        faces_with_details(found, places, words, "faces in the lasso", "dataset_lasso", per_page=60)
+
+
+def _coloring(table: Audit, by: str) -> tuple[np.ndarray, list[str], list[str]]:
+    if by == "Class":
+        return table.labels.astype(np.uint8), list(CLASSES), [COLORS[name] for name in CLASSES]
+    if by == "Split":
+        return table.splits, list(SPLITS), ["#56B4E9", "#E69F00", "#D55E00"]
+    contradicted = (table.majority != NONE) & (table.majority != table.labels)
+    kinds = table.issue.astype(np.uint8) + (table.issue & contradicted)
+    return kinds, ["not suspect", "suspect", "suspect, FER+ contradicts too"], ["#999999", "#56B4E9", "#D55E00"]
