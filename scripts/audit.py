@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     table.to_parquet(options.out)
     text = report(table)
-    options.report.write_text(text)
+    options.report.write_text(text, encoding="utf-8")
     print(text)
     print(f"Table: {options.out}, {options.out.stat().st_size / 1e6:.2f} MB")
     return 0

@@ -112,7 +112,7 @@ def ship(options: argparse.Namespace) -> int:
     if len(trained) > 1:
         text += report_seeds(cards, tables)
     options.report.parent.mkdir(exist_ok=True)
-    options.report.write_text(text)
+    options.report.write_text(text, encoding="utf-8")
     print(text)
     return 0
 
@@ -139,7 +139,7 @@ def measure_robustness(folder: Path, data: Path | None, every: int) -> int:
     table.write(folder / ROBUSTNESS.name)
     if folder == FOLDER:
         text = robustness.report(table, f"python scripts/evaluate.py --robustness --every {every}")
-        (ROOT / "benchmarks" / "robustness.md").write_text(text)
+        (ROOT / "benchmarks" / "robustness.md").write_text(text, encoding="utf-8")
     print(f"\r{folder / ROBUSTNESS.name}: {len(rows)} rows")
     return 0
 

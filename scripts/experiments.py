@@ -107,7 +107,7 @@ def give_way(autogroup: Path) -> None:
     session would get as large a share of the cores as any other, whatever its nice value.
     """
     if autogroup.is_file():
-        autogroup.write_text("19")
+        autogroup.write_text("19", encoding="utf-8")
 
 
 def train(experiment: Experiment, seed: int, options: argparse.Namespace) -> int:
@@ -175,13 +175,13 @@ def row_of(plan: str, experiment: Experiment, seed: int, folder: Path) -> dict[s
 def read(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def append(path: Path, row: dict[str, object]) -> None:
     new = not path.is_file()
-    with path.open("a", newline="") as file:
+    with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         if new:
             writer.writeheader()

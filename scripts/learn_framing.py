@@ -49,7 +49,7 @@ def main() -> int:
         print(f"{name}: found {len(boxes)} of {len(chosen)} ({len(boxes) / len(chosen):.1%})", file=sys.stderr)
     text = json.dumps({name: asdict(found) for name, found in framing.items()}, indent=2)
     print(text)
-    options.out.write_text(text + "\n")
+    options.out.write_text(text + "\n", encoding="utf-8")
     return 0
 
 

@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = report(
         "What a share of FER+ votes does", words, [Section("Refitted", "First the network as it is.", head, rows)]
     )
-    options.out.write_text(text)
+    options.out.write_text(text, encoding="utf-8")
     print(text)
     if options.write:
         write(options.write, initial.read(options.weights, train.images), max(found, key=lambda refit: refit.accuracy))

@@ -1,8 +1,11 @@
 """fer.confined: whatever a reader does, its caller gets an answer or a documented error."""
 
+import io
 import os
+import resource
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -66,3 +69,17 @@ def test_no_reader_is_left_behind(reader, monkeypatch):
         confined.run(reader, b"for ever")
     children = subprocess.run(["ps", "--ppid", str(os.getpid()), "-o", "args="], capture_output=True, text=True).stdout
     assert "a_reader" not in children
+
+
+@pytest.mark.parametrize(("platform", "limited"), [("linux", True), ("darwin", False)])
+def test_memory_is_limited_where_the_system_can(monkeypatch, platform, limited):
+    """macOS refuses RLIMIT_AS: there every table would be called dangerous."""
+    limits, written = [], io.BytesIO()
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(resource, "setrlimit", lambda which, _: limits.append(which))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"read")))
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=written))
+    confined.serve(bytes.upper, ValueError)
+    assert written.getvalue() == b"READ"
+    assert (resource.RLIMIT_AS in limits) is limited
+    assert resource.RLIMIT_CPU in limits

@@ -188,7 +188,7 @@ def cpu_name() -> str:
 def cpu_info(key: str) -> str:
     """A line of /proc/cpuinfo; empty if there is none (macOS, Windows)."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return ""
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key)), "")

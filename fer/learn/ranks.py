@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -63,11 +64,7 @@ def joined(device: "Device", before_exit: Callable[[], None] = lambda: None) -> 
 def _is_reaped(pid: int) -> bool:
     """Whether torchrun has reaped the process. If torchrun itself is told to stop, it waits for rank 0 first
     (SubprocessContext._close), so the others are zombies at least until this process has ended."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
+    return not psutil.pid_exists(pid)
 
 
 @contextmanager

@@ -107,7 +107,7 @@ def machine_id() -> str:
     """Identifies the scope in which a process number is unique: host, boot and, in a container, its PID namespace."""
     parts = [socket.gethostname()]
     with contextlib.suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip())
         parts.append(str(Path("/proc/self/ns/pid").readlink()))
     return "/".join(parts)
 

@@ -26,7 +26,7 @@ _EXPORT = re.compile(r"^export (?=const |class |function |async )", re.MULTILINE
 
 def script(*names: str) -> str:
     """These modules, in this order, as one script with one scope."""
-    return "\n".join(without_imports((FOLDER / name).read_text()) for name in names)
+    return "\n".join(without_imports((FOLDER / name).read_text(encoding="utf-8")) for name in names)
 
 
 def without_imports(module: str) -> str:

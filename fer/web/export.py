@@ -63,14 +63,14 @@ def export(folder: Path, weights: Path | None = None) -> list[Path]:
 def _index(given: dict[str, Any], name: str) -> bytes:
     inside = json.dumps(given).replace("<", "\\u003c")
     about = f"Weights: {name}, by the project's own training. Faces are found by YuNet (OpenCV zoo, MIT licence)."
-    page = Template((web.FOLDER / "page.html").read_text())
+    page = Template((web.FOLDER / "page.html").read_text(encoding="utf-8"))
     return page.substitute(policy=POLICY, given=inside, about=html.escape(about)).encode()
 
 
 def _licenses(models: web.Models, card: ModelCard) -> bytes:
     """The notices that the MIT License requires with every copy, and the terms in the weights' card."""
     terms = card.licence or "Their card names no terms: ask whoever trained them before you pass them on."
-    notices = Template((web.FOLDER / LICENSES).read_text())
+    notices = Template((web.FOLDER / LICENSES).read_text(encoding="utf-8"))
     return notices.substitute(models.digests, name=card.name, terms=terms).encode()
 
 

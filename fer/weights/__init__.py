@@ -24,7 +24,7 @@ FACE_MEASURES = _OF_FER2013 / "fer2013_measures.parquet"
 
 def read_framing(path: Path = FRAMING) -> dict[str, Framing]:
     """Detector → its box's place in a FER2013 crop, as scripts/learn_framing.py wrote it; {} without the file."""
-    boxes = json.loads(path.read_text()) if path.is_file() else {}
+    boxes = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return {name: Framing(**box) for name, box in boxes.items()}
 
 

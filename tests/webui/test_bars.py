@@ -28,7 +28,7 @@ def chart(values: list[list[float]], **changes: Any) -> Bars:
 )
 def test_the_longest_row_is_as_wide_as_the_chart(drawn, lengths, monkeypatch):
     sent = {}
-    monkeypatch.setattr(bars, "_component", lambda: lambda **what: sent.update(what["data"]))
+    monkeypatch.setattr(bars, "component", lambda *about: lambda **what: sent.update(what["data"]))
     bars.bars(drawn, "key")
     assert sent["lengths"] == lengths
 

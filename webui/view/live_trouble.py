@@ -141,7 +141,9 @@ def _diagnose_playing(stream: Stream) -> Notice | None:
 @cache
 def _component() -> Any:
     script = Path(__file__).with_name("camera_state.js")
-    return st.components.v2.component("camera_state", html="<span hidden></span>", js=script.read_text())
+    return st.components.v2.component(
+        "camera_state", html="<span hidden></span>", js=script.read_text(encoding="utf-8")
+    )
 
 
 def ask_browser(key: str) -> Browser:

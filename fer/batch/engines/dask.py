@@ -4,10 +4,10 @@ If a worker dies, Dask itself replaces it if it can and runs its chunks elsewher
 """
 
 import contextlib
-import os
-import signal
 from collections.abc import Sequence
 from typing import Any
+
+import psutil
 
 from fer.batch.engines import EngineError
 from fer.batch.engines.address import check_address
@@ -89,5 +89,5 @@ class DaskEngine:
         with contextlib.suppress(TimeoutError):
             self._cluster.close(timeout=_CLOSE_S)
         for pid in started:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                psutil.Process(pid).kill()

@@ -5,16 +5,12 @@ Plain HTML: keyboard, touch and screen readers reach each part, it fits any widt
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import streamlit as st
 
 from webui.frame.session import widget
+from webui.parts.component import component
 
-_FOLDER = Path(__file__).parent
 Part = tuple[int, int]
 
 
@@ -56,21 +52,11 @@ class Bars:
                 raise ValueError(f"{name} must hold {wanted} texts for each of {rows} rows")
 
 
-@cache
-def _component() -> Any:
-    return st.components.v2.component(
-        "bars",
-        html='<figure class="bars"></figure>',
-        css=(_FOLDER / "bars.css").read_text(),
-        js=(_FOLDER / "bars.js").read_text(),
-    )
-
-
 def bars(chart: Bars, key: str, pressable: bool = False, selected: Part | None = None) -> None:
     """Shows the bars; in the next run `pressed_part` returns the one that was pressed."""
     longest = chart.values.sum(axis=1).max() if chart.stacked else chart.values.max()
     whole = chart.full or float(longest) or 1.0
-    _component()(
+    component("bars", '<figure class="bars"></figure>')(
         key=key,
         data={
             "title": chart.title,

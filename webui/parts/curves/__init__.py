@@ -7,23 +7,11 @@ points; it draws plain SVG, so plotly's 4.8 MB need not load to watch a training
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import streamlit as st
+from webui.parts.component import component
 
-_FOLDER = Path(__file__).parent
-
-
-@cache
-def _component() -> Any:
-    return st.components.v2.component(
-        "curves",
-        html='<div class="curves"><button type="button" hidden>Show all</button><div class="list"></div></div>',
-        css=(_FOLDER / "curves.css").read_text(),
-        js=(_FOLDER / "curves.js").read_text(),
-    )
+_HTML = '<div class="curves"><button type="button" hidden>Show all</button><div class="list"></div></div>'
 
 
 def curves(
@@ -37,7 +25,7 @@ def curves(
     have `dots`, the radius of each point in pixels, and `notes`, words for each point. x_range: the horizontal axis'
     limits; None: those of the data.
     """
-    _component()(key=key, data={"charts": list(charts), "x_title": x_title, "x_range": x_range})
+    component("curves", _HTML)(key=key, data={"charts": list(charts), "x_title": x_title, "x_range": x_range})
 
 
 def plain_numbers(values: Iterable[float]) -> list[float | None]:

@@ -5,28 +5,15 @@ One PNG of 60 faces is 0.1 MB and one message; 60 st.image calls are 60 requests
 
 import base64
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import streamlit as st
 
 from webui.frame.session import session
+from webui.parts.component import component
 
-_FOLDER = Path(__file__).parent
 _SPRITE_COLUMNS = 10
-
-
-@cache
-def _component() -> Any:
-    return st.components.v2.component(
-        "face_grid",
-        html='<div class="grid" role="group"></div>',
-        css=(_FOLDER / "face_grid.css").read_text(),
-        js=(_FOLDER.parent / "return_focus.js").read_text() + (_FOLDER / "face_grid.js").read_text(),
-    )
 
 
 def data_url(image: np.ndarray) -> str:
@@ -72,7 +59,7 @@ def face_grid(
     """
     columns = min(_SPRITE_COLUMNS, len(images))
     faces = [[int(row), caption, words] for row, caption, words in zip(rows, captions, spoken, strict=True)]
-    result = _component()(
+    result = component("face_grid", '<div class="grid" role="group"></div>', "return_focus.js")(
         key=key,
         data={
             "sprite": data_url(sprite(images, columns)),

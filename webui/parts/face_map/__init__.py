@@ -7,14 +7,11 @@ itself is sent, 200 corners at most, and numpy finds the points inside.
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import streamlit as st
 
-_FOLDER = Path(__file__).parent
+from webui.parts.component import component
+
 _MOST_KINDS = 8
 
 
@@ -28,16 +25,6 @@ class Caught:
     face: int | None = None
     corners: np.ndarray | None = None
     hidden: tuple[int, ...] = ()
-
-
-@cache
-def _component() -> Any:
-    return st.components.v2.component(
-        "face_map",
-        html='<div class="map"></div>',
-        css=(_FOLDER / "face_map.css").read_text(),
-        js=(_FOLDER.parent / "return_focus.js").read_text() + (_FOLDER / "face_map.js").read_text(),
-    )
 
 
 def face_map(
@@ -55,7 +42,7 @@ def face_map(
     rows: int32 (N,), the number returned when a point is pressed.
     """
     assert len(names) <= _MOST_KINDS, "the shader holds eight colours"
-    result = _component()(
+    result = component("face_map", '<div class="map"></div>', "return_focus.js")(
         key=key,
         data={
             "x": _packed(x, np.uint16),

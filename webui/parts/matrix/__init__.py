@@ -4,28 +4,13 @@ Plotly's heatmaps send no selection events to Streamlit, and square markers do n
 width; a table of buttons does, and works with the keyboard and screen readers.
 """
 
-from functools import cache
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-import streamlit as st
 
 from fer.emotions import CLASSES
 from webui.frame.session import widget
+from webui.parts.component import component
 
-_FOLDER = Path(__file__).parent
 Cell = tuple[int, int]
-
-
-@cache
-def _component() -> Any:
-    return st.components.v2.component(
-        "matrix",
-        html="<table></table>",
-        css=(_FOLDER / "matrix.css").read_text(),
-        js=(_FOLDER / "matrix.js").read_text(),
-    )
 
 
 def matrix(
@@ -41,7 +26,7 @@ def matrix(
     shades: float (7, 7) in -1..1, how strongly a cell is coloured: blue above zero, orange below.
     texts: the cells' texts. spoken: a sentence for each, for screen readers and the tooltip.
     """
-    _component()(
+    component("matrix", "<table></table>")(
         key=key,
         data={
             "classes": list(CLASSES),

@@ -59,11 +59,11 @@ def _assets(file: str, digest: str, _card: ModelCard) -> Assets:
 
 @cache
 def _component() -> Any:
-    mount = web.page_script() + "\n" + web.without_imports((_FOLDER / "mount.js").read_text())
+    mount = web.page_script() + "\n" + web.without_imports((_FOLDER / "mount.js").read_text(encoding="utf-8"))
     return st.components.v2.component(
         "device",
         html='<div class="live-device"></div>',
-        css=(web.FOLDER / "camera.css").read_text(),
+        css=(web.FOLDER / "camera.css").read_text(encoding="utf-8"),
         js=mount,
         isolate_styles=False,  # cards and timeline use the page's style
     )

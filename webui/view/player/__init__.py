@@ -58,9 +58,9 @@ class Film:
 def _component() -> Any:
     return st.components.v2.component(
         "player",
-        html=(_FOLDER / "player.html").read_text(),
-        css=(_FOLDER / "player.css").read_text(),
-        js="\n".join((_FOLDER / name).read_text() for name in ("looks.js", "timeline.js", "player.js")),
+        html=(_FOLDER / "player.html").read_text(encoding="utf-8"),
+        css=(_FOLDER / "player.css").read_text(encoding="utf-8"),
+        js="\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("looks.js", "timeline.js", "player.js")),
     )
 
 
