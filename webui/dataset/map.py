@@ -43,8 +43,9 @@ def draw(table: Audit, found: FaceSet | None) -> None:
     if caught.corners is not None:
         within = inside(caught.corners, table.x, table.y) & ~np.isin(kinds, caught.hidden)
         session().dataset.lasso, session().pages["dataset_lasso"] = np.flatnonzero(within), 0
-    if session().dataset.lasso is not None:
-        _in_the_lasso(table, found, session().dataset.lasso)
+    at = session().dataset.lasso
+    if at is not None:
+        _in_the_lasso(table, found, at)
 
 
 def _in_the_lasso(table: Audit, found: FaceSet | None, at: np.ndarray) -> None:
