@@ -3,11 +3,12 @@ import { Camera } from "./camera.js"
 import { draw } from "./draw.js"
 import { Judge } from "./judge.js"
 import { cards, figures, legend, shares, strips } from "./panel.js"
-import { button, element, notice, save } from "./parts.js"
+import { button, element, notice, save, speaker } from "./parts.js"
 import { openReader, Trouble } from "./reader.js"
 import { Recording, Timeline, toCsv } from "./timeline.js"
 import { Tracker } from "./track.js"
 
+const SPEAK_MS = 3000
 // How the look's size follows the device: smaller where a look takes longer than that, larger where it would not.
 const LOOK_SHARES = [1, 5 / 6, 2 / 3, 1 / 2], SLOW_MS = 66, FAST_MS = 40
 
@@ -95,7 +96,7 @@ export class LiveApp {
     this.video = element("video", "", "", { playsinline: "", muted: "", autoplay: "" })
     this.video.muted = true
     this.overlay = element("canvas")
-    this.notice = element("div", "live-notice", "", { "aria-live": "polite" })
+    this.notice = element("div", "live-notice")
     this.stage = element("div", "live-stage")
     this.stage.classList.toggle("mirror", this.settings.mirror)
     this.stage.append(this.video, this.overlay)
@@ -116,7 +117,8 @@ export class LiveApp {
     this.kept = element("div", "live-kept")
     const columns = element("div", "live-columns")
     columns.append(picture, this.panel)
-    this.root.replaceChildren(this.notice, columns, this.kept)
+    this.spoken = speaker(SPEAK_MS)
+    this.root.replaceChildren(this.notice, columns, this.kept, this.spoken.place)
     this.#showButtons()
   }
 
@@ -208,6 +210,7 @@ export class LiveApp {
       look: Math.round(this.rules.detector.look_px * LOOK_SHARES[this.share]),
     }
     const said = this.camera.on ? (this.timeline.newest?.predictions ?? []) : []
+    if (this.camera.on) this.spoken.say(said.map(({ identity, label }) => `${identity} ${label}`).join(", ") || "no face")
     const sign = this.recording ? [element("p", "live-record", `Recording, ${Math.round(this.recording.duration)} s`, { role: "status" })] : []
     this.panel.replaceChildren(figures(numbers), ...cards(said, this.rules), ...strips(this.timeline.samples, this.timeline.span, this.rules), legend(this.rules), ...sign)
   }
@@ -248,6 +251,7 @@ export class LiveApp {
       const discard = () => {
         URL.revokeObjectURL(image.src)
         this.snapshot.replaceChildren()
+        this.snapshotButton.focus()
       }
       const controls = element("div", "live-controls")
       controls.append(button("Save the snapshot", () => save(blob, "snapshot.png")), button("Discard", discard))
@@ -269,11 +273,11 @@ export class LiveApp {
     const controls = element("div", "live-controls")
     controls.append(
       button("CSV", () => save(new Blob([toCsv(samples, this.rules.columns)], { type: "text/csv" }), "recording.csv")),
-      button("Discard", () => this.kept.replaceChildren()),
+      button("Discard", () => (this.kept.replaceChildren(), this.recordButton.focus())),
     )
     const seen = samples.some(({ predictions }) => predictions.length)
     const shown = seen ? [shares(samples, this.rules), ...strips(samples, null, this.rules), legend(this.rules)] : [element("p", "quiet", "No face was seen.")]
-    this.kept.replaceChildren(element("h3", "", `Recording of ${Math.round(this.recording.duration)} seconds`), ...shown, controls)
+    this.kept.replaceChildren(element("h2", "", `Recording of ${Math.round(this.recording.duration)} seconds`), ...shown, controls)
     this.recording = null
     this.#showButtons()
   }

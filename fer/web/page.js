@@ -41,7 +41,9 @@ const choose = (chosen) => {
   for (const name of Object.keys(parts)) {
     by(name).hidden = name !== chosen
     by(`tab-${name}`).setAttribute("aria-selected", name === chosen)
+    by(`tab-${name}`).tabIndex = name === chosen ? 0 : -1
   }
+  document.querySelector("main").dataset.part = chosen
   if (chosen !== "live" && apps.live.camera.on) apps.live.stop()
 }
 
@@ -53,6 +55,14 @@ for (const [name, App] of Object.entries(parts)) {
   apps[name] = new App(root, { script: { address: "worker.js" }, assets: load, rules, words, settings: settings() })
   by(`tab-${name}`).onclick = () => choose(name)
 }
+// One stop for the keyboard, with arrows between them, as screen readers expect of tabs.
+document.querySelector("nav").onkeydown = ({ key }) => {
+  if (key !== "ArrowLeft" && key !== "ArrowRight") return
+  const other = Object.keys(parts).find((name) => by(name).hidden)
+  choose(other)
+  by(`tab-${other}`).focus()
+}
+choose("live")
 by("settings").oninput = change
 by("settings").onsubmit = (event) => event.preventDefault()
 change()

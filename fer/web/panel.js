@@ -94,5 +94,5 @@ export const shares = (samples, { classes, timeline }) => {
     const cells = names.map((name) => (total ? percent((labels[name] ?? 0) / total) : "–"))
     return parent("tr", "", [String(identity), `${total.toFixed(1)} s`, ...cells].map((text) => element("td", "", text)))
   })
-  return parent("div", "live-shares", [parent("table", "", [head, ...rows])])
+  return parent("div", "live-shares", [parent("table", "", [head, ...rows])], { role: "region", "aria-label": "Shares of time", tabindex: "0" })
 }

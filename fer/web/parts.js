@@ -14,6 +14,18 @@ export const parent = (tag, className, children, attributes = {}) => {
 
 export const button = (text, press) => Object.assign(element("button", "", text, { type: "button" }), { onclick: press })
 
+// Said to screen readers and not seen: `say(words)` when they are others, and no sooner than that after the last.
+export const speaker = (leastMs) => {
+  const place = element("p", "live-spoken", "", { role: "status" })
+  let said = -Infinity
+  const say = (words) => {
+    if (words === place.textContent || performance.now() - said < leastMs) return
+    said = performance.now()
+    place.textContent = words
+  }
+  return { place, say }
+}
+
 export const save = (blob, name) => {
   const link = element("a", "", "", { href: URL.createObjectURL(blob), download: name })
   link.click()

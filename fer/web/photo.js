@@ -1,8 +1,8 @@
 // Photos read in the page: a picture with boxes and a card for each face. Nothing leaves the browser.
 import { draw } from "./draw.js"
-import { Judge } from "./judge.js"
+import { caption, Judge } from "./judge.js"
 import { photoCards } from "./panel.js"
-import { button, element, notice, parent, save } from "./parts.js"
+import { button, element, notice, parent, save, speaker } from "./parts.js"
 import { cropOf } from "./picture.js"
 import { openReader, Trouble } from "./reader.js"
 import { toCsv } from "./timeline.js"
@@ -27,8 +27,9 @@ export class PhotoApp {
       event.preventDefault()
       this.#add([...event.dataTransfer.files])
     }
-    this.shown = element("div", "photos", "", { "aria-live": "polite" })
-    this.root.replaceChildren(this.drop, this.shown)
+    this.shown = element("div", "photos")
+    this.spoken = speaker(0)
+    this.root.replaceChildren(this.drop, this.spoken.place, this.shown)
   }
 
   update(settings) {
@@ -66,12 +67,12 @@ export class PhotoApp {
     this.choice.value = ""
     for (const file of files.slice(0, Math.max(0, MOST_PHOTOS - this.photos.length))) {
       const place = element("section", "photo")
-      place.append(element("h3", "", file.name), element("p", "quiet", "Reading …", { role: "status" }))
+      place.append(element("h2", "", file.name), element("p", "quiet", "Reading …"))
       this.shown.prepend(place)
       try {
         const photo = { file, place, ...(await this.#read(file)) }
         this.photos.push(photo)
-        this.#show(photo)
+        this.spoken.say(`${file.name}: ${this.#show(photo).map((seen) => caption(seen, this.rules.classes)).join(", ") || "no face"}`)
       } catch (error) {
         const trouble = error instanceof Trouble ? error : new Trouble("worker", error.message)
         if (trouble.kind !== "photo") this.#close()
@@ -119,7 +120,8 @@ export class PhotoApp {
       button("CSV", csv),
       button("Remove", () => this.#remove(photo)),
     ])
-    place.replaceChildren(element("h3", "", file.name), count, parent("div", "live-columns", [picture, parent("div", "", [cards, controls])]))
+    place.replaceChildren(element("h2", "", file.name), count, parent("div", "live-columns", [picture, parent("div", "", [cards, controls])]))
+    return predictions
   }
 
   #remove(photo) {

@@ -6,16 +6,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from camera_clip import still, write_y4m
+from camera_clip import acts, still, write_y4m
+from clips import clip
 from header_proxy import adding
 from playwright.sync_api import Browser, Page, expect
 
+from fer.weights import SAMPLE
 from tests.browser.conftest import CHROMIUM_FLAGS, ROOT, WAIT_MS, chromium_path
 from webui.frame.navigation import PAGES
 
 pytestmark = pytest.mark.browser
 REPORT = """document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`Content Security Policy: ${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}`))"""
+PLAYED = """video => new Promise((resolve, reject) => {
+  video.muted = true
+  video.ontimeupdate = () => video.currentTime > 0.5 && resolve(video.currentTime)
+  video.onerror = () => reject(video.error)
+  video.play()
+})"""
 # What a foreign script would do: both are refused, so the header is there and bites.
 ATTACK = """async () => {
   document.head.append(Object.assign(document.createElement("script"), { textContent: "window.foreign = true" }))
@@ -70,6 +78,28 @@ def test_a_face_is_labelled_on_this_device(guarded: Page, complaints: list[str])
     assert complaints == []
     assert guarded.evaluate(ATTACK) == [False, False]
     assert len(complaints) >= 2
+
+
+def test_photos_are_read_here_and_there(guarded: Page, complaints: list[str]) -> None:
+    visit(guarded, "Photo")
+    guarded.locator('input[type="file"]').set_input_files(SAMPLE)
+    expect(guarded.locator(".face .verdict")).to_contain_text("happy")
+    for picture in guarded.get_by_test_id("stMain").locator("img").all():
+        expect(picture).to_have_js_property("complete", True)
+        assert picture.evaluate("image => image.naturalWidth") > 0
+    guarded.get_by_role("radio", name="On this device").click()
+    guarded.get_by_label("Choose photos").set_input_files(SAMPLE)
+    expect(guarded.locator(".photo .verdict")).to_contain_text("happy")
+    assert complaints == []
+
+
+def test_a_video_is_played(guarded: Page, complaints: list[str], tmp_path: Path, sample_image: np.ndarray) -> None:
+    (tmp_path / "acts.mp4").write_bytes(clip(acts(sample_image, fps=10)))
+    visit(guarded, "Video")
+    guarded.locator('input[type="file"]').set_input_files(tmp_path / "acts.mp4")
+    expect(guarded.locator(".player .lane button[data-person]")).to_have_count(2)
+    assert guarded.locator(".player video").evaluate(PLAYED) > 0
+    assert complaints == []
 
 
 def test_every_page_keeps_to_it(guarded: Page, complaints: list[str]) -> None:

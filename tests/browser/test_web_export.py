@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import axe
 import pytest
 from camera_clip import still, write_y4m
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -124,6 +125,40 @@ def test_settings_and_photos(visit: Callable[[], Page], tmp_path: Path) -> None:
     assert row.split(",")[3] == "unsure", header
     page.get_by_role("button", name="Remove").click()
     expect(page.locator(".photo canvas")).to_have_count(0)
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["wide", "phone"])
+def test_everybody_can_use_it(visit: Callable[[], Page], size: tuple[int, int]) -> None:
+    """By keyboard alone, with axe-core's rules, in both themes; what is seen is said."""
+    page = visit()
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+
+    def grave() -> list[str]:
+        found = []
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            found += [f"{theme}: {one}" for one in axe.violations(page, [])]
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        return found + ([f"{wide} px too wide"] if wide > 0 else [])
+
+    assert grave() == []
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#live .live-spoken")).to_have_text("1 happy")
+    page.get_by_role("button", name="Snapshot").press("Enter")
+    page.get_by_role("button", name="Discard").press("Enter")
+    expect(page.get_by_role("button", name="Snapshot")).to_be_focused()
+    page.get_by_role("button", name="Record").press("Enter")
+    page.get_by_role("button", name="Stop recording").press("Enter")
+    expect(page.get_by_role("heading", name="Recording of")).to_be_visible()
+    assert grave() == []
+    page.get_by_role("tab", name="Live camera").press("ArrowRight")
+    expect(page.get_by_role("tab", name="Photo")).to_be_focused()
+    expect(page.get_by_label("Mirror")).to_be_hidden()
+    page.get_by_label("Choose photos").set_input_files(SAMPLE)
+    expect(page.locator("#photo .live-spoken")).to_contain_text("sample.jpg: happy")
+    assert grave() == []
 
 
 def test_an_altered_network_is_refused(visit: Callable[[], Page], served: Served) -> None:
