@@ -15,7 +15,7 @@ import tiny
 from PIL import Image
 
 from fer import installed
-from fer.cli import COMMANDS, main
+from fer.cli import COMMANDS, main, script
 from fer.see import report
 
 SAMPLE = Path(__file__).parents[2] / "fer" / "weights" / "sample.jpg"
@@ -161,6 +161,15 @@ def test_photos_need_no_command(capsys, weights, photo):
 def test_a_script_runs_as_a_command(capsys, name):
     assert main([name, "--no-such-flag"]) == 2
     assert f"usage: {name}.py" in capsys.readouterr().err
+
+
+def test_a_script_without_its_extra_says_which(capsys, monkeypatch, tmp_path):
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "train.py").write_text("import torch")
+    monkeypatch.setattr(script, "app_folder", lambda: tmp_path)
+    monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
+    assert main(["train"]) == 2
+    assert "pip install 'fer-app[train]'" in capsys.readouterr().err
 
 
 def test_another_package_of_the_same_name_is_told(capsys, monkeypatch, tmp_path):
