@@ -127,8 +127,10 @@ def main() -> None:
         if options.app:
             run = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
             inside = stack.enter_context(server([*run, "--server.port", str(app_port)], app_port, "/api/v1/health"))
+            inside.close()
             ways["inside the app"] = lambda: ask(inside, photo)
-        served.close()  # idle for so long that the service has hung up; the next request connects again
+        # Made while the server started, or idle for so long that it has hung up: the next request connects again.
+        served.close()
         taken = milliseconds(ways, options.requests)
         rates = [per_second(serve_port, photo, options.requests) for _ in range(3)]
     print(f"Photo of {len(photo) / 1000:.0f} kB, {options.requests} calls each, load {os.getloadavg()[0]:.1f}.\n")

@@ -13,6 +13,7 @@ from fer.installed import DISTRIBUTION, InstallationError
 
 if TYPE_CHECKING:
     import uvicorn
+    from starlette.types import ASGIApp
 
     from fer.serve.settings import ServeSettings
 
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str]) -> int:
         settings = from_environment()
     except ServeError as error:
         return complain(str(error))
+    if not 0 <= options.port <= 65_535 or (options.workers is not None and options.workers < 1):
+        return complain("--port takes 0..65535, --workers at least 1.")
     if not is_loopback(options.host) and settings.token is None:
         return complain(f"--host {options.host} lets others in: set {TOKEN}, and their name for it in {HOSTS}.")
     return _serve(options, settings)
@@ -54,19 +57,36 @@ def _serve(options: argparse.Namespace, settings: "ServeSettings") -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import cv2
     import uvicorn
-    from starlette.applications import Starlette
 
     from fer.batch.engines.local import available_cores
-    from fer.serve.routes import api
+    from fer.serve.routes import application
     from fer.serve.service import Service
 
-    cv2.setNumThreads(1)  # the cores are shared between requests, not within one
-    service = Service(settings, options.workers or available_cores())
-    service.recognizer("yunet")  # loaded before the first request
-    config = uvicorn.Config(
-        Starlette(routes=[api(service)]),
-        host=options.host,
-        port=options.port,
+    try:
+        listening = listen(options.host, options.port)
+    except OSError as error:
+        return complain(f"cannot listen at {options.host}, port {options.port} ({error.strerror}).")
+    with listening:
+        cv2.setNumThreads(1)  # the cores are shared between requests, not within one
+        service = Service(settings, options.workers or available_cores())
+        service.recognizer("yunet")  # loaded before the first request
+        host, port = listening.getsockname()[:2]
+        print(f"http://{f'[{host}]' if ':' in host else host}:{port}/api/v1/docs", flush=True)
+        try:
+            uvicorn.Server(configuration(application(service), settings)).run(sockets=[listening])
+        finally:
+            service.close()
+    return 0
+
+
+def configuration(app: "ASGIApp", settings: "ServeSettings") -> "uvicorn.Config":
+    import uvicorn
+
+    from fer.serve.connection import Connection
+
+    return uvicorn.Config(
+        app,
+        http=Connection,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -75,19 +95,15 @@ def _serve(options: argparse.Namespace, settings: "ServeSettings") -> int:
         h11_max_incomplete_event_size=2**16,
         timeout_graceful_shutdown=10,
     )
-    with listen(config) as listening:
-        host, port = listening.getsockname()[:2]
-        print(f"http://{f'[{host}]' if ':' in host else host}:{port}/api/v1/docs", flush=True)
-        try:
-            uvicorn.Server(config).run(sockets=[listening])
-        finally:
-            service.close()
-    return 0
 
 
-def listen(config: "uvicorn.Config") -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """The service's socket. Its connections inherit TCP_NODELAY, which asyncio does not set on those of a socket that
-    it is given: without it each answer's body waits 40 ms for the client to confirm the head."""
-    listening = config.bind_socket()
+    it is given: without it each answer's body waits 40 ms for the client to confirm the head.
+
+    Raises OSError if the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=2048)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening

@@ -60,6 +60,8 @@ async def _form(request: Request, most_bytes: int, most: int) -> list[Upload]:
     try:
         form = await parser.parse()
     except MultiPartException as error:
+        if "Too many fields" in error.message:
+            raise ProblemError(400, "The form has a field that is no file: give each part a filename.") from error
         too_many = "Too many" in error.message
         raise ProblemError(413 if too_many else 400, f"The form cannot be read: {error.message}") from error
     found = []

@@ -50,7 +50,7 @@ class Guard:
         except Exception as error:
             if status:  # already begun: no other answer is possible
                 raise
-            await answer(_problem(error))(scope, receive, watched)
+            await answer(problem_of(error))(scope, receive, watched)
         finally:
             route = scope.get("route")
             self._metrics.request(getattr(route, "path", "other"), status, time.monotonic() - start_s)
@@ -123,7 +123,8 @@ class Rate:
         return 0.0 if granted else (1 - left) / self._per_second
 
 
-def _problem(error: Exception) -> ProblemError:
+def problem_of(error: Exception) -> ProblemError:
+    """The answer to any error of a route."""
     if isinstance(error, ProblemError):
         return error
     if isinstance(error, HTTPException):

@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, Router, WebSocketRoute
@@ -14,10 +16,10 @@ from fer.see.images import ImageError
 from fer.see.report import Row, to_csv, to_json
 from fer.serve import metrics, openapi
 from fer.serve.body import uploads
-from fer.serve.guard import Guard
+from fer.serve.guard import Guard, problem_of
 from fer.serve.live import live
 from fer.serve.openapi import NOTES_HEADER
-from fer.serve.problems import ProblemError
+from fer.serve.problems import ProblemError, answer
 from fer.serve.service import Service, Video
 from fer.serve.settings import ServeSettings
 
@@ -40,6 +42,15 @@ def api(service: Service) -> Mount:
         WebSocketRoute("/live", _live(service)),
     ]
     return Mount(PREFIX, app=Guard(Router(routes), settings, service.metrics))
+
+
+def application(service: Service) -> Starlette:
+    """The service alone. What lies outside of PREFIX is answered as inside of it, without the guard's checks."""
+
+    async def nothing(request: Request, error: Exception) -> Response:
+        return answer(problem_of(error))
+
+    return Starlette(routes=[api(service)], exception_handlers={HTTPException: nothing})
 
 
 async def health(request: Request) -> Response:
@@ -74,10 +85,9 @@ async def faces(request: Request, service: Service) -> Response:
 
 async def add_video(request: Request, service: Service) -> Response:
     detector, unsure_below, looks_per_s = _options(request)
-    service.videos.check_room()
-    with service.place():
+    with service.place(), service.videos.room():
         (upload,) = await uploads(request, "video", service.settings.video_bytes, 1, service.settings)
-    video = service.videos.add(upload, detector, unsure_below, looks_per_s)
+        video = service.videos.add(upload, detector, unsure_below, looks_per_s)
     return JSONResponse(_status(video), 202, {"Location": f"{PREFIX}/videos/{video.key}"})
 
 

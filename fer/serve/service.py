@@ -111,28 +111,34 @@ class Videos:
     def __init__(self, settings: ServeSettings, recognizer: "Callable[[str], Recognizer]") -> None:
         self._settings, self._recognizer = settings, recognizer
         self._thread = ThreadPoolExecutor(1, "fer-video")
-        self._lock = threading.Lock()
+        self._coming = 0  # videos that are being received
         self._kept: dict[str, Video] = {}
 
     @property
     def unread(self) -> int:
         return sum(not video.is_over for video in list(self._kept.values()))
 
-    def check_room(self) -> None:
-        """Raises ProblemError (429) if no further video is accepted."""
+    @contextlib.contextmanager
+    def room(self) -> Iterator[None]:
+        """Room for one more video, held while it arrives. Raises ProblemError (429) if there is none."""
         self._forget_old()
-        if len(self._kept) >= self._settings.jobs:
+        taken = len(self._kept) + self._coming
+        if taken >= self._settings.jobs:
             raise ProblemError(
                 429,
-                f"{len(self._kept)} videos are kept already. DELETE one whose table you have, or come again later.",
+                f"{taken} videos are kept already. DELETE one whose table you have, or come again later.",
                 {"Retry-After": "30"},
             )
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
 
     def add(self, upload: Upload, detector: str, unsure_below: float | None, looks_per_s: float) -> Video:
+        """Call it in `room`."""
         video = Video(upload.name)
-        with self._lock:
-            self.check_room()
-            self._kept[video.key] = video
+        self._kept[video.key] = video
         self._thread.submit(self._read, video, upload.content, detector, unsure_below, looks_per_s)
         return video
 

@@ -52,7 +52,7 @@ class ServeSettings:
 def from_environment(environment: Mapping[str, str] = os.environ) -> ServeSettings:
     """The settings as the operator gave them: FER_API_TOKEN, and in FER_API_HOSTS names beside localhost."""
     names = tuple(name.strip().lower() for name in environment.get(HOSTS, "").split(",") if name.strip())
-    return ServeSettings(token=environment.get(TOKEN) or None, hosts=_LOOPBACK_HOSTS + names)
+    return ServeSettings(token=environment.get(TOKEN, "").strip() or None, hosts=_LOOPBACK_HOSTS + names)
 
 
 def is_switched_on(environment: Mapping[str, str] = os.environ) -> bool:

@@ -5,10 +5,9 @@ import threading
 import time
 
 import uvicorn
-from starlette.applications import Starlette
 
-from fer.cli.serve import listen
-from fer.serve.routes import PREFIX, api
+from fer.cli.serve import configuration, listen
+from fer.serve.routes import PREFIX, application
 from fer.serve.service import Service
 from fer.serve.settings import ServeSettings
 
@@ -17,9 +16,8 @@ from fer.serve.settings import ServeSettings
 def serving(settings: ServeSettings | None = None, workers: int = 2):
     """Gives (address of the API, the Service behind it)."""
     service = Service(settings or ServeSettings(), workers)
-    config = uvicorn.Config(Starlette(routes=[api(service)]), port=0, log_level="error", lifespan="off")
-    server = uvicorn.Server(config)
-    with listen(config) as listening:
+    server = uvicorn.Server(configuration(application(service), service.settings))
+    with listen("127.0.0.1", 0) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

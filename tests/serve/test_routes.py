@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import pytest
 import requests
-import uvicorn
 from clips import clip, greys
 from conftest import SAMPLE
 from PIL import Image
@@ -163,10 +162,12 @@ def test_eight_clients_lose_no_request(address):
 
 def test_answers_are_sent_at_once():
     """Head and body of an answer are two pieces; without TCP_NODELAY the second waits 40 ms for the first."""
-    with listen(uvicorn.Config(None, port=0)) as listening:
-        listening.listen()
-        with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
-            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    with (
+        listen("127.0.0.1", 0) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_full_queue_says_so_and_empties():
