@@ -183,7 +183,7 @@ def comparison(first: Judged, second: Judged, first_asked: Weights, second_asked
         matrix(
             shades, texts, spoken, "Second minus first (percentage points of the true class)", "evaluation_difference"
         )
-        st.caption("Blue: the second says so more often. Orange: less often. The diagonal should be blue.")
+        st.caption("Blue: the second gives this answer more often. Orange: less often. The diagonal should be blue.")
     with right:
         titles = {
             "first": f"Only the first is right ({test.only_first:,})",

@@ -35,7 +35,7 @@ def choose_photos() -> list[Photo]:
         max_upload_size=MAX_PHOTO_MB,
         key="photo_uploads",
         on_change=leave_sample,
-        help=f"{LIMITS_IN_WORDS}; whatever the file's name ends in. Up to {MAX_PHOTOS} photos of {MAX_PHOTO_MB} MB.",
+        help=f"{LIMITS_IN_WORDS}, whatever the file's extension. Up to {MAX_PHOTOS} photos of {MAX_PHOTO_MB} MB.",
     )
     sources = st.pills(
         "No photo at hand?",
@@ -226,8 +226,8 @@ def choose_where() -> str:
     where = st.segmented_control(
         "Where photos are read", [SERVER, DEVICE], default=SERVER, required=True, key="photo_where", persist_state=KEPT,
         on_change=keep_photos,
-        help="On this device no photo leaves the browser, which reads JPEG, PNG and what else it opens by itself. "
-        "The app reads more formats, turns photos and writes tables of many.",
+        help="On this device, no photo leaves the browser, which reads JPEG, PNG and any other format it can open. "
+        "The app reads more formats, turns photos and writes one table for many.",
     )  # fmt: skip
     return where or SERVER
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fer.batch.work import Settings
 
 _NOTE = """
-DIR then holds faces/ (Parquet, a row a face; every file has a row, with the reason where it could not be read) and
+DIR then holds faces/ (Parquet, one row per face; every file has a row, with the reason where it could not be read) and
 manifest.json. Stop it whenever you like: the same command resumes and reads only what is missing or has changed.
 """
 
@@ -52,14 +52,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--csv", action="store_true", help="write DIR/faces.csv as well, at the end")
     parser.add_argument("--annotate", action="store_true", help="write photos with boxes and labels to DIR/annotated")
     parser.add_argument("--faces", action="store_true", help="write each face as the network sees it to DIR/crops")
-    parser.add_argument("--again", action="store_true", help="try the files again that could not be read the last time")
+    parser.add_argument("--again", action="store_true", help="retry the files that could not be read last time")
     parser.add_argument("--detector", choices=("yunet", "haar"), default="yunet", help="default: yunet")
     parser.add_argument("--unsure-below", metavar="P", type=float, help="say 'unsure' below this confidence, 0..1")
     parser.add_argument("--looks", metavar="N", type=float, default=10.0, help="looks a second at videos; default: 10")
     parser.add_argument("--weights", metavar="FILE", type=Path, help="another .onnx file of scripts/train.py")
     parser.add_argument("--workers", metavar="N", type=int, help="processes; default: one a core")
     parser.add_argument("--engine", choices=ENGINES, default="local", help="where it runs; default: this machine")
-    parser.add_argument("--address", metavar="HOST:PORT", help="of a Dask or Ray cluster that is there already")
+    parser.add_argument("--address", metavar="HOST:PORT", help="of a Dask or Ray cluster that is already running")
     return parser
 
 

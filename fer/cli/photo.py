@@ -28,8 +28,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fer photo", description="Says what expression each face in a photo shows.")
     parser.add_argument("photos", metavar="PHOTO", nargs="+", type=Path, help="JPEG, PNG, WebP, AVIF, HEIC, …")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print a JSON array, an object for each face")
-    form.add_argument("--csv", action="store_true", help="print CSV, a line for each face (columns: fer/see/report.py)")
+    form.add_argument("--json", action="store_true", help="print a JSON array, one object per face")
+    form.add_argument("--csv", action="store_true", help="print CSV, one line per face (columns: fer/see/report.py)")
     parser.add_argument("--detector", choices=("yunet", "haar"), default="yunet", help="default: yunet")
     parser.add_argument("--annotate", metavar="DIR", type=Path, help="write each photo with boxes and labels there")
     parser.add_argument(

@@ -33,7 +33,9 @@ def main(arguments: Sequence[str]) -> int:
     if not 0 <= options.port <= 65_535 or (options.workers is not None and options.workers < 1):
         return complain("--port takes 0..65535, --workers at least 1.")
     if not is_loopback(options.host) and settings.token is None:
-        return complain(f"--host {options.host} lets others in: set {TOKEN}, and their name for it in {HOSTS}.")
+        return complain(
+            f"--host {options.host} lets other computers in: set {TOKEN}, and {HOSTS} to the name they use."
+        )
     return _serve(options, settings)
 
 

@@ -247,7 +247,7 @@ def test_curves_say_that_they_are_not_of_the_weights_chosen(with_run):
     with_run.run()
     with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
     open_part(with_run, "Worse pictures")
-    assert "These curves are of other weights" in with_run.info[0].value
+    assert "These curves belong to other weights" in with_run.info[0].value
 
 
 def test_comparing_one_view_with_two_gives_the_exact_p_value(page):

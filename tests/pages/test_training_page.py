@@ -426,9 +426,9 @@ def test_a_log_is_the_shipped_networks_own_only_where_it_names_its_file(tmp_path
     assert run is not None
     assert [epoch.number for epoch in run.epochs] == list(range(1, 11))
     assert run.start[WEIGHTS] == "1234"
-    assert shipped_words(run, "1234").startswith(f"**{NAME}** is the training of the network that ships")
+    assert shipped_words(run, "1234").startswith(f"**{NAME}** is the training run of the network that ships")
     for other in ("9999", ""):
-        assert "not its own, whose log was not kept" in shipped_words(run, other)
+        assert "whose own log was not kept" in shipped_words(run, other)
     assert shipped_run(tmp_path / "none.jsonl") is None
 
 

@@ -37,7 +37,7 @@ def card_facts(card: ModelCard) -> dict[str, str]:
         "How it was made and checked": card.protocol,
         "Accuracy where choices were made": _split_words(card, _CHOSEN_ON),
         "Accuracy on faces kept to the end": _split_words(card, _TEST),
-        "How a face is read": "As it is and mirrored; the mean of both counts.",
+        "How a face is read": "As it is and mirrored; the mean of the two is used.",
         "Confidence": f"Temperature {card.temperature:.2f}: of faces given 70 %, about 70 % should be right.",
         "Name, date, code": " · ".join(part for part in (card.name, card.created[:10], card.commit[:10]) if part),
         "Licence": card.licence,

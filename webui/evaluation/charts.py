@@ -60,7 +60,8 @@ def coverage(curve: metrics.Coverage, threshold: float) -> dict[str, Any]:
     drawn = _chart(
         "Accuracy of the faces answered (%) by the share answered (%)",
         [(_line("right", BLUE, notes=notes), 100 * curve.coverage[kept], curve.accuracy[kept])],
-        f"From {percent(curve.accuracy[-1])} right where all faces are answered; the fewer, the more are right.",
+        f"From {percent(curve.accuracy[-1])} right where all faces are answered; the fewer are answered, the more of "
+        "them are right.",
     )
     if at >= 0:
         drawn["marks"] = [{"x": 100 * float(curve.coverage[at]), "label": f"unsure below {percent(threshold)}"}]

@@ -15,7 +15,7 @@ from webui.frame.weights import Weights
 
 _MOST_PHOTOS, _MAX_PHOTO_MB, _MAX_LIST_MB = 300, 16, 1
 _WORDS = (
-    "Whether the model is as good for your people as for FER2013's can only be seen on photos of them. Give a CSV file "
+    "Only photos of your own people can show whether the model is as good for them as for FER2013's. Give a CSV file "
     f"with the columns `file` and `label` (one of {', '.join(CLASSES)}) and, if you like, columns that say which group "
     "a photo belongs to, such as age or site; and the photos that it names."
 )

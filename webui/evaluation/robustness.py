@@ -35,7 +35,7 @@ def robustness(asked: Weights) -> None:
         show_error(error)
         return
     if asked.digest and asked.digest != table.weights:
-        st.info("These curves are of other weights: those that shipped when scripts/evaluate.py --robustness last ran.")
+        st.info("These curves belong to other weights, shipped when scripts/evaluate.py --robustness last ran.")
     clean = table.curve(UNTOUCHED)[0]
     st.markdown(
         f"The same {clean.n:,} faces of {table.split}, damaged in twelve ways at five strengths. Untouched, "

@@ -57,7 +57,7 @@ def download_link(label: str, icon: str, offer: Offer) -> None:
 def _give(request: Request) -> Response:
     offer = _offers.get(request.path_params["token"])
     if offer is None:
-        return PlainTextResponse("This file is offered no more. Load the page again.", 404)
+        return PlainTextResponse("This file is no longer available. Load the page again.", 404)
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(offer.name)}",
         "Cache-Control": "no-store",

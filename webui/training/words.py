@@ -13,8 +13,8 @@ def shipped_words(run: Run, digest: str) -> str:
     if best:
         figures += f", {percent(best.valid_accuracy, 2)} of PublicTest in epoch {best.number}"
     if digest and run.start.get(WEIGHTS) == digest:
-        return f"**{run.name}** is the training of the network that ships with this app: {figures}."
+        return f"**{run.name}** is the training run of the network that ships with this app: {figures}."
     return (
-        f"**{run.name}** comes with the app: a training of the same recipe as the shipped network's, not its own, "
-        f"whose log was not kept ({figures})."
+        f"**{run.name}** comes with the app: a run with the same recipe as the shipped network's, whose own log was "
+        f"not kept ({figures})."
     )

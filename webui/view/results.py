@@ -19,7 +19,9 @@ def show_folder_help(most_photos: int) -> None:
     if not more.open:
         return
     with more:
-        st.markdown("The command line reads a folder, a list or a zip of any size on all cores; a stop loses nothing:")
+        st.markdown(
+            "The command line reads folders, lists and zips of any size on all cores, and resumes after a stop:"
+        )
         st.code(COMMAND, language="sh", wrap_lines=True)
         files = st.file_uploader(
             "Open a finished result",
@@ -27,7 +29,7 @@ def show_folder_help(most_photos: int) -> None:
             accept_multiple_files=True,
             max_upload_size=MAX_RESULT_MB,
             key="photo_results",
-            help="RESULT/faces.csv, or parts out of RESULT/faces.",
+            help="RESULT/faces.csv, or parts from RESULT/faces.",
         )
         if files:
             try:

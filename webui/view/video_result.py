@@ -94,7 +94,7 @@ def ask_who_is_who(video: Watched) -> None:
     for identity, earlier in video.same_again()[:MOST_OFFERS]:
         name, before = (plain(video.people.name(who)) for who in (identity, earlier))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{name}** comes after **{before}** has gone. One person?", width="content")
+            st.markdown(f"**{name}** appears after **{before}** has left. The same person?", width="content")
             st.button("The same", key=f"video_same_{identity}", on_click=video.act,
                       args=({"do": "merge", "id": identity, "into": earlier},))  # fmt: skip
             st.button("Two people", key=f"video_two_{identity}", on_click=video.others.add, args=((identity, earlier),))
@@ -130,7 +130,7 @@ def show_files(video: Watched) -> None:
             take("Parquet", lambda: to_parquet([seen()]), "faces.parquet", "application/vnd.apache.parquet",
                  ":material/database:", "The same table with its types.")  # fmt: skip
             take("Shares", lambda: to_shares([seen()]), "shares.csv", "text/csv", ":material/percent:",
-                 "Shares of the time of each person, of all and of each marked stretch, as CSV.")  # fmt: skip
+                 "Each person's shares of the time, overall and in each marked stretch, as CSV.")  # fmt: skip
             take("Subtitles", lambda: to_webvtt(seen()), "labels.vtt", "text/vtt", ":material/subtitles:",
                  "The labels as WebVTT, for any player.")  # fmt: skip
             take("Report", lambda: make_report(video, card), "report.html", "text/html", ":material/article:",
