@@ -69,10 +69,11 @@ def summed(content: bytes) -> bytes:
             f"({' '.join(str(error).split())[:200]})"
         ) from error
     # Only integers and strings from here on: a row for each kind of row that a file has.
+    table = table.append_column("row", pa.array(range(table.num_rows), pa.int64()))
     kinds = table.group_by(["source", "kind", "status", "reason", "label"], use_threads=False)
-    rows = kinds.aggregate([("source", "count")]).to_pylist()
+    rows = kinds.aggregate([("source", "count"), ("row", "min")]).to_pylist()
     by_file: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row["row_min"]):  # groups come in no order
         by_file.setdefault(row["source"] or "", []).append(row)
     if len(by_file) > MOST_FILES:
         raise ReviewError(f"a result of {len(by_file):,} files; up to {MOST_FILES:,} can be shown. Open fewer parts.")

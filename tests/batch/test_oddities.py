@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from batches import batch, parts, table
 from conftest import ROOT
+from deadly import sigint_handler
 from photos import grey, make_photos
 from PIL import Image
 
 from fer.batch import work
+from fer.batch.engines.local import LocalEngine
 from fer.batch.review import review
 from fer.batch.walk import SourceError, Walk
 from fer.batch.work import Chunk, Settings, read_chunk, weights_hash
@@ -194,6 +196,18 @@ def test_ctrl_c_is_quiet_and_the_same_command_goes_on(tmp_path):
     assert process.communicate()[1] == ""
     assert process.returncode == 130
     assert len(batch(tmp_path / "in", "--out", tmp_path / "out")) == 300
+
+
+def test_a_terminals_ctrl_c_is_not_for_workers(tmp_path):
+    """An idle one would print a traceback."""
+    engine = LocalEngine(1, sigint_handler)
+    try:
+        ticket = engine.submit(Chunk(0, ()), Settings(weights_hash(None)))
+        while not engine.wait([ticket]):
+            pass
+        assert engine.result(ticket) == signal.SIG_IGN
+    finally:
+        engine.close()
 
 
 def test_two_commands_at_once(tmp_path):

@@ -37,6 +37,14 @@ def test_files_that_need_a_look_come_first(content):
     ]
 
 
+def test_names_with_line_breaks_are_read_across_blocks():
+    """pyarrow reads a CSV by the megabyte, and must not end a block inside a name."""
+    rows = [{**ROWS[0], "source": f"{number}\n" * 99} for number in range(5000)]
+    sink = io.BytesIO()
+    pyarrow.csv.write_csv(to_table(rows), sink)
+    assert [file.source for file in review([sink.getvalue()])] == [row["source"] for row in rows]
+
+
 def test_parts_are_one_result():
     parts = [parquet_file(to_table(ROWS[:2])), parquet_file(to_table(ROWS[-1:]))]
     assert [file.source for file in review(parts)] == ["broken, odd.jpg", "fine.jpg"]

@@ -10,3 +10,8 @@ def read(chunk: Chunk, settings: Settings) -> Done:
     if any("deadly" in item.source for item in chunk.items):
         os.kill(os.getpid(), signal.SIGKILL)
     return read_chunk(chunk, settings)
+
+
+def sigint_handler(chunk, settings):
+    """What a worker does at Ctrl-C."""
+    return signal.getsignal(signal.SIGINT)
