@@ -60,6 +60,16 @@ def test_an_example_prints_what_it_should(heading: str, code: str, film: Path, t
     assert re.fullmatch(PRINTED[heading], done.stdout.replace("\r", ""), re.DOTALL), done.stdout
 
 
+def test_a_camera_that_does_not_answer_is_said(tmp_path: Path) -> None:
+    """OpenCV only gives no frames, as at a film's end."""
+    code = dict(EXAMPLES)["Webcam, network camera, film"].replace("frames(0)", 'frames("rtsp://127.0.0.1:9/x")')
+    script = tmp_path / "example.py"
+    script.write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}")
+    done = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "OSError: rtsp://127.0.0.1:9/x: no camera or film answers there" in done.stderr
+
+
 def test_the_notebook_runs_from_top_to_bottom() -> None:
     notebook = json.loads((ROOT / "docs" / "quickstart.ipynb").read_text())
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]

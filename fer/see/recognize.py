@@ -46,7 +46,8 @@ class Recognizer:
     Recognizer is pickled as its arguments: unpickling loads its files again, so they must exist there too.
     `with Recognizer() as recognizer:` frees its memory at the end, as `close` does; using it later raises ClosedError.
 
-    Raises WeightsError or DetectorError if a file is missing or refused, ValueError for an unknown detector.
+    Raises WeightsError or DetectorError if a file is missing or refused, ValueError for an unknown detector or no
+    threads.
     """
 
     def __init__(
@@ -57,6 +58,8 @@ class Recognizer:
         framing: Mapping[str, Framing] | None = None,
         mirror: bool = True,
     ) -> None:
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1, or None for all cores; got {threads}")
         file = None if weights is None else Path(weights).absolute()  # a worker may have another working folder
         self._arguments = file, detector, threads, framing, mirror
         classifier = Classifier(file, threads, mirror)
@@ -105,8 +108,10 @@ class Recognizer:
 
         Images are consumed lazily, so a generator over a folder of any size is fine. A refused one raises, after the
         results of those before it: open images yourself (fer.see.images) to continue with the others.
+        A single image raises TypeError.
         """
         threshold = self._threshold(unsure_below)  # refused now, not at the first image
+        check_several(images)
         return (judge_alone(seen, threshold) for seen in self.observe_many(images, thorough))
 
     def stream(
@@ -134,6 +139,7 @@ class Recognizer:
 
     def observe_many(self, images: Iterable[ImageSource], thorough: bool = True) -> Iterator[list[Observation]]:
         """As `observe` for each image, in order; see `predict_many`."""
+        check_several(images)
         refused: list[Exception] = []
         waiting: list[_Found] = []
         for found in self._found(images, thorough, refused):
@@ -245,6 +251,13 @@ class Recognizer:
                 f"weights {self.card.name!r}: the card has no framing for the detector {detector!r} (it has: {known}). "
                 "Use another detector, or learn the framing with scripts/learn_framing.py and export again."
             ) from None
+
+
+def check_several(images: object) -> None:
+    """Raises TypeError for a single image: its rows, or its path's letters, would each be taken for an image."""
+    single = isinstance(images, str | bytes | Path)
+    if single or (isinstance(images, np.ndarray) and (images.ndim < 3 or images.shape[2:] == (3,))):
+        raise TypeError("images must be several: put a single one into a list, [image]")
 
 
 def prominence(face: Face, width: int, height: int) -> float:

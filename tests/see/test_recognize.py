@@ -247,6 +247,27 @@ def test_weights_whose_card_has_no_framing_are_framed_as_fer2013_is(tmp_path, sa
         assert len(recognizer.predict(sample_image)) == 1
 
 
+@pytest.mark.parametrize(
+    "make", [str, bytes, Path, lambda _: np.zeros((9, 9, 3), np.uint8), lambda _: np.zeros((9, 9))]
+)
+def test_a_single_image_is_not_many(recognizer, make):
+    single = make(b"x") if make is bytes else make("x")
+    for many in (recognizer.predict_many, lambda images: list(recognizer.observe_many(images))):
+        with pytest.raises(TypeError, match="put a single one into a list"):
+            many(single)
+
+
+def test_images_in_one_array_are_many(recognizer, sample_image):
+    pair = np.stack([sample_image, sample_image])
+    assert len(list(recognizer.predict_many(pair))) == len(list(recognizer.predict_many(pair[..., 0]))) == 2
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_no_threads_are_refused(weights, threads):
+    with pytest.raises(ValueError, match="at least 1"):
+        Recognizer(weights, threads=threads)
+
+
 def test_an_unknown_detector_is_refused(weights):
     with pytest.raises(ValueError, match="yunet, haar"):
         Recognizer(weights, "mtcnn")
