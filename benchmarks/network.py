@@ -116,7 +116,7 @@ def shipped() -> Network:
     """The weights that come with the repository; torch's copy gets the folded tensors of the file."""
     card = Classifier().card
     width = int(str(card.config["width"]))
-    return Network(f"shipped (width {width})", unfolded(WEIGHTS, width), card, WEIGHTS)
+    return Network(f"shipped (width {width})", unfolded(WEIGHTS), card, WEIGHTS)
 
 
 def random_network(width: int, folder: Path) -> Network:
@@ -126,10 +126,11 @@ def random_network(width: int, folder: Path) -> Network:
     return Network(f"the article's (width {width}, random)", network, card, folder / "random.onnx")
 
 
-def unfolded(weights: Path, width: int) -> ResNet9:
+def unfolded(weights: Path) -> ResNet9:
     """The torch network that computes what an exported file does: its batch norms do nothing."""
-    tensors = {name: torch.from_numpy(tensor) for name, tensor in onnxfile.read(weights).tensors.items()}
-    network = ResNet9(width).eval()
+    file = onnxfile.read(weights)
+    tensors = {name: torch.from_numpy(tensor) for name, tensor in file.tensors.items()}
+    network = ResNet9(file.width, groups=file.groups).eval()
     with torch.no_grad():
         for name, block in network.named_modules():
             if f"{name}.weight" in tensors and isinstance(block, nn.Sequential):
@@ -165,7 +166,7 @@ def make_runtimes(network: Network) -> tuple[dict[str, Run], list[str]]:
 def torch_run(
     network: ResNet9, card: ModelCard, layout: torch.memory_format = torch.contiguous_format, compiled: bool = False
 ) -> Run:
-    own = ResNet9(network.width).eval()
+    own = ResNet9(network.width, groups=network.groups).eval()
     own.load_state_dict(network.state_dict())
     for mine, theirs in zip(own.modules(), network.modules(), strict=True):
         if isinstance(mine, nn.BatchNorm2d):

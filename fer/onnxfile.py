@@ -57,9 +57,21 @@ class NetworkFile:
         """Channels of the first block."""
         return len(self.tensors["conv1.bias"])
 
+    @property
+    def groups(self) -> int:
+        """How many networks stand side by side, sharing only the last layer."""
+        return _groups(self.tensors)
 
-def shapes(width: int) -> dict[str, tuple[int, ...]]:
-    """Name → shape of the trained tensors of a ResNet9 of that width: folded convolutions and the last layer."""
+
+def _groups(tensors: Mapping[str, np.ndarray]) -> int:
+    return len(tensors["conv1.bias"]) // tensors["conv2.weight"].shape[1]
+
+
+def shapes(width: int, groups: int = 1) -> dict[str, tuple[int, ...]]:
+    """Name → shape of the trained tensors of a ResNet9: folded convolutions and the last layer.
+
+    width: channels of the first block, of all groups together.
+    """
     channels = {
         "conv1": (1, 1),
         "conv2": (1, 2),
@@ -72,7 +84,7 @@ def shapes(width: int) -> dict[str, tuple[int, ...]]:
     }
     found: dict[str, tuple[int, ...]] = {}
     for name, (into, out) in channels.items():
-        found[f"{name}.weight"] = (out * width, 1 if name == "conv1" else into * width, 3, 3)
+        found[f"{name}.weight"] = (out * width, 1 if name == "conv1" else into * width // groups, 3, 3)
         found[f"{name}.bias"] = (out * width,)
     return found | {"head.weight": (len(CLASSES), 8 * width), "head.bias": (len(CLASSES),)}
 
@@ -104,7 +116,9 @@ class _Graph:
 
     def conv_block(self, name: str, x: str, pool: bool = True) -> str:
         weight, bias = self.stored(f"{name}.weight"), self.constant(f"{name}.bias", self.trained[f"{name}.bias"])
-        x = self.add("Relu", self.add("Conv", x, weight, bias, kernel_shape=[3, 3], pads=[1, 1, 1, 1]))
+        groups = 1 if name == "conv1" else _groups(self.trained)
+        apart = {"group": groups} if groups > 1 else {}  # 1 is ONNX's default
+        x = self.add("Relu", self.add("Conv", x, weight, bias, kernel_shape=[3, 3], pads=[1, 1, 1, 1], **apart))
         return self.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2]) if pool else x
 
     def residual(self, name: str, x: str) -> str:
@@ -242,8 +256,11 @@ def _trained(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     width = len(first) if first.ndim else 0
     if not 1 <= width <= WIDTH_MAX:
         raise ProtobufError(f"expected the tensor 'conv1.weight' with 1 to {WIDTH_MAX} channels, found {width}")
+    second = found.get("conv2.weight", np.zeros(0))
+    apart = second.shape[1] if second.ndim == 4 else 0
+    groups = width // apart if apart and width % apart == 0 else 1
     trained = {}
-    for name, shape in shapes(width).items():
+    for name, shape in shapes(width, groups).items():
         tensor = found.get(name)
         if tensor is None or tensor.shape != shape:
             raise ProtobufError(

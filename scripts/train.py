@@ -160,7 +160,9 @@ def read_pretrained(
         path = stored if stored.is_file() else None
     else:
         answers = teacher.ask(options.teacher, faces, device) if options.teacher else None
-    weights = initial.read(path, faces.split("Training").images, chosen.width) if path else None
+    weights = None
+    if path:
+        weights = initial.read(path, faces.split("Training").images, chosen.width, chosen.groups)
     return Pretrained(answers, weights)
 
 

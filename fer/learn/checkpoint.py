@@ -59,7 +59,7 @@ def load_weights(path: Path) -> tuple[ResNet9, ModelCard]:
         card = ModelCard.from_json(metadata[CARD_KEY])
         config = TrainConfig.from_dict(card.config)
         with torch.device("meta"):  # allocates nothing on the card's word alone
-            network = ResNet9(config.width, config.dropout)
+            network = ResNet9(config.width, config.dropout, config.groups)
         for name, expected in network.state_dict().items():
             if name in tensors and tensors[name].dtype != expected.dtype:
                 raise CardError(f"{name} must be {expected.dtype}, got {tensors[name].dtype}")
@@ -128,7 +128,7 @@ def load_last(path: Path) -> tuple[ResNet9, Progress]:
     """
     tensors, metadata = _load(path)
     progress = _progress(path, metadata)
-    network = ResNet9(progress.config.width, progress.config.dropout)
+    network = ResNet9(progress.config.width, progress.config.dropout, progress.config.groups)
     try:
         network.load_state_dict(_under("average." if progress.config.ema_decay else "network.", tensors))
     except RuntimeError as error:

@@ -46,6 +46,9 @@ class TrainConfig:
     epochs: int = _choice(30, "passes over the Training split", low=1, high=10_000)
     batch_size: int = _choice(400, "faces a step", low=2, high=8192)
     width: int = _choice(64, "channels of the first block; 64 is the article's 6.57 M parameters", low=4, high=256)
+    groups: int = _choice(
+        1, "networks of width / groups side by side that share only the last layer; scripts/join.py", low=1, high=4
+    )
     dropout: float = _choice(0.0, "share of the last features zeroed while training", low=0, high=0.9)
     optimizer: str = _choice(
         "adam", "adam; sgd with Nesterov momentum; muon: sgd with orthogonal steps", choices=OPTIMIZERS
@@ -94,6 +97,8 @@ class TrainConfig:
                 raise ConfigError(f"{f.name}: expected at least {limits['low']}, got {value!r}")
             if "high" in limits and not value <= limits["high"]:
                 raise ConfigError(f"{f.name}: expected at most {limits['high']}, got {value!r}")
+        if self.width % self.groups:
+            raise ConfigError(f"width: expected a multiple of groups = {self.groups}, got {self.width}")
         if self.ema_decay >= 1:
             raise ConfigError(f"ema_decay: expected less than 1, got {self.ema_decay}")
         if self.schedule == "trapezoid" and self.warmup + self.cooldown > 1:

@@ -39,16 +39,18 @@ class InitialWeights:
         return f"Started from the weights {self.card.name} ({epochs}{f', commit {commit}' if commit else ''})."
 
 
-def read(path: Path, images: np.ndarray, width: int | None = None) -> InitialWeights:
+def read(path: Path, images: np.ndarray, width: int | None = None, groups: int | None = None) -> InitialWeights:
     """The network of a weights file, ready to be trained on.
 
     images: uint8 (N, 48, 48), Training faces; the first 1,024 give an .onnx file's batch norm its statistics.
-    width: the required one; None accepts any.
-    Raises WeightsError for a file that is incomplete, not ours, or not a ResNet9, ConfigError for another width.
+    width, groups: the required ones; None accepts any.
+    Raises WeightsError for a file that is incomplete, not ours, or not a ResNet9, ConfigError for another width or
+    number of groups.
     """
     network, card = _read_onnx(path, images) if path.suffix == ".onnx" else checkpoint.load_weights(path)
-    if width not in (None, network.width):
-        raise ConfigError(f"width: the weights to start from have {network.width}, got {width}; they must be alike")
+    for name, wanted, found in (("width", width, network.width), ("groups", groups, network.groups)):
+        if wanted not in (None, found):
+            raise ConfigError(f"{name}: the weights to start from have {found}, got {wanted}; they must be alike")
     return InitialWeights(network, card)
 
 
@@ -60,7 +62,7 @@ def _read_onnx(path: Path, images: np.ndarray) -> tuple[ResNet9, ModelCard]:
         config = TrainConfig.from_dict(card.config)
     except ConfigError as error:
         raise WeightsError(f"{path}: no network that this version can train on: {error}") from error
-    network = ResNet9(file.width, config.dropout).eval()
+    network = ResNet9(file.width, config.dropout, file.groups).eval()
     for name, block in network.named_modules():
         if isinstance(block, nn.Sequential) and isinstance(block[0], nn.Conv2d):
             fill(block, tensors[f"{name}.weight"], tensors[f"{name}.bias"])

@@ -4,16 +4,18 @@ The network is David Page's ResNet9 (DAWNBench CIFAR-10, myrtle.ai 2018) with on
 instead of 32. With width 64 it has 6.57 M parameters.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from fer.emotions import CLASSES
 
 
-def conv_block(in_channels: int, out_channels: int, pool: bool = False) -> nn.Sequential:
+def conv_block(in_channels: int, out_channels: int, pool: bool = False, groups: int = 1) -> nn.Sequential:
     # Pooling before ReLU gives the same values as after it, with a quarter of the work for ReLU.
     layers: list[nn.Module] = [
-        nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1),
+        nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, groups=groups),
         nn.BatchNorm2d(out_channels),
         *([nn.MaxPool2d(2)] if pool else []),
         nn.ReLU(inplace=True),
@@ -27,17 +29,18 @@ class ResNet9(nn.Module):
     forward: float (N, 1, 48, 48), normalised → logits (N, 7) in the order of fer.emotions.CLASSES.
     width: channels of the first block, 64 in the article; every other block is a multiple of it.
     dropout: share of the last features zeroed while training; 0 in the article.
+    groups: networks of width / groups side by side, which share only the last layer; 1 in the article.
     """
 
-    def __init__(self, width: int = 64, dropout: float = 0.0) -> None:
+    def __init__(self, width: int = 64, dropout: float = 0.0, groups: int = 1) -> None:
         super().__init__()
-        self.width = width
+        self.width, self.groups = width, groups
         self.conv1 = conv_block(1, width, pool=True)  # 48 → 24 px
-        self.conv2 = conv_block(width, 2 * width, pool=True)  # 24 → 12
-        self.res1 = nn.Sequential(conv_block(2 * width, 2 * width), conv_block(2 * width, 2 * width))
-        self.conv3 = conv_block(2 * width, 4 * width, pool=True)  # 12 → 6
-        self.conv4 = conv_block(4 * width, 8 * width, pool=True)  # 6 → 3
-        self.res2 = nn.Sequential(conv_block(8 * width, 8 * width), conv_block(8 * width, 8 * width))
+        self.conv2 = conv_block(width, 2 * width, True, groups)  # 24 → 12
+        self.res1 = nn.Sequential(*(conv_block(2 * width, 2 * width, groups=groups) for _ in range(2)))
+        self.conv3 = conv_block(2 * width, 4 * width, True, groups)  # 12 → 6
+        self.conv4 = conv_block(4 * width, 8 * width, True, groups)  # 6 → 3
+        self.res2 = nn.Sequential(*(conv_block(8 * width, 8 * width, groups=groups) for _ in range(2)))
         self.pool = nn.MaxPool2d(3)  # 3 → 1
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(8 * width, len(CLASSES))
@@ -54,6 +57,24 @@ class ResNet9(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.dropout(self.features(x)))
         return logits
+
+
+def side_by_side(networks: Sequence[ResNet9]) -> ResNet9:
+    """Networks of one width as the groups of one network, whose logits are the mean of theirs; in evaluation mode."""
+    first = networks[0]
+    joined = ResNet9(len(networks) * first.width, first.dropout.p, groups=len(networks))
+    states = [network.state_dict() for network in networks]
+    together: dict[str, Tensor] = {}
+    for name, tensor in states[0].items():
+        parts = [state[name] for state in states]
+        if name == "head.weight":
+            together[name] = torch.cat(parts, 1) / len(parts)
+        elif name == "head.bias":
+            together[name] = torch.stack(parts).mean(0)
+        else:  # batch norm's counters are numbers, which have no dimension to be joined along
+            together[name] = torch.cat(parts) if tensor.ndim else tensor
+    joined.load_state_dict(together)
+    return joined.eval()
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -79,13 +100,14 @@ def flops(network: ResNet9, batch: int) -> int:
 
 def description(network: ResNet9) -> str:
     millions = count_parameters(network) / 1e6
-    return f"ResNet9, width {network.width}, {millions:.2f} M parameters"
+    side_by_side = f", {network.groups} side by side" if network.groups > 1 else ""
+    return f"ResNet9, width {network.width // network.groups}{side_by_side}, {millions:.2f} M parameters"
 
 
-def build(width: int, dropout: float, seed: int) -> ResNet9:
+def build(width: int, dropout: float, seed: int, groups: int = 1) -> ResNet9:
     """A freshly initialised network; the same seed gives the same weights on every device."""
     generator_state = torch.random.get_rng_state()
     torch.manual_seed(seed)
-    network = ResNet9(width, dropout)
+    network = ResNet9(width, dropout, groups)
     torch.random.set_rng_state(generator_state)
     return network

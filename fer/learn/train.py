@@ -74,7 +74,7 @@ def fit(
     sheet = validation_sheet(valid.labels)
     augment = Augmenter(train_images, config, MEAN, STD)
 
-    network = model.build(config.width, config.dropout, config.seed)
+    network = model.build(config.width, config.dropout, config.seed, config.groups)
     if initial:
         network.load_state_dict(initial.network.state_dict())
     network = network.to(on_device).to(memory_format=torch.channels_last)

@@ -40,10 +40,11 @@ INLINE void block(const float *in, const int *at, float *out, const int *to, con
 }
 
 // A convolution of kernel 1 or 3, its edges filled up with zeros, then ReLU where asked for.
-// weights: [out_stride / 8][kernel * kernel][channels][8]; bias: [out_stride].
+// channels, outputs: how many of the strides' are read and written, which start at `in` and `out`; outputs in eights.
+// weights: [outputs / 8][kernel * kernel][channels][8]; bias: [outputs].
 void EXPORT(conv)(const float *in, int in_width, int in_height, int in_stride, int channels, float *out, int width,
-                  int height, int out_stride, const float *weights, const float *bias, int kernel, int step, int relu,
-                  int count) {
+                  int height, int out_stride, int outputs, const float *weights, const float *bias, int kernel,
+                  int step, int relu, int count) {
   int taps[9], tap_count = kernel * kernel, pixels = count * height * width, edge = kernel == 1;
   for (int t = 0; t < tap_count; t++) taps[t] = ((t / kernel + edge) * (in_width + 2) + t % kernel + edge) * in_stride;
   for (int start = 0; start < pixels; start += TILE) {
@@ -54,7 +55,7 @@ void EXPORT(conv)(const float *in, int in_width, int in_height, int in_stride, i
       at[i] = ((n * (in_height + 2) + y * step) * (in_width + 2) + x * step) * in_stride;
       to[i] = ((n * (height + 2) + y + 1) * (width + 2) + x + 1) * out_stride;
     }
-    for (int o = 0; o < out_stride; o += 8)
+    for (int o = 0; o < outputs; o += 8)
       for (int i = 0; i < end; i += 4)
         block(in, at + i, out + o, to + i, weights + o * tap_count * channels, bias + o, taps, tap_count, channels, relu);
   }

@@ -127,11 +127,13 @@ const LAYERS = {
     must(node, same(attributes.dilations, [1, 1], [1, 1]), `dilations of ${attributes.dilations}`)
     must(node, (attributes.auto_pad ?? "NOTSET") === "NOTSET", `padding of the kind ${attributes.auto_pad}`)
     const deep = group === outputs && inputs === 1 && kernel === 3 && stride === 1
-    must(node, group === 1 || deep, `${group} groups`)
+    const parts = deep ? 1 : group // with several, each reads its own channels and writes its own, in eights
+    const each = outputs / parts
+    must(node, parts === 1 || each % 8 === 0, `${outputs} channels in ${group} groups`)
     const bias = new Float32Array(upTo8(outputs))
     if (node.inputs.length > 2) bias.set(tensor(2).numbers)
     const at = { weights: kernels.put(deep && group > 1 ? deepWeights(dims, numbers) : weights(dims, numbers)), bias: kernels.put(bias) }
-    const channels = deep && group > 1 ? group : inputs
+    const channels = inputs * group
     return ([input]) => {
       must(node, input.channels === channels, `${input.channels} channels come, ${channels} were expected`)
       const [height, width] = [input.height, input.width].map((side) => Math.ceil(side / stride))
@@ -141,10 +143,14 @@ const LAYERS = {
         must(node, input.stride === value.stride, "channels that lie otherwise than a convolution's")
         return { value, run: () => kernels.calls.depthwise(input.at, value.at, width, height, value.stride, at.weights, at.bias, relu, input.count) }
       }
-      return {
-        value,
-        run: () => kernels.calls.conv(input.at, input.width, input.height, input.stride, channels, value.at, width, height, value.stride, at.weights, at.bias, kernel, stride, relu, input.count),
+      const run = () => {
+        for (let part = 0; part < parts; part++) {
+          const [from, to] = [input.at + 4 * part * inputs, value.at + 4 * part * each]
+          const [weightsAt, biasAt] = [at.weights + 4 * part * each * inputs * kernel * kernel, at.bias + 4 * part * each]
+          kernels.calls.conv(from, input.width, input.height, input.stride, inputs, to, width, height, value.stride, upTo8(each), weightsAt, biasAt, kernel, stride, relu, input.count)
+        }
       }
+      return { value, run }
     }
   },
 

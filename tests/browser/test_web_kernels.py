@@ -15,7 +15,7 @@ from camera_clip import acts, scene
 from playwright.sync_api import Browser
 from web_page import Modules, open_modules, rgba
 
-from fer import Recognizer, web
+from fer import Recognizer, onnxfile, web
 from fer.see.detect import YuNet, shrink
 from fer.see.faces import Face
 from fer.see.recognize import cut_square
@@ -128,6 +128,17 @@ def test_every_layer_of_the_detector(
 def test_every_layer_of_the_classifier(modules: Modules, kernels: dict[str, bytes], count: int) -> None:
     faces = np.random.default_rng(0).integers(0, 256, (count, 48, 48), dtype=np.uint8)
     assert compare_layers(modules, kernels, WEIGHTS.read_bytes(), {"faces": faces}) > 20
+
+
+@pytest.mark.parametrize(("width", "groups"), [(32, 1), (64, 2), (24, 3)])
+def test_every_layer_of_networks_side_by_side(
+    modules: Modules, kernels: dict[str, bytes], width: int, groups: int
+) -> None:
+    rng = np.random.default_rng(1)
+    shapes = onnxfile.shapes(width, groups)
+    tensors = {name: (rng.normal(size=s) / np.sqrt(np.prod(s[1:]))).astype(np.float32) for name, s in shapes.items()}
+    faces = rng.integers(0, 256, (3, 48, 48), dtype=np.uint8)
+    assert compare_layers(modules, kernels, onnxfile.build(tensors, tiny.CARD), {"faces": faces}) > 20
 
 
 def changed(file: bytes, change: str) -> bytes:
