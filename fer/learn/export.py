@@ -11,7 +11,7 @@ from fer import onnxfile
 from fer.card import ModelCard, write_sealed
 from fer.learn.model import ResNet9
 
-FP16_LIMIT = 1e-3  # the most that fp16 storage may change a probability
+FP16_LIMIT = 2e-3  # the most that fp16 storage may change a probability of noise; those of faces change a fifth of that
 
 
 def fold(conv: nn.Module, norm: nn.Module) -> tuple[np.ndarray, np.ndarray]:
