@@ -53,7 +53,7 @@ def test_a_file_is_read_as_it_was_written(tmp_path, dtype):
 def test_the_shipped_file_is_one():
     found = onnxfile.read(SHIPPED)
     assert found.width == found.card.config["width"]
-    assert {name: tensor.shape for name, tensor in found.tensors.items()} == onnxfile.shapes(found.width)
+    assert {name: tensor.shape for name, tensor in found.tensors.items()} == onnxfile.shapes(found.width, found.groups)
 
 
 def good() -> onnx.ModelProto:

@@ -18,7 +18,7 @@ class Classifier:
     weights: an ONNX file written by scripts/train.py, as a path or already read; None means the shipped one.
     threads: cores that one call may use; None means all of them.
     mirror: whether to average the probabilities of the face and of its mirror image. This takes twice the time and
-        gains half a point of accuracy (benchmarks/mirror.md). Features are always those of the unmirrored face.
+        gains a point of accuracy (benchmarks/mirror.md). Features are always those of the unmirrored face.
 
     Raises WeightsError if the file is missing, altered, or holds anything but the known network (fer.onnxfile).
     """

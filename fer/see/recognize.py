@@ -35,8 +35,8 @@ class Recognizer:
     threads: cores that one call may use; None means all of them.
     framing: where a detector's box lies in a crop, by detector, for detectors that are neither in the weights' card
         nor in fer.weights.shipped_framing.
-    mirror: whether to average over each face and its mirror image: half a point more accurate for twice the
-        network's time, which is 1 ms a face (benchmarks/mirror.md).
+    mirror: whether to average over each face and its mirror image: about a point more accurate for twice the
+        network's time, which is 1.6 ms a face (benchmarks/mirror.md).
 
     Every method that takes an image accepts an array, RGB uint8 (H, W, 3) or grey uint8 (H, W); a path; the
     content of a picture file as bytes; or a Pillow image. Boxes are in pixels of that image or file, upright.
