@@ -3,7 +3,7 @@
 
 python scripts/train.py --preset article            # the article's run; uses a GPU if there is one
 python scripts/train.py --preset smoke              # every step once, under a minute on two cores
-python scripts/train.py --preset cpu --start-from fer/weights/resnet9.onnx --lr-peak 0.04   # start from trained weights
+python scripts/train.py --start-from runs/cpu-0/resnet9.onnx --preset cpu --lr-peak 0.04   # start from trained weights
 python scripts/train.py --resume runs/article-0     # resume after Ctrl-C, a crash or a power cut
 torchrun --nproc-per-node=8 scripts/train.py        # the same training on eight GPUs; --resume with any number
 """

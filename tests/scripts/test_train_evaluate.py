@@ -271,7 +271,7 @@ def test_two_runs_of_one_name_get_folders_of_their_own(tmp_path):
         (["--teacher", "nowhere.safetensors", "--teacher-weight", "0.5"], "nowhere.safetensors"),
         (["--resume", "nowhere"], "nowhere/state.safetensors: cannot be read"),
         (["--start-from", "nowhere.onnx"], "nowhere.onnx: cannot be read"),
-        (["--start-from", "fer/weights/resnet9.onnx"], "width: the weights to start from have 32, got 4"),
+        (["--start-from", "fer/weights/resnet9.onnx"], "width: the weights to start from have 64, got 4"),
     ],
 )
 def test_mistakes_get_one_clear_line(arguments, message, data, tmp_path, capsys):
