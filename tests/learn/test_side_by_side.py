@@ -1,4 +1,4 @@
-"""Networks side by side in one network: its answer is the mean of theirs, in torch and in the file that the app runs."""
+"""Networks side by side in one network: its answer is the mean of theirs in torch and in the app."""
 
 from dataclasses import replace
 
