@@ -64,7 +64,7 @@ class NetworkFile:
 
 
 def _groups(tensors: Mapping[str, np.ndarray]) -> int:
-    return len(tensors["conv1.bias"]) // tensors["conv2.weight"].shape[1]
+    return int(len(tensors["conv1.bias"]) // tensors["conv2.weight"].shape[1])
 
 
 def shapes(width: int, groups: int = 1) -> dict[str, tuple[int, ...]]:
@@ -117,7 +117,7 @@ class _Graph:
     def conv_block(self, name: str, x: str, pool: bool = True) -> str:
         weight, bias = self.stored(f"{name}.weight"), self.constant(f"{name}.bias", self.trained[f"{name}.bias"])
         groups = 1 if name == "conv1" else _groups(self.trained)
-        apart = {"group": groups} if groups > 1 else {}  # 1 is ONNX's default
+        apart: dict[str, Any] = {"group": groups} if groups > 1 else {}  # 1 is ONNX's default
         x = self.add("Relu", self.add("Conv", x, weight, bias, kernel_shape=[3, 3], pads=[1, 1, 1, 1], **apart))
         return self.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2]) if pool else x
 
