@@ -60,7 +60,10 @@ def unreadable(quality: Quality | None, limits: Sequence[Limit] = LIMITS, before
     """
     if quality is None:
         return ""
-    return next((limit.reason for limit in limits if limit.broken_by(quality, limit.reason == before)), "")
+    for limit in limits:
+        if limit.broken_by(quality, limit.reason == before):
+            return limit.reason
+    return ""
 
 
 def measure(crop: np.ndarray, face: Face, side_px: float, width: int, height: int) -> Quality:

@@ -83,6 +83,20 @@ def test_a_broken_file_is_named_and_the_others_are_read(photo_page: Page, broken
     expect(photo_page.locator(".face")).to_have_count(1)
 
 
+def test_a_photo_is_taken_by_what_is_inside_whatever_its_ending(photo_page: Page, tmp_path: Path) -> None:
+    names = ("a.jfif", "b.mpo", "c", "d.JPG_large", "e.png", "f.txt")  # a JPEG each
+    paths = [tmp_path / name for name in names]
+    with Image.open(SAMPLE) as picture:
+        for path in paths:
+            more = {"format": "MPO", "save_all": True, "append_images": [picture]} if path.suffix == ".mpo" else {}
+            picture.save(path, **{"format": "JPEG", **more})
+    upload(photo_page, *paths)
+    expect(photo_page.get_by_role("heading", name=f"{len(names)} photos, {len(names)} faces")).to_be_visible()
+    expect(photo_page.get_by_text("cannot be read")).to_have_count(0)
+    rows = csv.DictReader(io.StringIO(download(photo_page, "CSV").decode(), newline=""))
+    assert [(row["source"], row["label"]) for row in rows] == [(name, "happy") for name in names]
+
+
 def test_several_photos_get_a_table_and_one_archive(photo_page: Page, tmp_path: Path) -> None:
     plain = tmp_path / "plain.png"
     Image.new("RGB", (320, 240), "grey").save(plain)

@@ -230,6 +230,33 @@ def test_a_file_that_no_browser_plays_gets_a_copy(video_page: Page, tmp_path: Pa
     assert inside(video_page, "return player.querySelector('video').duration") == pytest.approx(8, abs=0.3)
 
 
+def test_a_video_is_taken_by_what_is_inside_whatever_its_ending(video_page: Page, tmp_path: Path) -> None:
+    kinds = {  # name: (container, codec)
+        "mp4_without_ending": ("mp4", "libx264"),
+        "camcorder.mts": ("mpegts", "libx264"),
+        "camcorder.m2ts": ("mpegts", "mpeg2video"),
+        "dvd.vob": ("vob", "mpeg2video"),
+        "old.wmv": ("asf", "wmv2"),
+        "old.flv": ("flv", "flv"),
+        "a film.jpg": ("matroska", "libx264"),
+    }
+    photo = cv2.cvtColor(cv2.imread(str(SAMPLE)), cv2.COLOR_BGR2RGB)
+    paths = [tmp_path / name for name in kinds]
+    for path, (container, codec) in zip(paths, kinds.values(), strict=True):
+        with av.open(str(path), "w", format=container) as out:
+            stream = out.add_stream(codec, 25)
+            (stream.height, stream.width), stream.pix_fmt = photo.shape[:2], "yuv420p"
+            for _ in range(50):
+                out.mux(stream.encode(av.VideoFrame.from_ndarray(photo)))
+            out.mux(stream.encode(None))
+    video_page.locator('input[type="file"]').set_input_files(paths)
+    for name in kinds:
+        video_page.get_by_role("button", name=name, exact=True).click()
+        expect(video_page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+        expect(people(video_page)).to_have_count(1)
+    expect(video_page.get_by_text("cannot be read")).to_have_count(0)
+
+
 def test_a_reading_goes_on_while_other_pages_are_looked_at(video_page: Page, film: Path, long_film: Path) -> None:
     video_page.locator('input[type="file"]').set_input_files([long_film, film])
     expect(video_page.locator("img.preview")).to_be_visible()
