@@ -158,12 +158,14 @@ def encoder_section(seconds: int, rounds: int, recognizer: Recognizer) -> Sectio
 
 def redraw_section(rounds: int, recognizer: Recognizer) -> Section:
     """What the page does when a slider moves: judge all looks, set the people right, pack it for the browser."""
+    from webui.frame.memory import spare_the_collector
     from webui.view.player import packed
     from webui.view.video_result import film, stretches
     from webui.view.watched import ReadBy, Watched
 
     content = walk(1, (640, 480))
     look = read(content, recognizer).looks[0]
+    spare_the_collector()  # as the server does
     reading = VideoReading(content, partial(recognizer.observe, thorough=False))
     looks = round(600 * LOOKS_PER_S)
     rows, slowest = [], 0.0
@@ -178,7 +180,7 @@ def redraw_section(rounds: int, recognizer: Recognizer) -> Section:
             return timed(lambda: (packed(film(video).samples), stretches(video.seen_part())))
 
         runs = in_turns({"redraw": redraw}, rounds * 3)["redraw"]
-        slowest = max(slowest, median(took for took, _ in runs)) if faces == 1 else slowest
+        slowest = max(slowest, median(took for took, _ in runs))
         rows.append((faces, looks, spread([took for took, _ in runs]), f"{median(used for _, used in runs):.2f}"))
     goal = Goal("a threshold changes ten minutes within 0.3 s", f"{slowest:.2f} s", slowest <= 0.3)
     words = "Ten minutes of looks, in the page's own functions, nothing read again; a browser's drawing comes on top."

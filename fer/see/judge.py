@@ -98,7 +98,8 @@ class Judge:
         if last is None or keep < settings.faded:
             label = steady_label(None, raw, settings.unsure_below, settings.hysteresis)
             return _Said(time_s, raw, UNSURE if reason else label, reason)
-        shares = [keep * before + (1 - keep) * now for before, now in zip(last.shares, raw, strict=True)]
+        gain = 1 - keep
+        shares = [keep * before + gain * now for before, now in zip(last.shares, raw, strict=True)]
         label = steady_label(last.label, shares, settings.unsure_below, settings.hysteresis)
         return _Said(time_s, shares, UNSURE if reason else label, reason)
 
