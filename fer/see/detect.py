@@ -81,7 +81,8 @@ class YuNet:
         return YuNet, (self.min_score, self._threads)  # pickled as its arguments
 
     def detect(self, image: np.ndarray, thorough: bool = True) -> list[Face]:
-        rows = self._look(image, FIRST_LOOK_PX, min(HINT_SCORE, self.min_score))
+        hints = min(HINT_SCORE, self.min_score) if thorough else self.min_score
+        rows = self._look(image, FIRST_LOOK_PX, hints)
         found = rows[:, 14] >= self.min_score
         second_px = second_look_px(image, rows[:, 3], found) if thorough else 0
         rows = rows[found]

