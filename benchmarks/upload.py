@@ -24,7 +24,7 @@ from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app
 
 OUT = ROOT / "benchmarks" / "pages.md"
 TITLE = "# Video page"
-SECONDS, LARGE_MB = 10, 500
+SECONDS, LARGE_MB = 30, 500
 BAND = "[aria-label='Person 1 over time']"
 # Bands are put in place again when anything changes.
 CHANGED = """(band, before) => new Promise((done) => {
@@ -83,7 +83,7 @@ def visit(browser: Browser, url: str, film: Path) -> dict[str, float]:
     page.set_default_timeout(300_000)
     page.goto("/video")
     start_s = choose(page, film)
-    page.locator("img.preview").wait_for()
+    page.locator(f"img.preview, {BAND}").first.wait_for()  # a quick machine may need no preview
     first_s = time.perf_counter()
     page.locator(BAND).wait_for()
     whole_s = time.perf_counter()
