@@ -1,6 +1,7 @@
 """Times the package `fer` (PyPI) on a video; for an environment of its own, and nothing of this project is imported.
 
-python -m venv peer && peer/bin/pip install fer tensorflow "setuptools<81" && python benchmarks/video.py --peer peer/bin/python
+python -m venv peer && peer/bin/pip install fer tensorflow "setuptools<81"    # setuptools: it asks for pkg_resources
+python benchmarks/video.py --peer peer/bin/python
 """
 
 import importlib
