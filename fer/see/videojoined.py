@@ -9,20 +9,20 @@ JOINED = "Another video begins inside this file; it was not read, or not all of 
 
 _READ_ON = ("matroska,webm", "avi")  # where FFmpeg itself goes on with the next file
 _PIECE = 8 << 20
-_LONGEST_HEAD = 64
-# How a file of each container begins. Transport streams and streams without a container have no such head, and
-# FFmpeg reads on in them.
-_HEAD = re.compile(
-    rb"\x00\x00[\x00-\x03].ftyp[ -~]{4}"  # MP4 and MOV
-    rb"|FLV\x01[\x00-\x07]\x00\x00\x00\x09"
-    rb"|\x1a\x45\xdf\xa3.{0,40}?(?:webm|matroska)"
-    rb"|RIFF.{4}AVI LIST"
-    rb"|\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"  # WMV
-    rb"|nut/multimedia container\x00"
-    rb"|DKIF\x00\x00\x20\x00"  # IVF
-    rb"|\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02",  # MXF
-    re.DOTALL,
-)
+_MOST_NAMES = 1000  # looked at in a piece: a hostile file may be full of one
+_BEFORE, _BEHIND = 8, 64  # bytes around a name that tell whether it begins a file
+# How a file of each container begins: a name that is quickly found, and what stands around it. Transport streams and
+# streams without a container have no such beginning, and FFmpeg reads on in them.
+_BEGINNINGS = {
+    b"ftyp": rb"\x00\x00[\x00-\x03].ftyp[ -~]{4}",  # MP4 and MOV
+    b"FLV\x01": rb"FLV\x01[\x00-\x07]\x00\x00\x00\x09",
+    b"\x1a\x45\xdf\xa3": rb"\x1a\x45\xdf\xa3.{0,40}?(?:webm|matroska)",
+    b"AVI LIST": rb"RIFF.{4}AVI LIST",
+    b"nut/multimedia container": rb"nut/multimedia container\x00",
+    b"DKIF": rb"DKIF\x00\x00\x20\x00",  # IVF
+    bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"): rb"0&",  # WMV
+    bytes.fromhex("060e2b34020501010d0102010102"): rb"\x06\x0e\x2b\x34",  # MXF
+}
 
 
 class Joined:
@@ -52,9 +52,21 @@ def _begins_in(file: BinaryIO, behind: int) -> bool:
         file.seek(behind)
         before = b""
         while piece := file.read(_PIECE):
-            if _HEAD.search(before + piece):
+            if _begins(before + piece):
                 return True
-            before = piece[-_LONGEST_HEAD:]
+            before = piece[-_BEFORE - _BEHIND :]
         return False
     finally:
         file.seek(position)
+
+
+def _begins(part: bytes) -> bool:
+    for name, whole in _BEGINNINGS.items():
+        place = part.find(name)
+        for _ in range(_MOST_NAMES):
+            if place < 0:
+                break
+            if re.search(whole, part[max(place - _BEFORE, 0) : place + _BEHIND], re.DOTALL):
+                return True
+            place = part.find(name, place + 1)
+    return False

@@ -220,6 +220,13 @@ def test_what_is_no_video_behind_a_file_is_not_told_as_one(container, rng):
     assert videojoined.JOINED not in told(content)
 
 
+def test_a_file_full_of_a_containers_name_is_looked_at_no_longer_than_any_other(monkeypatch):
+    looked = []
+    monkeypatch.setattr(videojoined.re, "search", lambda *_: looked.append(1))
+    assert told(film("mp4", "H.264", 5) + b"ftyp" * 100_000) == []
+    assert len(looked) == videojoined._MOST_NAMES
+
+
 def test_a_head_that_lies_across_two_pieces_is_found(monkeypatch):
     monkeypatch.setattr(videojoined, "_PIECE", 64)
     for padding in range(0, 130, 7):

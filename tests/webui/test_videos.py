@@ -43,6 +43,13 @@ def test_clock(seconds, words):
     assert clock(seconds) == words
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0:00.0"), (7.94, "0:07.9"), (59.96, "1:00.0"), (65.26, "1:05.3"), (3725, "62:05.0")]
+)
+def test_a_stretch_of_half_a_second_does_not_begin_when_it_ends(seconds, words):
+    assert clock(seconds, tenths=True) == words
+
+
 def test_about_counts_faces_once_all_is_read():
     sample = Sample(12.0, (said(1, "happy"),))
     assert videos.about(reading_of(sample, done=False)) == "1920 × 1080 px · 0:12 min"

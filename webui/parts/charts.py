@@ -10,10 +10,10 @@ from fer.see.caption import percent
 __all__ = ["class_bars", "clock", "percent", "probability_bars"]
 
 
-def clock(seconds: float) -> str:
-    """'1:05' for 65 seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02}"
+def clock(seconds: float, tenths: bool = False) -> str:
+    """'1:05' for 65 seconds; with tenths '1:05.0'."""
+    minutes, rest = divmod(round(10 * seconds) if tenths else 10 * round(seconds), 600)
+    return f"{minutes}:{rest / 10:04.1f}" if tenths else f"{minutes}:{rest // 10:02}"
 
 
 def probability_bars(probabilities: np.ndarray) -> str:

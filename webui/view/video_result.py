@@ -76,8 +76,8 @@ def stretches(seen: "Seen") -> list[dict[str, object]]:
 
     found: list[dict[str, object]] = [
         {
-            "from": clock(start_s),
-            "to": clock(end_s),
+            "from": clock(start_s, tenths=True),
+            "to": clock(end_s, tenths=True),
             "person": seen.people.name(identity),
             "expression": label,
             "seconds": round(end_s - start_s, 1),
@@ -105,7 +105,7 @@ def show_figures(video: Watched) -> None:
     from fer.see.videotable import summary
 
     seen = video.seen_part()
-    where = "" if video.part is None else f", {clock(video.part[0])} to {clock(video.part[1])}"
+    where = "" if video.part is None else f", {clock(video.part[0], True)} to {clock(video.part[1], True)}"
     st.subheader(f"Share of the time seen{where}", anchor=False)
     st.dataframe(summary(seen), hide_index=True)
     with st.expander("Every stretch of one expression"):
