@@ -27,7 +27,6 @@ from fer.see.detect import FIRST_LOOK_PX, OVERLAP, Haar, YuNet, suggest_turn
 from fer.see.images import open_image
 from fer.see.yunet import YuNetGraph, read_model
 
-Boxed = tuple[np.ndarray, np.ndarray]  # a picture; boxes in it, XYXY (N, 4) or (4,)
 FACE = np.array((178.0, 63.0, 268.0, 175.0))  # the sample's face, XYXY
 BODY = (60, 0, 400, 330)  # the part of the sample that a group picture repeats
 

@@ -101,7 +101,6 @@ class Follower:
             self._total,
             self._step,
             self._end or {},
-            self._tail.skipped,
         )
 
 

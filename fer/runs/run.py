@@ -113,7 +113,6 @@ class Run:
     total_epochs: int = 0
     step: Step | None = None
     end: dict[str, Any] = field(default_factory=dict)
-    skipped_lines: int = 0
 
     @property
     def config(self) -> dict[str, Any]:
