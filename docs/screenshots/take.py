@@ -6,7 +6,9 @@ Only the sample photo is shown, never a face of FER2013.
 import io
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
@@ -17,21 +19,14 @@ sys.path.insert(0, str(HERE.parents[1]))
 from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app
 
 WIDE, PHONE = (1440, 900), (390, 844)
-# name, address, size, colour scheme, what must be on the screen
-PICTURES = (
-    ("start_wide_light", "/", WIDE, "light", ".facts"),
-    ("start_wide_dark", "/", WIDE, "dark", ".facts"),
-    ("start_phone_light", "/", PHONE, "light", ".facts"),
-    ("start_phone_dark", "/", PHONE, "dark", ".facts"),
-    ("photo_wide_light", "/photo?from=sample", WIDE, "light", ".face"),
-    ("photo_wide_dark", "/photo?from=sample", WIDE, "dark", ".face"),
-    ("photo_phone_light", "/photo?from=sample", PHONE, "light", ".face"),
-    ("photo_phone_dark", "/photo?from=sample", PHONE, "dark", ".face"),
-    ("video_wide_light", "/video?from=sample", WIDE, "light", ".player [data-person]"),
-    ("video_wide_dark", "/video?from=sample", WIDE, "dark", ".player [data-person]"),
-    ("video_phone_light", "/video?from=sample", PHONE, "light", ".player [data-person]"),
-    ("video_phone_dark", "/video?from=sample", PHONE, "dark", ".player [data-person]"),
-)
+SIZES = {"wide": WIDE, "phone": PHONE}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+# name: address, what must be on the screen
+PAGES = {
+    "start": ("/", ".facts"),
+    "photo": ("/photo?from=sample", ".face"),
+    "video": ("/video?from=sample", ".player [data-person]"),
+}
 
 
 def settle(page: Page, wanted: str) -> None:
@@ -56,7 +51,8 @@ def main() -> None:
         sync_playwright() as play,
     ):
         browser = play.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_FLAGS)
-        for name, address, (width, height), scheme, wanted in PICTURES:
+        for name, size, scheme in product(PAGES, SIZES, SCHEMES):
+            (address, wanted), (width, height) = PAGES[name], SIZES[size]
             context = browser.new_context(
                 viewport={"width": width, "height": height}, color_scheme=scheme, base_url=url
             )
@@ -66,7 +62,7 @@ def main() -> None:
             if address != "/":
                 page.goto(address)
                 settle(page, wanted)
-            save(page.screenshot(), HERE / f"{name}.png")
+            save(page.screenshot(), HERE / f"{name}_{size}_{scheme}.png")
             context.close()
         browser.close()
 

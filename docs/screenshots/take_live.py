@@ -10,15 +10,9 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
-sys.path[:0] = [
-    str(HERE.parents[1]),
-    str(HERE),
-    str(HERE.parents[1] / "tests" / "browser"),
-    str(HERE.parents[1] / "tests" / "fakes"),
-]
+sys.path.insert(0, str(HERE.parents[1]))
 
-from take import save
-
+from docs.screenshots.take import save
 from fer.see.images import open_image
 from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app
 from tests.fakes.camera_clip import SIZE, write_y4m
@@ -32,7 +26,7 @@ def film(photo: np.ndarray) -> Iterator[np.ndarray]:
     scale = 1.15 * SIZE[0] / photo.shape[1]
     for step in range(FPS * FILM_S):
         turn = 2 * np.pi * step / (FPS * FILM_S)
-        move = np.float32([[scale, 0, 30 * np.sin(turn) - 48], [0, scale, 10 * np.cos(turn) - 12]])
+        move = np.array([[scale, 0, 30 * np.sin(turn) - 48], [0, scale, 10 * np.cos(turn) - 12]], np.float32)
         yield cv2.warpAffine(photo, move, SIZE, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
 
 

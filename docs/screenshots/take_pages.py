@@ -11,10 +11,9 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
+sys.path.insert(0, str(HERE.parents[1]))
 
-from take import save, settle
-
+from docs.screenshots.take import save, settle
 from fer.data.audit import Audit
 from fer.data.dataset import CACHE_NAME, write_cache
 from fer.data.faceset import FaceSet

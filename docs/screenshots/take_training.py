@@ -13,10 +13,9 @@ from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(ROOT), str(HERE)]
+sys.path.insert(0, str(ROOT))
 
-from take import PHONE, WIDE, save, settle
-
+from docs.screenshots.take import PHONE, WIDE, save, settle
 from fer.data.dataset import CACHE_NAME, write_cache
 from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path, running_app
 from tests.fakes.cartoons import cartoon_faces

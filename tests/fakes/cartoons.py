@@ -48,4 +48,5 @@ def draw_face(expression: str, rng: np.random.Generator, noise: float = 12.0) ->
     cv2.fillPoly(image, [np.array(upper + lower)], 40)
     cv2.polylines(image, [np.array(upper)], False, 40, scale)
     small = cv2.resize(image, (48, 48), interpolation=cv2.INTER_AREA)
-    return np.clip(small + rng.normal(0, noise, small.shape), 0, 255).astype(np.uint8)
+    noisy: np.ndarray = np.clip(small + rng.normal(0, noise, small.shape), 0, 255)
+    return noisy.astype(np.uint8)
