@@ -21,8 +21,8 @@ _SETTINGS = {
     "distributed.scheduler.worker-saturation": 1.0,  # queued chunks are not blamed for a worker's death
     "distributed.diagnostics.nvml": False,
     "distributed.worker.profile.enabled": False,  # it looks at the worker's stack a hundred times a second
-    # Dask's 64 KB make the system fetch and clear each photo's memory anew: a tenth of the processor's time.
-    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**28,
+    # Dask's 64 KB make the system fetch and clear each photo's memory again: 1 s of 14 of the processor's.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
 }
 
 
