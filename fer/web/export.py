@@ -45,8 +45,6 @@ def export(folder: Path, weights: Path | None = None) -> list[Path]:
 
     if folder.exists() and not folder.is_dir():
         raise FolderError(f"{folder}: a file. Name a folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / SERVICE).is_file():
-        raise FolderError(f"{folder}: not empty, and no earlier export. Name another folder.")
     card = Recognizer(weights).card
     models = web.read_models(weights or WEIGHTS)
     given = {"rules": rules(card), "words": TROUBLES_ALONE, "files": FILES, "digests": models.digests, "wanted": CAMERA}
@@ -55,7 +53,12 @@ def export(folder: Path, weights: Path | None = None) -> list[Path]:
     content |= {FILES[name]: part for name, part in parts.items()}
     content |= {"index.html": _index(given, card.name), MANIFEST: _manifest(), LICENSES: _licenses(models, card)}
     content[SERVICE] = _service(content)
-    for name, part in sorted(content.items()):
+    # Of an earlier export, or of one that was cut short, for instance by a full disk.
+    there = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    if SERVICE not in there and (foreign := there - content.keys()):
+        raise FolderError(f"{folder}: not empty, and no earlier export ({min(foreign)}). Name another folder.")
+    # The service worker last: browsers take its change for the sign that all else is there.
+    for name, part in sorted(content.items(), key=lambda item: item[0] == SERVICE):
         write_whole(folder / name, part)
     return sorted(folder / name for name in content)
 

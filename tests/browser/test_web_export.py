@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import axe
 import pytest
@@ -18,6 +19,11 @@ pytestmark = pytest.mark.browser
 KEPT = """async () => {
   await navigator.serviceWorker.ready
   const [name] = await caches.keys()
+  return (await (await caches.open(name)).keys()).length
+}"""
+OWN = """async () => {
+  const { scope } = await navigator.serviceWorker.ready
+  const name = (await caches.keys()).find((name) => name.includes(` ${scope} `))
   return (await (await caches.open(name)).keys()).length
 }"""
 
@@ -98,6 +104,19 @@ def test_a_face_is_labelled_and_offline_too(visit: Callable[[], Page], served: S
     assert not page.get_by_role("button", name="Stop").is_visible(), "the camera does not run unseen"
     page.get_by_label("Choose photos").set_input_files(SAMPLE)
     expect(page.locator(".photo .verdict")).to_contain_text("happy")
+
+
+def test_any_address_will_do(visit: Callable[[], Page], served: Served) -> None:
+    """Below the server's root, in a folder whose name has to be escaped."""
+    inside = served.folder / "sites" / "Ausdrücke & mehr (1)"
+    export(inside)
+    page = visit()
+    page.goto(f"{served.url}sites/{quote(inside.name)}/")
+    see_a_face(page)
+    assert page.evaluate(OWN) == len(list(inside.iterdir()))
+    served.stop()
+    page.reload()
+    see_a_face(page)
 
 
 def test_it_can_be_installed(visit: Callable[[], Page]) -> None:

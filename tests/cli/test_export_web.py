@@ -1,5 +1,6 @@
 """fer export-web: what lies in the folder. tests/browser/test_web_export.py opens it."""
 
+import errno
 import hashlib
 import json
 import re
@@ -12,6 +13,7 @@ from conftest import ROOT
 
 from fer import Recognizer
 from fer.cli import main
+from fer.files import write_whole
 from fer.see.yunet import MODEL_SHA256
 from fer.web import export
 
@@ -74,6 +76,28 @@ def test_other_weights_are_another_version_for_browsers(tmp_path: Path, weights:
     assert version() == first
     export.export(tmp_path)
     assert version() != first
+
+
+def test_a_full_disk_is_said_and_the_next_try_goes_on(
+    tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+
+    def write_some(path: Path, content: bytes) -> None:
+        if len(written) == 5:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        written.append(path)
+        write_whole(path, content)
+
+    arguments = ["export-web", str(tmp_path / "web"), "--weights", str(weights)]
+    monkeypatch.setattr(export, "write_whole", write_some)
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert "No space left on device" in printed.err
+    assert printed.err.count("\n") == 1
+    monkeypatch.undo()
+    assert main(arguments) == 0
+    assert main(arguments) == 0, "an export may be written again"
 
 
 def test_refusals_are_one_line(tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
