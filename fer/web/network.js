@@ -132,7 +132,7 @@ const LAYERS = {
     must(node, parts === 1 || each % 8 === 0, `${outputs} channels in ${group} groups`)
     const bias = new Float32Array(upTo8(outputs))
     if (node.inputs.length > 2) bias.set(tensor(2).numbers)
-    const at = { weights: kernels.put(deep && group > 1 ? deepWeights(dims, numbers) : weights(dims, numbers)), bias: kernels.put(bias) }
+    const at = { weights: (deep && group > 1 ? deepWeights : weights)(kernels, dims, numbers), bias: kernels.put(bias) }
     const channels = inputs * group
     return ([input]) => {
       must(node, input.channels === channels, `${input.channels} channels come, ${channels} were expected`)
@@ -261,22 +261,22 @@ const inPlace = (kernels, change) => ([input]) => {
   return { value, run }
 }
 
-// (outputs, inputs, k, k) → [outputs / 8][k * k][inputs][8]
-const weights = ([outputs, inputs, kernel], numbers) => {
-  const taps = kernel * kernel
-  const laid = new Float32Array(upTo8(outputs) * inputs * taps)
+// (outputs, inputs, k, k) → [outputs / 8][k * k][inputs][8] in the kernels' memory; the address.
+const weights = (kernels, [outputs, inputs, kernel], numbers) => {
+  const taps = kernel * kernel, length = upTo8(outputs) * inputs * taps
+  const place = kernels.take(4 * length), laid = kernels.floats(place, length)
   let at = 0
   for (let first = 0; first < outputs; first += 8)
     for (let t = 0; t < taps; t++)
       for (let i = 0; i < inputs; i++, at += 8)
         for (let o = 0; o < 8 && first + o < outputs; o++) laid[at + o] = numbers[((first + o) * inputs + i) * taps + t]
-  return laid
+  return place
 }
 
-// (channels, 1, 3, 3) → [9][stride]
-const deepWeights = ([channels], numbers) => {
+// (channels, 1, 3, 3) → [9][stride], likewise
+const deepWeights = (kernels, [channels], numbers) => {
   const stride = upTo8(channels)
-  const laid = new Float32Array(9 * stride)
+  const place = kernels.take(4 * 9 * stride), laid = kernels.floats(place, 9 * stride)
   for (let c = 0; c < channels; c++) for (let t = 0; t < 9; t++) laid[t * stride + c] = numbers[9 * c + t]
-  return laid
+  return place
 }

@@ -9,7 +9,8 @@ export class Trouble extends Error {
 }
 
 export class Reader {
-  // script: the worker's, {source} as text or {address} of a module. assets: {kernels, models, digests, rules}.
+  // script: the worker's, {source} as text or {address} of a module. assets: {kernels, models, digests, rules}; kernels
+  // and models are handed over.
   // `ready`: a promise of {ready_ms}; refused with a Trouble.
   constructor({ source, address }, assets) {
     this.waiting = new Map()
@@ -27,7 +28,8 @@ export class Reader {
       else resolve(answer)
     }
     this.worker.onerror = (event) => this.#fail(new Trouble("worker", event.message || "its script could not be loaded"))
-    this.ready = this.#ask({ begin: assets }).finally(() => blob && URL.revokeObjectURL(blob))
+    const files = [...Object.values(assets.kernels), ...Object.values(assets.models)]
+    this.ready = this.#ask({ begin: assets }, files.map(({ buffer }) => buffer)).finally(() => blob && URL.revokeObjectURL(blob))
   }
 
   // image: VideoFrame or ImageBitmap, handed over. look: as the worker has it. Gives {faces, width, height, took_ms}.
