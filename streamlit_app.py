@@ -13,6 +13,7 @@ from webui.frame.privacy import keep_uploads_in_memory
 from webui.frame.session import session
 from webui.frame.weights_note import show_weights_note
 from webui.view.reading_note import show_reading_note
+from webui.view.video_limits import let_videos_through
 
 
 def visit() -> None:
@@ -34,4 +35,5 @@ def visit() -> None:
 if __name__ == "__main__":
     visit()
 else:
+    let_videos_through()
     app = st.App(__file__, routes=[*api.routes(), downloads.route()], lifespan=api.lifespan)

@@ -257,6 +257,17 @@ def test_a_video_is_taken_by_what_is_inside_whatever_its_ending(video_page: Page
     expect(video_page.get_by_text("cannot be read")).to_have_count(0)
 
 
+def test_a_large_video_gets_through(video_page: Page, tmp_path: Path, film: Path) -> None:
+    """The page promises more than Streamlit's server takes by itself."""
+    size = 210 * 10**6
+    large = tmp_path / "large.mp4"
+    with open(large, "wb") as file:
+        file.write(film.read_bytes() + size.to_bytes(4, "big") + b"free")  # a box that players skip
+        file.truncate(file.tell() + size - 8)
+    upload(video_page, large)
+    expect(people(video_page)).to_have_count(2)
+
+
 def test_a_reading_goes_on_while_other_pages_are_looked_at(video_page: Page, film: Path, long_film: Path) -> None:
     video_page.locator('input[type="file"]').set_input_files([long_film, film])
     expect(video_page.locator("img.preview")).to_be_visible()

@@ -5,13 +5,15 @@ import threading
 
 import numpy as np
 import pytest
+import streamlit as st
 from clips import clip, greys
+from streamlit import config
 
 from fer.see.faces import Observation
 from fer.see.judge import JudgeSettings
 from fer.see.people import People
 from fer.see.video import VideoReading
-from webui.view.video_limits import LimitError, VideoLimits, carried_mb, video_limits
+from webui.view.video_limits import LimitError, VideoLimits, carried_mb, let_videos_through, video_limits
 from webui.view.video_queue import VideoQueue
 from webui.view.watched import ReadBy, Watched
 
@@ -99,6 +101,16 @@ def test_limits_in_words(monkeypatch):
     assert video_limits() == VideoLimits(carried_mb(), 45 * 60)
     assert VideoLimits(3200, 36_000).words == "Up to 3.2 GB and 10 h each, up to 4K."
     assert VideoLimits(800, 2700).words == "Up to 800 MB and 45 min each, up to 4K."
+
+
+def test_the_server_takes_what_the_page_promises(monkeypatch):
+    before = st.get_option("server.maxUploadSize")
+    monkeypatch.setenv("FER_VIDEO_MB", "2500")
+    try:
+        let_videos_through()
+        assert st.get_option("server.maxUploadSize") == video_limits().size_mb == 2500
+    finally:
+        config.set_option("server.maxUploadSize", before)
 
 
 @pytest.mark.parametrize("value", ["", "0", "-3", "nan", "many", "1e9"])

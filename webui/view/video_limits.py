@@ -1,7 +1,11 @@
 """How large and how long a video may be: the operator's setting, else what this machine can hold."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+
+import streamlit as st
+from streamlit import config
 
 _OF_MEMORY = 8  # a file is in memory once, and twice while it arrives; others use the machine too
 _LEAST_MB, _MOST_MB = 200, 8000
@@ -30,6 +34,12 @@ class VideoLimits:
 def video_limits() -> VideoLimits:
     """By FER_VIDEO_MB and FER_VIDEO_MINUTES if they are set. Raises LimitError."""
     return VideoLimits(int(_setting("FER_VIDEO_MB", carried_mb())), 60 * _setting("FER_VIDEO_MINUTES", _MINUTES))
+
+
+def let_videos_through() -> None:
+    """Raises the server's own limit for an upload to that of videos; other pages ask for less. Called at its start."""
+    with suppress(LimitError):  # the page says which setting cannot be
+        config.set_option("server.maxUploadSize", max(video_limits().size_mb, st.get_option("server.maxUploadSize")))
 
 
 def carried_mb() -> int:
