@@ -54,6 +54,8 @@ def choose_settings(unsure_below: float, where: str) -> tuple[LiveSettings, dict
         shared = settings.choose("live", unsure_below)
         if where == DEVICE and shared.detector != "yunet":
             st.caption("On this device faces are found by YuNet; Haar runs on the server only.")
+        if where == DEVICE and not shared.both_ways:
+            st.caption("On this device every face is averaged with its mirror image.")
         st.caption("For the next start of the camera:")
         size = st.selectbox(
             "Resolution", list(SIZES), index=1, key="live_size", persist_state=KEPT,
@@ -63,7 +65,8 @@ def choose_settings(unsure_below: float, where: str) -> tuple[LiveSettings, dict
             "Frames a second, at most", RATES, 15, key="live_rate", persist_state=KEPT,
             help="More than 15 may make the picture smaller.",
         )  # fmt: skip
-    return LiveSettings(shared.detector, mirror, landmarks, shared.judge), live_stream.constraints(*SIZES[size], rate)
+    chosen = LiveSettings(shared.detector, mirror, landmarks, shared.both_ways, shared.judge)
+    return chosen, live_stream.constraints(*SIZES[size], rate)
 
 
 def open_camera(viewer: Viewer, seats: Seats, constraints: dict[str, Any]) -> Stream | None:

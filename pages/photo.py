@@ -84,7 +84,7 @@ def kept_photos(given: list[Photo]) -> list[Photo]:
     return mine.earlier
 
 
-def read_all(chosen: list[Photo], detector: str) -> list[tuple[Photo, Reading]]:
+def read_all(chosen: list[Photo], asked: settings.ViewSettings) -> list[tuple[Photo, Reading]]:
     """Reads every photo with a progress bar; a refused photo gets a message, and the others are still read."""
     from fer.see.images import ImageError
 
@@ -93,7 +93,8 @@ def read_all(chosen: list[Photo], detector: str) -> list[tuple[Photo, Reading]]:
         if time.monotonic() - start_s > SLOW_S:
             place.progress(number / len(chosen), f"Reading photo {number + 1} of {len(chosen)}")
         try:
-            readings.append((photo, resources.reading(photo, detector, turn_of(photo))))
+            found = resources.reading(photo, asked.detector, turn_of(photo), asked.both_ways)
+            readings.append((photo, found))
         except ImageError as error:
             refused(f"{photo.name} cannot be read", str(error))
     place.empty()
@@ -246,6 +247,8 @@ def show_device(card: ModelCard, asked: settings.ViewSettings) -> None:
     """Photos read in the browser; they have their own drop zone, cards and downloads."""
     if asked.detector != "yunet":
         st.caption("On this device faces are found by YuNet; Haar runs in the app only.")
+    if not asked.both_ways:
+        st.caption("On this device every face is averaged with its mirror image.")
     device.photos(weights.in_use(), card, asked.judge, False, "photo_device", use_server)
     st.caption(f":material/lock: {PRIVATE_DEVICE}")
     st.caption(LIMITS)
@@ -268,4 +271,4 @@ except weights.load_errors() as error:
     refused("The model cannot be loaded", str(error))
 else:
     if chosen:
-        show_readings(read_all(chosen, asked.detector), asked.judge.unsure_below)
+        show_readings(read_all(chosen, asked), asked.judge.unsure_below)

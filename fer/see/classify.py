@@ -31,12 +31,13 @@ class Classifier:
         self.card, self.mirror = weights.card, mirror
         self._session = onnxruntime.InferenceSession(weights.content, _options(threads), ["CPUExecutionProvider"])
 
-    def probabilities(self, faces: np.ndarray) -> np.ndarray:
+    def probabilities(self, faces: np.ndarray, mirror: bool | None = None) -> np.ndarray:
         """Calibrated probabilities, float32 (N, 7), in the order of fer.emotions.CLASSES.
 
         faces: grey uint8 (N, 48, 48); N may be 0. Raises ValueError for anything else.
+        mirror: for this call only; None means the classifier's.
         """
-        return self._run(["probabilities"], faces)[0]
+        return self._run(["probabilities"], faces, mirror)[0]
 
     def features(self, faces: np.ndarray) -> np.ndarray:
         """The last layer's input, float32 (N, D). faces: as for `probabilities`."""
@@ -47,18 +48,18 @@ class Classifier:
         probabilities, features = self._run(["probabilities", "features"], faces)
         return probabilities, features
 
-    def _run(self, outputs: list[str], faces: np.ndarray) -> list[np.ndarray]:
+    def _run(self, outputs: list[str], faces: np.ndarray, mirror: bool | None = None) -> list[np.ndarray]:
         side = self.card.input_size_px
         found = getattr(faces, "dtype", type(faces).__name__), getattr(faces, "shape", ())
         if not isinstance(faces, np.ndarray) or found[0] != np.uint8 or found[1][1:] != (side, side):
             raise ValueError(f"faces must be uint8 (N, {side}, {side}), got {found[0]} {found[1]}")
-        chunks = [
-            self._run_chunk(outputs, faces[start : start + CHUNK]) for start in range(0, max(len(faces), 1), CHUNK)
-        ]
+        both = outputs != ["features"] and (self.mirror if mirror is None else mirror)
+        starts = range(0, max(len(faces), 1), CHUNK)
+        chunks = [self._run_chunk(outputs, faces[start : start + CHUNK], both) for start in starts]
         return chunks[0] if len(chunks) == 1 else [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
 
-    def _run_chunk(self, outputs: list[str], faces: np.ndarray) -> list[np.ndarray]:
-        if not self.mirror or outputs == ["features"]:
+    def _run_chunk(self, outputs: list[str], faces: np.ndarray, mirror: bool) -> list[np.ndarray]:
+        if not mirror:
             plain: list[np.ndarray] = self._session.run(outputs, {"faces": faces})
             return plain
         n = len(faces)

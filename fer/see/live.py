@@ -38,6 +38,7 @@ class LiveSettings:
     detector: str = "yunet"
     mirror: bool = True
     landmarks: bool = False
+    both_ways: bool = True
     judge: JudgeSettings = field(default_factory=JudgeSettings)
 
     def __post_init__(self) -> None:

@@ -178,14 +178,19 @@ class Recognizer:
         ordered = sorted(faces, key=lambda face: prominence(face, width, height), reverse=True)
         return [face.scaled(picture.scale) for face in ordered]
 
-    def observe_faces(self, image: np.ndarray, faces: Sequence[Face], features: bool = False) -> list[Observation]:
-        """What the network saw of each face found in `image`, an array, in their order; all run as one batch."""
+    def observe_faces(
+        self, image: np.ndarray, faces: Sequence[Face], features: bool = False, mirror: bool | None = None
+    ) -> list[Observation]:
+        """What the network saw of each face found in `image`, an array, in their order; all run as one batch.
+
+        mirror: as for the Recognizer, for this call only and without `features`; None means the Recognizer's.
+        """
         if not faces:
             return []
         crops = self.crops(image, faces)
         qualities = self.qualities(image, faces, crops)
         if not features:
-            seen = zip(faces, self.classify(crops), qualities, strict=True)
+            seen = zip(faces, self._classifier.probabilities(crops, mirror), qualities, strict=True)
             return [Observation(face, row, quality=quality) for face, row, quality in seen]
         return [Observation(*seen) for seen in zip(faces, *self._classifier.both(crops), qualities, strict=True)]
 

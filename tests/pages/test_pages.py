@@ -84,6 +84,15 @@ def test_photo_gets_boxes_cards_and_downloads(photo_page: AppTest) -> None:
     assert [button.label for button in photo_page.get("download_button")] == ["PNG", "CSV", "JSON"]
 
 
+def test_the_setting_leaves_the_mirror_image_out(photo_page: AppTest) -> None:
+    upload(photo_page, ("astronaut.jpg", SAMPLE.read_bytes()))
+    averaged = html(photo_page)
+    photo_page.toggle(key="photo_both_ways").set_value(False).run()
+    assert not photo_page.exception
+    assert html(photo_page).count('class="face"') == 1
+    assert html(photo_page) != averaged
+
+
 def test_a_press_shows_what_the_answer_hangs_on(photo_page: AppTest) -> None:
     upload(photo_page, ("astronaut.jpg", SAMPLE.read_bytes()))
     [switch] = [toggle for toggle in photo_page.toggle if toggle.label.startswith("Why?")]

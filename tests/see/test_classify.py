@@ -107,3 +107,11 @@ def test_a_file_already_read_serves_as_well(tmp_path, rng):
     file = onnxfile.read(tiny.write_tiny(tmp_path / "tiny.onnx"))
     faces = random_faces(rng, 3)
     np.testing.assert_allclose(Classifier(file).probabilities(faces), tiny.probabilities(faces), atol=1e-5)
+
+
+def test_one_call_may_read_one_way_or_both():
+    faces = np.random.default_rng(0).integers(0, 256, (3, 48, 48), dtype=np.uint8)
+    one, both = Classifier(), Classifier(mirror=True)
+    assert np.array_equal(one.probabilities(faces, mirror=True), both.probabilities(faces))
+    assert np.array_equal(both.probabilities(faces, mirror=False), one.probabilities(faces))
+    assert np.array_equal(both.probabilities(faces, mirror=None), both.probabilities(faces))

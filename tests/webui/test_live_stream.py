@@ -16,7 +16,7 @@ from webui.view.live_stream import FrameProcessor, Viewer, constraints, ice_serv
 class StubRecognizer:
     """A network that knows no face."""
 
-    def observe_faces(self, image, faces):
+    def observe_faces(self, image, faces, mirror):
         return []
 
 
@@ -211,7 +211,7 @@ def test_each_session_has_its_own_detectors(sample_image: np.ndarray):
     asked = []
 
     class Recognizer:
-        def observe_faces(self, image, faces):
+        def observe_faces(self, image, faces, mirror):
             asked.append([face.detector for face in faces])
             return []
 
@@ -219,6 +219,28 @@ def test_each_session_has_its_own_detectors(sample_image: np.ndarray):
     analyse(sample_image, LiveSettings())
     analyse(sample_image, LiveSettings(detector="haar"))
     assert asked == [["yunet"], ["haar"]]
+
+
+@pytest.mark.parametrize(
+    ("both_ways", "slow_s", "expected"),
+    [(True, 0.0, [True] * 22), (True, 0.1, [True] * 10 + [False] * 12), (False, 0.0, [False] * 22)],
+)
+def test_mirror_images_are_read_while_looks_keep_up(monkeypatch, both_ways: bool, slow_s: float, expected: list[bool]):
+    now_s, asked = 0.0, []
+
+    class Recognizer:
+        def observe_faces(self, image, faces, mirror):
+            nonlocal now_s
+            now_s += slow_s if mirror else slow_s / 2
+            asked.append(mirror)
+            return []
+
+    monkeypatch.setattr(live_stream.time, "monotonic", lambda: now_s)
+    monkeypatch.setattr(live_stream, "find_faces", lambda detector, image: [])
+    analyse = live_stream.make_analyse(Recognizer())
+    for _ in range(22):
+        analyse(np.zeros((48, 64, 3), np.uint8), LiveSettings(both_ways=both_ways))
+    assert asked == expected
 
 
 def test_other_weights_take_over_from_the_next_frame_on(viewer: Viewer, monkeypatch: pytest.MonkeyPatch):

@@ -16,14 +16,14 @@ def sample_bytes() -> bytes:
     return SAMPLE.read_bytes()
 
 
-def reading(photo: Photo, detector: str = "yunet", turn_deg: int = 0) -> Reading:
+def reading(photo: Photo, detector: str = "yunet", turn_deg: int = 0, both_ways: bool = True) -> Reading:
     """The photo's faces, cached for this session by content: moving a threshold does not detect faces again.
 
     Raises ImageError for a file that is refused, and whatever `Weights.recognizer` raises.
     """
-    return _reading(photo.digest, detector, turn_deg, weights.in_use().digest, photo)
+    return _reading(photo.digest, detector, turn_deg, both_ways, weights.in_use().digest, photo)
 
 
 @st.cache_resource(show_spinner=False, scope="session", max_entries=100)
-def _reading(digest: str, detector: str, turn_deg: int, weights_digest: str, _photo: Photo) -> Reading:
-    return photos.read(_photo, weights.in_use().recognizer(detector), turn_deg)
+def _reading(digest: str, detector: str, turn_deg: int, both_ways: bool, weights_digest: str, _photo: Photo) -> Reading:
+    return photos.read(_photo, weights.in_use().recognizer(detector, mirror=both_ways), turn_deg)

@@ -40,17 +40,17 @@ class Weights:
         """SHA-256 of the file, hex; '' if there is none."""
         return _digest(str(self.file), _changed_ns(self.file)) if self.file and self.file.is_file() else ""
 
-    def recognizer(self, detector: str = "yunet", threads: int | None = None) -> "Recognizer":
+    def recognizer(self, detector: str = "yunet", threads: int | None = None, mirror: bool = True) -> "Recognizer":
         """The network with a detector of fer.see.detect.DETECTORS, shared by all sessions.
 
-        threads: cores that one call may use; None means all of them. Raises WeightsError if the file is refused or
-        missing, DetectorError if the detector's file is missing or refused.
+        threads: cores that one call may use; None means all of them. mirror: as for a Recognizer. Raises WeightsError
+        if the file is refused or missing, DetectorError if the detector's file is missing or refused.
         """
         from fer.card import WeightsError
 
         if self.file is None:
             raise WeightsError(f"{self.name}: the weights file is not on this computer, only its evaluation table.")
-        return _recognizer(str(self.file), _changed_ns(self.file), detector, threads)
+        return _recognizer(str(self.file), _changed_ns(self.file), detector, threads, mirror)
 
     @property
     def card(self) -> ModelCard:
@@ -112,10 +112,10 @@ def _changed_ns(file: Path) -> int:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _recognizer(file: str, changed_ns: int, detector: str, threads: int | None) -> "Recognizer":
+def _recognizer(file: str, changed_ns: int, detector: str, threads: int | None, mirror: bool) -> "Recognizer":
     from fer import Recognizer
 
-    return Recognizer(file, detector, threads)
+    return Recognizer(file, detector, threads, mirror=mirror)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)

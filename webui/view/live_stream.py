@@ -4,8 +4,10 @@ Nothing here draws on the page. `FrameProcessor` runs on streamlit-webrtc's thre
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -13,6 +15,7 @@ import numpy as np
 import streamlit as st
 from streamlit_webrtc import VideoProcessorBase
 
+from fer.see.budget import reads_mirrored
 from fer.see.live import LiveSession, LiveSettings
 from fer.see.timeline import to_csv
 from webui.frame import weights
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from fer.see.recognize import Recognizer
 
 _GAVE_UP_S = 5.0
+_LOOKS = 10  # whose median decides whether mirror images are read
 
 
 def model() -> "Recognizer":
@@ -38,16 +42,28 @@ def model() -> "Recognizer":
 
 
 def make_analyse(recognizer: "Recognizer") -> Callable[[np.ndarray, LiveSettings], "list[Observation]"]:
-    """The analysis of one session: its own detectors, each with one thread, and the shared network."""
+    """The analysis of one session: its own detectors, each with one thread, and the shared network.
+
+    Mirror images are read as long as the last looks keep to the budget.
+    """
     from fer.see.detect import Detector, make_detector
 
     detectors: dict[str, Detector] = {}
+    mirrored, took_ms = True, deque[float](maxlen=_LOOKS)
 
     def analyse(image: np.ndarray, settings: LiveSettings) -> "list[Observation]":
+        nonlocal mirrored
+        started_s = time.monotonic()
         if settings.detector not in detectors:
             detectors[settings.detector] = make_detector(settings.detector, threads=1)
         faces = find_faces(detectors[settings.detector], image)
-        return recognizer.observe_faces(image, faces)
+        now = reads_mirrored(mirrored, median(took_ms) if len(took_ms) == _LOOKS else None)
+        if now != mirrored:
+            mirrored = now
+            took_ms.clear()
+        seen = recognizer.observe_faces(image, faces, mirror=settings.both_ways and mirrored)
+        took_ms.append(1000 * (time.monotonic() - started_s))
+        return seen
 
     return analyse
 
