@@ -391,6 +391,12 @@ def test_ones_own_photos_are_judged_by_group(page):
     assert "| all | 2 | 50.0% |" in words_of(page)
     assert "Largest gap: 100.0 points" in words_of(page)
     assert "![old](" not in words_of(page)  # a list's words load no picture
+    assert "1 faces: sad, named happy" in words_of(page)
+    assert "A part needs at least 20 photos" in words_of(page)
+    page.run()
+    assert "| all | 2 | 50.0% |" in words_of(page), "a press elsewhere keeps what was judged"
+    page.file_uploader(key="evaluation_photos").set_value([]).run()
+    assert "| all |" not in words_of(page), "nothing is kept of photos that were taken away"
 
 
 def test_a_photo_that_the_list_names_and_nobody_gave_is_told(page):

@@ -9,8 +9,11 @@ import streamlit as st
 
 from fer.emotions import CLASSES
 from fer.judge.photos import LabelledPhoto, PhotosError, parse_list, report
+from fer.see.faces import Observation
+from webui.evaluation.own_tabs import OwnFaces, show_own
 from webui.frame import weights
 from webui.frame.layout import PRIVATE, plain, show_error
+from webui.frame.session import session
 from webui.frame.weights import Weights
 
 _MOST_PHOTOS, _MAX_PHOTO_MB, _MAX_LIST_MB = 300, 16, 1
@@ -25,6 +28,7 @@ class File(Protocol):
     """As returned by Streamlit's uploader."""
 
     name: str
+    file_id: str
 
     def getvalue(self) -> bytes: ...
 
@@ -41,20 +45,26 @@ def own_photos(asked: Weights) -> None:
         key="evaluation_photos",
     )
     st.caption(f":material/lock: {PRIVATE}")
-    if listed is None or not files or not st.button("Judge them", type="primary", key="evaluation_judge_photos"):
+    mine = session().evaluation
+    if listed is None or not files:
+        mine.own = None
         return
-    bar = st.empty()
-    refusals: tuple[type[Exception], ...] = (PhotosError, *weights.load_errors())
-    try:
-        st.markdown(judged(listed, files, asked, bar))
-    except refusals as error:
-        show_error(error)
-    finally:
-        bar.empty()
+    given = asked.digest, listed.file_id, *(file.file_id for file in files)
+    if st.button("Judge them", type="primary", key="evaluation_judge_photos"):
+        mine.own, bar = None, st.empty()
+        refusals: tuple[type[Exception], ...] = (PhotosError, *weights.load_errors())
+        try:
+            mine.own, mine.own_cell = (given, judged(listed, files, asked, bar)), None
+        except refusals as error:
+            show_error(error)
+        finally:
+            bar.empty()
+    if mine.own is not None and mine.own[0] == given:
+        show_own(mine.own[1])
 
 
-def judged(listed: File, files: Sequence[File], asked: Weights, bar: Any) -> str:
-    """The report, Markdown. Each photo's most prominent face counts. Raises PhotosError, WeightsError."""
+def judged(listed: File, files: Sequence[File], asked: Weights, bar: Any) -> OwnFaces:
+    """Each photo's most prominent face. Raises PhotosError, WeightsError."""
     from fer.see.images import ImageError, open_image
 
     if len(files) > _MOST_PHOTOS:
@@ -65,7 +75,8 @@ def judged(listed: File, files: Sequence[File], asked: Weights, bar: Any) -> str
     wanted = parse_list(listed.getvalue(), Path(listed.name))
     if missing := [photo.file.name for photo in wanted if photo.file.name not in given]:
         raise PhotosError(f"{listed.name} names {len(missing)} photos that were not given, as {missing[0]!r}")
-    recognizer, found, said = asked.recognizer(), list[LabelledPhoto](), list[np.ndarray]()
+    recognizer, found = asked.recognizer(), list[LabelledPhoto]()
+    said, crops = list[Observation](), list[np.ndarray]()
     for number, photo in enumerate(wanted, start=1):
         try:
             image = open_image(given[PurePath(photo.file).name].getvalue())
@@ -73,8 +84,11 @@ def judged(listed: File, files: Sequence[File], asked: Weights, bar: Any) -> str
             raise PhotosError(f"{photo.file.name}: {error}") from error
         seen = recognizer.observe(image)[:1]
         found += [photo] * len(seen)
-        said += [one.probabilities for one in seen]
+        said += seen
+        crops += [recognizer.crops(image, [one.face])[0] for one in seen]
         bar.progress(number / len(wanted), f"Reading photo {number} of {len(wanted)}")
     if not found:
         raise PhotosError(f"no face was found in any of {len(wanted)} photos")
-    return report(found, np.stack(said), recognizer.card.unsure_below, len(wanted) - len(found), plain)
+    threshold, without_face = recognizer.card.unsure_below, len(wanted) - len(found)
+    text = report(found, np.stack([one.probabilities for one in said]), threshold, without_face, plain)
+    return OwnFaces(found, said, np.stack(crops), without_face, text, threshold)

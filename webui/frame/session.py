@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 if TYPE_CHECKING:
+    from webui.evaluation.own_tabs import OwnFaces
     from webui.frame.downloads import Offer
     from webui.view.live_stream import Viewer
     from webui.view.photos import Photo
@@ -56,7 +57,8 @@ class EvaluationValues:
     """cell: of the confusion matrix, last chosen. bar: (class, right or wrong) last chosen. slice: its name.
 
     files: uploads chosen instead of known weights, by the choice's key. followed: the weights in use when the
-    choice last followed them.
+    choice last followed them. own: the visitor's own photos as judged, and what they were judged from. own_cell: as
+    `cell`, for them.
     """
 
     cell: tuple[int, int] | None = None
@@ -64,6 +66,8 @@ class EvaluationValues:
     slice: str | None = None
     files: dict[str, Upload] = field(default_factory=dict)
     followed: str | None = None
+    own: "tuple[tuple[str, ...], OwnFaces] | None" = None
+    own_cell: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)

@@ -1,0 +1,122 @@
+"""The tabs of a visitor's own photos: those of FER2013's faces, for this set. Kept in this session's memory only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from fer.emotions import CLASSES
+from fer.judge import metrics
+from fer.judge.photos import LabelledPhoto
+from fer.judge.slices import LEAST_FACES, slices
+from fer.see.faces import Observation
+from webui.evaluation import charts, words
+from webui.evaluation.data import Judged
+from webui.evaluation.slices import chart as slices_chart
+from webui.frame.session import session
+from webui.parts.bars import bars
+from webui.parts.charts import percent
+from webui.parts.curves import curves
+from webui.parts.face_grid import face_grid, pager
+from webui.parts.matrix import matrix, pressed_cell
+
+_SHARE = (0.0, 100.0)
+_PER_PAGE = 30
+_KEY = "evaluation_own"
+
+
+@dataclass(frozen=True, eq=False)
+class OwnFaces:
+    """The faces of a visitor's photos, one each, at least one.
+
+    photos, seen: of each face. crops: uint8 (N, 48, 48). without_face: photos without one. report: all figures as
+    Markdown. unsure_below: the model card's.
+    """
+
+    photos: list[LabelledPhoto]
+    seen: list[Observation]
+    crops: np.ndarray
+    without_face: int
+    report: str
+    unsure_below: float
+
+    @property
+    def judged(self) -> Judged:
+        labels = np.array([photo.label for photo in self.photos], np.int64)
+        return Judged(np.arange(len(labels)), labels, np.stack([one.probabilities for one in self.seen]))
+
+    def measures(self) -> dict[str, np.ndarray]:
+        """By measure of fer.judge.slices, float (N,); NaN where there is none."""
+        found = {
+            name: np.array([getattr(one.quality, name, None) for one in self.seen], float)
+            for name in ("brightness", "contrast", "sharpness", "turn", "tilt")
+        }
+        return found | {"score": np.array([one.face.score for one in self.seen])}
+
+
+def show_own(own: OwnFaces) -> None:
+    judged = own.judged
+    drawers = {
+        "Figures": lambda: st.markdown(own.report),
+        "Mistakes": lambda: _mistakes(own, judged),
+        "Classes": lambda: _classes(judged),
+        "Confidence": lambda: _confidence(own, judged),
+        "Where it fails": lambda: _slices(own, judged),
+    }
+    for tab, draw in zip(st.tabs(list(drawers)), drawers.values(), strict=True):
+        with tab:
+            draw()
+
+
+def _mistakes(own: OwnFaces, judged: Judged) -> None:
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        mine = session()
+        if (cell := pressed_cell(f"{_KEY}_confusion")) is not None:
+            mine.evaluation.own_cell, mine.pages[f"{_KEY}_faces"] = cell, 0
+        selected = mine.evaluation.own_cell or words.worst_cell(judged.matrix)
+        texts, spoken = words.matrix_cells(judged.matrix, as_shares=False)
+        shades = metrics.row_shares(judged.matrix)
+        matrix(shades, texts, spoken, "Confusion matrix (number of photos)", f"{_KEY}_confusion", selected)
+        st.caption("Press a cell to see its faces.")
+    with right:
+        true, named = selected
+        picked = judged.of((judged.truth == true) & (judged.predicted == named))
+        title = f"{len(picked):,} faces: {CLASSES[true]}, named {CLASSES[named]}"
+        st.markdown(f"**{title}**")
+        shown = picked[pager(len(picked), _PER_PAGE, f"{_KEY}_faces")]
+        if len(shown):
+            shares = [percent(value) for value in judged.confidence[shown]]
+            names = [f"{own.photos[i].file.name}: {share}" for i, share in zip(shown, shares, strict=True)]
+            face_grid(own.crops[shown], shown, shares, names, title, f"{_KEY}_grid")
+        else:
+            st.caption("None.")
+
+
+def _classes(judged: Judged) -> None:
+    st.html(words.class_figures(judged))
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        bars(charts.class_bars(judged.matrix), f"{_KEY}_bars")
+    with right:
+        curve = charts.precision_recall(judged.truth, judged.probabilities)
+        curves([curve], "recall (%)", f"{_KEY}_precision_recall", _SHARE)
+
+
+def _confidence(own: OwnFaces, judged: Judged) -> None:
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        result = metrics.reliability(judged.truth, judged.probabilities)
+        curves([charts.reliability(result)], "confidence (%)", f"{_KEY}_reliability", _SHARE)
+    with right:
+        curve = metrics.coverage(judged.truth, judged.probabilities)
+        curves([charts.coverage(curve, own.unsure_below)], "faces answered (%)", f"{_KEY}_coverage", _SHARE)
+
+
+def _slices(own: OwnFaces, judged: Judged) -> None:
+    found = slices(judged.right, own.measures())
+    if not found:
+        st.caption(f"A part needs at least {LEAST_FACES} photos, and as many beside it: give more of them.")
+        return
+    bars(slices_chart(found), f"{_KEY}_slices")
+    st.caption("Striped: differs from all other photos by more than chance (p < 0.05, corrected by Holm).")
