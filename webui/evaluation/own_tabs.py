@@ -1,5 +1,6 @@
 """The tabs of a visitor's own photos: those of FER2013's faces, for this set. Kept in this session's memory only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,7 @@ class OwnFaces:
 
 def show_own(own: OwnFaces) -> None:
     judged = own.judged
-    drawers = {
+    drawers: dict[str, Callable[[], object]] = {
         "Figures": lambda: st.markdown(own.report),
         "Mistakes": lambda: _mistakes(own, judged),
         "Classes": lambda: _classes(judged),
