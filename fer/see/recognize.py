@@ -190,7 +190,7 @@ class Recognizer:
         crops = self.crops(image, faces)
         qualities = self.qualities(image, faces, crops)
         if not features:
-            seen = zip(faces, self._classifier.probabilities(crops, mirror), qualities, strict=True)
+            seen = zip(faces, self.classify(crops, mirror), qualities, strict=True)
             return [Observation(face, row, quality=quality) for face, row, quality in seen]
         return [Observation(*seen) for seen in zip(faces, *self._classifier.both(crops), qualities, strict=True)]
 
@@ -208,12 +208,13 @@ class Recognizer:
         measured = zip(crops, faces, sides_px, strict=True)
         return [measure(crop, face, side_px, width, height) for crop, face, side_px in measured]
 
-    def classify(self, faces: np.ndarray) -> np.ndarray:
+    def classify(self, faces: np.ndarray, mirror: bool | None = None) -> np.ndarray:
         """Calibrated probabilities, float32 (N, 7), in the order of fer.emotions.CLASSES.
 
         faces: grey uint8 (N, 48, 48), framed as FER2013's. Raises ValueError for anything else.
+        mirror: as for the Recognizer, for this call only; None means the Recognizer's.
         """
-        return self._classifier.probabilities(faces)
+        return self._classifier.probabilities(faces, mirror)
 
     def features(self, faces: np.ndarray) -> np.ndarray:
         """The input of the network's last layer, float32 (N, D). faces: as for `classify`."""

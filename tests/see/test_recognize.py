@@ -149,7 +149,7 @@ def test_all_faces_run_as_one_batch_in_their_order(recognizer, rng, monkeypatch)
     faces = [face(10, 10, 50), face(100, 20, 80), face(200, 100, 30)]
     batches = []
     classify = recognizer.classify
-    monkeypatch.setattr(recognizer, "classify", lambda crops: batches.append(len(crops)) or classify(crops))
+    monkeypatch.setattr(recognizer, "classify", lambda crops, mirror: batches.append(len(crops)) or classify(crops))
     predictions = recognizer.observe_faces(image, faces)
     assert batches == [3]
     assert [p.face for p in predictions] == faces
