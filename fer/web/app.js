@@ -10,7 +10,7 @@ import { Tracker } from "./track.js"
 
 const SPEAK_MS = 3000
 // How the look's size follows the device: smaller where a look takes longer than that, larger where it would not.
-const LOOK_SHARES = [1, 5 / 6, 2 / 3, 1 / 2], SLOW_MS = 66, FAST_MS = 40
+const LOOK_SHARES = [1, 5 / 6, 2 / 3, 1 / 2], SLOW_MS = 48, FAST_MS = 40
 
 const median = (values) => (values.length ? [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] : null)
 
