@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         films = films_in(Path(folder))
+        size_mb = films["clip"].stat().st_size / 1e6
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_FLAGS)
         with running_app(Path(folder), FER_DATA=f"{folder}/none") as url:
             rounds = [visit(browser, url, films["clip"]) for _ in range(options.repeats + 1)][1:]  # the first is cold
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for what in rounds[0]]  # fmt: skip
     words = (
         f"{machine()}; Chromium on the same cores, load average {psutil.getloadavg()[0]:.1f}; {SECONDS} s of 720p30 "
-        f"with one face, {films['clip'].stat().st_size / 1e6:.1f} MB; n = {options.repeats}. Made by "
+        f"with one face, {size_mb:.1f} MB; n = {options.repeats}. Made by "
         f"`python benchmarks/upload.py`."
     )
     table = markdown_table(("from the file's choice, or the press", "median, ms", "slowest, ms"), rows)
