@@ -54,8 +54,6 @@ def choose_settings(unsure_below: float, where: str) -> tuple[LiveSettings, dict
         shared = settings.choose("live", unsure_below)
         if where == DEVICE and shared.detector != "yunet":
             st.caption("On this device faces are found by YuNet; Haar runs on the server only.")
-        if where == DEVICE and not shared.both_ways:
-            st.caption("On this device every face is averaged with its mirror image.")
         st.caption("For the next start of the camera:")
         size = st.selectbox(
             "Resolution", list(SIZES), index=1, key="live_size", persist_state=KEPT,

@@ -247,9 +247,7 @@ def show_device(card: ModelCard, asked: settings.ViewSettings) -> None:
     """Photos read in the browser; they have their own drop zone, cards and downloads."""
     if asked.detector != "yunet":
         st.caption("On this device faces are found by YuNet; Haar runs in the app only.")
-    if not asked.both_ways:
-        st.caption("On this device every face is averaged with its mirror image.")
-    device.photos(weights.in_use(), card, asked.judge, False, "photo_device", use_server)
+    device.photos(weights.in_use(), card, asked, "photo_device", use_server)
     st.caption(f":material/lock: {PRIVATE_DEVICE}")
     st.caption(LIMITS)
 

@@ -9,8 +9,12 @@ import { Recording, Timeline, toCsv } from "./timeline.js"
 import { Tracker } from "./track.js"
 
 const SPEAK_MS = 3000
-// How the look's size follows the device: smaller where a look takes longer than that, larger where it would not.
-const LOOK_SHARES = [1, 5 / 6, 2 / 3, 1 / 2], SLOW_MS = 48, FAST_MS = 40
+// How a look follows the device: where it takes longer than SLOW_MS the mirror images are given up first, then its size;
+// both come back where it would then take less than FAST_MS.
+const STEPS = [[1, true], [1, false], [5 / 6, false], [2 / 3, false], [1 / 2, false]].map(([share, mirrored]) => ({ share, mirrored }))
+const SLOW_MS = 48, FAST_MS = 40
+// How many times as long a look of the first step may take as one of the second.
+const dearer = (more, less) => (more.share / less.share) ** 2 * (more.mirrored && !less.mirrored ? 2 : 1)
 
 const median = (values) => (values.length ? [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] : null)
 
@@ -26,13 +30,14 @@ export class LiveApp {
     this.recording = null
     this.frames = []
     this.looks = []
-    this.share = 0
+    this.step = 0
     this.#build()
     this.camera = new Camera(this.video, (time) => this.#frame(time), (trouble) => this.#tell(trouble), rules.page.silent_s)
     this.#showPanel()
   }
 
-  // New settings: {mirror, landmarks, judge, wanted}; wanted: the camera's constraints, for its next start.
+  // New settings: {mirror, landmarks, both_ways, judge, wanted}. both_ways: whether mirror images are read as long as the
+  // looks keep up; wanted: the camera's constraints, for its next start.
   update(settings) {
     const judgedOtherwise = JSON.stringify(settings.judge) !== JSON.stringify(this.settings.judge)
     this.settings = settings
@@ -132,8 +137,8 @@ export class LiveApp {
     this.busy = true
     const { reader } = this
     try {
-      const look = Math.round(this.rules.detector.look_px * LOOK_SHARES[this.share])
-      const { faces, width, height, took_ms: took } = await reader.read(await this.camera.grab(), look)
+      const bothWays = this.settings.both_ways && STEPS[this.step].mirrored
+      const { faces, width, height, took_ms: took } = await reader.read(await this.camera.grab(), this.#lookPx(), bothWays)
       if (!this.camera.on || reader !== this.reader) return
       this.#take(faces, width, height, time)
       const now = performance.now()
@@ -188,9 +193,13 @@ export class LiveApp {
     const recent = this.#recent()
     if (performance.now() - this.adapted < this.window) return
     const took = median(recent.map((look) => look.took))
-    const larger = this.share > 0 ? took * (LOOK_SHARES[this.share - 1] / LOOK_SHARES[this.share]) ** 2 : Infinity
-    const step = took > SLOW_MS && this.share < LOOK_SHARES.length - 1 ? 1 : larger < FAST_MS ? -1 : 0
-    if (step) Object.assign(this, { share: this.share + step, adapted: performance.now() })
+    const more = this.step > 0 ? took * dearer(STEPS[this.step - 1], STEPS[this.step]) : Infinity
+    const step = took > SLOW_MS && this.step < STEPS.length - 1 ? 1 : more < FAST_MS ? -1 : 0
+    if (step) Object.assign(this, { step: this.step + step, adapted: performance.now() })
+  }
+
+  #lookPx() {
+    return Math.round(this.rules.detector.look_px * STEPS[this.step].share)
   }
 
   #showPanel() {
@@ -207,7 +216,7 @@ export class LiveApp {
       delayMs: median(looks.map(({ delay }) => delay)),
       width: this.overlay.width,
       height: this.overlay.height,
-      look: Math.round(this.rules.detector.look_px * LOOK_SHARES[this.share]),
+      look: this.#lookPx(),
     }
     const said = this.camera.on ? (this.timeline.newest?.predictions ?? []) : []
     if (this.camera.on) this.spoken.say(said.map(({ identity, label }) => `${identity} ${label}`).join(", ") || "no face")

@@ -16,7 +16,7 @@ const scaledFace = (seen, scale) => ({
 })
 
 export class PhotoApp {
-  // As for LiveApp; settings: {judge, landmarks}.
+  // As for LiveApp; settings: {judge, landmarks, both_ways}.
   constructor(root, { script, assets, rules, words, settings, toServer = null }) {
     Object.assign(this, { root, script, assets, rules, words, settings, toServer, photos: [] })
     this.choice = element("input", "", "", { type: "file", accept: "image/*", multiple: "", "aria-label": "Choose photos" })
@@ -33,17 +33,17 @@ export class PhotoApp {
   }
 
   update(settings) {
+    const readOtherwise = settings.both_ways !== this.settings.both_ways
     this.settings = settings
-    for (const photo of this.photos) this.#show(photo)
+    if (readOtherwise) this.#readAgain()
+    else for (const photo of this.photos) this.#show(photo)
   }
 
   // Changes the networks: the photos shown are read again.
   reload(assets, rules) {
     this.#close()
     Object.assign(this, { assets, rules })
-    const files = this.photos.map(({ file }) => file)
-    this.#clear()
-    if (files.length) this.#add(files)
+    this.#readAgain()
   }
 
   dispose() {
@@ -55,6 +55,12 @@ export class PhotoApp {
   #close() {
     this.reader?.then((reader) => reader.close(), () => {})
     this.reader = null
+  }
+
+  #readAgain() {
+    const files = this.photos.map(({ file }) => file)
+    this.#clear()
+    if (files.length) this.#add(files)
   }
 
   #clear() {
@@ -91,7 +97,7 @@ export class PhotoApp {
       await image.decode()
       const megapixels = (image.naturalWidth * image.naturalHeight) / 1e6
       if (megapixels > MOST_MEGAPIXELS) throw new Trouble("photo", `${Math.round(megapixels)} megapixels are more than the ${MOST_MEGAPIXELS} that are read`)
-      const { faces, width, height } = await reader.read(await createImageBitmap(image), null)
+      const { faces, width, height } = await reader.read(await createImageBitmap(image), null, this.settings.both_ways)
       return { image, faces, width, height }
     } catch (error) {
       URL.revokeObjectURL(image.src)

@@ -32,9 +32,9 @@ export class Reader {
     this.ready = this.#ask({ begin: assets }, files.map(({ buffer }) => buffer)).finally(() => blob && URL.revokeObjectURL(blob))
   }
 
-  // image: VideoFrame or ImageBitmap, handed over. look: as the worker has it. Gives {faces, width, height, took_ms}.
-  read(image, look) {
-    return this.#ask({ image, look }, [image])
+  // image: VideoFrame or ImageBitmap, handed over. look, bothWays: as the worker has them. Gives {faces, width, height, took_ms}.
+  read(image, look, bothWays) {
+    return this.#ask({ image, look, bothWays }, [image])
   }
 
   close() {

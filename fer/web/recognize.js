@@ -31,13 +31,14 @@ export class Recognizer {
 
   // The faces of a camera's picture by one look at a copy `lookPx` wide (webui.view.live_stream.find_faces): a list of
   // {box: XYXY, landmarks: 5 × [x, y], score, probabilities: Float32Array, quality}, in pixels of the picture.
-  readFrame(picture, lookPx) {
-    return this.#classify(picture, this.#look(picture, lookPx, this.rules.detector.min_score))
+  // bothWays: whether each face is read as it is and mirrored, and the mean of both counts.
+  readFrame(picture, lookPx, bothWays = this.rules.mirror) {
+    return this.#classify(picture, this.#look(picture, lookPx, this.rules.detector.min_score), bothWays)
   }
 
   // The faces of a photo, the most prominent first: by one look, and by a larger one where the first leaves doubt
   // (fer.see.detect.YuNet.detect, fer.see.recognize.prominence).
-  readPhoto(picture) {
+  readPhoto(picture, bothWays = this.rules.mirror) {
     const { detector: rule } = this.rules
     const seen = this.#look(picture, rule.first_look_px, Math.min(rule.hint_score, rule.min_score))
     let faces = seen.filter(({ score }) => score >= rule.min_score)
@@ -47,7 +48,7 @@ export class Recognizer {
       const scale = Math.min(1, rule.first_look_px / Math.max(picture.width, picture.height))
       faces = bestOfOverlapping([...faces, ...more.filter((face) => heightOf(face) * scale < rule.known_face_px)], rule.overlap)
     }
-    return this.#classify(picture, faces.sort((a, b) => prominence(b, picture) - prominence(a, picture)))
+    return this.#classify(picture, faces.sort((a, b) => prominence(b, picture) - prominence(a, picture)), bothWays)
   }
 
   #look(picture, longest, minScore, enlarge = false) {
@@ -89,15 +90,14 @@ export class Recognizer {
     }
   }
 
-  // Probabilities are calibrated, for the temperature is in the file. Where the rules say so, each face is read twice,
-  // as it is and mirrored, and the mean of both counts. A crowd goes in batches, as memory grows with them.
-  #classify(picture, faces) {
-    if (faces.length > BATCH) return [...this.#classify(picture, faces.slice(0, BATCH)), ...this.#classify(picture, faces.slice(BATCH))]
+  // Probabilities are calibrated, for the temperature is in the file. A crowd goes in batches, as memory grows with them.
+  #classify(picture, faces, bothWays) {
+    if (faces.length > BATCH) return [faces.slice(0, BATCH), faces.slice(BATCH)].flatMap((some) => this.#classify(picture, some, bothWays))
     if (!faces.length) return faces
-    const { framing, input_size_px: side, mirror } = this.rules
+    const { framing, input_size_px: side } = this.rules
     const crops = faces.map(({ box }) => cropOf(box, framing))
     const cut = crops.map((crop) => cutFace(this.pictures, picture, crop, side))
-    const all = mirror ? [...cut, ...cut.map((grey) => mirrored(grey, side))] : cut
+    const all = bothWays ? [...cut, ...cut.map((grey) => mirrored(grey, side))] : cut
     const input = this.classifier.plan({ count: all.length, height: side, width: side, channels: 1, stride: 1 })
     const map = this.classifier.kernels.floats(input.at, all.length * (side + 2) ** 2)
     all.forEach((grey, n) => {
@@ -106,7 +106,7 @@ export class Recognizer {
     this.classifier.run()
     const { numbers, channels } = this.classifier.read("probabilities")
     const shares = all.map((_, n) => numbers.slice(n * channels, (n + 1) * channels))
-    const meanOf = (n) => (mirror ? shares[n].map((share, c) => (share + shares[cut.length + n][c]) / 2) : shares[n])
+    const meanOf = (n) => (bothWays ? shares[n].map((share, c) => (share + shares[cut.length + n][c]) / 2) : shares[n])
     const sideOf = ([left, , right]) => right - left
     const qualityOf = (face, n) => measureQuality(cut[n], face, sideOf(crops[n]), picture.width, picture.height)
     return faces.map((face, n) => ({ ...face, probabilities: meanOf(n), quality: qualityOf(face, n) }))

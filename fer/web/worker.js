@@ -25,14 +25,14 @@ const begin = async ({ kernels, models, digests, rules }) => {
 }
 
 // image: VideoFrame or ImageBitmap; let go of here. look: the longer side that a camera's picture is looked at in; null:
-// the image is a photo.
-const read = async ({ image, look }) => {
+// the image is a photo. bothWays: whether mirror images are read too.
+const read = async ({ image, look, bothWays }) => {
   const started = performance.now()
   try {
     const { width, height } = image.visibleRect ?? image
     const picture = recognizer.open(width, height)
     await copy(image, picture)
-    const faces = look === null ? recognizer.readPhoto(picture) : recognizer.readFrame(picture, look)
+    const faces = look === null ? recognizer.readPhoto(picture, bothWays) : recognizer.readFrame(picture, look, bothWays)
     return { faces, width, height, took_ms: performance.now() - started }
   } finally {
     image.close()

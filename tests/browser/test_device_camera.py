@@ -46,12 +46,15 @@ def in_worker(script: str) -> str:
 NO_SIMD = in_worker("WebAssembly.validate = () => false")
 NO_MEMORY = in_worker("WebAssembly.Memory.prototype.grow = () => { throw new RangeError('could not grow') }")
 DAMAGED = in_worker("crypto.subtle.digest = async () => new ArrayBuffer(32)")
-# The worker's clock says that every look takes `took` ms; it takes twice `wait` more.
-SLOW = in_worker("""var took = 10, wait = 0, sum = 0
+# The worker's clock says that every look takes `took` ms; it takes twice `wait` more. `asked`: the last message.
+SLOW = in_worker("""var took = 10, wait = 0, sum = 0, asked = {}
+  self.addEventListener("message", ({ data }) => { asked = data })
   performance.now = () => {
     for (const until = Date.now() + wait; Date.now() < until; );
     return (sum += took)
   }""")
+# Waits until this is so in the worker.
+ASKED = "new Promise((so) => {{ const every = setInterval(() => {} && so(clearInterval(every)), 50) }})"
 # Half a minute is over at once.
 IMPATIENT = """(() => {
   const real = window.setTimeout
@@ -251,14 +254,21 @@ def test_networks_that_do_not_arrive(open_live: Callable[..., Page], films: dict
 
 
 def test_the_look_follows_the_device(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
-    """Looks get smaller while each takes long, and larger again; even where there are not two in a second."""
+    """Looks give up mirror images and get smaller while each takes long, and take both back; even where there are not
+    two in a second.
+    """
     page = open_live(films["still"], script=SLOW)
     start(page)
     (worker,) = (worker for worker in page.workers if worker.url.startswith("blob:"))
     for state, look_px in (("took = 90, wait = 300", 400), ("wait = 0", 240), ("took = 10", 480)):
         worker.evaluate(state)
         page.wait_for_selector(f'.live-figures [title*="looked for, at {look_px} px"]')
+        if look_px < 480:
+            assert worker.evaluate("asked.bothWays") is False
+    worker.evaluate(ASKED.format("asked.bothWays"))
     page.wait_for_selector(".live-panel .verdict")
+    page.get_by_text("Average with the mirror image").click()
+    worker.evaluate(ASKED.format("!asked.bothWays && asked.look === 480"))
 
 
 def test_refused_and_missing_camera_say_what_to_do(open_live: Callable[..., Page]) -> None:
@@ -321,6 +331,12 @@ def test_photos_are_read_on_this_device(open_live: Callable[..., Page], films: d
     page.on("request", lambda request: request.url.startswith("blob:") or sent.append(request.url))
     page.get_by_label("Choose photos").set_input_files(SAMPLE)
     expect(page.locator(".photo .verdict")).to_contain_text("happy")
+    both_ways = page.locator(".photo .live-columns").text_content()
+    page.get_by_text("Average with the mirror image").click()
+    page.wait_for_function(
+        "(before) => ![null, before].includes(document.querySelector('.photo .live-columns')?.textContent ?? null)",
+        arg=both_ways,
+    )
     assert sent == []
     page.get_by_role("slider", name="Say 'unsure' below").focus()
     page.keyboard.press("End")
