@@ -63,7 +63,7 @@ def choose_settings(unsure_below: float, where: str) -> tuple[LiveSettings, dict
             "Frames a second, at most", RATES, 15, key="live_rate", persist_state=KEPT,
             help="More than 15 may make the picture smaller.",
         )  # fmt: skip
-    chosen = LiveSettings(shared.detector, mirror, landmarks, shared.both_ways, shared.judge)
+    chosen = LiveSettings(shared.detector, mirror, landmarks, shared.judge)
     return chosen, live_stream.constraints(*SIZES[size], rate)
 
 

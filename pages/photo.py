@@ -93,7 +93,7 @@ def read_all(chosen: list[Photo], asked: settings.ViewSettings) -> list[tuple[Ph
         if time.monotonic() - start_s > SLOW_S:
             place.progress(number / len(chosen), f"Reading photo {number + 1} of {len(chosen)}")
         try:
-            found = resources.reading(photo, asked.detector, turn_of(photo), asked.both_ways)
+            found = resources.reading(photo, asked.detector, turn_of(photo), asked.judge.both_ways)
             readings.append((photo, found))
         except ImageError as error:
             refused(f"{photo.name} cannot be read", str(error))
@@ -247,7 +247,7 @@ def show_device(card: ModelCard, asked: settings.ViewSettings) -> None:
     """Photos read in the browser; they have their own drop zone, cards and downloads."""
     if asked.detector != "yunet":
         st.caption("On this device faces are found by YuNet; Haar runs in the app only.")
-    device.photos(weights.in_use(), card, asked, "photo_device", use_server)
+    device.photos(weights.in_use(), card, asked.judge, "photo_device", use_server)
     st.caption(f":material/lock: {PRIVATE_DEVICE}")
     st.caption(LIMITS)
 

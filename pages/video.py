@@ -68,7 +68,7 @@ def open_video(chosen: tuple[str, str, bytes], read_by: ReadBy, judged_by: Judge
     from fer.see.people import People
     from fer.see.video import VideoReading
 
-    recognizer = weights.in_use().recognizer(read_by.detector, threads=1, mirror=read_by.both_ways)
+    recognizer = weights.in_use().recognizer(read_by.detector, threads=1)
     observe = partial(recognizer.observe, thorough=False)
     reading = VideoReading(chosen[2], observe, fast=read_by.fast, longest_s=video_limits().longest_s)
     return Watched(chosen, read_by, reading, People(), judged_by)
@@ -90,8 +90,6 @@ def offer_another_reading(video: Watched, queue: VideoQueue, read_by: ReadBy) ->
         changes.append("with the weights in use now")
     if video.read_by.fast != read_by.fast:
         changes.append("in the fast way" if read_by.fast else "with every look")
-    if video.read_by.both_ways != read_by.both_ways:
-        changes.append(f"{'with' if read_by.both_ways else 'without'} mirror images")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("What is shown was read with other settings.", width="content")
         st.button(f"Read again {' and '.join(changes)}", icon=":material/replay:", key="video_again",
@@ -152,7 +150,7 @@ with st.sidebar:
     asked = settings.choose("video", card.unsure_below)
     fast = st.toggle("Fast reading", key="video_fast", persist_state=KEPT,
                      help="Five looks a second, and only at key pictures.")  # fmt: skip
-read_by = ReadBy(asked.detector, weights.in_use().digest, fast, asked.both_ways)
+read_by = ReadBy(asked.detector, weights.in_use().digest, fast)
 if chosen:
     take(chosen, queue, read_by, asked.judge)
     st.rerun()

@@ -39,6 +39,13 @@ class Classifier:
         """
         return self._run(["probabilities"], faces, mirror)[0]
 
+    def both_ways(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The mean of each face's probabilities and its mirror image's, and the former alone; as `probabilities`."""
+        starts = range(0, max(len(faces), 1), CHUNK)
+        views = [self._views(["probabilities"], faces[start : start + CHUNK])[0] for start in starts]
+        single, mirrored = np.concatenate(views, axis=1)
+        return (single + mirrored) / 2, single
+
     def features(self, faces: np.ndarray) -> np.ndarray:
         """The last layer's input, float32 (N, D). faces: as for `probabilities`."""
         return self._run(["features"], faces)[0]
@@ -62,12 +69,15 @@ class Classifier:
         if not mirror:
             plain: list[np.ndarray] = self._session.run(outputs, {"faces": faces})
             return plain
-        n = len(faces)
-        found = self._session.run(outputs, {"faces": np.concatenate([faces, faces[:, :, ::-1]])})
         return [
-            (values[:n] + values[n:]) / 2 if name == "probabilities" else values[:n]
-            for name, values in zip(outputs, found, strict=True)
+            (single + mirrored) / 2 if name == "probabilities" else single
+            for name, (single, mirrored) in zip(outputs, self._views(outputs, faces), strict=True)
         ]
+
+    def _views(self, outputs: list[str], faces: np.ndarray) -> list[np.ndarray]:
+        """Each output for the faces and for their mirror images: (2, N, …)."""
+        found = self._session.run(outputs, {"faces": np.concatenate([faces, faces[:, :, ::-1]])})
+        return [values.reshape(2, len(faces), *values.shape[1:]) for values in found]
 
 
 def _options(threads: int | None) -> onnxruntime.SessionOptions:

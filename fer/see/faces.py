@@ -102,6 +102,7 @@ class Observation:
     """What the network saw of one face, before anything is judged.
 
     probabilities: float32 (7,), calibrated, summing to 1, in the order of fer.emotions.CLASSES.
+    single: where `probabilities` is a mean with the mirror image, those of the unmirrored face, likewise; else None.
     features: the last layer's input, float32 (D,), if requested; else None.
     quality: what decides whether the face can be read, if measured; else None.
 
@@ -112,6 +113,7 @@ class Observation:
     probabilities: np.ndarray = field(compare=False)
     features: np.ndarray | None = field(default=None, compare=False, repr=False)
     quality: Quality | None = field(default=None, repr=False)
+    single: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.probabilities.shape != (len(CLASSES),):

@@ -30,6 +30,7 @@ class JudgeSettings:
     hysteresis: by how much, 0..1, another class must lead before the label changes.
     faded: an earlier look whose weight would be less than this, 0..1, is ignored, and so is its label.
     limits: what a face must satisfy to be read; a face beyond one is 'unsure' for that reason. () reads every face.
+    both_ways: whether a face that was read with its mirror image is judged by the mean of both.
 
     Raises ValueError for a negative time, a fraction outside 0..1, and anything that is no number.
     """
@@ -39,6 +40,7 @@ class JudgeSettings:
     hysteresis: float = 0.1
     faded: float = 0.01
     limits: tuple[Limit, ...] = LIMITS
+    both_ways: bool = True
 
     def __post_init__(self) -> None:
         check_share("unsure_below", self.unsure_below)
@@ -91,7 +93,8 @@ class Judge:
         if last is not None and not track.seen:
             return last
         reason = unreadable(track.observation.quality, settings.limits, last.unreadable if last else "")
-        raw: list[float] = track.observation.probabilities.tolist()
+        single = None if settings.both_ways else track.observation.single
+        raw: list[float] = (track.observation.probabilities if single is None else single).tolist()
         keep = 0.0
         if last is not None and settings.smoothing_s > 0:
             keep = math.exp(-max(time_s - last.time_s, 0.0) / settings.smoothing_s)

@@ -38,7 +38,6 @@ class LiveSettings:
     detector: str = "yunet"
     mirror: bool = True
     landmarks: bool = False
-    both_ways: bool = True
     judge: JudgeSettings = field(default_factory=JudgeSettings)
 
     def __post_init__(self) -> None:

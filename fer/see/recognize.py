@@ -189,6 +189,9 @@ class Recognizer:
             return []
         crops = self.crops(image, faces)
         qualities = self.qualities(image, faces, crops)
+        if not features and (self._classifier.mirror if mirror is None else mirror):
+            both = zip(faces, *self._classifier.both_ways(crops), qualities, strict=True)
+            return [Observation(face, row, quality=quality, single=single) for face, row, single, quality in both]
         if not features:
             seen = zip(faces, self.classify(crops, mirror), qualities, strict=True)
             return [Observation(face, row, quality=quality) for face, row, quality in seen]

@@ -36,7 +36,7 @@ export class LiveApp {
     this.#showPanel()
   }
 
-  // New settings: {mirror, landmarks, both_ways, judge, wanted}. both_ways: whether mirror images are read as long as the
+  // New settings: {mirror, landmarks, judge, wanted}. judge.both_ways: whether mirror images are read as long as the
   // looks keep up; wanted: the camera's constraints, for its next start.
   update(settings) {
     const judgedOtherwise = JSON.stringify(settings.judge) !== JSON.stringify(this.settings.judge)
@@ -137,7 +137,7 @@ export class LiveApp {
     this.busy = true
     const { reader } = this
     try {
-      const bothWays = this.settings.both_ways && STEPS[this.step].mirrored
+      const bothWays = this.settings.judge.both_ways && STEPS[this.step].mirrored
       const { faces, width, height, took_ms: took } = await reader.read(await this.camera.grab(), this.#lookPx(), bothWays)
       if (!this.camera.on || reader !== this.reader) return
       this.#take(faces, width, height, time)

@@ -24,7 +24,6 @@ const load = async () => {
 const settings = () => ({
   mirror: by("mirror").checked,
   landmarks: by("landmarks").checked,
-  both_ways: rules.mirror,
   judge: { ...rules.judge, unsure_below: by("unsure").value / 100, smoothing_s: Number(by("smoothing").value) },
   wanted,
 })

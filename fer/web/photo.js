@@ -16,7 +16,7 @@ const scaledFace = (seen, scale) => ({
 })
 
 export class PhotoApp {
-  // As for LiveApp; settings: {judge, landmarks, both_ways}.
+  // As for LiveApp; settings: {judge, landmarks}.
   constructor(root, { script, assets, rules, words, settings, toServer = null }) {
     Object.assign(this, { root, script, assets, rules, words, settings, toServer, photos: [] })
     this.choice = element("input", "", "", { type: "file", accept: "image/*", multiple: "", "aria-label": "Choose photos" })
@@ -33,7 +33,7 @@ export class PhotoApp {
   }
 
   update(settings) {
-    const readOtherwise = settings.both_ways !== this.settings.both_ways
+    const readOtherwise = settings.judge.both_ways !== this.settings.judge.both_ways
     this.settings = settings
     if (readOtherwise) this.#readAgain()
     else for (const photo of this.photos) this.#show(photo)
@@ -97,7 +97,7 @@ export class PhotoApp {
       await image.decode()
       const megapixels = (image.naturalWidth * image.naturalHeight) / 1e6
       if (megapixels > MOST_MEGAPIXELS) throw new Trouble("photo", `${Math.round(megapixels)} megapixels are more than the ${MOST_MEGAPIXELS} that are read`)
-      const { faces, width, height } = await reader.read(await createImageBitmap(image), null, this.settings.both_ways)
+      const { faces, width, height } = await reader.read(await createImageBitmap(image), null, this.settings.judge.both_ways)
       return { image, faces, width, height }
     } catch (error) {
       URL.revokeObjectURL(image.src)

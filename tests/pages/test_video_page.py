@@ -161,6 +161,11 @@ def test_a_setting_reads_nothing_again(video_page: AppTest) -> None:
     video_page.slider(key="video_threshold").set_value(100).run()
     assert videos(video_page).shown is first
     assert video_page.dataframe[0].value["unsure"][0].startswith("100")
+    averaged = first.seen().samples[0].predictions[0].probabilities
+    video_page.toggle(key="video_both_ways").set_value(False).run()
+    assert videos(video_page).shown is first
+    assert not any(button.label.startswith("Read again") for button in video_page.button)
+    assert (first.seen().samples[0].predictions[0].probabilities != averaged).any()
 
 
 def test_another_detector_asks_before_it_reads_again(video_page: AppTest) -> None:

@@ -259,3 +259,13 @@ def test_a_face_that_the_detector_missed_keeps_its_reason():
     away = Observation(FACE, probabilities("happy"), quality=TURNED)
     found = [Look(0.0, (Track(1, away),)), Look(0.1, (Track(1, away, seen=False),))]
     assert judge(found)[1].predictions[0].unreadable == "turned away"
+
+
+def test_a_face_is_judged_with_or_without_its_mirror_image_at_any_time():
+    seen = Observation(FACE, probabilities("happy"), single=probabilities("sad"))
+    stored = [Look(0.1 * i, (Track(1, seen),)) for i in range(3)]
+    for both_ways, label in ((True, "happy"), (False, "sad")):
+        said = judge(stored, JudgeSettings(both_ways=both_ways))
+        assert {sample.predictions[0].label for sample in said} == {label}
+    read_once = [Look(0.0, (Track(1, Observation(FACE, probabilities("happy"))),))]
+    assert judge(read_once, JudgeSettings(both_ways=False))[0].predictions[0].label == "happy"

@@ -148,8 +148,9 @@ def test_all_faces_run_as_one_batch_in_their_order(recognizer, rng, monkeypatch)
     image = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)
     faces = [face(10, 10, 50), face(100, 20, 80), face(200, 100, 30)]
     batches = []
-    classify = recognizer.classify
-    monkeypatch.setattr(recognizer, "classify", lambda crops, mirror: batches.append(len(crops)) or classify(crops))
+    network = recognizer._classifier
+    both_ways = network.both_ways
+    monkeypatch.setattr(network, "both_ways", lambda crops: batches.append(len(crops)) or both_ways(crops))
     predictions = recognizer.observe_faces(image, faces)
     assert batches == [3]
     assert [p.face for p in predictions] == faces
@@ -236,6 +237,14 @@ def test_the_mirror_image_can_be_left_out(weights, sample_image):
     (seen,) = recognizer.observe(sample_image)
     crops = recognizer.crops(sample_image, [seen.face])
     np.testing.assert_allclose(seen.probabilities, tiny.probabilities(crops)[0], atol=1e-6)
+    assert seen.single is None
+
+
+def test_what_the_face_alone_shows_is_kept_beside_the_mean_with_its_mirror_image(weights, sample_image):
+    (both,) = Recognizer(weights).observe(sample_image)
+    (alone,) = Recognizer(weights, mirror=False).observe(sample_image)
+    np.testing.assert_allclose(both.single, alone.probabilities, atol=1e-6)
+    assert abs(both.probabilities - alone.probabilities).max() > 1e-3
 
 
 def test_weights_whose_card_has_no_framing_are_framed_as_fer2013_is(tmp_path, sample_image):

@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 
+from fer.see.judge import JudgeSettings
 from fer.see.live import LiveSession, LiveSettings
 from webui.view import live_stream
 from webui.view.live_seats import NoSeatError, Seats, seat_limit
@@ -239,7 +240,7 @@ def test_mirror_images_are_read_while_looks_keep_up(monkeypatch, both_ways: bool
     monkeypatch.setattr(live_stream, "find_faces", lambda detector, image: [])
     analyse = live_stream.make_analyse(Recognizer())
     for _ in range(22):
-        analyse(np.zeros((48, 64, 3), np.uint8), LiveSettings(both_ways=both_ways))
+        analyse(np.zeros((48, 64, 3), np.uint8), LiveSettings(judge=JudgeSettings(both_ways=both_ways)))
     assert asked == expected
 
 

@@ -61,7 +61,7 @@ def make_analyse(recognizer: "Recognizer") -> Callable[[np.ndarray, LiveSettings
         if now != mirrored:
             mirrored = now
             took_ms.clear()
-        seen = recognizer.observe_faces(image, faces, mirror=settings.both_ways and mirrored)
+        seen = recognizer.observe_faces(image, faces, mirror=settings.judge.both_ways and mirrored)
         took_ms.append(1000 * (time.monotonic() - started_s))
         return seen
 

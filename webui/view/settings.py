@@ -13,14 +13,10 @@ DETECTORS = {"yunet": "YuNet", "haar": "Haar"}
 
 @dataclass(frozen=True, slots=True)
 class ViewSettings:
-    """detector: one of fer.see.detect.DETECTORS. judge: takes effect at once, without reading anything again.
-
-    both_ways: whether the answers for a face and for its mirror image are averaged.
-    """
+    """detector: one of fer.see.detect.DETECTORS. judge: takes effect at once, without reading anything again."""
 
     detector: str
     judge: JudgeSettings
-    both_ways: bool = True
 
 
 def choose(page: str, unsure_below: float, over_time: bool = True) -> ViewSettings:
@@ -70,4 +66,4 @@ def choose(page: str, unsure_below: float, over_time: bool = True) -> ViewSettin
         help="Each face is read twice, as it is and mirrored: about one point more right answers for twice the "
         "network's time. A live camera does so only while it keeps up.",
     )
-    return ViewSettings(detector or "yunet", JudgeSettings(threshold / 100, smoothing_s), both_ways)
+    return ViewSettings(detector or "yunet", JudgeSettings(threshold / 100, smoothing_s, both_ways=both_ways))

@@ -21,15 +21,11 @@ _MOST_MARKS = 1000
 
 @dataclass(frozen=True, slots=True)
 class ReadBy:
-    """How a video is read. detector: one of fer.see.detect.DETECTORS. weights: their digest. fast: fewer looks.
-
-    both_ways: as in webui.view.settings.ViewSettings.
-    """
+    """How a video is read. detector: one of fer.see.detect.DETECTORS. weights: their digest. fast: fewer looks."""
 
     detector: str
     weights: str
     fast: bool = False
-    both_ways: bool = True
 
 
 class Making:

@@ -15,8 +15,8 @@ from fer.web.words import TROUBLES
 from webui.frame.weights import Weights
 
 if TYPE_CHECKING:
+    from fer.see.judge import JudgeSettings
     from fer.see.live import LiveSettings
-    from webui.view.settings import ViewSettings
 
 _FOLDER = Path(__file__).parent
 
@@ -84,15 +84,13 @@ def camera(
 
     Raises what `assets` raises.
     """
-    shown = {name: getattr(settings, name) for name in ("mirror", "landmarks", "both_ways")}
-    shown["judge"] = asdict(settings.judge)
+    shown = {"mirror": settings.mirror, "landmarks": settings.landmarks, "judge": asdict(settings.judge)}
     _show("live", weights, card, shown | {"wanted": dict(constraints)}, key, give_up)
 
 
-def photos(weights: Weights, card: ModelCard, settings: "ViewSettings", key: str, give_up: Callable[[], None]) -> None:
+def photos(weights: Weights, card: ModelCard, judge: "JudgeSettings", key: str, give_up: Callable[[], None]) -> None:
     """Shows a drop zone for photos, and their results. Arguments and errors as for `camera`."""
-    shown = {"judge": asdict(settings.judge), "landmarks": False, "both_ways": settings.both_ways}
-    _show("photo", weights, card, shown, key, give_up)
+    _show("photo", weights, card, {"judge": asdict(judge), "landmarks": False}, key, give_up)
 
 
 def _show(
