@@ -2,9 +2,9 @@
 
     python benchmarks/api.py --requests 200 [--app]
 
-A JPEG of some 100 kB made of the sample is read in process, through `fer serve` and, with --app, through the app with
-FER_API=1, in turns of ten, since other work may share the machine: what counts is the difference between neighbours.
-Then 8 clients ask `fer serve` at once. The service is a process of its own on this computer; connections are kept.
+A JPEG of some 100 kB made from the sample is read in process, through `fer serve` and, with --app, through the app with
+FER_API=1, in turns of ten, because the machine may be shared: the difference between neighbouring turns is what counts.
+Then 8 clients call `fer serve` at once. The service is a separate process on this computer; connections are reused.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def free_port() -> int:
 
 
 def milliseconds(ways: dict[str, Callable[[], object]], requests: int) -> dict[str, list[float]]:
-    """The time of each call, ways taken in turns; one call of each beforehand."""
+    """The time of each call; the ways take turns, after one warm-up call each."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for way in ways.values():
         way()
@@ -129,7 +129,7 @@ def main() -> None:
             inside = stack.enter_context(server([*run, "--server.port", str(app_port)], app_port, "/api/v1/health"))
             inside.close()
             ways["inside the app"] = lambda: ask(inside, photo)
-        # Made while the server started, or idle for so long that it has hung up: the next request connects again.
+        # Opened while the server started, or idle until the server closed it: the next request connects again.
         served.close()
         taken = milliseconds(ways, options.requests)
         rates = [per_second(serve_port, photo, options.requests) for _ in range(3)]

@@ -2,10 +2,10 @@
 
     python benchmarks/batch.py --rounds 3 [--engines dask ray] [--killed] [--peer .../other-venv/bin/python]
 
-Photos are made of the sample: 2,000 JPEGs, 640 px wide, each turned and brightened a little. Start-up counts: the time
-is that of the whole command. Runs are interleaved, since other work may share the machine: each round has its ratio.
-The processor's time, of all processes together, depends little on what else runs. Every way's table must be that of the
-first one, byte for byte.
+Photos are made from the sample: 2,000 JPEGs, 640 px wide, each turned and brightened a little. The time is that of the
+whole command, start-up included. Runs are interleaved, because the machine may be shared: each round has its own ratio.
+Processor time, of all processes together, depends little on other work. Every way's table must equal the first one's,
+byte for byte.
 """
 
 import argparse
@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from fer.batch.job import PHOTOS_A_PART
 
 ROOT = Path(__file__).parents[1]
-# The package `fer` of PyPI, in an environment of its own: the loop that its README shows.
+# The package `fer` from PyPI, in a separate environment: the loop from its README.
 PEER = """
 import pathlib, sys
 import cv2
@@ -51,7 +51,7 @@ def make(folder: Path, count: int) -> None:
 
 
 def seconds(command: list[str], out: Path, cores: set[int], kill_at: int = 0) -> tuple[float, float]:
-    """Of one command on those cores: on the clock, and of the processor. kill_at: parts after which a worker dies."""
+    """A command's elapsed and processor time on those cores. kill_at: parts after which a worker is killed."""
     shutil.rmtree(out, ignore_errors=True)
     start_s, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     folder = ROOT if command[1] == "-m" else out.parent  # the peer has this package's import name
@@ -73,7 +73,7 @@ def seconds(command: list[str], out: Path, cores: set[int], kill_at: int = 0) ->
 
 
 def busiest(pid: int) -> psutil.Process:
-    """The worker: of all processes below this one, that which has computed most."""
+    """The worker: the descendant of this process that has used the most processor time."""
     return max(psutil.Process(pid).children(recursive=True), key=lambda process: process.cpu_times().user)
 
 

@@ -3,11 +3,11 @@
 
 python benchmarks/cpu.py --peer PEER/bin/python --install
 
---peer names the Python of an environment of its own with PyPI's `fer`, the package that people install today:
+--peer names the Python of a separate environment with PyPI's `fer`, the package that people install today:
 
 python3 -m venv PEER && PEER/bin/pip install fer==25.10.3
 
-OpenVINO is timed where `openvino` can be imported. Give the machine nothing else to do meanwhile.
+OpenVINO is timed if `openvino` can be imported. Run nothing else on the machine meanwhile.
 """
 
 import argparse
@@ -49,12 +49,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def absolute(path: str) -> str:
-    """Processes are started in other folders, too. Links stay: an environment's Python is one."""
+    """Absolute, because processes are also started in other folders. Links are kept: an environment's Python is one."""
     return str(Path(path).absolute())
 
 
 def parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Section]]]:
-    """What makes each part's sections. Imported as they are run: the photo needs no torch, the network no browser."""
+    """The function for each part's sections. Imports are late: the photo needs no torch, the network no browser."""
     from benchmarks.photo import photo_sections
     from benchmarks.start import app_section, disk_section, process_section
 
@@ -73,7 +73,7 @@ def parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Section]]]
 
 
 def words(options: argparse.Namespace, load_before: float, elapsed_s: float) -> str:
-    """Command, machine and versions: what every row of the report was measured with."""
+    """The command, machine and versions with which every row of the report was measured."""
     command = ["python benchmarks/cpu.py", "--peer PEER/bin/python" * bool(options.peer)]
     command += ["--install" * options.install, f"--rounds {options.rounds}"]
     text = f"`{' '.join(filter(None, command))}`, {elapsed_s / 60:.0f} minutes. {machine()}. {versions(*PACKAGES)}."
@@ -86,7 +86,7 @@ def words(options: argparse.Namespace, load_before: float, elapsed_s: float) -> 
 
 
 def peer_version(python: str) -> str:
-    """The versions in the peer's environment, as it says itself."""
+    """The versions in the peer's environment, as it reports them."""
     names = "('fer', 'tensorflow', 'opencv-contrib-python', 'numpy')"
     code = f"from importlib.metadata import version; print(', '.join(f'{{n}} {{version(n)}}' for n in {names}))"
     return subprocess.run([python, "-P", "-c", code], capture_output=True, text=True, check=True).stdout.strip()

@@ -3,7 +3,7 @@
     python benchmarks/detection.py [--repeats 20] [--without-faces DIR]
 
 Group pictures are composed from the sample photo, so no data and no network are needed.
---without-faces: pictures in which every box is a false alarm; the committed table has those of scikit-image.
+--without-faces: pictures in which every box is a false alarm; for the committed table those of scikit-image.
 """
 
 import argparse
@@ -91,7 +91,7 @@ def small_faces(sample: np.ndarray) -> list[str]:
 
 
 def shares(sample: np.ndarray, faces_px: Sequence[int], *, large: bool) -> list[str]:
-    """A row for each size of picture and each way to look; a column for each height of the faces."""
+    """A row for each picture size and way to look; a column for each face height."""
     detector = YuNet(threads=1)
     ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         f"first look, {FIRST_LOOK_PX} px": partial(boxes, detector, thorough=False),
@@ -109,7 +109,7 @@ def shares(sample: np.ndarray, faces_px: Sequence[int], *, large: bool) -> list[
             cells = []
             for picture, truth in pictures:
                 hits, false = matched(way(picture), truth)
-                if large:  # the last of the truth is the large face
+                if large:  # the last true box is the large face
                     kept, _ = matched(way(picture), truth[-1:])
                     hits, false = hits - kept, false + (1 - kept)
                 cells.append(f"{hits / (len(truth) - large):.0%} ({false})")
@@ -126,7 +126,7 @@ def in_front(sample: np.ndarray, picture: np.ndarray, truth: np.ndarray) -> tupl
     left, top = (width - large.shape[1]) // 2, (height - large.shape[0]) // 2
     right, bottom = left + large.shape[1], top + large.shape[0]
     apart = (truth[:, 2] < left) | (truth[:, 0] > right) | (truth[:, 3] < top) | (truth[:, 1] > bottom)
-    # What is half hidden may be found or not: it goes, with its surroundings.
+    # A half-hidden face may or may not be found, so it is removed with its surroundings.
     for x0, y0, x1, y1 in truth[~apart].astype(int):
         picture[max(0, y0 - (y1 - y0) // 2) : y1 + 1, max(0, x0) : x1 + 1] = 90
     picture[top:bottom, left:right] = large
@@ -135,7 +135,7 @@ def in_front(sample: np.ndarray, picture: np.ndarray, truth: np.ndarray) -> tupl
 
 
 def photos(sample: np.ndarray, repeats: int) -> list[str]:
-    """The cost of a photo with one large face, from a webcam's to a 100-megapixel camera's."""
+    """The cost of a photo with one large face, from webcam size to 100 megapixels."""
     detector = YuNet(threads=1)
     lines = [
         *("", "## Photos of any size", ""),
@@ -182,7 +182,7 @@ def false_alarms(folder: Path) -> list[str]:
 
 
 def milliseconds(contenders: Sequence[Callable[[], object]], repeats: int) -> list[str]:
-    """'least (median)' of the processor's time for each, run in turns so that a busy machine is unfair to none."""
+    """'least (median)' processor time of each; they take turns, so that a busy machine slows all alike."""
     spent = np.zeros((repeats, len(contenders)))
     for turn in range(-1, repeats):  # the first turn warms up
         for i, run in enumerate(contenders):
@@ -236,7 +236,7 @@ def boxes(detector: YuNet, image: np.ndarray, *, thorough: bool) -> np.ndarray:
 
 
 def matched(found: np.ndarray, truth: np.ndarray) -> tuple[int, int]:
-    """How many true faces have a box of intersection over union above 0.4, and how many boxes have no face."""
+    """How many true faces have a box with an intersection over union above 0.4, and how many boxes have no face."""
     if len(found) == 0:
         return 0, 0
     low, high = np.maximum(found[:, None, :2], truth[:, :2]), np.minimum(found[:, None, 2:], truth[:, 2:])

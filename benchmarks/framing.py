@@ -71,7 +71,7 @@ def worth(faces: FaceSet, recognizer: Recognizer, counts: dict[str, int]) -> lis
 
 
 def ways(framing: Framing) -> dict[str, Callable[[Face], Box]]:
-    """Name of a crop → the square, XYXY, that it makes of a face."""
+    """Name of a crop → its square around a face, XYXY."""
     room, side = round(48 * ENLARGE * PADDING), 48 * ENLARGE
     return {
         "as FER2013 has it": lambda face: (room, room, room + side, room + side),
@@ -90,7 +90,7 @@ def around(face: Face, side: float) -> Box:
 
 
 def paddings(faces: FaceSet, n: int) -> list[str]:
-    """How far YuNet's median box depends on what surrounds the crop, which FER2013 does not tell."""
+    """How much YuNet's median box depends on the crop's surroundings, which are not part of FER2013."""
     chosen = faces.images[np.sort(np.random.default_rng(1).permutation(len(faces))[:n])]
     detector, side = make_detector("yunet"), 48 * ENLARGE
     lines = [

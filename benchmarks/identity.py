@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Who is who again after seconds out of sight: what the tracker keeps and what it mixes up, and what features tell.
+"""People out of sight for some seconds: which numbers the tracker keeps or mixes up, and what features tell.
 
-Faces that come and go are simulated as boxes, so that who they are is known; the features are those of real faces.
+Faces that come and go are simulated as boxes, so that their identity is known; the features are of real faces.
 
     python benchmarks/identity.py                    # five minutes; the features need FER2013 (FER_DATA)
     python benchmarks/identity.py --people FOLDER    # with FOLDER/NAME/*.jpg, several pictures of each person
@@ -37,7 +37,7 @@ Scene = Callable[[np.random.Generator], Sight]
 
 
 def seat(x: float, rng: np.random.Generator) -> Callable[[float], Place]:
-    """Somebody who sits: sways by a tenth of the face's width and nods nearer and back."""
+    """A seated person: sways by a tenth of the face's width, and leans closer and back."""
     phase, period_s = rng.uniform(0, 7), rng.uniform(2, 5)
     return lambda t: (
         x + 0.1 * WIDTH_PX * np.sin(t / period_s * 6.3 + phase),
@@ -46,7 +46,7 @@ def seat(x: float, rng: np.random.Generator) -> Callable[[float], Place]:
 
 
 def looks_away(away_s: float) -> Callable[[np.random.Generator], Callable[[float], dict[str, Place]]]:
-    """Sits down again up to half a width beside the old place, and a tenth larger or smaller."""
+    """Returns after a while, up to half a width beside the old place and up to a tenth larger or smaller."""
 
     def scene(rng: np.random.Generator) -> Sight:
         first, shift, size = seat(300, rng), rng.uniform(-50, 50), rng.uniform(0.9, 1.1)
@@ -63,7 +63,7 @@ def looks_away(away_s: float) -> Callable[[np.random.Generator], Callable[[float
 
 
 def leaves_at_the_edge(away_s: float, same_side: bool) -> Scene:
-    """Walks out at one to three widths a second, and in again as fast."""
+    """Walks out at one to three widths a second, and back in as fast."""
 
     def scene(rng: np.random.Generator) -> Sight:
         speed = rng.uniform(1, 3) * WIDTH_PX
@@ -102,7 +102,7 @@ def another_sits_down(after_s: float, beside: float) -> Scene:
 
 
 def two_look_away(away_s: float, apart: float) -> Scene:
-    """Side by side; both look away and back, not in the same moment."""
+    """Two people side by side; both look away and back, not at the same moment."""
 
     def scene(rng: np.random.Generator) -> Sight:
         people = {"a": seat(200, rng), "b": seat(200 + apart * WIDTH_PX, rng)}
@@ -147,7 +147,7 @@ SCENES: dict[str, Scene] = {
 def identities(
     at: Sight, looks_per_s: float, by: TrackSettings, seed: int, looks: list[Look] | None = None
 ) -> dict[str, list[int]]:
-    """Who → the numbers that this person had, in order of their first appearance. looks: takes what was seen."""
+    """Person → the numbers that this person had, in order of first appearance. looks: a list to be filled."""
     rng, tracker = np.random.default_rng(seed), Tracker(by)
     numbers: dict[str, list[int]] = {}
     for step in range(int(16 * looks_per_s)):
@@ -173,7 +173,7 @@ def _box(place: Place, rng: np.random.Generator) -> tuple[Face, Observation]:
 
 
 def outcome(scene: Scene, looks_per_s: float, by: TrackSettings) -> tuple[float, float]:
-    """(share of people who kept one number all along, share of runs in which one number stood for two people)."""
+    """(share of people who kept one number throughout, share of runs in which two people had one number)."""
     one, people, mixed = 0, 0, 0
     for seed in range(RUNS):
         numbers = identities(scene(np.random.default_rng(seed)), looks_per_s, by, seed)
@@ -196,7 +196,7 @@ def scene_rows() -> Iterator[str]:
 
 
 def offer_rows() -> Iterator[str]:
-    """What the page asks about where somebody appears after another left, at 10 looks/s as a video is read."""
+    """What the page asks when a person appears after another left, at 10 looks/s as for a video."""
     yield "| scene | numbers for each person | offers a run | of them right | numbers, all taken | wrong offers a run |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for name, scene in SCENES.items():
@@ -215,7 +215,7 @@ def offer_rows() -> Iterator[str]:
 
 
 def seen_again(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The face as another look of the same moment has it: moved, turned, lit and blurred a little, with noise."""
+    """The face in a second look at the same moment: slightly moved, turned, relit and blurred, with noise."""
     move: np.ndarray = cv2.getRotationMatrix2D((24, 24), rng.normal(0, 5), 1 + rng.normal(0, 0.05))
     move[:, 2] += rng.normal(0, 1, 2)
     again = cv2.warpAffine(crop, move, (48, 48), borderMode=cv2.BORDER_REPLICATE)
@@ -235,7 +235,7 @@ def forms(mean: np.ndarray, axes: np.ndarray) -> dict[str, Callable[[np.ndarray]
 
 
 def feature_rows(recognizer: Recognizer) -> Iterator[str]:
-    """Cosine similarity of features: a face and itself seen again, against other faces with the same label."""
+    """Cosine similarity of features: a face with a second look at itself, and with other faces of the same label."""
     public = dataset.open_faces().split("PublicTest")
     rng = np.random.default_rng(0)
     rows = rng.choice(len(public.images), 500, replace=False)

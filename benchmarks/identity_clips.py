@@ -23,8 +23,8 @@ from fer.see.track import Tracker
 from fer.see.video import LOOKS_PER_S, VideoReading
 
 AWAY_S = (0, 2, 4, 8)
-SEEN_S = 4.0  # of a film, at most: its beginning, then its end
-WIDTH_PX = 640  # all films are as wide
+SEEN_S = 4.0  # at most, of a film's beginning and of its end
+WIDTH_PX = 640  # to which every film is scaled
 Film = list[list[Observation]]  # the faces of each look
 
 
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def film(path: Path, observe: "partial[list[Observation]]") -> Film:
-    """The looks with the only face in them, in pixels of a picture WIDTH_PX wide."""
+    """The looks, each with its only face, in pixels of a picture WIDTH_PX wide."""
     reading = VideoReading(path, observe)
     for _ in reading.steps():
         pass
@@ -64,7 +64,7 @@ def film(path: Path, observe: "partial[list[Observation]]") -> Film:
 
 
 def both(first: Film, second: Film, away_s: float) -> tuple[set[int], set[int], int]:
-    """The numbers in the first film's end, those in the second's beginning after a pause, the offers to join two."""
+    """The numbers at the first film's end, those at the second's beginning after a pause, the offers to merge two."""
     most = round(SEEN_S * LOOKS_PER_S)
     before, after = first[-most:], second[:most]
     looks = followed([*before, *([[]] * round(away_s * LOOKS_PER_S)), *after])
@@ -85,7 +85,7 @@ def numbers(film: Film) -> set[int]:
 
 
 def counted(runs: Sequence[tuple[set[int], set[int], int]]) -> tuple[int, int, int]:
-    """Runs, those in which a number stands for both parts, those with an offer."""
+    """Runs, those in which both parts share a number, those with an offer."""
     return len(runs), sum(bool(before & after) for before, after, _ in runs), sum(offers > 0 for *_, offers in runs)
 
 

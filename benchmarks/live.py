@@ -37,7 +37,7 @@ WARM_S, WATCH_S = 5, 15
 
 
 def measure_viewers(folder: Path, film: Path, truth: setup.Truth, count: int, **environment: str) -> dict[str, Any]:
-    """What the first of `count` viewers saw, the slowest viewer's frames a second, and the server's cores meanwhile.
+    """What the first of `count` viewers saw, the slowest viewer's frames a second, and the cores the server used.
 
     Only the first viewer's frames are read back. The others run in windows of a few pixels, so that their browsers,
     which share the cores with the server, cost little more than coding the video.
@@ -69,7 +69,7 @@ def measure_viewers(folder: Path, film: Path, truth: setup.Truth, count: int, **
 
 
 def quantiles(values: list[float], form: str) -> str:
-    """Median and 95th percentile, or a dash where nothing was measured."""
+    """Median and 95th percentile, or dashes if nothing was measured."""
     if not len(values):
         return "– | –"
     return " | ".join(form.format(v) for v in np.percentile(values, [50, 95]))
@@ -190,7 +190,7 @@ def measure_stages(photo: np.ndarray) -> str:
     )
 
 
-# viewers, what the page is, how the benchmark changes it
+# viewers, the page's variant, how the benchmark changes it
 CAPACITY = (
     (1, "empty callback, collector let loose", {"BENCH_EMPTY": "1", "BENCH_COLLECT": "1"}),
     (1, "empty callback", {"BENCH_EMPTY": "1"}),

@@ -1,9 +1,9 @@
-"""The live page as benchmarks/live.py and benchmarks/live_soak.py run it: the app's own, with their changes around it.
+"""The live page as benchmarks/live.py and benchmarks/live_soak.py run it: the app's own page, patched.
 
-Set by environment: BENCH_ADDED_MS is slept in every analysis, BENCH_EMPTY=1 gives frames back untouched,
-BENCH_ASYNC=1 hands frames over by streamlit-webrtc's own thread, BENCH_COLLECT=1 lets the collector of garbage look at
-the loaded libraries after each run of the page. BENCH_WHERE is who reads the faces, BENCH_RATE the camera's frames a
-second. BENCH_LOG names a file that receives once a second the processor time of each thread and the process' size.
+Environment variables: BENCH_ADDED_MS is slept in every analysis, BENCH_EMPTY=1 returns frames untouched,
+BENCH_ASYNC=1 passes frames through streamlit-webrtc's own thread, BENCH_COLLECT=1 lets the garbage collector visit
+the loaded libraries after each run of the page. BENCH_WHERE: where faces are read; BENCH_RATE: the camera's frames a
+second. BENCH_LOG: a file to which each thread's processor time and the process's size are written once a second.
 """
 
 import gc
@@ -37,13 +37,13 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def thread_seconds() -> dict[str, float]:
-    """Processor time of each kind of thread so far, numbers in names taken off."""
+    """Processor time of each kind of thread so far; numbers are removed from the names."""
     seconds: dict[str, float] = {}
     names = {thread.native_id: thread.name.rstrip("0123456789_-") for thread in threading.enumerate()}
     for folder in Path("/proc/self/task").iterdir():
         try:
             fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:  # ended meanwhile
+        except OSError:  # it has ended
             continue
         name = names.get(int(folder.name), "native")
         seconds[name] = seconds.get(name, 0.0) + (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
@@ -59,7 +59,7 @@ def measure() -> dict[str, Any]:
         "threads": threading.active_count(),
         "tasks": len(list(Path("/proc/self/task").iterdir())),
         "names": sorted(thread.name for thread in threading.enumerate()),
-        "descriptors": len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - entries vanish while one looks
+        "descriptors": len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - entries vanish during iteration
         "resident_mb": resident_kb / 1024,
         "seats": live_seats.seats().taken,
         "thread_s": thread_seconds(),
@@ -88,7 +88,7 @@ def add_cost(make: "Callable[[Recognizer], Analyse]", added_s: float) -> "Callab
 
 @st.cache_resource
 def prepare() -> None:
-    """Once for the server: no mirror, since the film's counter must be read."""
+    """Called once per server. No mirroring, because the film's counter must be readable."""
     change = live_stream.Viewer.change
     live_stream.Viewer.change = lambda self, settings: change(self, replace(settings, mirror=False))  # type: ignore[method-assign]
     added_s = float(os.environ.get("BENCH_ADDED_MS", "0")) / 1000

@@ -1,4 +1,4 @@
-"""Measures the live camera that reads in the visitor's own browser; a part of benchmarks/live.py.
+"""Measures the live camera that reads in the visitor's browser; part of benchmarks/live.py.
 
 python benchmarks/live.py --only device      # about three minutes
 """
@@ -26,7 +26,7 @@ FIRST_LOOK = """() => new Promise((resolve) => {
   root.addEventListener("look", () => resolve(performance.now() - started), { once: true })
   root.querySelector("button.primary").click()
 })"""
-# Notes every look and counts the frames shown; reads no pixels, so it costs the page next to nothing.
+# Records every look and counts the frames shown; reads no pixels, so it costs the page next to nothing.
 COUNT = """() => {
   const counted = (window.counted = { looks: [], frames: 0 }), video = document.querySelector(".live-stage video")
   const note = ({ detail }) => counted.looks.push([detail.faces, detail.took, detail.delay])
@@ -38,7 +38,7 @@ COUNT = """() => {
 
 @dataclass(frozen=True)
 class Memory:
-    """Of a page's process. resident: all that is mapped. proportional: of what other processes map too, a share."""
+    """Of a page's process. resident: everything mapped. proportional: a share of what other processes also map."""
 
     proportional_mb: float
     resident_mb: float
@@ -49,10 +49,10 @@ class Memory:
 
 @dataclass(frozen=True)
 class Measured:
-    """One page over COUNT_S seconds. delays_ms, took_ms: of each look. browser_cores, server_cores: mean use.
+    """One page over COUNT_S seconds. delays_ms, took_ms: one per look. browser_cores, server_cores: mean use.
 
     empty, reading: before the camera starts, and at the end. errors: of the drawn box in face widths, over another
-    WATCH_S seconds, in which each frame's pixels are read: that alone takes more memory than the page.
+    WATCH_S seconds in which each frame's pixels are read; that alone needs more memory than the page.
     """
 
     ready_ms: float
@@ -92,7 +92,7 @@ def chromium_processes() -> list[psutil.Process]:
 
 
 def cpu_s(processes: list[psutil.Process]) -> float:
-    """Processor time so far of those that still run."""
+    """Processor time so far of the processes still running."""
     total = 0.0
     for process in processes:
         if process.is_running():
@@ -102,7 +102,7 @@ def cpu_s(processes: list[psutil.Process]) -> float:
 
 
 def page_memory(chromium: list[psutil.Process]) -> Memory:
-    """Of the largest renderer: the page's."""
+    """Memory of the largest renderer, which is the page's."""
     renderers = [process.memory_full_info() for process in chromium if "--type=renderer" in process.cmdline()]
     largest = max(renderers, key=lambda memory: memory.pss)
     return Memory(largest.pss / 2**20, largest.rss / 2**20)
@@ -147,7 +147,7 @@ def watch_boxes(page: Page, truth: setup.Truth) -> list[float]:
 
 
 def box_errors(frames: list[Any], truth: setup.Truth) -> list[float]:
-    """How far the drawn box's centre is from the face's on the frame under it, in face widths; the page mirrors."""
+    """Distance of the drawn box's centre from the face's in the frame below it, in face widths; the page mirrors."""
     errors = []
     for value, columns in frames:
         if value not in truth or not columns:
@@ -160,10 +160,10 @@ def box_errors(frames: list[Any], truth: setup.Truth) -> list[float]:
 
 
 def measure_crowd(folder: Path, film: Path) -> str:
-    """PAGES pages of which CAMERAS read: what they cost the server when they open, and while those read."""
+    """PAGES pages, CAMERAS of them reading: the server's cost of opening them and of the reading."""
     with opened(folder, film, 15) as (server, browser):
         process = psutil.Process(server.pid)
-        open_page(browser, server.url).close()  # what the first visit loads stays loaded
+        open_page(browser, server.url).close()  # the server's one-time loading
         before = cpu_s([process])
         pages = [open_page(browser, server.url) for _ in range(PAGES)]
         opening_s = (cpu_s([process]) - before) / PAGES

@@ -1,4 +1,4 @@
-"""What of the live camera can be measured without a browser: box on face, steadiness, cost of each stage."""
+"""The parts of the live camera that need no browser to measure: box on face, steadiness, cost of each stage."""
 
 import itertools
 import os
@@ -37,11 +37,11 @@ Row = tuple[str, ...]
 
 @dataclass(frozen=True)
 class BoxErrors:
-    """Drawn box's centre against the face's in the same frame, in face widths, one for each frame with the whole face.
+    """Distance of the drawn box's centre from the face's, in face widths, for each frame with the whole face.
 
-    settled: of the frames from the first one on whose newest analysis saw this crossing's face whole; of half a
-    face at the picture's edge the detector gives a box that is off by up to a third, which nothing later can mend.
-    entering: of the frames before that; infinite where no box was drawn yet.
+    settled: for the frames from the first whose newest analysis saw this crossing's face whole; for half a face at
+    the picture's edge the detector's box is off by up to a third, which nothing later can correct.
+    entering: for the frames before that; infinite if no box was drawn yet.
     """
 
     settled: np.ndarray
@@ -57,8 +57,8 @@ def box_errors(
 ) -> BoxErrors:
     """How well boxes sit over four rounds of the film, two crossings each.
 
-    The clock is simulated, so the machine's load plays no part: an analysis takes the newest frame, ends
-    `cost_s` later, and every frame is drawn with what is known by then.
+    The clock is simulated, so the machine's load plays no part: an analysis takes the newest frame and ends
+    `cost_s` later; every frame is drawn with the results available by then.
     frames: one round, RGB. seen: the faces of each as the live page detects them. truth: as live_setup.true_centers.
     by_sight: with fer.see.carry, as the app does; else by motion alone.
     """
@@ -78,14 +78,14 @@ def box_errors(
 
 
 def _settled(origin: int, number: int, truth: Mapping[int, tuple[float, float]], period: int) -> bool:
-    """Whether the face was whole in frame `origin` and ever since."""
+    """Whether the face was whole in every frame from `origin` to `number`."""
     return all(between % period in truth for between in range(origin, number + 1))
 
 
 def _simulate(
     seen: Sequence[list[Face]], cost_s: float, count: int
 ) -> Iterator[tuple[int, int, dict[int, Face], dict[int, Face]]]:
-    """For each frame: its number, the newest analysed frame's number and faces, and these carried by motion."""
+    """For each frame: its number, the newest analysed frame's number and faces, and those faces carried by motion."""
     tracker, busy_until_s = Tracker(), 0.0
     running: int | None = None
     origin: int = -1
@@ -95,7 +95,7 @@ def _simulate(
         while running is not None and busy_until_s <= now_s:
             tracker.update(_observed(seen[running % len(seen)]), running / FPS)
             origin, known = running, tracker.at(running / FPS)
-            # The frame that came last before this analysis ended is taken next, where it is a newer one.
+            # Next is the last frame that arrived before this analysis ended, if it is a newer one.
             newest = min(number - 1, int(busy_until_s * FPS + 1e-9))
             running = newest if newest > running else None
             busy_until_s += cost_s
@@ -110,7 +110,7 @@ def _observed(faces: list[Face]) -> list[Observation]:
 
 
 def steadiness(recognizer: Recognizer, crops: np.ndarray, seed: int = 0) -> dict[str, float]:
-    """Label changes a minute on still faces seen through camera noise, without smoothing and with the defaults.
+    """Label changes a minute on still faces with camera noise, without smoothing and with the defaults.
 
     crops: uint8 (N, 48, 48), each held still for one simulated minute.
     """
@@ -125,7 +125,7 @@ def steadiness(recognizer: Recognizer, crops: np.ndarray, seed: int = 0) -> dict
 
 
 def switch_delays(recognizer: Recognizer, before: np.ndarray, after: np.ndarray, seed: int = 0) -> list[float]:
-    """Seconds from a true change of the face until the label is the new one; inf where it never came.
+    """Seconds from a true change of the face until the label follows; inf if it never does.
 
     before, after: uint8 (N, 48, 48), pairs of faces that the network labels differently.
     """
@@ -139,7 +139,7 @@ def switch_delays(recognizer: Recognizer, before: np.ndarray, after: np.ndarray,
 
 
 def _noisy(crop: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """The face as a webcam in a living room sees it: moved by parts of a pixel, lamp flicker, sensor noise."""
+    """The face as a webcam in a living room sees it: with sub-pixel shake, lamp flicker, sensor noise."""
     while True:
         move = np.array([[1, 0, rng.normal(0, 0.5)], [0, 1, rng.normal(0, 0.5)]], np.float32)
         moved = cv2.warpAffine(crop, move, (48, 48), borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
@@ -153,7 +153,7 @@ def _labels(rows: np.ndarray, settings: JudgeSettings) -> list[str]:
 
 
 def fer_faces() -> tuple[np.ndarray, np.ndarray] | None:
-    """PublicTest images and labels where FER2013 is at hand (FER_DATA, else ../shared/fer2013)."""
+    """PublicTest images and labels if FER2013 is available (FER_DATA, else ../shared/fer2013)."""
     from fer.data import dataset
     from fer.data.faceset import DatasetError
 
@@ -169,7 +169,7 @@ def fer_faces() -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def sample_crop(photo: np.ndarray) -> np.ndarray:
-    """The sample's face as the network gets it, uint8 (1, 48, 48)."""
+    """The sample's face as the network's input, uint8 (1, 48, 48)."""
     recognizer = Recognizer()
     return recognizer.crops(photo, recognizer.detect(photo)[:1])
 

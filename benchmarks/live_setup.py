@@ -35,7 +35,7 @@ ROW = 230
 
 Truth = dict[int, tuple[float, float]]  # the film's counter → the face's centre x and its width, in pixels
 
-# Remembers the camera's stream, so that its own pictures can be set beside the ones that come back.
+# Keeps the camera's stream, so that its pictures can be compared with the returned ones.
 KEEP_CAMERA = """
 const media = navigator.mediaDevices
 if (media) {
@@ -47,14 +47,14 @@ WATCH = Path(__file__).with_name("live_watch.js").read_text()
 
 
 def path_x(step: int) -> float:
-    """Where the face's centre is in frame `step` of the film: across, out of sight, back, out of sight."""
+    """The face's centre in frame `step` of the film: across, out of sight, back, out of sight."""
     half = PERIOD // 2
     across = -FACE_PX + SPEED_PX_PER_S * (step % half) / FPS
     return across if step < half else SIZE[0] - across
 
 
 def counter_film(path: Path, photo: np.ndarray) -> Path:
-    """The film: a face that crosses in two seconds, over a strip that says the frame's number in bits."""
+    """The film: a face that crosses in two seconds, over a strip with the frame's number in bits."""
     return write_y4m(path, (film_frame(photo, step) for step in range(PERIOD)), FPS)
 
 
@@ -69,9 +69,9 @@ def film_frame(photo: np.ndarray, step: int) -> np.ndarray:
 
 
 def true_centers(photo: np.ndarray, margin_px: float = FACE_PX) -> Truth:
-    """Counter → (centre x, width) of the face as the detector sees it in that very frame.
+    """Counter → (centre x, width) of the face as detected in that frame.
 
-    margin_px: how far from the picture's sides the face's centre is at least; half a face width is in sight just so.
+    margin_px: the least distance of the face's centre from the picture's sides; at half a face width it is just whole.
     """
     from fer.see.detect import make_detector
 
@@ -97,7 +97,7 @@ class Server:
 
 @contextmanager
 def app_server(folder: Path, port: int, **environment: str) -> Iterator[Server]:
-    """The patched app (benchmarks/live_app.py) on a port; ended on the way out."""
+    """The patched app (benchmarks/live_app.py) on a port; ended on exit."""
     log = folder / f"usage-{time.monotonic_ns()}.jsonl"
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "benchmarks" / "live_app.py")]
     flags = ["--server.headless", "true", "--server.port", str(port)]
@@ -150,7 +150,7 @@ def chromium(playwright: Any, film: Path) -> Iterator[Browser]:
 
 
 def open_viewer(browser: Browser, url: str, tries: int = 2) -> Page:
-    """A tab in a context of its own whose camera runs: frames come back and advance."""
+    """A tab in a separate context whose camera runs: frames come back and advance."""
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.set_default_timeout(60_000)
     page.add_init_script(KEEP_CAMERA)
@@ -192,8 +192,8 @@ def watch(page: Page) -> None:
 
 @dataclass(frozen=True)
 class Watched:
-    """What a viewer saw. delays_ms: one for each counter that came back. errors: box centre against face
-    centre, in face widths. frames_per_s: frames that came back, different ones only. missing: share of
+    """What a viewer saw. delays_ms: one for each returned counter. errors: distance of the box's centre from the
+    face's, in face widths. frames_per_s: distinct returned frames. missing: share of
     returned frames with a face but no box. width_px: the smallest width that the stream shrank to."""
 
     delays_ms: list[float]
@@ -238,9 +238,9 @@ SHORT_LIVED = "page runs"
 
 
 def cpu_share(samples: list[dict[str, Any]], start_s: float, end_s: float) -> dict[str, float]:
-    """Cores used by the server between two wall-clock times, by kind of thread; all of them add up to the process.
+    """Cores used by the server between two wall-clock times, by kind of thread; their sum is that of the process.
 
-    SHORT_LIVED is what no thread that was there at both ends has used: Streamlit runs a page, and each of its
+    SHORT_LIVED is what threads used that did not exist at both ends: Streamlit runs a page, and each of its
     fragments, on a new thread that ends with the run.
     """
     inside = [s for s in samples if start_s <= s["time_s"] <= end_s]

@@ -40,10 +40,10 @@ def connect_and_leave(browser: Browser, url: str, way: str) -> None:
 
 
 def settled(browser: Browser, server: setup.Server, wait_s: float) -> dict[str, Any]:
-    """The server's figures after `wait_s` without viewers and the glances of two visitors who start no camera.
+    """The server's figures after `wait_s` without viewers and short visits by two people who start no camera.
 
     Streamlit keeps a session for two minutes after its tab is gone, drops it when the next visitor leaves, and
-    collects garbage after each run of a page: what the first visitor's leaving drops, the second's page collects.
+    collects garbage after each run of a page: the second visitor's page collects what the first one's leaving dropped.
     """
     time.sleep(wait_s)
     for _ in range(2):
@@ -64,7 +64,7 @@ def run_connects(browser: Browser, server: setup.Server, connects: int) -> list[
     for number in range(1, connects + 1):
         connect_and_leave(browser, server.url, ways[number % 3])
         print(f"{number} of {connects}: {_words(server.samples()[-1])}", flush=True)
-        if number in (connects // 2, connects):  # growth that goes on would show between the two
+        if number in (connects // 2, connects):  # steady growth would show between the two
             rows.append((f"after {number} more", settled(browser, server, SETTLE_S)))
     return rows
 

@@ -2,7 +2,7 @@
 
     python benchmarks/mirror.py [--rounds 30]
 
-Accuracy comes from the committed evaluation table; PrivateTest is not looked at.
+Accuracy comes from the committed evaluation table; PrivateTest is not read.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def gains() -> list[str]:
 
 
 def costs(rounds: int) -> list[str]:
-    """Milliseconds a call; both ways take turns."""
+    """Milliseconds per call; both ways take turns."""
     ways = [Classifier(mirror=mirror) for mirror in (False, True)]
     rng = np.random.default_rng(0)
     lines = [

@@ -1,4 +1,4 @@
-"""The classifier in five runtimes, beside the limit that the machine's matrix products set."""
+"""The classifier in five runtimes, compared with the limit set by the machine's matrix products."""
 
 import functools
 import importlib.util
@@ -37,7 +37,7 @@ Run = Callable[[np.ndarray], np.ndarray]  # faces uint8 (N, 48, 48) → probabil
 
 @dataclass(frozen=True)
 class Network:
-    """A network to time, as torch has it and as the file that the app reads."""
+    """A network to time, as a torch module and as the file that the app reads."""
 
     name: str
     torch: ResNet9
@@ -127,7 +127,7 @@ def random_network(width: int, folder: Path) -> Network:
 
 
 def unfolded(weights: Path) -> ResNet9:
-    """The torch network that computes what an exported file does: its batch norms do nothing."""
+    """The torch network that computes the same as an exported file: its batch norms change nothing."""
     file = onnxfile.read(weights)
     tensors = {name: torch.from_numpy(tensor) for name, tensor in file.tensors.items()}
     network = ResNet9(file.width, groups=file.groups).eval()
@@ -188,7 +188,7 @@ def openvino_run(weights: Path) -> Run:
     import openvino
 
     core = openvino.Core()
-    # It knows an ONNX file by its first bytes, where ours has the card: serialised again, its fields are in order.
+    # OpenVINO recognises ONNX by its first bytes; ours begins with the card. Serialising restores the order of fields.
     content = onnx.load(weights).SerializeToString()
     # Its CPU plug-in may choose bf16 by itself; the others compute in float32.
     options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
@@ -200,7 +200,7 @@ def openvino_run(weights: Path) -> Run:
 
 @functools.cache
 def matrix_products() -> dict[str, Callable[[], object]]:
-    """Square float32 products by the name of library and side."""
+    """Square float32 products by the names of library and side."""
     products: dict[str, Callable[[], object]] = {}
     for side in MATRIX_SIDES:
         a, b = np.random.default_rng(0).random((2, side, side), dtype=np.float32)
@@ -220,5 +220,5 @@ def matrix_session(side: int) -> onnxruntime.InferenceSession:
     graph = helper.make_graph([helper.make_node("MatMul", ["a", "b"], ["c"])], "product", [a, b], [c])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.force_spinning_stop", "1")  # leaves the next runtime its cores
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # frees the cores for the next runtime
     return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])

@@ -4,9 +4,9 @@
 python benchmarks/pages.py                   # FER_DATA names the prepared set
 python benchmarks/pages.py --repeats 3 --out /tmp/pages.md
 
-First paint: from the address to the page's main content on the screen, a new visitor each time, the server warm.
-Reaction: from the press, as the browser notes it, to the changed content. Frames: the time between two pictures of
-the map while the mouse drags it and the wheel zooms it. Memory: resident size of the server's process after all of it.
+First paint: from opening the address to the page's main content on screen; a new visitor each time, the server warm.
+Reaction: from the press, as the browser records it, to the changed content. Frames: the time between two frames of
+the map while the mouse drags it and the wheel zooms it. Memory: the server's resident size after all of this.
 """
 
 import argparse
@@ -38,7 +38,7 @@ OUT = ROOT / "benchmarks" / "pages.md"
 PAINT_GOAL_MS, REACTION_GOAL_MS, MEMORY_GOAL_MB = 1500, 300, 700
 FRAME_GOAL_MS = 33  # 30 pictures a second
 SIZE: ViewportSize = {"width": 1440, "height": 900}
-# What the page shows is watched from inside it, once a picture: looking from outside takes the page's time.
+# The page is watched by a script inside it, once per frame: polling from outside would slow it.
 WATCH = """
 for (const kind of ["pointerdown", "keydown"])
   addEventListener(kind, (event) => (window.pressed = event.timeStamp), true)
@@ -163,7 +163,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
-    load = os.getloadavg()[0]  # later it holds the browser and the server too
+    load = os.getloadavg()[0]  # later the browser and the server would count too
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         process, url = start(Path(home))
         try:
@@ -207,7 +207,7 @@ def start(home: Path) -> tuple[subprocess.Popen[bytes], str]:
 
 def paint_ms(browser: Browser, url: str, address: str, ready: Callable[[Page], Locator]) -> float:
     page = browser.new_page(viewport=SIZE)
-    page.goto(f"{url}/")  # fetches the app's scripts, as a visitor who comes from the start page has them
+    page.goto(f"{url}/")  # loads the app's scripts, as for a visitor who comes from the start page
     page.get_by_role("heading").first.wait_for()
     started = time.perf_counter()
     page.goto(url + address, wait_until="commit")
@@ -235,7 +235,7 @@ def reaction_ms(browser: Browser, url: str, one: Reaction, repeats: int) -> list
 
 
 def frame_times(browser: Browser, url: str) -> list[tuple[str, list[float]]]:
-    """Milliseconds between two pictures of the map of all faces while it is moved and while it is zoomed."""
+    """Milliseconds between two frames of the map of all faces while it is moved and while it is zoomed."""
     page = browser.new_page(viewport=SIZE)
     page.goto(f"{url}/dataset?part=Map")
     page.locator("[data-drawn]").wait_for(timeout=60_000)

@@ -1,4 +1,4 @@
-"""A whole photo, array in and predictions out: ours beside `fer` from PyPI, in the same run."""
+"""A whole photo, array in and predictions out: ours compared with `fer` from PyPI, in the same run."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ GOAL = 0.1  # of the peer's time
 
 
 class Worker:
-    """benchmarks/worker.py in an interpreter of choice; `read` asks it for one photo."""
+    """benchmarks/worker.py in a given interpreter; `read` has it read one photo."""
 
     def __init__(self, python: str, kind: str, log: Path) -> None:
         with open(log, "ab") as errors:
@@ -68,7 +68,7 @@ class Worker:
 def make_photos(folder: Path) -> dict[str, Path]:
     """One face each: the sample on a plain gradient, the upper part of the sample enlarged, and the sample itself.
 
-    As PNG: everyone decodes the same.
+    As PNG, so that all decode the same pixels.
     """
     sample = open_image(SAMPLE)
     across, down = np.linspace(40, 200, 1280), np.linspace(0, 40, 720)
@@ -83,7 +83,7 @@ def make_photos(folder: Path) -> dict[str, Path]:
 
 
 def photo_sections(peer: str | None, rounds: int) -> list[Section]:
-    """Times and peak memory. peer: the interpreter of an environment with PyPI's `fer`; None leaves it out."""
+    """Times and peak memory. peer: the interpreter of an environment with PyPI's `fer`; None omits it."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         ways = {OURS: (sys.executable, "yunet"), HAAR: (sys.executable, "haar")}
@@ -113,11 +113,11 @@ def photo_sections(peer: str | None, rounds: int) -> list[Section]:
 
 
 def ask_in_turns(workers: dict[str, Worker], photo: Path, rounds: int) -> dict[str, list[dict[str, float]]]:
-    """Each way's answers about a photo, one a round."""
+    """Each way's answers for a photo, one per round."""
     answers: dict[str, list[dict[str, float]]] = {way: [] for way in workers}
 
     def ask(way: str) -> float:
-        workers[way].read(photo)  # wakes caches and threads up
+        workers[way].read(photo)  # warms up caches and threads
         answers[way].append(workers[way].read(photo))
         return answers[way][-1]["total"]
 
@@ -133,7 +133,7 @@ def photo_row(size: str, way: str, answers: dict[str, list[dict[str, float]]]) -
 
 
 def of_peer(way: str, answers: dict[str, list[dict[str, float]]]) -> float:
-    """The median over the rounds of this way's time over the peer's."""
+    """The median over the rounds of the ratio of this way's time to the peer's."""
     return median(a["total"] / b["total"] for a, b in zip(answers[way], answers[PEER], strict=True))
 
 

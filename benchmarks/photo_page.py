@@ -1,9 +1,9 @@
-"""Memory of the photo page's server with as many phone photos as it takes; writes benchmarks/photo_page.md.
+"""Memory of the photo page's server with as many phone photos as it accepts; writes benchmarks/photo_page.md.
 
     python benchmarks/photo_page.py
 
-Chromium gives the page its forty photos and fetches the ZIP of all annotated ones. Peaks are the
-kernel's (VmHWM), reset before each step.
+Chromium uploads forty photos and downloads the ZIP of all annotated ones. Peaks are the kernel's
+(VmHWM), reset before each step.
 """
 
 import io
@@ -58,12 +58,12 @@ def main() -> None:
 
 
 def make(folder: Path, size: tuple[int, int]) -> list[Path]:
-    """Files that differ only in bytes after the picture's end: each is read for itself."""
+    """Files that differ only in bytes after the picture's end, so that each is read separately."""
     with Image.open(ROOT / "fer" / "weights" / "sample.jpg") as sample:
         image = np.asarray(sample.convert("RGB").resize(size), np.int16)
     grain = (
         np.random.default_rng(0).normal(0, 6, image.shape).astype(np.int16)
-    )  # as a sensor's; without it PNG is small
+    )  # like a sensor's; without it the PNG is small
     file = io.BytesIO()
     Image.fromarray(np.clip(image + grain, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=85)
     paths = [folder / f"IMG_{number:04}.jpg" for number in range(COUNT)]

@@ -1,8 +1,8 @@
-"""Writes benchmarks/pictures.md: what the largest picture of each format costs, and what those beyond cost to refuse.
+"""Writes benchmarks/pictures.md: the cost of each format's largest picture, and of refusing larger ones.
 
     python benchmarks/pictures.py
 
-The files are made here (tests/fakes/bombs.py); each is read by a process of its own, on one thread.
+The files are made here (tests/fakes/bombs.py); each is read by a separate process, on one thread.
 """
 
 import json
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def row(name: str, file: Path, content: bytes, *columns: str) -> tuple[str, ...]:
-    """A table's row: the name, the file's size, and these figures of reading it."""
+    """A table row: the name, the file's size, and these figures for reading it."""
     file.write_bytes(content)
     done = subprocess.run([sys.executable, "-c", READ, str(file)], capture_output=True, text=True, cwd=ROOT, check=True)
     said = json.loads(done.stdout)

@@ -1,9 +1,9 @@
-"""Writes benchmarks/quality.md: from where on an answer is not worth giving, and what the limits refuse.
+"""Writes benchmarks/quality.md: where an answer stops being worth giving, and what the limits refuse.
 
     python benchmarks/quality.py [--every 6]
 
-PublicTest only, the shipped weights. Damaged faces show where each measure's limit lies; heads are turned as they are,
-measured by YuNet's landmarks on the enlarged face. Needs the prepared set (FER_DATA, else data/).
+PublicTest only, the shipped weights. Damaged faces show where each measure's limit lies; the turn of heads is that of
+the set, measured by YuNet's landmarks on the enlarged face. Needs the prepared set (FER_DATA, else data/).
 """
 
 import argparse
@@ -45,7 +45,7 @@ NOBODY = Face((0, 0, 1, 1), 1.0, "yunet")
 
 @dataclass(frozen=True)
 class Read:
-    """One face as it was read: what it was (a damage's name, or ''), its measures, whether right, whether answered."""
+    """One face as read: its damage ('' for none), its measures, whether the answer was right, whether there was one."""
 
     what: str
     quality: Quality
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def posed(face: np.ndarray) -> Quality:
-    """As of a photo that shows the face at ENLARGE times its size; no pose where YuNet finds none."""
+    """As in a photo that shows the face at ENLARGE times its size; no pose if YuNet finds no face."""
     found = find(DETECTOR, pad(face))
     side = len(face) * ENLARGE
     if found is None:
@@ -114,7 +114,7 @@ def plain(face: np.ndarray, side_px: float = 192.0) -> Quality:
 
 
 def cut(face: np.ndarray, share: float, left: bool) -> np.ndarray:
-    """The face as a picture's edge cuts it: beyond the edge, which takes this share of the box, it is repeated."""
+    """The face cut by a picture's edge, which removes this share of the box and is repeated beyond."""
     framing, side = shipped_framing()["yunet"], len(face)
     edge = round(side * (framing.center_x - framing.width / 2 + share * framing.width))
     shown = face if left else face[:, ::-1]
@@ -129,7 +129,7 @@ def lean(face: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def pool(name: str, clean: list[Read], worse: list[Read]) -> list[Read]:
-    """The faces that tell about one measure."""
+    """The faces relevant to one measure."""
     kinds = {"brightness": LIGHT, "sharpness": SHARP, "side_px": ("low resolution",), "inside": ("cut off",)}
     kinds |= {"tilt": ("leaning",), "turn": ()}
     own = clean if name in ("brightness", "sharpness", "turn") else []
@@ -150,7 +150,7 @@ def bins(name: str, reads: list[Read]) -> list[str]:
 
 
 def rates(reads: list[Read]) -> str:
-    """Share answered, share right of those."""
+    """Share answered, and share of those that are right."""
     answers = [r for r in reads if r.answered]
     right = f"{np.mean([r.right for r in answers]):.1%}" if answers else "–"
     return f"{len(answers) / len(reads):.1%} | {right}"

@@ -4,7 +4,7 @@
 python benchmarks/read_csv.py --repeats 3     # writes benchmarks/read_csv.md
 
 The CSV is made from the prepared set in a temporary folder. All ways take turns in one process, so that a
-busy machine slows all of them alike; processor time is given beside wall time.
+busy machine slows all of them alike; processor time is given in addition to wall time.
 """
 
 import argparse
@@ -43,18 +43,18 @@ def write_csv(faces: FaceSet, path: Path) -> None:
 
 
 def read_torchvision(path: Path) -> np.ndarray:
-    """Both of its splits, stacked; it knows no third. uint8 (N, 48, 48)."""
+    """Both of its splits, stacked; it has no third. uint8 (N, 48, 48)."""
     import torch
     from torchvision.datasets import FER2013, fer2013
 
-    # The set at hand has 173 rows that went through a JPEG, so the original's MD5 does not fit; not timed either.
+    # 173 rows of the set used here were JPEG-compressed, so the original's MD5 does not match; not timed either.
     fer2013.check_integrity = lambda *_, **__: True
     sets = [FER2013(path.parents[1], split) for split in ("train", "test")]
     return torch.stack([image for part in sets for image, _ in part._samples]).numpy()
 
 
 def read_fromstring(path: Path) -> np.ndarray:
-    """The plain numpy way, a row at a time, nothing checked. uint8 (N, 48, 48)."""
+    """The plain numpy way, row by row, nothing checked. uint8 (N, 48, 48)."""
     with open(path, "rb") as file:
         next(file)
         rows = [np.fromstring(line.split(b",")[1], np.uint8, sep=" ") for line in file]
@@ -74,7 +74,7 @@ WAYS: dict[str, Callable[[Path], np.ndarray]] = {
 
 @dataclass(frozen=True)
 class Timing:
-    """One run: what the clock says, and what the process used of the processor."""
+    """One run: elapsed time, and the process's processor time."""
 
     wall_s: float
     cpu_s: float

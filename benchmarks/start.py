@@ -1,4 +1,4 @@
-"""How long starting takes, how much memory the app holds, and what an installation weighs. Linux only: reads /proc."""
+"""Time to start, memory of the app, and size of an installation. Linux only: reads /proc."""
 
 import importlib.metadata
 import os
@@ -42,10 +42,10 @@ def process_section(peer: str | None, rounds: int) -> Section:
             FIRST_PREDICTION: ([sys.executable, "-c", OURS_SNIPPET.format(photo=str(SAMPLE))], ROOT),
             "`python -m fer fer/weights/sample.jpg`": ([sys.executable, "-m", "fer", str(SAMPLE)], ROOT),
         }
-        if peer is not None:  # in a folder of its own: the working directory comes first where Python looks for `fer`
+        if peer is not None:  # in another folder: Python looks for `fer` in the working directory first
             commands[PEER_FIRST] = ([peer, "-c", PEER_SNIPPET.format(photo=str(SAMPLE))], elsewhere)
         for command, folder in commands.values():
-            seconds(command, folder)  # files into the page cache
+            seconds(command, folder)  # loads files into the page cache
         times = in_turns({name: partial(seconds, *of) for name, of in commands.items()}, rounds)
     measured = median(times[FIRST_PREDICTION])
     goal = Goal("`import fer` to first prediction in the shell under 1 s", f"{measured:.2f} s", measured < 1)
@@ -55,7 +55,7 @@ def process_section(peer: str | None, rounds: int) -> Section:
 
 
 def seconds(command: list[str], folder: Path | str) -> float:
-    """How long a command takes. Raises RuntimeError with what it said where it fails."""
+    """How long a command takes. Raises RuntimeError with its output if it fails."""
     start_s = time.perf_counter()
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     elapsed_s = time.perf_counter() - start_s
@@ -68,7 +68,7 @@ def seconds(command: list[str], folder: Path | str) -> float:
 class AppRun:
     """One start of the app. Times in s: from the command to a healthy server; from opening the address to the page's
     title, to the model card below it (the model is loaded by then), and to the title for a second visitor.
-    Memory in MB: once the server is up, after a photo was read, and the most there ever was.
+    Memory in MB: once the server is up, after a photo was read, and the peak.
     """
 
     healthy_s: float
@@ -124,7 +124,7 @@ def run_app(chromium: str) -> AppRun:
             page.goto(f"{address}/photo")
             page.locator('input[type="file"]').set_input_files(photo)
             page.locator(".face").wait_for()
-            page.wait_for_timeout(2000)  # what the page still sends, such as pictures
+            page.wait_for_timeout(2000)  # for what the page still sends, such as pictures
             after_photo_mb, peak_mb = memory_mb(process.pid, "VmRSS"), memory_mb(process.pid, "VmHWM")
             second = browser.new_context().new_page()
             again_s = time.perf_counter()
@@ -209,19 +209,19 @@ def fresh_install(requirements: Path) -> tuple[tuple[float, float], float]:
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)]
         made_s += seconds(pip, ROOT)
         sizes = sizes_gb(environment.rglob("*"))
-        seconds([python, "-m", "fer", str(SAMPLE)], ROOT)  # and it works
+        seconds([python, "-m", "fer", str(SAMPLE)], ROOT)  # checks that it works
         return sizes, made_s
 
 
 def sizes_gb(paths: Iterable[Path]) -> tuple[float, float]:
-    """The lengths of files, and the blocks that they and their folders take, in GB. Links are not followed."""
+    """The total length of files, and the blocks that they and their folders occupy, in GB. Links are not followed."""
     stats = [path.lstat() for path in paths]
     length = sum(of.st_size for of in stats if not stat.S_ISDIR(of.st_mode))
     return length / GB, sum(of.st_blocks * 512 for of in stats) / GB
 
 
 def package_files(prefixes: tuple[str, ...]) -> set[Path]:
-    """The files of the installed packages whose names start so; none where there are none."""
+    """The files of the installed packages whose names have these prefixes; may be empty."""
     files = {
         Path(str(distribution.locate_file(file)))
         for distribution in importlib.metadata.distributions()

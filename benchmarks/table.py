@@ -1,4 +1,4 @@
-"""What the parts of benchmarks/cpu.py share: taking turns, medians, goals, Markdown, the machine in words."""
+"""What the parts of benchmarks/cpu.py share: taking turns, medians, goals, Markdown, the machine's description."""
 
 import importlib.metadata
 import os
@@ -15,9 +15,9 @@ MB, GB = 1e6, 1e9
 
 @dataclass(frozen=True)
 class Goal:
-    """A sentence of the plan and the figure measured for it.
+    """A goal and the figure measured for it.
 
-    text: the goal in words. measured: the figure in words. reached: None where nothing was measured.
+    text: the goal. measured: the figure as text. reached: None if nothing was measured.
     """
 
     text: str
@@ -30,7 +30,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the report: a heading, words, a table, and the goals that its figures answer."""
+    """One part of the report: a heading, words, a table, and the goals that its figures decide."""
 
     title: str
     words: str
@@ -67,10 +67,10 @@ T = TypeVar("T")
 
 
 def in_turns(actions: Mapping[str, Callable[[], T]], rounds: int, pause_s: float = 0.05) -> dict[str, list[T]]:
-    """Runs every action once a round and gives the value that each returned, by name.
+    """Runs every action once per round and returns their values, by name.
 
-    A busy or throttled machine then slows all of them alike. Each round starts with another action. The pause lets
-    the threads of the one before, which spin for a while after their work, go to sleep.
+    A busy or throttled machine then slows all of them alike. Each round starts with another action. During the
+    pause, threads of the previous action, which spin for a while after their work, go to sleep.
     """
     values: dict[str, list[T]] = {name: [] for name in actions}
     names = list(actions)
@@ -100,7 +100,7 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
 
 
 def machine() -> str:
-    """Processor, cores, memory and system in words."""
+    """Processor, cores, memory and system, as text."""
     cpu = _first_field(Path("/proc/cpuinfo"), "model name") or platform.processor() or platform.machine()
     flags = (_first_field(Path("/proc/cpuinfo"), "flags") or "").split()
     width = next((name for name in ("avx512f", "avx2") if name in flags), "")
@@ -109,7 +109,7 @@ def machine() -> str:
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Times training against what the machine's matrix products allow; writes benchmarks/training.md.
+"""Times training against the limit set by the machine's matrix products; writes benchmarks/training.md.
 
 python benchmarks/training.py                           # 2,048 faces, several minutes on two cores, more without bf16
 python benchmarks/training.py --faces 28709 --presets article fast best     # on a GPU
 
-The faces are random: only the time is looked at. `fit` itself runs, with all that it does in a step.
+The faces are random, because only time matters. `fit` itself runs, with everything it does in a step.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     device = devices.resolve(options.device)
     faces = random_faces(options.faces)
-    # Votes and teachers change the targets before the start, not a step's time.
+    # Votes and teachers change the targets before the start, not the time of a step.
     configs = {n: replace(PRESETS[n], epochs=2, votes_weight=0.0) for n in options.presets}
     products = {n: partial(product_rate, device, n) for n in ("bf16", "fp32")}
     actions: dict[str, Callable[[], float]] = {f"{n} product": product for n, product in products.items()}
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def random_faces(count: int) -> FaceSet:
-    """Noise with labels: `count` faces of Training and as few of PublicTest as `fit` needs."""
+    """Noise with labels: `count` Training faces, and the fewest PublicTest faces that `fit` needs."""
     rng = np.random.default_rng(0)
     total = count + 70
     images = rng.integers(0, 256, (total, 48, 48), dtype=np.uint8)

@@ -3,8 +3,8 @@
 
 python benchmarks/training_page.py --seconds 60     # writes benchmarks/training_page.md
 
-Runs are written by this script, not trained, so that nothing else computes on their behalf. Processor time, unlike
-wall time, hardly depends on what else the machine does.
+Runs are written by this script, not trained, so that no training adds load. Processor time, unlike wall time, hardly
+depends on what else the machine does.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def measure(page: Page, server: int, runs: Path, seconds: float) -> Iterator[Row
 
 
 def reading_rows() -> list[tuple[str, str]]:
-    """What the run log costs: ten thousand epochs read at once, one event written, one look at nothing new."""
+    """What the run log costs: ten thousand epochs read at once, one event written, one check without news."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.process_time()
         write_run(Path(folder), 10_000)

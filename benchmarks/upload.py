@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times the video page in Chromium, from the file's choice to its result; writes its part of benchmarks/pages.md.
+"""Times the video page in Chromium, from the choice of a file to its result; writes its part of benchmarks/pages.md.
 
 python benchmarks/upload.py      # after benchmarks/pages.py, which writes the rest; two minutes on two cores
 """
@@ -26,7 +26,7 @@ OUT = ROOT / "benchmarks" / "pages.md"
 TITLE = "# Video page"
 SECONDS, LARGE_MB = 30, 500
 BAND = "[aria-label='Person 1 over time']"
-# Bands are put in place again when anything changes.
+# Bands are replaced when anything changes.
 CHANGED = """(band, before) => new Promise((done) => {
   const same = () => band.isConnected && band.getAttribute("aria-valuetext") === before
   const look = () => (same() ? requestAnimationFrame(look) : done())
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def films_in(folder: Path) -> dict[str, Path]:
-    """clip: what is timed. large: the same with a box that players skip, as large as long videos are."""
+    """clip: the timed file. large: the same, made as large as a long video by a box that players skip."""
     films = {"clip": folder / "clip.mp4", "large": folder / "large.mp4"}
     content = walk(SECONDS, SIZES["720p"])
     films["clip"].write_bytes(content)
@@ -78,13 +78,13 @@ def films_in(folder: Path) -> dict[str, Path]:
 
 
 def visit(browser: Browser, url: str, film: Path) -> dict[str, float]:
-    """Milliseconds until each of these is on the screen."""
+    """Milliseconds until each part is on the screen."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=url)
     page = context.new_page()
     page.set_default_timeout(300_000)
     page.goto("/video")
     start_s = choose(page, film)
-    page.locator(f"img.preview, {BAND}").first.wait_for()  # a quick machine may need no preview
+    page.locator(f"img.preview, {BAND}").first.wait_for()  # a fast machine may show no preview
     first_s = time.perf_counter()
     page.locator(BAND).wait_for()
     whole_s = time.perf_counter()
@@ -111,10 +111,10 @@ def choose(page: Page, film: Path) -> float:
 
 
 def large_upload(browser: Browser, url: str, film: Path) -> tuple[float, float]:
-    """By how many MB the server's memory rises at most, and by how many while the result is open."""
+    """The rise of the server's memory in MB, at its peak and while the result is open."""
     port = int(url.rsplit(":", 1)[1])
     children = psutil.Process().children(recursive=True)
-    alive = (process for process in children if process.status() != psutil.STATUS_ZOMBIE)  # of closed browser tabs
+    alive = (process for process in children if process.status() != psutil.STATUS_ZOMBIE)  # from closed tabs
     [server] = [process for process in alive if str(port) in process.cmdline()]
     before = server.memory_info().rss
     page = browser.new_page(base_url=url)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times the reading of a video, its annotated copy and the page's redrawing; writes benchmarks/video.md.
+"""Times reading a video, writing its annotated copy and redrawing the page; writes benchmarks/video.md.
 
 python benchmarks/video.py    # ten seconds at 720p and 1080p, an hour for the memory; ten minutes on two cores
 """
@@ -136,7 +136,7 @@ def peer_time(python: Path, content: bytes, seconds: int) -> tuple[float, float]
 
 
 def encoder_section(seconds: int, rounds: int, recognizer: Recognizer) -> Section:
-    """Writes the same copy by each of x264's quick presets."""
+    """Writes the same copy with each of x264's fast presets."""
     content = walk(seconds, SIZES["720p"])
     looks = read(content, recognizer).samples()
     sizes: dict[str, int] = {}
@@ -157,7 +157,7 @@ def encoder_section(seconds: int, rounds: int, recognizer: Recognizer) -> Sectio
 
 
 def redraw_section(rounds: int, recognizer: Recognizer) -> Section:
-    """What the page does when a slider moves: judge all looks, set the people right, pack it for the browser."""
+    """The page's work when a slider moves: judge all looks, apply corrections of people, pack all for the browser."""
     from webui.frame.memory import spare_the_collector
     from webui.view.player import packed
     from webui.view.video_result import film, stretches
@@ -228,7 +228,7 @@ def resident_mb() -> float:
 
 
 def write_long(path: Path, minutes: int) -> None:
-    """Ten seconds over and over: packets are copied, nothing is encoded again."""
+    """Ten seconds repeated: packets are copied, nothing is encoded again."""
     part = walk(PART_S, SIZES["1080p"], LONG_RATE)
     with av.open(str(path), mode="w") as out, av.open(io.BytesIO(part), mode="r") as source:
         stream = out.add_stream_from_template(source.streams.video[0])
@@ -262,7 +262,7 @@ def walk(seconds: int, size: tuple[int, int], rate: int = RATE) -> bytes:
 
 
 def timed(action: Callable[..., object], *arguments: object) -> tuple[float, float]:
-    """Seconds by the clock, and of all cores' time."""
+    """Elapsed seconds, and processor seconds of all cores."""
     start_s, used_s = time.perf_counter(), time.process_time()
     action(*arguments)
     return time.perf_counter() - start_s, time.process_time() - used_s

@@ -1,4 +1,4 @@
-"""Times the package `fer` (PyPI) on a video; for an environment of its own, and nothing of this project is imported.
+"""Times the package `fer` (PyPI) on a video, in a separate environment; imports nothing of this project.
 
 python -m venv peer && peer/bin/pip install fer tensorflow "setuptools<81"    # setuptools: it asks for pkg_resources
 python benchmarks/video.py --peer peer/bin/python
@@ -19,9 +19,9 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 
 def main(path: str, looks_per_s: float, seconds: float) -> None:
-    """Prints seconds by the clock and of all cores, looks, faces and the version as JSON; models load before."""
+    """Prints elapsed and processor seconds, looks, faces and the version as JSON; models are loaded before."""
     detector = importlib.import_module("fer.fer").FER()  # not this project's package of that name
-    detector.detect_emotions(next(frames(path, 1.0, 1.0)))  # the first one compiles
+    detector.detect_emotions(next(frames(path, 1.0, 1.0)))  # the first call compiles
     start_s, used_s = time.perf_counter(), time.process_time()
     looks = faces = 0
     for frame in frames(path, looks_per_s, seconds):
@@ -32,7 +32,7 @@ def main(path: str, looks_per_s: float, seconds: float) -> None:
 
 
 def frames(path: str, looks_per_s: float, seconds: float) -> Iterator[np.ndarray]:
-    """Those that are looked at, as OpenCV reads them: BGR uint8 (H, W, 3)."""
+    """The frames to be looked at, as OpenCV reads them: BGR uint8 (H, W, 3)."""
     video = cv2.VideoCapture(path)
     rate = video.get(cv2.CAP_PROP_FPS)
     for number in range(round(seconds * rate)):

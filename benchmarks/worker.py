@@ -1,10 +1,10 @@
-"""One way of reading a photo in a process of its own, which answers over pipes. Run by benchmarks/cpu.py.
+"""One way of reading a photo, in a separate process that answers over pipes. Run by benchmarks/cpu.py.
 
     python benchmarks/worker.py yunet|haar|peer
 
-Reads a photo's path a line, reads the photo in once, times array in → predictions out, and answers with a line of
-JSON. An empty line ends it. 'peer' is PyPI's `fer` and must run where that is installed; standard library, numpy
-and OpenCV are all that both sides share.
+Receives one photo path per line, reads each photo once, times array in → predictions out, and answers with a line of
+JSON. An empty line ends it. 'peer' is PyPI's `fer` and must run where that is installed; the two sides share only
+the standard library, numpy and OpenCV.
 """
 
 import json
@@ -28,7 +28,7 @@ def make_ours(detector: str) -> Reader:
     recognizer = Recognizer(detector=detector)
 
     def read(image: np.ndarray) -> dict[str, float]:
-        image = np.ascontiguousarray(image[:, :, ::-1])  # not timed: both sides get the order of colours they ask for
+        image = np.ascontiguousarray(image[:, :, ::-1])  # not timed: each side gets the colour order it expects
         start_s = time.perf_counter()
         predictions = recognizer.predict(image)
         total_ms = milliseconds(start_s)
@@ -70,9 +70,9 @@ def milliseconds(start_s: float) -> float:
 
 
 def peak_mb() -> float:
-    """The most memory that this process ever had resident, in MB of a million bytes.
+    """The peak resident memory of this process, in MB of a million bytes.
 
-    Not getrusage: its figure starts with what the parent had, which the child was forked from (Linux).
+    Not getrusage: on Linux its figure includes the parent's memory before the child was forked.
     """
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
@@ -80,7 +80,7 @@ def peak_mb() -> float:
 
 def main(kind: str) -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a library prints must not stand between the answers
+    os.dup2(2, 1)  # output of libraries must not mix with the answers
     read = make_peer() if kind == "peer" else make_ours(kind)
     photos: dict[str, np.ndarray] = {}
     for path in map(str.strip, sys.stdin):
