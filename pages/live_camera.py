@@ -86,7 +86,7 @@ def open_camera(viewer: Viewer, seats: Seats, constraints: dict[str, Any]) -> St
             video_html_attrs={"autoPlay": True, "controls": False, "muted": True, "style": {"width": "100%"}},
             translations=live_trouble.TRANSLATIONS,
         )
-    except NoSeatError:  # somebody took the last seat between this page's paint and the press of its button
+    except NoSeatError:  # another viewer took the last seat after this page was drawn
         viewer.attempt += 1
         return None
 

@@ -42,7 +42,7 @@ class Finding:
 
 
 def audit() -> Audit | None:
-    """The committed table; None if there is none. A damaged one gives a message on the page, and None."""
+    """The committed table; None if there is none. A damaged one shows a message, and returns None."""
     try:
         return _read(str(AUDIT), AUDIT.stat().st_mtime_ns)
     except OSError:
@@ -98,7 +98,7 @@ def _listed(table: Audit, name: str) -> tuple[np.ndarray, Captions]:
 
 
 def judges(table: Audit) -> dict[str, str]:
-    """Which networks' probabilities the labels were judged by: splits → words."""
+    """The networks by whose probabilities the labels were judged: splits → words."""
     start = "own, suggested, quality, issue ("
     return {name[len(start) : -1]: words for name, words in table.about.items() if name.startswith(start)}
 

@@ -21,7 +21,7 @@ def faces() -> FaceSet | None:
 
 
 def faces_or_message() -> FaceSet | None:
-    """As `faces`, but a damaged file gives a message on the page and None."""
+    """As `faces`, but for a damaged file it shows a message and returns None."""
     try:
         return faces()
     except DatasetError as error:

@@ -1,4 +1,4 @@
-"""The map of the audit: every face a point, near those that the network finds alike."""
+"""The map of the audit: every face a point, near those that the network finds similar."""
 
 import numpy as np
 import streamlit as st

@@ -1,4 +1,4 @@
-"""The model card in words: what is in the weights file, and what to know before trusting it."""
+"""The model card as text: what is in the weights file, and what to know before trusting it."""
 
 from fer.card import ModelCard
 from webui.parts.charts import percent

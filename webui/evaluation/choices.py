@@ -31,7 +31,7 @@ class Chosen:
 
 
 def follow(key: str, known: Mapping[str, Weights]) -> None:
-    """Weights that were put to use since then become the chosen ones, if they can be evaluated here."""
+    """Chooses the weights now in use, if they changed since the last run and can be evaluated here."""
     mine, used = session().evaluation, weights.in_use()
     if mine.followed == used.name:
         return

@@ -1,4 +1,4 @@
-"""The tabs of a visitor's own photos: those of FER2013's faces, for this set. Kept in this session's memory only."""
+"""The tabs for a visitor's own photos: the same as for FER2013's faces. Kept in this session's memory only."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class OwnFaces:
         return Judged(np.arange(len(labels)), labels, np.stack([one.probabilities for one in self.seen]))
 
     def measures(self) -> dict[str, np.ndarray]:
-        """By measure of fer.judge.slices, float (N,); NaN where there is none."""
+        """By measure of fer.judge.slices, float (N,); NaN if there is none."""
         found = {
             name: np.array([getattr(one.quality, name, None) for one in self.seen], float)
             for name in ("brightness", "contrast", "sharpness", "turn", "tilt")

@@ -79,7 +79,7 @@ def chart(found: list[Slice]) -> Bars:
 
 
 def sentence(one: Slice) -> str:
-    """A slice in words, Markdown."""
+    """A sentence about a slice, Markdown."""
     return (
         f"**{one.name}**: {percent(one.accuracy, 1)} of {len(one.faces):,} faces named right (95 % interval "
         f"{percent(one.low, 1)} to {percent(one.high, 1)}), {percent(one.rest, 1)} of all others; "

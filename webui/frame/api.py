@@ -50,7 +50,7 @@ def answer_at_once() -> None:
 
     asyncio sets it on connections only where the listening socket was made with IPPROTO_TCP. Streamlit's is not, so
     the second piece of each answer would wait 40 ms for the client to confirm the first (benchmarks/api.md). Streamlit
-    hands its socket to nobody, so it is found among the open files; where there is no /proc, nothing changes.
+    does not expose its socket, so it is found among the open files; without /proc, nothing changes.
     """
     with suppress(FileNotFoundError):
         for opened in Path("/proc/self/fd").iterdir():

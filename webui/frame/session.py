@@ -131,7 +131,7 @@ def set_widget(key: str, value: object) -> None:
 
 
 def advise(key: str, value: object) -> None:
-    """Sets a widget to the recommended value, and follows changes of that until the visitor moves the widget.
+    """Sets a widget to the recommended value, and follows its changes until the visitor moves the widget.
 
     For a widget without a default value: Streamlit objects to two.
     """

@@ -15,7 +15,7 @@ from webui.parts.curves import plain_numbers
 # Okabe and Ito's colours, strongest first.
 RUN_COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 MOST_RUNS = len(RUN_COLORS)
-MOST_POINTS = 1000  # a line; about as many as a chart has columns
+MOST_POINTS = 1000  # per line; about as many as a chart has pixel columns
 
 
 @dataclass(frozen=True)

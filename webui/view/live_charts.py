@@ -11,7 +11,7 @@ from fer.see.timeline import longest_gap_s
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"], "responsive": True}
 _DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "solid", "dot")
-_MOST_POINTS = 2000  # an hour's recording holds 54,000
+_MOST_POINTS = 2000  # an hour's recording has 54,000
 
 
 def identities(samples: Sequence[Sample]) -> list[int]:

@@ -117,7 +117,7 @@ class Viewer:
     """The state of one browser tab: its settings, its running or last session, its last recording and snapshot.
 
     snapshot: PNG.
-    attempt: part of the component's key; a new number gives a fresh component.
+    attempt: part of the component's key; a new number creates a fresh component.
     """
 
     settings: LiveSettings = field(default_factory=LiveSettings)
@@ -223,7 +223,7 @@ class FrameProcessor(VideoProcessorBase):
         self.session = session
 
     def recv(self, frame: av.VideoFrame) -> av.VideoFrame:
-        if frame.width % 2 or frame.height % 2:  # 4:2:0 has a colour for every two pixels
+        if frame.width % 2 or frame.height % 2:  # 4:2:0 has one colour sample for every two pixels
             frame = frame.reformat(width=frame.width // 2 * 2, height=frame.height // 2 * 2)
         drawn = self.session.show(frame.to_ndarray(format="yuv420p"), float(frame.time or 0.0))
         return av.VideoFrame.from_ndarray(drawn, format="yuv420p")

@@ -130,7 +130,7 @@ def annotated_png(photo: Photo, reading: Reading, unsure_below: float) -> bytes:
 
 
 def annotated_zip(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> Iterator[bytes]:
-    """A ZIP with the annotated PNG of every photo, in pieces: memory holds one photo at a time, never the ZIP."""
+    """A ZIP with the annotated PNG of every photo, in pieces: only one photo is in memory at a time, never the ZIP."""
     file = _TakenAway()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for number, (photo, reading) in enumerate(readings, 1):
@@ -186,7 +186,7 @@ def face_cards(reading: Reading, unsure_below: float) -> str:
 
 
 def summary(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> list[dict[str, object]]:
-    """A row per photo: its name, how many faces, how often each label, labels in words."""
+    """A row per photo: its name, the number of faces, and the count of each label as text."""
     return [_summary_row(photo, reading.judged(unsure_below)) for photo, reading in readings]
 
 

@@ -37,8 +37,8 @@ def video_limits() -> VideoLimits:
 
 
 def let_videos_through() -> None:
-    """Raises the server's own limit for an upload to that of videos; other pages ask for less. Called at its start."""
-    with suppress(LimitError):  # the page says which setting cannot be
+    """Raises the server's upload limit to that for videos; other pages set lower ones. Called when it starts."""
+    with suppress(LimitError):  # the page reports the impossible setting
         config.set_option("server.maxUploadSize", max(video_limits().size_mb, st.get_option("server.maxUploadSize")))
 
 
