@@ -3,7 +3,7 @@
 The card holds every choice that inference (fer.see) needs: input size, crop framing, temperature, threshold
 (normalisation is in the graph). So weights and preprocessing cannot drift apart. The seal is the SHA-256 of the whole
 file with the seal's own 64 digits read as zeros; it works for ONNX and for safetensors. It shows that a file is
-complete, not who made it: anybody can seal one. So the content is read as data, and every value is checked.
+complete, not who made it: anyone can write a seal. So the content is read as data, and every value is checked.
 Standard library only.
 """
 
@@ -28,7 +28,7 @@ _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x
 _WEIGHTS_MAX_BYTES = 512 * 2**20
 _AGAIN = "Fetch it again from the repository, or write it again with scripts/train.py."
 
-# Limits on what a card may hold, far above any of ours: a card comes from whoever made the file.
+# Limits on a card's content, far above what ours need: a card in a stranger's file cannot be trusted.
 _NUMBER_MAX = 2**53
 _TEXT_MAX, _ENTRIES_MAX = 20_000, 200
 
@@ -79,22 +79,22 @@ class Framing:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything that a user or inference needs to know about a weights file; JSON in the file's metadata.
+    """Everything that users and inference need to know about a weights file; stored as JSON in its metadata.
 
-    name: short name of these weights. architecture: the network in words. parameters: their count.
+    name: short name of these weights. architecture: what network it is. parameters: how many it has.
     input_size_px: the side of the square grey input.
     mean, std: the normalisation (x / 255 - mean) / std; in ONNX files it is part of the graph.
     temperature: the logits' divisor before softmax; chosen on PublicTest (Guo et al. 2017).
     unsure_below: confidence below which the app says 'unsure', 0..1; chosen on PublicTest.
     framing: detector name → Framing.
-    training_data, protocol: in words; what was fitted, chosen and measured on which split.
-    learned_from_votes: whether FER+ votes reached these weights, by the training's targets or by its teachers.
-    learned_from_teachers: whether other networks' answers reached these weights (distillation).
+    training_data, protocol: sentences; what was fitted, chosen and measured on which split.
+    learned_from_votes: whether FER+ votes influenced these weights, through the training targets or the teachers.
+    learned_from_teachers: whether other networks' answers influenced these weights (distillation).
     metrics: split → figure name → value; accuracies as fractions with their 95 % interval.
     config: the TrainConfig of the run, as a dictionary. commit: git commit of the code that trained.
     created: date, ISO 8601. licence: terms of the weights.
 
-    Raises CardError for values that are impossible or not of their field's type.
+    Raises CardError for values that are impossible or of the wrong type.
     """
 
     name: str
@@ -167,7 +167,7 @@ class ModelCard:
             raise CardError(f"not a model card: expected an object, got {reprlib.repr(values)}")
         if unknown := sorted(set(values) - known):
             raise CardError(f"unknown fields {reprlib.repr(unknown)}")
-        if "learned_from_votes" not in values:  # older cards say it only in words
+        if "learned_from_votes" not in values:  # older cards say so only in training_data
             words = str(values.get("training_data"))
             values |= {"learned_from_votes": "FER+" in words, "learned_from_teachers": "distilled" in words}
         if isinstance(values.get("classes"), list):
@@ -183,7 +183,7 @@ class ModelCard:
 def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str) or len(value) > _TEXT_MAX:
         raise CardError(f"{name} must be a text of at most {_TEXT_MAX} characters, got {reprlib.repr(value)}")
-    if any("\ud800" <= character <= "\udfff" for character in value):  # JSON can hold half a surrogate pair
+    if any("\ud800" <= character <= "\udfff" for character in value):  # JSON can contain half a surrogate pair
         raise CardError(f"{name} must be a text that UTF-8 can hold, got {reprlib.repr(value)}")
 
 

@@ -1,4 +1,4 @@
-"""Runs a reader of untrusted files in a process of its own, with bounded memory and time.
+"""Runs a reader of untrusted files in a separate process, with bounded memory and time.
 
 For libraries that cannot cope with malicious or damaged files: a damaged Parquet footer kills the process that pyarrow
 runs in (an uncaught C++ exception) or takes tens of gigabytes. Here that process is the reader's, not the server's.
@@ -23,9 +23,9 @@ class ConfinedError(ValueError):
 
 
 def run(module: str, content: bytes) -> bytes:
-    """The answer of `python -m module`, which calls `serve`, to the content.
+    """Passes the content to `python -m module`, which calls `serve`, and returns its answer.
 
-    Raises ConfinedError if it refuses, crashes, or needs more than MEMORY_BYTES or TIME_S.
+    Raises ConfinedError if that process refuses, crashes, or needs more than MEMORY_BYTES or TIME_S.
     """
     small = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
     try:
@@ -47,7 +47,7 @@ def run(module: str, content: bytes) -> bytes:
 
 
 def serve(read: Callable[[bytes], bytes], refused: type[Exception]) -> None:
-    """Called in the reader's process: answers stdin on stdout, under the limits; a `refused` error goes to stderr."""
+    """Called in the reader's process: reads stdin and answers on stdout within the limits; `refused` goes to stderr."""
     if sys.platform != "win32":
         import resource
 

@@ -11,7 +11,7 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     """A path beside `path` to write to; if the block succeeds it replaces `path`.
 
     A kill or a full disk at any moment leaves the old file or the new one, never a partial one, and an error leaves
-    nothing behind. Missing folders are made. durable: the content reaches the disk (fsync) before the rename, which
+    nothing behind. Missing folders are created. durable: the content reaches the disk (fsync) before the rename, which
     protects against a power cut; a file that is written every few seconds can do without. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,7 +26,7 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
                 os.close(descriptor)
         temporary.replace(path)
     finally:
-        with suppress(OSError):  # renamed already, or never made: the error that led here says more
+        with suppress(OSError):  # already renamed, or never created: the error that led here says more
             temporary.unlink(missing_ok=True)
 
 
@@ -37,10 +37,10 @@ def write_whole(path: Path, content: bytes, durable: bool = True) -> None:
 
 
 def temporary_name(name: str) -> str:
-    """What a file is called while this process writes it."""
+    """The name of a file while this process is writing it."""
     return f".{name}.{os.getpid()}.tmp"
 
 
 def is_temporary(name: str) -> bool:
-    """Whether some process writes this file, or was killed as it did."""
+    """Whether a process is writing this file, or was killed while writing it."""
     return name.startswith(".") and name.endswith(".tmp")

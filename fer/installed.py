@@ -16,7 +16,7 @@ class InstallationError(Exception):
 
 
 def app_folder() -> Path:
-    """The folder that holds streamlit_app.py, pages/, webui/ and scripts/."""
+    """The folder that contains streamlit_app.py, pages/, webui/ and scripts/."""
     return _IN_WHEEL if _IN_WHEEL.is_dir() else _PACKAGE.parent
 
 

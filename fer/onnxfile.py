@@ -1,9 +1,9 @@
 """The ONNX file of ResNet9: written in one form, and read in that form only.
 
-ONNX Runtime executes whatever graph a file holds: one from a stranger may read other files (external data), run
-forever (Loop) or take all memory (ConstantOfShape). So a file is never run as it arrives. The card and the tensors are
+ONNX Runtime executes whatever graph a file contains: an untrusted one may read other files (external data), run
+forever (Loop) or use all memory (ConstantOfShape). So a file is never run as it arrives. The card and the tensors are
 extracted, the known graph is built around them, and the file is accepted only if the result equals it byte for byte.
-The same builder writes our files, so they can hold nothing else. numpy only.
+The same builder writes our files, so they can contain nothing else. numpy only.
 
 The graph is ResNet9 (fer.learn.model) with batch norm folded into its convolutions; normalisation and softmax are
 inside, so that the app cannot get them wrong. Each fp16 tensor is followed by a Cast, which ONNX Runtime folds away.
@@ -24,7 +24,7 @@ from fer.protobuf import ProtobufError, number, piece
 
 OPSET, IR_VERSION = 17, 8
 SIDE_PX = 48
-WIDTH_MAX = 256  # as fer.learn.config has it
+WIDTH_MAX = 256  # as in fer.learn.config
 
 # ONNX's data type numbers (TensorProto.DataType) and their dtypes.
 _DTYPES: dict[object, np.dtype[Any]] = {1: np.dtype("<f4"), 7: np.dtype("<i8"), 10: np.dtype("<f2")}
@@ -35,7 +35,7 @@ _OPS = frozenset(["Add", "Cast", "Conv", "Flatten", "Gemm", "MaxPool", "Mul", "R
 
 _FIELDS_MAX = 128  # in any message of ours; the graph has 67
 _CARD_MAX_BYTES = 2**20
-_LARGEST = 1e30  # that any value in the network may become; float32 ends at 3e38, and the shipped one's bound is 1e13
+_LARGEST = 1e30  # allowed for any value in the network; float32 ends at 3e38, and the shipped network's bound is 1e13
 _NAME_MAX_BYTES = 64
 _AGAIN = "Write it again with scripts/train.py."
 
@@ -59,7 +59,7 @@ class NetworkFile:
 
     @property
     def groups(self) -> int:
-        """How many networks stand side by side, sharing only the last layer."""
+        """How many networks run side by side and share only the last layer."""
         return _groups(self.tensors)
 
 
@@ -173,7 +173,7 @@ def read(path: Path) -> NetworkFile:
 
 
 def parse(content: bytes, name: str) -> NetworkFile:
-    """As `read`, for a file's content; `name` is the file's name in the message of a WeightsError."""
+    """Like `read`, for a file's content; `name` is the file's name in the message of a WeightsError."""
     check_seal(content, name)
     return _checked(content, name)
 
@@ -201,7 +201,7 @@ def _parse(content: bytes) -> NetworkFile:
     dtype = np.float16 if found["conv1.weight"].dtype == _DTYPES[10] else np.float32
     if card.input_size_px != SIDE_PX:
         raise CardError(f"input_size_px must be {SIDE_PX}, got {card.input_size_px}")
-    # The card's text as it was written: a card of an earlier version lacks fields added since.
+    # The card's original text: a card of an earlier version lacks fields added since.
     expected = _assembled(trained, card, dtype, card_text).replace(BLANK_SEAL.encode(), seal.encode(), 1)
     if expected != content:
         raise ProtobufError(
@@ -273,15 +273,15 @@ def _trained(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _check_bounded(trained: Mapping[str, np.ndarray], card: ModelCard) -> None:
-    """No face may overflow: infinite values become probabilities that are not numbers.
+    """Raises ProtobufError if any face could overflow: infinite values would make the probabilities NaN.
 
-    The largest value behind a layer is at most its weights' absolute sum times the largest before it; ReLU and
-    pooling make none larger.
+    A layer's largest output is at most its weights' absolute sum times its largest input, plus its bias; ReLU and
+    pooling make no value larger.
     """
 
     def behind(name: str, largest: float) -> float:
         weight = np.abs(trained[f"{name}.weight"]).reshape(len(trained[f"{name}.weight"]), -1)
-        with np.errstate(over="ignore", invalid="ignore"):  # infinite is too large as well
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity is too large as well
             sums = weight.sum(axis=1, dtype=np.float64) * largest + np.abs(trained[f"{name}.bias"])
         return float(sums.max())
 

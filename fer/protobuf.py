@@ -17,21 +17,21 @@ class ProtobufError(ValueError):
 
 
 def number(field: int, value: int) -> bytes:
-    """One field that holds a whole number, 0 ≤ value < 2**64."""
+    """One field that contains a whole number, 0 ≤ value < 2**64."""
     return _varint(field << 3 | _NUMBER) + _varint(value)
 
 
 def piece(field: int, value: bytes | str) -> bytes:
-    """One field that holds bytes, a text in UTF-8, or another message."""
+    """One field that contains bytes, UTF-8 text, or another message."""
     content = value.encode() if isinstance(value, str) else value
     return _varint(field << 3 | _PIECE) + _varint(len(content)) + content
 
 
 def fields(message: bytes | memoryview, limit: int) -> Iterator[tuple[int, Value]]:
-    """Each field's number and value in the order of the message; pieces are views, nothing is copied.
+    """Yields each field's number and value in the message's order; pieces are views, so nothing is copied.
 
     limit: the most fields expected; without it a small file could keep the parser busy for minutes.
-    Raises ProtobufError for more of them, another wire type, or a piece that reaches beyond the end.
+    Raises ProtobufError for more fields, another wire type, or a piece that reaches beyond the end.
     """
     view, at = memoryview(message), 0
     for _ in range(limit):

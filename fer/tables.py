@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Value = str | int | float | bool | datetime | None
-# The format of numbers in CSV: '30.0' and '0.7' (as Python and JSON), '30.0' and '0.7000', or '30' and '0.7'.
+# The format of numbers in CSV: '30.0' and '0.7' (as in Python and JSON), '30.0' and '0.7000', or '30' and '0.7'.
 Style = Literal["shortest", "padded", "trimmed"]
 
 
@@ -51,8 +51,8 @@ def rounded(name: str, value: T) -> T | float:
 def to_csv(names: Sequence[str], rows: Iterable[Sequence[Value]], style: Style) -> str:
     """CSV with a header line (RFC 4180), even without rows.
 
-    names: of COLUMNS. rows: a value for each name; None becomes an empty cell, a flag 1 or 0, a time ISO 8601 to the
-    millisecond. Raises KeyError for an unknown column, ValueError for a row of another length.
+    names: keys of COLUMNS. rows: a value for each name; None becomes an empty cell, a flag 1 or 0, a time ISO 8601
+    to the millisecond. Raises KeyError for an unknown column, ValueError for a row of another length.
     """
     columns = [COLUMNS[name] for name in names]
     text = io.StringIO(newline="")

@@ -1,4 +1,4 @@
-"""Runs a pipeline step in a thread of its own. Standard library only."""
+"""Runs a pipeline step in a separate thread. Standard library only."""
 
 import queue
 import threading
@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
-_POLL_S = 0.1  # how long it may take to notice, with a full queue, that the consumer is gone
+_POLL_S = 0.1  # how long the thread may take to notice, with a full queue, that the consumer is gone
 
 
 class _Failed:
@@ -18,7 +18,7 @@ class _Failed:
 
 
 def ahead(items: Iterable[T], most: int = 4) -> Generator[T]:
-    """The items, made by a thread that runs at most `most` of them ahead of the consumer.
+    """Yields the items, made by a thread that is at most `most` of them ahead of the consumer.
 
     An error in that thread is raised here, where the item would have come. Ending early (`close`, an error, a break)
     also ends the thread, before this returns; the thread closes `items` if it can be closed.
@@ -39,7 +39,7 @@ def ahead(items: Iterable[T], most: int = 4) -> Generator[T]:
                 put(item)
                 if ended.is_set():
                     break
-        except BaseException as raised:  # handed to the consumer: nobody would see it here
+        except BaseException as raised:  # handed to the consumer: here it would go unseen
             error = raised
         finally:
             if isinstance(items, Generator):

@@ -1,15 +1,15 @@
-"""Whether a camera's faces are read twice, as they are and mirrored: as long as the looks keep up with the camera."""
+"""Decides whether a camera's faces are also read mirrored: only while the looks keep up with the camera."""
 
-LOOK_MS = 66.0  # at 15 frames a second a look that takes no longer misses none
+LOOK_MS = 66.0  # at 15 frames a second, a look that takes no longer misses no frame
 
 
 def reads_mirrored(before: bool, look_ms: float | None) -> bool:
     """Whether the next look reads the mirror images too.
 
-    before: whether the last looks did. look_ms: how long one of them took, typically; None before the first.
+    before: whether the last looks did. look_ms: how long a look typically took; None before the first.
 
-    After they were given up they come back only when a look takes less than half of the budget: reading them costs at
-    most as much again as the rest of it, so they are not given up at once.
+    Once dropped, they return only when a look takes at most half the budget: reading them at most doubles that time,
+    so they are not dropped again at once.
     """
     if look_ms is None:
         return before

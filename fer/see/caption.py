@@ -1,4 +1,4 @@
-"""A label as text with its probability: one form for picture, card and table."""
+"""A label and its probability as text, in the same form for pictures, cards and tables."""
 
 from fer.emotions import UNSURE
 from fer.see.faces import Prediction

@@ -1,8 +1,8 @@
 """Moves boxes from the analysed frame to a later one by finding each patch again in the later picture.
 
-Motion alone (fer.see.track) moves a box well over some tens of milliseconds. If the analysis is slower than that,
+Motion alone (fer.see.track) is accurate for some tens of milliseconds. If the analysis is slower than that,
 or a face has only just appeared and has no known speed, comparing the pictures is more accurate. Normalised
-cross-correlation (Lewis 1995) over small grey pictures costs a fraction of a millisecond a face.
+cross-correlation (Lewis 1995) over small grey pictures takes a fraction of a millisecond per face.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ import numpy as np
 from fer.see.faces import Box, Face, Point
 
 WIDTH_PX = 160
-_SMALLEST_PX = 8  # a patch smaller than this looks like everything else
+_SMALLEST_PX = 8  # a smaller patch is not distinctive
 _LEAST_MATCH = 0.7
 _MOST_FACES = 4
 _LEAST_CONTRAST = 4.0  # standard deviation; a uniform patch matches everywhere

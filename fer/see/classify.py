@@ -18,9 +18,9 @@ class Classifier:
     weights: an ONNX file written by scripts/train.py, as a path or already read; None means the shipped one.
     threads: cores that one call may use; None means all of them.
     mirror: whether to average the probabilities of the face and of its mirror image. This takes twice the time and
-        gains a point of accuracy (benchmarks/mirror.md). Features are always those of the unmirrored face.
+        raises accuracy by a point (benchmarks/mirror.md). Features are always those of the unmirrored face.
 
-    Raises WeightsError if the file is missing, altered, or holds anything but the known network (fer.onnxfile).
+    Raises WeightsError if the file is missing, altered, or contains anything but the known network (fer.onnxfile).
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Classifier:
         """Calibrated probabilities, float32 (N, 7), in the order of fer.emotions.CLASSES.
 
         faces: grey uint8 (N, 48, 48); N may be 0. Raises ValueError for anything else.
-        mirror: for this call only; None means the classifier's.
+        mirror: for this call only; None means the classifier's setting.
         """
         return self._run(["probabilities"], faces, mirror)[0]
 

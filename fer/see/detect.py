@@ -33,11 +33,11 @@ ENOUGH_SCALE = 0.5  # of a photo's size, in the first look: a face 24 px wide is
 FINE_SCALE = 0.6  # of a photo's size, in the second look: a face 24 px high is 14 px high in it
 FINE_PIXELS = 8_640_000  # the most for FINE_SCALE: 24 megapixels at that scale
 TILE_PX = 1600  # the second look goes to the network in tiles of at most this side: 130 MB of memory instead of 500
-TILE_OVERLAP_PX = 192  # the first look has every face that is larger than this in the second
+TILE_OVERLAP_PX = 192  # the first look finds every face that is larger than this in the second
 OVERLAP = 0.3  # intersection over union beyond which two boxes are one face
 SURE_EVIDENCE = 0.3  # a face that scores 0.8: turned copies of upright photos reach less by chance
-SURELY_UPRIGHT = 0.9  # mean score of a photo's faces beyond which it is not looked at turned; see suggest_turn
-CLEARLY_BETTER = 1.15  # by this factor a turned photo must show more evidence for faces; see suggest_turn
+SURELY_UPRIGHT = 0.9  # mean score of a photo's faces at or above which no turn is tried; see suggest_turn
+CLEARLY_BETTER = 1.15  # a turned photo must show this many times the evidence for faces; see suggest_turn
 
 
 Tile = tuple[int, int, int, int]  # left, top, right, bottom
@@ -111,9 +111,9 @@ class YuNet:
 
 
 class Haar:
-    """Viola and Jones's cascade as it comes with OpenCV: upright frontal faces, no landmarks, ten times slower.
+    """Viola and Jones's cascade, as shipped with OpenCV: upright frontal faces, no landmarks, ten times slower.
 
-    Its score says by how much a window passed the last stage, squashed to 0..1; it is not a probability.
+    Its score is the margin by which a window passed the last stage, squashed to 0..1; it is not a probability.
     """
 
     name = "haar"
@@ -159,7 +159,7 @@ def suggest_turn(detector: Detector, image: np.ndarray, faces: Sequence[Face] = 
     """By how many degrees counter-clockwise (0, 90, 180, 270) to turn an image so that its faces are upright.
 
     faces: what `detector` found in it, if known: most upright photos then need no further look. Of 600 FER2013 faces
-    76 % score SURELY_UPRIGHT; turned by 90 to 270 degrees 2 of 1,800, neither of which any look would have turned.
+    76 % score SURELY_UPRIGHT; of 1,800 turned by 90 to 270 degrees 2 do, and no further look would have turned those.
 
     A detector also finds sideways and upside-down faces, but scores upright ones highest. A turn's evidence is the sum
     of its faces' scores above one half. A turn is suggested only if it has clearly more evidence than no turn, and at
@@ -209,7 +209,7 @@ def second_look_px(image: np.ndarray, heights_px: np.ndarray, found: np.ndarray)
 
 
 def tiles(width: int, height: int) -> Iterator[Tile]:
-    """Pieces of a picture of that size: sides of at most TILE_PX, neighbours share at least TILE_OVERLAP_PX."""
+    """Tiles that cover a picture of that size: sides of at most TILE_PX, overlapping by at least TILE_OVERLAP_PX."""
     for top, bottom in _spans(height):
         for left, right in _spans(width):
             yield left, top, right, bottom

@@ -1,7 +1,7 @@
 """Draws predictions on a picture: a box in the expression's colour and a caption. Fast enough for every camera frame.
 
 The same drawing works on two kinds of canvas: RGB for photos, planar YUV 4:2:0 for frames. Cameras and video files
-deliver YUV and encoders take it; drawing on its planes avoids converting to RGB and back, which costs more than the
+deliver YUV and encoders accept it; drawing on its planes avoids converting to RGB and back, which costs more than the
 drawing (benchmarks/live.md).
 """
 
@@ -20,7 +20,7 @@ Color = tuple[int, int, int]  # RGB, 0..255
 
 PLATE: Color = (28, 28, 28)
 INK: Color = (245, 245, 245)
-# What the browser draws as well (fer/web/draw.js), by parts of the picture's longer side and of the face.
+# Shared with the browser (fer/web/draw.js): divisors of the picture's longer side, the face's width or the text.
 SHAPES = {"lines": 300, "text_of_face": 8, "least_text": 90, "most_text": 45, "text_pad": 3, "text_min_px": 9.0}
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _FONT_PX = 22.0  # height of a capital letter at scale 1
@@ -39,7 +39,7 @@ class Canvas(Protocol):
     def dot(self, at: Point, radius_px: int, color: Color) -> None: ...
 
     def write(self, text: str, at: Point, scale: float, stroke_px: int) -> None:
-        """Writes in INK; at: the left end of the base line."""
+        """Writes in INK; at: the left end of the baseline."""
         ...
 
 
@@ -48,7 +48,7 @@ def annotate(image: np.ndarray, predictions: Sequence[Prediction], *, landmarks:
 
     image: RGB uint8 (H, W, 3) or grey uint8 (H, W). predictions: the most prominent first; if there are several, each
     caption begins with its identity.
-    landmarks: whether to draw the five points as well, if the detector gives them.
+    landmarks: whether to draw the five points too, if the detector provides them.
     """
     picture = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image.copy()
     _draw(RGBCanvas(picture), predictions, landmarks, numbered=len(predictions) > 1)

@@ -1,7 +1,7 @@
-"""The values that flow from an image to a view, each made from the one before it.
+"""The values passed from an image to a view, each made from the one before it.
 
-Face (detector) → Observation (network, nothing judged) → Track (with an identity) in a Look (what is stored of one
-moment) → Prediction (judged by fer.see.judge) in a Sample (what views draw of that moment).
+Face (detector) → Observation (network, nothing judged) → Track (with an identity) in a Look (what is stored for one
+moment) → Prediction (judged by fer.see.judge) in a Sample (what views draw for that moment).
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ class Face:
     score: the detector's confidence, 0..1.
     detector: name of the detector that found it; the crop framing depends on it.
     landmarks: five (x, y) points in pixels in the order of LANDMARKS, left and right from the person's
-        point of view; None if the detector gives none.
+        point of view; None if the detector provides none.
 
     Raises ValueError if the box is empty or not finite, or the score lies outside 0..1.
     """
@@ -79,13 +79,13 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The measures that decide whether a face can be read; taken by fer.see.quality.
+    """The measures that decide whether a face can be read; computed by fer.see.quality.
 
     side_px: side of the square crop, in pixels of the image. inside: the box's share in the image, 0..1.
     brightness, contrast: mean and standard deviation of the crop's grey levels, 0..255.
-    sharpness: the Laplacian's mean square over the crop's variance, 0 for a plain one.
+    sharpness: the Laplacian's mean square over the crop's variance, 0 for a uniform one.
     turn: the nose's distance from the line between the eyes' midpoint and the mouth, in eye distances: 0 if frontal.
-    tilt: degrees, 0..180, by which the face leans. Both None if the detector gives no landmarks.
+    tilt: degrees, 0..180, by which the face leans. Both are None if the detector provides no landmarks.
     """
 
     side_px: float
@@ -128,7 +128,7 @@ class Track:
 
     identity: 1, 2, 3, … in order of first appearance; no two tracks of a look share one.
     observation: with the face where the tracker estimates it at the look's time.
-    seen: False if the detector missed the face: its place is extrapolated, all else is as it was last seen.
+    seen: False if the detector missed the face: its place is extrapolated, and all else is as when it was last seen.
     """
 
     identity: int
@@ -138,7 +138,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is stored of one analysed frame; fer.see.judge can make a Sample from it at any time, repeatedly.
+    """What is stored for one analysed frame; fer.see.judge can make a Sample from it at any time, repeatedly.
 
     time_s: the frame's time, on its source's clock. unix_s: the wall clock when it arrived; None for a frame of a file.
     """
@@ -193,7 +193,7 @@ class Prediction:
 
 
 def scaled(predictions: Iterable[Prediction], x: float, y: float | None = None) -> list[Prediction]:
-    """The predictions with their faces as in a picture whose sides are `x` and `y` (None is `x`) times as long."""
+    """The predictions with their faces scaled by `x` across and `y` down (None means `x`)."""
     return [replace(p, face=p.face.scaled(x, y)) for p in predictions]
 
 

@@ -18,8 +18,8 @@ LIMITS_MP = {
     "BMP": 50,
     "PPM": 50,
     "TIFF": 50,
-    "HEIF": 50,  # phones take 48
-    "WEBP": 25,  # the decoder holds 12 bytes a pixel before Pillow's 4
+    "HEIF": 50,  # phone cameras have 48
+    "WEBP": 25,  # the decoder uses 12 bytes a pixel before Pillow's 4
     "AVIF": 25,  # 10 bits and full colour make 6 bytes a pixel
     "JPEG2000": 12,  # the slowest decoder
 }
@@ -30,15 +30,15 @@ LIMITS_IN_WORDS = (
     f"BMP, PPM and HEIC up to {LIMITS_MP['PNG']}, WebP and AVIF up to {LIMITS_MP['WEBP']}, "
     f"JPEG 2000 up to {LIMITS_MP['JPEG2000']}"
 )
-LONGEST_SIDE_PX = 65_535  # as JPEG has it: a strip of 50 million by 1 would be 31,000 tiles to look for faces in
-_BUFFERED_MP = 50  # a JPEG in several scans: all its coefficients are held, 6 bytes a pixel
+LONGEST_SIDE_PX = 65_535  # JPEG's own limit; a strip of 50 million by 1 would have to be searched in 31,000 tiles
+_BUFFERED_MP = 50  # a JPEG in several scans: all its coefficients are kept in memory, 6 bytes a pixel
 _SCANNED_MP = 1000  # megapixels times scans: each scan goes over them all; 20 scans of the largest
 _SLOW_PPM_MP = 2  # for the kinds that Pillow decodes in Python
 _TIFF_TILE_TAGS = (322, 323)  # TileWidth, TileLength
 
 
 def refusal(picture: "PIL.Image.Image", head: bytes) -> str | None:
-    """Why a picture is too large to be decoded, in words; None if it is not.
+    """Why a picture is too large to be decoded, as text; None if it is not.
 
     picture: opened, not decoded. head: the file's content, if it is a JPEG.
     """

@@ -31,7 +31,7 @@ _TURNS: dict[int, _Turn] = {  # EXIF orientation → upright picture, as a view 
     7: lambda upright: np.rot90(upright, 2).swapaxes(0, 1),
     8: lambda upright: np.rot90(upright, -1),
 }
-_STRIP_PIXELS = 2_000_000  # converted at a time: otherwise memory would hold two more copies of the whole picture
+_STRIP_PIXELS = 2_000_000  # converted at a time: otherwise two more copies of the whole picture would be in memory
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _ANIMATIONS = ("GIF", "WEBP", "PNG", "AVIF")
@@ -58,7 +58,7 @@ def open_image(source: Path | str | bytes, longest_px: int | None = None) -> np.
     """A photo as RGB uint8 (H, W, 3): upright by its EXIF data, alpha on white, 16 bits scaled to 8.
 
     source: a path, or the content of a file. The format is recognised by the content, not the name. Only the first
-    frame of an animation is read; `open_picture` says whether it is one.
+    frame of an animation is read; `open_picture` tells whether it is one.
     longest_px: pictures with a longer side are shrunk to it; large JPEGs already in the decoder, which saves most of
         the time and memory.
 
@@ -70,7 +70,7 @@ def open_image(source: Path | str | bytes, longest_px: int | None = None) -> np.
 
 
 def open_picture(source: Path | str | bytes, longest_px: int | None = None) -> Picture:
-    """As `open_image`, with the file's scale and whether it is an animation."""
+    """Like `open_image`, but also returns the file's scale and whether it is an animation."""
     where = "" if isinstance(source, bytes) else f"{source}: "
     try:
         file = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")  # noqa: SIM115 (closed below)
@@ -96,17 +96,19 @@ def open_picture(source: Path | str | bytes, longest_px: int | None = None) -> P
 
 
 def as_picture(source: ImageSource) -> Picture:
-    """Whatever a user may call an image, with RGB uint8 (H, W, 3) or, of a grey array, uint8 (H, W).
+    """Opens an image in any accepted form, as RGB uint8 (H, W, 3) or, for a grey array, uint8 (H, W).
 
-    source: an array of that kind; a path or the content of a file, as for `open_image`; an image of Pillow's, set
-        upright by its EXIF data. Raises ImageError for a file that is refused, TypeError or ValueError, which say
-        what was found, for anything else.
+    source: an array of that kind; a path or the content of a file, as for `open_image`; a Pillow image, which is
+        turned upright by its EXIF data.
+
+    Raises ImageError for a file that is refused. For anything else raises TypeError or ValueError, whose message says
+    what was found.
     """
     if isinstance(source, np.ndarray):
         return Picture(check_image(source))
     if isinstance(source, Path | str | bytes):
         return open_picture(source)
-    image_of_pillow = getattr(sys.modules.get("PIL.Image"), "Image", None)  # not loaded: then it is none
+    image_of_pillow = getattr(sys.modules.get("PIL.Image"), "Image", None)  # without Pillow loaded it is none
     if image_of_pillow is not None and isinstance(source, image_of_pillow):
         return Picture(_of_pillow(source))
     raise TypeError(
@@ -125,7 +127,7 @@ def _of_pillow(image: "PIL.Image.Image") -> np.ndarray:
 
 
 def check_image(image: np.ndarray) -> np.ndarray:
-    """The image as a contiguous array. Raises TypeError or ValueError that say what was found."""
+    """The image as a contiguous array. Raises TypeError or ValueError, whose message says what was found."""
     if not isinstance(image, np.ndarray):
         raise TypeError(f"image must be a numpy array, got {type(image).__name__}")
     if image.dtype != np.uint8:
@@ -155,7 +157,7 @@ def _opened(pillow: Any, file: BinaryIO, formats: tuple[str, ...], where: str, l
 
 
 def _content(file: BinaryIO) -> bytes:
-    """The content of the whole file; its position is kept."""
+    """The content of the whole file; its position is restored."""
     place = file.tell()
     file.seek(0)
     content = file.read()
@@ -171,10 +173,10 @@ def _pillow(head: bytes) -> tuple[Any, tuple[str, ...]]:
     """PIL.Image, set up for untrusted files, and the formats to try for a file with these first 12 bytes."""
     from PIL import Image
 
-    # Pillow itself only warns between its limit and twice that; our own check refuses, with a message of ours.
+    # Pillow itself only warns between its limit and twice that; our own check refuses, with our own message.
     Image.MAX_IMAGE_PIXELS = LARGEST_MP * 10**6
     warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # odd metadata: no user can fix it
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # odd metadata, which no user can fix
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         import pillow_heif
 
@@ -230,7 +232,7 @@ def _to_rgb(picture: "PIL.Image.Image", grey_scale: float | None) -> np.ndarray:
 
 
 def _grey_scale(picture: "PIL.Image.Image") -> float | None:
-    """The factor to 8 bits for grey of higher depth: scales 0..65535, and 0..1 in floating point; keeps 0..255."""
+    """The factor to 8 bits for grey of a higher depth: scales 0..65535, and 0..1 in floating point; keeps 0..255."""
     if not (picture.mode.startswith("I;16") or picture.mode in ("I", "F")):
         return None
     brightest = max(float(np.nan_to_num(np.asarray(strip).astype(np.float32)).max()) for _, strip in _strips(picture))

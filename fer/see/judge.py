@@ -32,7 +32,7 @@ class JudgeSettings:
     limits: what a face must satisfy to be read; a face beyond one is 'unsure' for that reason. () reads every face.
     both_ways: whether a face that was read with its mirror image is judged by the mean of both.
 
-    Raises ValueError for a negative time, a fraction outside 0..1, and anything that is no number.
+    Raises ValueError for a negative time, a fraction outside 0..1, and anything that is not a number.
     """
 
     unsure_below: float = 0.0
@@ -52,7 +52,7 @@ class JudgeSettings:
 
 
 def check_share(name: str, value: object) -> None:
-    """Raises ValueError, which gives the name, for anything but a number in 0..1: text, NaN, True, an array."""
+    """Raises ValueError, whose message gives the name, for anything but a number in 0..1: text, NaN, True, an array."""
     if not _is_number(value) or not 0 <= value <= 1:
         raise ValueError(f"{name} must be a share, 0..1, got {reprlib.repr(value)}")
 
@@ -79,7 +79,7 @@ class Judge:
         self._said: dict[int, _Said] = {}
 
     def add(self, look: Look) -> Sample:
-        """The next look, judged."""
+        """Judges the next look."""
         said = {track.identity: self._say(track, look.time_s) for track in look.tracks}
         # An identity that is out of sight is remembered until its last look has faded.
         memory_s = -self.settings.smoothing_s * math.log(self.settings.faded)
@@ -108,15 +108,15 @@ class Judge:
 
 
 def judge(looks: Iterable[Look], settings: JudgeSettings | None = None) -> list[Sample]:
-    """Every look, judged; looks in order of time. The result is that of a Judge fed one look at a time."""
+    """Judges all looks, given in order of time. The result is that of a Judge given one look at a time."""
     by = Judge(settings)
     return [by.add(look) for look in looks]
 
 
 def judge_alone(observations: Sequence[Observation], unsure_below: float = 0.0) -> list[Prediction]:
-    """The faces of one photo, judged without smoothing. Identities are 1, 2, 3 … in the order given.
+    """Judges the faces of one photo, without smoothing. Identities are 1, 2, 3 … in the order given.
 
-    Raises ValueError for a threshold that is no number in 0..1.
+    Raises ValueError for a threshold that is not a number in 0..1.
     """
     tracks = tuple(Track(number, observation) for number, observation in enumerate(observations, 1))
     return list(Judge(JudgeSettings(unsure_below)).add(Look(0.0, tracks)).predictions)
@@ -125,8 +125,8 @@ def judge_alone(observations: Sequence[Observation], unsure_below: float = 0.0) 
 def steady_label(previous: str | None, shares: Sequence[float], unsure_below: float, hysteresis: float) -> str:
     """The label after `previous`, changed only if the probabilities are clear enough.
 
-    shares: the seven smoothed probabilities. Leaving 'unsure' takes half the hysteresis above the threshold,
-    returning to it half below. Another class must lead the current one by all of it, and a label whose own
+    shares: the seven smoothed probabilities. 'unsure' ends half the hysteresis above the threshold and
+    returns half of it below. Another class must lead the current one by the whole hysteresis, and a label whose own
     probability has fallen too low is dropped.
     """
     confidence = max(shares)

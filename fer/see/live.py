@@ -1,8 +1,8 @@
 """A camera session: frames pass through immediately; analysis takes the newest and drops the rest.
 
-Two threads share it. The camera's calls `show` for every frame and never waits: it gets the frame back with the
-newest known faces drawn, each moved by its motion to that frame's own time. The analysis thread belongs to the
-session, works on the newest frame, and ends with `close`. The lock is held only to hand values over.
+Two threads share it. The camera's thread calls `show` for every frame and never waits: it gets the frame back with
+the newest known faces drawn, each moved by its motion to that frame's time. The analysis thread belongs to the
+session, works on the newest frame, and ends with `close`. The lock is held only to exchange values.
 Only the last minute's labels are kept, and a recording if one was requested.
 """
 
@@ -57,8 +57,8 @@ class LiveStats:
     """Figures of the last two seconds.
 
     analysis_ms: median time from an analysed frame's arrival to its faces being known; None before the first.
-    silent_s: time since the last frame came. size: (width, height) of the last frame.
-    error: what the last analysis raised, in words; None if it succeeded.
+    silent_s: time since the last frame arrived. size: (width, height) of the last frame.
+    error: what the last analysis raised, as text; None if it succeeded.
     """
 
     frames_per_s: float
@@ -102,7 +102,7 @@ class LiveSession:
         idle_limit_s: float = _IDLE_LIMIT_S,
     ) -> None:
         self.settings = settings or LiveSettings()  # replaced as a whole, so any thread may read it
-        self.analyse = analyse  # may be replaced as a whole too, for other weights
+        self.analyse = analyse  # may also be replaced as a whole, for other weights
         self._on_close = on_close
         self._idle_limit_s = idle_limit_s
         self._changed = threading.Condition()
@@ -179,7 +179,7 @@ class LiveSession:
 
     @property
     def silent_s(self) -> float:
-        """Time since the last frame came, or since the start."""
+        """Time since the last frame arrived, or since the start."""
         return time.monotonic() - self._last_s
 
     def predictions(self) -> list[Prediction]:

@@ -7,7 +7,7 @@ TURNS = {90: "90° to the left", 180: "180°", 270: "90° to the right"}  # by d
 
 
 def notes(animated: bool, turn_deg: int, faces: int) -> list[str]:
-    """A sentence or two for each warning; [] for most photos.
+    """One or two sentences for each warning; [] for most photos.
 
     animated: whether it is the first frame of several. turn_deg: the result of Recognizer.suggest_turn. faces: how
     many were found.

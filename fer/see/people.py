@@ -1,4 +1,4 @@
-"""A user's corrections of who is who in a recording: names, merges, splits, hidden people. Nothing is read again."""
+"""A user's corrections of who is who in a recording: names, merges, splits, hidden people. No frame is read again."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ from fer.see.faces import Look, Track
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """From `time_s` on the face with `identity` is another person, `other`."""
+    """From `time_s` on, the face with `identity` is another person, `other`."""
 
     identity: int
     time_s: float
@@ -17,7 +17,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Corrections of a recording's identities; immutable, each method returns new ones.
+    """Corrections of a recording's identities; immutable: each method returns a new object.
 
     names: by identity. merged: identity → the one that replaces it. hidden: not shown, not counted, not exported.
     """
@@ -60,7 +60,7 @@ class People:
         return who
 
     def apply(self, looks: Iterable[Look]) -> list[Look]:
-        """The looks with corrected identities; of two faces of one person in a look, the wider one seen stays."""
+        """The looks with corrected identities. If a look has two faces of one person, the widest one seen is kept."""
         if not (self.splits or self.merged or self.hidden):
             return list(looks)
         return [replace(look, tracks=self._tracks(look)) for look in looks]
@@ -81,10 +81,10 @@ class People:
 
 
 def same_again(looks: Iterable[Look]) -> list[tuple[int, int]]:
-    """Who may be somebody from before: (identity, the earlier one), to be asked about.
+    """Pairs (identity, earlier identity) that may be the same person; the user decides.
 
-    Whoever appears is asked about with the one who was last seen before that and is free: two who were in the picture
-    at one moment are two people. Faces say nothing of it (benchmarks/identity.md).
+    Each new identity is paired with the unpaired one that was last seen before it appeared: two identities in the
+    picture at the same time are two people. The faces themselves give no evidence (benchmarks/identity.md).
     """
     first_s: dict[int, float] = {}
     last_s: dict[int, float] = {}

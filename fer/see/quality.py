@@ -1,7 +1,7 @@
 """Whether a face's picture can be read at all: too small, too dark, blurred, turned away, cut off.
 
-The measures are plain numbers of the crop and of the detector's landmarks; the limits were chosen on PublicTest and on
-damaged faces of it (benchmarks/quality.md). numpy and OpenCV only.
+The measures are numbers computed from the crop and the detector's landmarks; the limits were chosen on PublicTest and
+on damaged copies of its faces (benchmarks/quality.md). numpy and OpenCV only.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ from fer.see.faces import Face, Quality
 class Limit:
     """A limit on one measure of a face; beyond it the face cannot be read.
 
-    reason: shown for a face beyond it. measure: the name of one of Quality's numbers.
+    reason: shown for a face beyond it. measure: the name of one of Quality's fields.
     least, most: the last allowed values; None means no bound.
-    margin: a refused face is read again only if it is inside the limit by this share of it, so that a face at the
-    limit does not flicker.
+    margin: a refused face is accepted again only once it is inside the limit by this share of it, so that a face at
+    the limit does not flicker.
     """
 
     reason: str
@@ -58,7 +58,7 @@ LIMITS = (
 def unreadable(quality: Quality | None, limits: Sequence[Limit] = LIMITS, before: str = "") -> str:
     """Why a face cannot be read: the reason of the first limit that it breaks; '' if it breaks none.
 
-    quality: None (not measured) breaks none. before: the answer for the face one look ago.
+    quality: None (not measured) breaks none. before: the result for this face one look earlier.
     """
     if quality is None:
         return ""
@@ -76,7 +76,7 @@ def measure(crop: np.ndarray, face: Face, side_px: float, width: int, height: in
 
 
 def sharpness(crop: np.ndarray) -> float:
-    """The Laplacian's mean square over the variance of a crop, grey uint8 (S, S); 0 for a plain one."""
+    """The Laplacian's mean square over the variance of a crop, grey uint8 (S, S); 0 for a uniform one."""
     variance = float(crop.var())
     return float(np.square(cv2.Laplacian(crop, cv2.CV_32F)).mean()) / variance if variance > 0 else 0.0
 

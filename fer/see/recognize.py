@@ -20,7 +20,7 @@ from fer.see.stream import follow
 from fer.weights import shipped_framing
 
 _Found = tuple[list[Face], np.ndarray, list[Quality]]
-_MOST_WAITING = 16  # images whose faces wait for one batch: bounds the wait when few have a face
+_MOST_WAITING = 16  # images whose faces wait for one batch: bounds the wait when few images contain a face
 
 
 class ClosedError(ValueError):
@@ -28,15 +28,15 @@ class ClosedError(ValueError):
 
 
 class Recognizer:
-    """Finds the faces of an image and says what expression each one shows.
+    """Finds the faces in an image and classifies the expression of each.
 
     weights: path of an ONNX file written by scripts/train.py; None means the shipped one.
     detector: 'yunet', 'haar', or an object that implements the Detector protocol.
     threads: cores that one call may use; None means all of them.
     framing: where a detector's box lies in a crop, by detector, for detectors that are neither in the weights' card
         nor in fer.weights.shipped_framing.
-    mirror: whether to average over each face and its mirror image: about a point more accurate for twice the
-        network's time, which is 1.6 ms a face (benchmarks/mirror.md).
+    mirror: whether to average over each face and its mirror image: about a point more accurate, for twice the
+        network's time, which is 1.6 ms per face (benchmarks/mirror.md).
 
     Every method that takes an image accepts an array, RGB uint8 (H, W, 3) or grey uint8 (H, W); a path; the
     content of a picture file as bytes; or a Pillow image. Boxes are in pixels of that image or file, upright.
@@ -90,37 +90,37 @@ class Recognizer:
         return self._card
 
     def predict(self, image: ImageSource, unsure_below: float | None = None, thorough: bool = True) -> list[Prediction]:
-        """What each face of an image shows; the most prominent face first, [] if there is none.
+        """The expression of each face in an image; the most prominent face first, [] if there is none.
 
         unsure_below: confidence under which a label is 'unsure', 0..1; None means the card's.
         thorough: whether to take a second look for small faces; worth it for photos, too slow for live video.
 
-        Raises ValueError for a threshold that is no number in 0..1, WeightsError if the weights have no framing for
+        Raises ValueError for a threshold that is not a number in 0..1, WeightsError if the weights have no framing for
         the detector.
         """
-        threshold = self._threshold(unsure_below)  # refused now, not after the work
+        threshold = self._threshold(unsure_below)  # raises now, not after the work
         return judge_alone(self.observe(image, thorough), threshold)
 
     def predict_many(
         self, images: Iterable[ImageSource], unsure_below: float | None = None, thorough: bool = True
     ) -> Iterator[list[Prediction]]:
-        """As `predict` for each image, in order; the faces of several images are read as one batch.
+        """Like `predict`, for each image in order; the faces of several images are read as one batch.
 
-        Images are consumed lazily, so a generator over a folder of any size is fine. A refused one raises, after the
-        results of those before it: open images yourself (fer.see.images) to continue with the others.
+        Images are consumed lazily, so a generator over a folder of any size is fine. A refused image raises its error
+        after the results of those before it: open images yourself (fer.see.images) to continue with the others.
         A single image raises TypeError.
         """
-        threshold = self._threshold(unsure_below)  # refused now, not at the first image
+        threshold = self._threshold(unsure_below)  # raises now, not at the first image
         check_several(images)
         return (judge_alone(seen, threshold) for seen in self.observe_many(images, thorough))
 
     def stream(
         self, frames: Iterable[ImageSource | tuple[float, ImageSource]], settings: JudgeSettings | None = None
     ) -> Iterator[Sample]:
-        """The faces of a film or camera over time, with identities and stable labels. One Sample per frame.
+        """The faces in a video or camera stream over time, with identities and stable labels; one Sample per frame.
 
-        frames: images, or pairs of a time in seconds and an image; without times each frame gets its time of arrival.
-            docs/python.md shows a webcam and a network camera, with OpenCV.
+        frames: images, or pairs of a time in seconds and an image; without times, each frame gets its time of arrival.
+            docs/python.md has examples for a webcam and a network camera, with OpenCV.
         settings: threshold, smoothing, hysteresis; None means the card's threshold and the app's defaults.
 
         Raises ValueError if a time does not advance.
@@ -129,16 +129,16 @@ class Recognizer:
         return follow(frames, lambda image: self.observe(image, thorough=False), chosen)
 
     def observe(self, image: ImageSource, thorough: bool = True, features: bool = False) -> list[Observation]:
-        """The faces of an image and what the network saw of each, not judged; the most prominent face first.
+        """The faces in an image and the network's output for each, not judged; the most prominent face first.
 
-        thorough, errors: as for `predict`. features: whether to return them as well.
+        thorough, errors: as for `predict`. features: whether to return these too.
         """
         picture = as_picture(image)
         seen = self.observe_faces(picture.image, self.detect(picture.image, thorough), features)
         return [replace(one, face=one.face.scaled(picture.scale)) for one in seen]
 
     def observe_many(self, images: Iterable[ImageSource], thorough: bool = True) -> Iterator[list[Observation]]:
-        """As `observe` for each image, in order; see `predict_many`."""
+        """Like `observe`, for each image in order; see `predict_many`."""
         check_several(images)
         refused: list[Exception] = []
         waiting: list[_Found] = []
@@ -171,7 +171,7 @@ class Recognizer:
             yield [Observation(face, next(probabilities), quality=quality) for face, quality in measured]
 
     def detect(self, image: ImageSource, thorough: bool = True) -> list[Face]:
-        """The faces of an image, the most prominent first."""
+        """The faces in an image, the most prominent first."""
         picture = as_picture(image)
         height, width = picture.image.shape[:2]
         faces = self._detector.detect(picture.image, thorough)
@@ -181,7 +181,7 @@ class Recognizer:
     def observe_faces(
         self, image: np.ndarray, faces: Sequence[Face], features: bool = False, mirror: bool | None = None
     ) -> list[Observation]:
-        """What the network saw of each face found in `image`, an array, in their order; all run as one batch.
+        """The network's output for each face found in `image`, an array, in the same order; all run as one batch.
 
         mirror: as for the Recognizer, for this call only and without `features`; None means the Recognizer's.
         """
@@ -205,7 +205,7 @@ class Recognizer:
         return np.stack(cut) if cut else np.empty((0, side, side), dtype=np.uint8)
 
     def qualities(self, image: np.ndarray, faces: Sequence[Face], crops: np.ndarray) -> list[Quality]:
-        """The quality of each face found in `image`, in order. crops: their result of `crops`."""
+        """The quality of each face found in `image`, in order. crops: what `crops` returned for them."""
         height, width = image.shape[:2]
         sides_px = (right - left for left, _, right, _ in (self._framing(f.detector).crop(f.box) for f in faces))
         measured = zip(crops, faces, sides_px, strict=True)
@@ -226,9 +226,9 @@ class Recognizer:
     def suggest_turn(self, image: ImageSource, faces: Sequence[Face] = ()) -> int:
         """By how many degrees counter-clockwise to turn the image so that its faces are upright.
 
-        faces: what `detect` found in it, which saves time for most photos; () if unknown.
+        faces: what `detect` found in it, which saves time with most photos; () if unknown.
 
-        0, 90, 180 or 270; `numpy.rot90(image, degrees // 90)` turns it. 0 if no turn shows clearly better faces.
+        0, 90, 180 or 270; `numpy.rot90(image, degrees // 90)` turns it. 0 if no turn gives clearly better faces.
         """
         return suggest_turn(self._detector, as_picture(image).image, faces)
 
@@ -263,14 +263,14 @@ class Recognizer:
 
 
 def check_several(images: object) -> None:
-    """Raises TypeError for a single image: its rows, or its path's letters, would each be taken for an image."""
+    """Raises TypeError for a single image: each of its rows, or of its path's letters, would be taken for an image."""
     single = isinstance(images, str | bytes | Path)
     if single or (isinstance(images, np.ndarray) and (images.ndim < 3 or images.shape[2:] == (3,))):
         raise TypeError("images must be several: put a single one into a list, [image]")
 
 
 def prominence(face: Face, width: int, height: int) -> float:
-    """A face's prominence in an image of that size: its area × its score, weighted down to half towards the corners."""
+    """A face's prominence in an image of that size: its area × its score, reduced to half towards the corners."""
     x, y = face.center
     from_center = float(np.hypot(x / width - 0.5, y / height - 0.5) / np.hypot(0.5, 0.5))
     return face.width * face.height * face.score * (1 - min(from_center, 1) / 2)

@@ -40,7 +40,7 @@ def rows(predictions: Sequence[Prediction], source: str) -> list[Row]:
 
 
 def photo_rows(predictions: Sequence[Prediction], source: str, turn_deg: int) -> list[Row]:
-    """As `rows`, with PHOTO_COLUMNS as keys. turn_deg: what Recognizer.suggest_turn says of the photo."""
+    """Like `rows`, with PHOTO_COLUMNS as keys. turn_deg: the result of Recognizer.suggest_turn for the photo."""
     return [{**row, "turn_deg": turn_deg} for row in rows(predictions, source)]
 
 

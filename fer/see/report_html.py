@@ -1,4 +1,4 @@
-"""A video's result as one HTML file that opens anywhere, without a network: no script, all pictures inside."""
+"""A video's result as one HTML file that opens anywhere, even offline: no scripts, all pictures embedded."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ class Moment:
 
 
 def key_moments(seen: Seen, most: int = MOST_MOMENTS) -> list[Moment]:
-    """The clearest look for each person and label; of these the clearest `most`, in order of time."""
+    """The clearest look for each person and label; of these, the `most` clearest, in order of time."""
     best: dict[tuple[int, str], Moment] = {}
     for sample in seen.samples:
         for face in sample.predictions:

@@ -1,4 +1,4 @@
-"""What was seen over time: the last minute, always; a whole recording, only when asked. Memory only."""
+"""The looks over time: always the last minute, and a whole recording only on request. In memory only."""
 
 import itertools
 from collections import deque
@@ -15,7 +15,7 @@ COLUMNS = (
     *("time_utc", "elapsed_s", "face", "label", "quality", "left", "top", "right", "bottom"),
     *(f"p_{c}" for c in CLASSES),
 )
-SPAN_S = 60.0  # that is shown while the camera runs
+SPAN_S = 60.0  # shown while the camera runs
 RECORD_LIMIT_S = 3600.0
 RECORD_LIMIT_ROWS = 500_000  # bounds the memory even with a crowd in front of the camera
 LONGEST_GAP_S = 1.0  # a longer pause of a camera counts for no label
@@ -31,7 +31,7 @@ class Timeline:
         self._judge = Judge(settings)
 
     def add(self, look: Look) -> Sample:
-        """Adds the look; returns it judged."""
+        """Adds the look and returns it judged."""
         sample = self._judge.add(look)
         self._looks.append(look)
         self._samples.append(sample)
@@ -41,7 +41,7 @@ class Timeline:
         return sample
 
     def judge_by(self, settings: JudgeSettings) -> None:
-        """Judges all of it again if the settings differ."""
+        """Judges all looks again if the settings differ."""
         if settings != self._judge.settings:
             self._judge = Judge(settings)
             self._samples = deque((self._judge.add(look) for look in self._looks), maxlen=self._samples.maxlen)
@@ -62,7 +62,7 @@ class Recording:
         self._rows = 0
 
     def add(self, look: Look) -> bool:
-        """Adds the look; False if the recording is full and did not."""
+        """Adds the look; returns False, without adding it, if the recording is full."""
         if self.duration_s >= RECORD_LIMIT_S or self._rows >= RECORD_LIMIT_ROWS:
             return False
         self._looks.append(look)
@@ -96,7 +96,7 @@ def row(seen: Prediction, sample: Sample, start_s: float, scale: tuple[float, fl
 
 
 def label_seconds(samples: Sequence[Sample], end_s: float | None = None) -> dict[int, dict[str, float]]:
-    """For each identity the seconds under each label. samples, end_s: as for `label_spans`."""
+    """For each identity, the seconds under each label. samples, end_s: as for `label_spans`."""
     seconds: dict[int, dict[str, float]] = {}
     for start_s, until_s, seen in _spans(samples, end_s):
         labels = seconds.setdefault(seen.identity, {})
@@ -105,7 +105,7 @@ def label_seconds(samples: Sequence[Sample], end_s: float | None = None) -> dict
 
 
 def label_spans(samples: Sequence[Sample], end_s: float | None = None) -> dict[int, list[tuple[float, float, str]]]:
-    """For each identity its (start_s, end_s, label) in order; adjacent spans with the same label are joined.
+    """For each identity, its (start_s, end_s, label) in order; adjacent spans with the same label are joined.
 
     In a file, a sample holds until the next one, however far away; a camera may have paused, so its samples hold for
     LONGEST_GAP_S at most, or twice the usual interval.
@@ -122,7 +122,7 @@ def label_spans(samples: Sequence[Sample], end_s: float | None = None) -> dict[i
 
 
 def longest_gap_s(samples: Sequence[Sample]) -> float:
-    """Seconds between two samples beyond which there was a pause between them."""
+    """The time between two samples, in seconds, beyond which it counts as a pause."""
     steps_s = sorted(after.time_s - before.time_s for before, after in itertools.pairwise(samples))
     return max(LONGEST_GAP_S, 2 * steps_s[len(steps_s) // 2]) if steps_s else LONGEST_GAP_S
 
