@@ -1,10 +1,10 @@
-"""Tracks faces from look to look, so that each keeps its identity.
+"""Tracks faces from look to look so that each keeps its identity.
 
 Each face is followed by a constant-velocity Kalman filter (Kalman 1960) and matched to the nearest new box, nearest
 pairs first, as norfair and SORT's greedy variants do (Bewley et al. 2016). A face that is hidden for a moment keeps
 its number, because its place is extrapolated from its motion; one that looks away or leaves the picture for some
-seconds gets it back if it returns near that place, in about the same size. The network's features do not help: they
-tell expressions apart, not people (benchmarks/identity.md). Nothing is judged here (fer.see.judge). numpy only.
+seconds regains it if it returns near that place, at about the same size. The network's features do not help: they
+distinguish expressions, not people (benchmarks/identity.md). Nothing is judged here (see fer.see.judge). numpy only.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class TrackSettings:
         if that is no longer than longest_linger_s.
     jitter: the error of a detector's box. acceleration_per_s2: a head starts or stops within a few tenths of a
         second. start_speed_per_s: of a face that has just appeared.
-    reach: a new box further than this from where a face is expected belongs to someone else. The limit grows with
+    reach: a new box further than this from where a face is expected belongs to another face. The limit grows with
         the time out of sight and the uncertainty of the speed, up to longest_reach; up to return_reach for a face that
         comes back after looks that missed it and more than twice coast_s.
     coast_s: how long motion is extrapolated after the last box; then the face is expected to stay there or where it
@@ -98,8 +98,8 @@ class Tracker:
     def at(self, time_s: float) -> dict[int, Face]:
         """Where each reported face is at `time_s`, by identity.
 
-        A face that the detector missed is still reported for a moment (TrackSettings.linger_s), then not until it
-        is back.
+        A face that the detector missed is still reported for a moment (TrackSettings.linger_s), then not again until
+        it returns.
         """
         return {known.identity: known.face(time_s) for known in self._known if self._lingers(known)}
 
@@ -118,7 +118,7 @@ class Tracker:
 class _Known:
     """A face that the tracker remembers, with a Kalman filter for its box.
 
-    place: (centre x, centre y, width, height) in pixels; speed: its change a second. All four share
+    place: (centre x, centre y, width, height) in pixels; speed: its change per second. All four share
     one covariance, in squared face widths, since all are measured alike.
     missed: how many looks have missed it since it was last seen, counting the present one until it is matched.
     """

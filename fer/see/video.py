@@ -1,6 +1,6 @@
-"""A video → who shows which expression when: looks, a few a second, to be judged with any settings.
+"""Reads a video into looks, a few per second, from which expressions can be judged with any settings.
 
-Decoding runs ahead in a thread of its own; only analysed frames are converted to pixels. Nothing is drawn or
+Decoding runs ahead in a separate thread; only analysed frames are converted to pixels. Nothing is drawn or
 encoded here (fer.see.videodraw).
 """
 
@@ -25,20 +25,20 @@ LOOKS_PER_S = 10.0
 FAST_LOOKS_PER_S = 5.0
 PORTRAIT_PX = 192
 _PORTRAIT_SIDE = 1.4  # of the box's larger side: with hair and chin
-_BETTER = 1.2  # a portrait is replaced by one that is better by so much
+_BETTER = 1.2  # a portrait is replaced by one that is better by this factor
 
 Observe = Callable[[np.ndarray], list[Observation]]
 
 
 class VideoReading:
-    """A video read look by look: results so far are always consistent, and stopping keeps them.
+    """Reads a video look by look: the results so far are always consistent, and stopping keeps them.
 
     source: as for VideoFile. observe: RGB uint8 (H, W, 3) → the faces in it. looks_per_s: how often faces are looked
     for; None means the default. fast: fewer looks, and only frames that others refer to are decoded.
-    start_s, end_s: the part to read; None means to the end. longest_s: how much is read at most; None means all.
+    start_s, end_s: the part to read; None means to the end. longest_s: the most that is read; None means all.
 
-    looks: in order of time; boxes in pixels of the file's `frame_size`. end_s: until when the last look
-    holds, the end of what was read. portraits: identity → its best picture, RGB uint8 (PORTRAIT_PX, PORTRAIT_PX, 3).
+    looks: in order of time; boxes in pixels of the file's `frame_size`. end_s: when the last look
+    ends: the end of what was read. portraits: identity → its best picture, RGB uint8 (PORTRAIT_PX, PORTRAIT_PX, 3).
     error: what ended the reading early; None so far. Raises VideoError.
     """
 
@@ -68,13 +68,13 @@ class VideoReading:
         self._stopped, self._done = threading.Event(), threading.Event()
 
     def run(self) -> None:
-        """Reads it all; run in a separate thread, so an error is kept, not raised."""
-        with suppress(Exception):  # shown by whoever waits for the reading
+        """Reads all of it; meant for a separate thread, so an error is kept, not raised."""
+        with suppress(Exception):  # shown by the code that waits for the reading
             for _ in self.steps():
                 pass
 
     def steps(self) -> Generator[float]:
-        """Continues reading, once; yields the share read, 0..1, after each look. Ending early keeps what was read."""
+        """Reads; can be called once. Yields the share read, 0..1, after each look; ending early keeps what was read."""
         self._began_s = time.monotonic()
         try:
             with closing(self.file), closing(ahead(self._due())) as frames:
@@ -107,12 +107,12 @@ class VideoReading:
 
     @property
     def took_s(self) -> float | None:
-        """Seconds since reading began; None while it waits."""
+        """Seconds since reading began; None before that."""
         return None if self._began_s is None else time.monotonic() - self._began_s
 
     @property
     def share(self) -> float:
-        """How much is read, 0..1."""
+        """How much has been read, 0..1."""
         if self.done:
             return 1.0
         ends = [end for end in (self.file.duration_s, self._until_s, self._last_s) if end]

@@ -1,4 +1,4 @@
-"""A re-encoded video: MP4 with H.264, and the sound of the file that it is a copy of."""
+"""Writes a re-encoded copy of a video: MP4 with H.264 and the original's sound."""
 
 import io
 from fractions import Fraction
@@ -10,11 +10,11 @@ import numpy as np
 
 from fer.see.videofile import VideoError, VideoFile
 
-_SOUND_OF_PLAYERS = ("aac", "mp3", "opus")  # MP4 can hold it and browsers play it: copied without encoding
+_SOUND_OF_PLAYERS = ("aac", "mp3", "opus")  # MP4 can contain them and browsers play them: copied without encoding
 _CLOCK = Fraction(1, 90_000)
 _SOUND_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # of AAC, samples a second
 _UNKNOWN_SOUND = "The copy is silent: the way in which this file stores its sound is not known here."
-# ultrafast's file is five times as large, veryfast takes a quarter more time (benchmarks/video.md).
+# ultrafast's file is five times as large, veryfast takes a quarter longer (benchmarks/video.md).
 _ENCODER = {"preset": "superfast", "crf": "23"}
 
 
@@ -42,7 +42,7 @@ class Copy:
             raise VideoError(f"its copy cannot be written ({error}).") from error
 
     def add(self, planes: np.ndarray, time_s: float) -> None:
-        """planes: as `Frame.planes` gives them. time_s: later than the last one's."""
+        """planes: as returned by `Frame.planes`. time_s: later than the previous frame's."""
         picture = av.VideoFrame.from_ndarray(planes, "yuv420p")
         self._last = picture.pts = max(round((time_s - self._start_s) / _CLOCK), self._last + 1)
         picture.time_base = _CLOCK
@@ -52,7 +52,7 @@ class Copy:
             raise VideoError(f"its copy cannot be written ({error}).") from error
 
     def add_sound(self, packet: "av.Packet[Any]") -> None:
-        """packet: of the sound, as `VideoFile.read` yields it."""
+        """packet: a sound packet, as yielded by `VideoFile.read`."""
         if self._sound is None or not self._shifted(packet):
             return
         try:
@@ -73,7 +73,7 @@ class Copy:
         return True
 
     def close(self) -> bytes:
-        """The whole file if it is in memory, else b""."""
+        """Ends the copy; returns the whole file if it is in memory, else b""."""
         if self._sound is not None:
             try:
                 self._sound.close()

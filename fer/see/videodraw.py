@@ -20,7 +20,7 @@ from fer.see.faces import Box, Face, Prediction, Sample
 from fer.see.videocopy import Copy
 from fer.see.videofile import Frame, VideoFile
 
-_MOSAIC_CELLS = 6  # across a face: it shows a person, but not which one
+_MOSAIC_CELLS = 6  # across a face: it shows that there is a person, but not who
 _MOSAIC_SIDE = 1.5  # of the box: with hair and chin
 
 
@@ -97,14 +97,14 @@ def _drawn(
 
 
 class Between:
-    """The faces of any moment of a video. samples: its looks, judged, in order of time."""
+    """The faces at any moment of a video. samples: its looks, judged, in order of time."""
 
     def __init__(self, samples: Sequence[Sample]) -> None:
         self._samples = samples
         self._next = 0  # times are mostly requested in order
 
     def at(self, time_s: float) -> list[Prediction]:
-        """The faces at a time; before the first look those of the first, after the last look those of the last."""
+        """The faces at a time; before the first look, those of the first; after the last look, those of the last."""
         if not self._samples:
             return []
         if self._next and self._samples[self._next - 1].time_s > time_s:
@@ -117,7 +117,7 @@ class Between:
 
 
 def between(before: Sample | None, after: Sample, time_s: float) -> list[Prediction]:
-    """The faces at a time between two looks: boxes interpolated linearly, all else as in the earlier look.
+    """The faces at a time between two looks: boxes are interpolated linearly, all else is as in the earlier look.
 
     A face that the later look misses keeps its place until then; one only in the later look is not shown before.
     """

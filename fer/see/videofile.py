@@ -25,7 +25,7 @@ __all__ = ["CONTAINERS", "LONGEST_PX", "MAX_PIXELS", "Frame", "VideoError", "Vid
 
 MAX_PIXELS = 4096 * 2304  # a little more than 4K
 
-# The formats that are read, by FFmpeg's names, whatever the file's name. No playlists (HLS, concat): FFmpeg would
+# The formats that are read, by FFmpeg's names, regardless of the file's name. No playlists (HLS, concat): FFmpeg would
 # open other files and addresses. 'mov' is also MP4, 'matroska' WebM, 'mpegts' MTS and M2TS, 'mpeg' VOB,
 # 'asf' WMV; the last ones are streams without a container.
 CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "ogg", "flv", "asf", "mxf", "dv", "ivf", "nut",
@@ -33,7 +33,7 @@ CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "ogg", "flv", "asf", "
 _SAFE = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "none"}
 _UNORDERED = ("avi", "asf")  # store no presentation time; FFmpeg makes up a wrong one
 _TIMELESS = ("h264", "hevc", "m4v", "mpegvideo")
-# What a broken file raises: FFmpeg's errors, and those of a file that is asked for a place that it has not.
+# What a broken file raises: FFmpeg's errors, and those of seeking to a place that the file does not have.
 _BROKEN = (av.error.FFmpegError, ValueError, OSError)
 _MAY_JUMP = 0x0200  # FFmpeg's AVFMT_TS_DISCONT
 _ENDS_EARLY_S = 0.5
@@ -50,7 +50,7 @@ class Frame:
     """One frame; converted to pixels on request.
 
     time_s: seconds from the file's start. canvas: (width, height) of the file's first picture, upright.
-    A frame of another size or shape is centred on the canvas, as large as fits, as a player shows it.
+    A frame of another size or shape is centred on the canvas and made as large as fits, as in a player.
     """
 
     picture: av.VideoFrame
@@ -91,7 +91,7 @@ class VideoFile:
     Raises VideoError if it cannot be opened, is not a video, is broken at its start, or is too large.
 
     width_px, height_px: of the upright picture. frame_size: (width, height) of the canvas that frames are shown on.
-    duration_s: None if the file does not say; a joined file may give that of its first part.
+    duration_s: None if the file does not state it; a joined file may state that of its first part.
     sound: the stream for `Copy`; None if there is none that can be read. sound_unknown: there is one, but
     FFmpeg does not know how it is stored.
     left_out: what was broken or left out so far, in sentences.
@@ -111,7 +111,7 @@ class VideoFile:
         with _opened(self._file) as trial:
             stream, frame = _first_frame(trial)
             said, pixel = stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio
-            # A mere stream says nothing of a picture that the picture does not say itself.
+            # A bare stream states nothing about a picture that the picture itself does not state.
             self._mere_stream = bool(trial.format.flags & _MAY_JUMP) or trial.format.name in _TIMELESS
             said = ((pixel or said) if self._mere_stream else said) or Fraction(1)
             shape = shape_of(frame, said)
@@ -149,7 +149,7 @@ class VideoFile:
                 yield frame
 
     def read(self, sound: bool = False) -> Generator["Frame | av.Packet[Any]"]:
-        """Frames in order of time; with `sound` its packets between them."""
+        """Frames in order of time; with `sound`, also its packets between them."""
         clock = FrameClock()
         for packet in self._packets(sound):
             self._packet_clock.set(packet, self.rate if packet.stream is self.video else None)
@@ -177,12 +177,12 @@ class VideoFile:
 
     @property
     def scale(self) -> tuple[float, float]:
-        """(across, down): how many times as long the file's upright picture is as the canvas."""
+        """(across, down): the size of the file's upright picture divided by that of the canvas."""
         return self.width_px / self.frame_size[0], self.height_px / self.frame_size[1]
 
     @property
     def share(self) -> float:
-        """How far into the file reading has got, 0..1."""
+        """How far into the file the reading has advanced, 0..1."""
         return min(self._file.tell() / max(self._size, 1), 1.0) if not self._file.closed else 1.0
 
     @property
@@ -237,7 +237,7 @@ class VideoFile:
 
 
 def likely_rate(stream: av.VideoStream) -> Fraction:
-    """Frames a second as the stream says, 25 if it gives no plausible rate."""
+    """The stream's stated frames per second; 25 if that is not plausible."""
     rate = stream.average_rate or stream.guessed_rate
     return rate if rate and _LIKELY_RATES.start <= rate < _LIKELY_RATES.stop else Fraction(25)
 
@@ -282,7 +282,7 @@ def _first_frame(source: av.container.InputContainer) -> tuple[av.VideoStream, a
                 if frame.width and frame.height:
                     return stream, frame
     except _BROKEN:
-        pass  # what came before held no frame
+        pass  # what came before contained no frame
     raise VideoError("not one frame of it can be decoded. Copy it again, or save it again as MP4.")
 
 

@@ -1,4 +1,4 @@
-"""Finds where a second video begins inside a file: somebody joined files byte by byte."""
+"""Finds a second video that begins inside a file, as when files were joined byte by byte."""
 
 import re
 from typing import Any, BinaryIO
@@ -7,12 +7,12 @@ import av
 
 JOINED = "Another video begins inside this file; it was not read, or not all of it. Save each as its own file."
 
-_READ_ON = ("matroska,webm", "avi")  # where FFmpeg itself goes on with the next file
+_READ_ON = ("matroska,webm", "avi")  # here FFmpeg itself continues with the next file
 _PIECE = 8 << 20
-_MOST_NAMES = 1000  # looked at in a piece: a hostile file may be full of one
+_MOST_NAMES = 1000  # examined in a piece: a malicious file may be full of one name
 _BEFORE, _BEHIND = 8, 64  # bytes around a name that tell whether it begins a file
-# How a file of each container begins: a name that is quickly found, and what stands around it. Transport streams and
-# streams without a container have no such beginning, and FFmpeg reads on in them.
+# How a file of each container begins: a name that is quick to find, and the bytes around it. Transport streams and
+# streams without a container have no such beginning, and FFmpeg continues reading them.
 _BEGINNINGS = {
     b"ftyp": rb"\x00\x00[\x00-\x03].ftyp[ -~]{4}",  # MP4 and MOV
     b"FLV\x01": rb"FLV\x01[\x00-\x07]\x00\x00\x00\x09",
@@ -30,7 +30,7 @@ class Joined:
 
     def __init__(self, container: str) -> None:
         self._container = container
-        self._first = self._last = 0  # bytes: behind the first packet, within the last
+        self._first = self._last = 0  # byte positions: after the first packet, within the last
 
     def saw(self, packet: "av.Packet[Any]") -> None:
         if packet.pos is not None:
@@ -38,9 +38,9 @@ class Joined:
             self._last = max(self._last, packet.pos + 1)
 
     def left(self, file: BinaryIO, jumps: int) -> bool:
-        """Whether a video begins in the file that was not read. jumps: how often its clock jumped.
+        """Whether the file contains the beginning of a video that was not read. jumps: how often its clock jumped.
 
-        MP4 in fragments may begin again with each of them, but then its clock goes on.
+        Fragmented MP4 may begin again with each fragment, but then its clock continues.
         """
         goes_on = self._container in _READ_ON or ("mp4" in self._container and not jumps)
         return _begins_in(file, self._last if goes_on else self._first)

@@ -1,4 +1,4 @@
-"""How a stored frame becomes the picture that a player shows: pixels made square, turned, mirrored, fitted."""
+"""Converts a stored frame to the picture that a player shows: pixels made square, turned, mirrored, fitted."""
 
 import struct
 from collections import deque
@@ -15,9 +15,9 @@ from av.video.reformatter import ColorRange
 LONGEST_PX = 1280  # larger frames are shrunk: faces of 24 px are still found, and the copy stays small
 
 _ODDEST_PIXEL = 10  # times as wide as high, or the reverse: beyond this the file's value must be wrong
-_MOST_CHANGES = 64  # of the pixels' shape that are remembered: more than a decoder holds frames back
+_MOST_CHANGES = 64  # of the pixels' shape that are remembered: more than the frames that a decoder holds back
 _BLACK = 16, 128  # luma, chroma
-# From 0..255, as Motion JPEG and some phones write, to video's usual range (ITU-R BT.601): `reformat` does not do it.
+# From 0..255, as written by Motion JPEG and some phones, to video's usual range (ITU-R BT.601); `reformat` does not.
 _NARROW_LUMA = np.rint(16 + np.arange(256) * 219 / 255).astype(np.uint8)
 _NARROW_CHROMA = np.rint(128 + (np.arange(256) - 128) * 224 / 255).astype(np.uint8)
 
@@ -42,7 +42,7 @@ class Shape:
         return self.flat[::-1] if self.lies else self.flat
 
     def fitted(self, canvas: tuple[int, int]) -> "Shape":
-        """The same picture as large as fits within a canvas (width, height)."""
+        """The same picture, as large as fits within a canvas (width, height)."""
         scale = min(outer / inner for outer, inner in zip(canvas, self.size, strict=True))
         width, height = (max(2, round(side * scale / 2) * 2) for side in self.flat)
         return Shape((width, height), self.shown_px, self.lies, self.mirror_x, self.mirror_y)
@@ -54,10 +54,10 @@ class Shape:
 
 
 class Pixels:
-    """The shape of each frame's pixels, width over height. A broadcast goes from 4:3 to 16:9 with it alone.
+    """The shape of each frame's pixels, width / height. A broadcast may change from 4:3 to 16:9 by this alone.
 
     A frame from before the change may leave the decoder after it, so each is traced to its packet: a change begins at
-    a key frame. said: as the file says. fixed: whether that counts whatever the pictures themselves say, as in MP4.
+    a key frame. said: as stated by the file. fixed: whether `said` overrides what the pictures state, as in MP4.
     """
 
     def __init__(self, video: av.VideoStream, said: Fraction, fixed: bool) -> None:
@@ -68,9 +68,9 @@ class Pixels:
         self._changes = deque([(0, said)], _MOST_CHANGES)  # (first packet, shape)
 
     def sent(self, packet: "av.Packet[Any]") -> None:
-        """Notes a packet on its way to the decoder."""
+        """Records a packet that is about to go to the decoder."""
         self._sent += 1
-        packet.opaque = (self._sent,)  # PyAV keeps it by its id, which small numbers share
+        packet.opaque = (self._sent,)  # PyAV stores it by its id, which small numbers share
         if packet.is_keyframe:
             self._key = self._sent
 
@@ -101,7 +101,7 @@ def shape_of(frame: av.VideoFrame, pixel: Fraction) -> Shape:
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """(a, b, c, d) of the display matrix: pixel (x, y) is shown at (a x + c y, b x + d y), relative to the centre."""
     try:
-        data = cast(SideDataContainer, frame.side_data)[Type.DISPLAYMATRIX]  # PyAV's stubs give another type
+        data = cast(SideDataContainer, frame.side_data)[Type.DISPLAYMATRIX]  # PyAV's stubs state another type
     except KeyError:
         return 1, 0, 0, 1
     a, b, _, c, d = struct.unpack_from("=5i", bytes(data))
@@ -134,7 +134,7 @@ def i420(frame: av.VideoFrame, shape: Shape, canvas: tuple[int, int]) -> np.ndar
 
 
 def _flat(frame: av.VideoFrame, shape: Shape) -> np.ndarray:
-    """As it is stored, at the size it is shown at: uint8 (H * 3 / 2, W), I420, limited range."""
+    """As stored, at the size at which it is shown: uint8 (H * 3 / 2, W), I420, limited range."""
     height = shape.flat[1]
     planes = frame.reformat(*shape.flat, "yuv420p", threads=1).to_ndarray()
     if frame.color_range == ColorRange.JPEG:

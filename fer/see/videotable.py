@@ -13,7 +13,7 @@ from fer.tables import Value
 from fer.tables import to_csv as table_csv
 from fer.tables import to_parquet as table_parquet
 
-# The first ones are those of any recording; time_s counts from the file's start, elapsed_s from the first look.
+# The first columns are those of any recording; time_s counts from the file's start, elapsed_s from the first look.
 VIDEO_COLUMNS = (*COLUMNS, "file", "name", "time_s", "measured", "marks")
 SHARE_COLUMNS = ("file", "stretch", "start_s", "end_s", "face", "name", "seen_s", "looks", *CLASSES, UNSURE)
 
@@ -35,7 +35,7 @@ class Mark:
 class Seen:
     """A video's result. file: its name. samples: its looks, judged, in order of time, with `people` applied.
 
-    end_s: until when the last look holds. scale: (across, down), the factor from the samples' boxes to the file's
+    end_s: when the last look ends. scale: (across, down), the factor from the samples' boxes to the file's
     pixels, which tables use; see VideoFile.scale.
     """
 
@@ -79,7 +79,7 @@ def to_parquet(videos: Sequence[Seen]) -> bytes:
 
 
 def to_shares(videos: Sequence[Seen]) -> bytes:
-    """CSV under SHARE_COLUMNS: for each person the share of the time seen under each label, 0..1, and the looks.
+    """CSV under SHARE_COLUMNS: for each person, the share of the time seen under each label, 0..1, and the looks.
 
     stretch: 'all', then the note of each mark with a duration.
     """
@@ -116,7 +116,7 @@ def to_webvtt(seen: Seen) -> bytes:
 
 
 def summary(seen: Seen) -> list[dict[str, str | int | float]]:
-    """For each person: looks, seconds, and the share of that time under each label."""
+    """For each person, the looks, the seconds, and the share of that time under each label."""
     looks = look_counts(seen)
     table: list[dict[str, str | int | float]] = []
     for identity, seconds in sorted(label_seconds(seen.samples, seen.end_s).items()):
@@ -133,7 +133,7 @@ def look_counts(seen: Seen) -> dict[int, int]:
 
 
 def shares_of(seconds: Mapping[str, float]) -> dict[str, float]:
-    """Each label's share of the time; a single moment counts entirely for its label."""
+    """Each label's share of the time; a single moment belongs entirely to its label."""
     total_s = sum(seconds.values())
     return {label: span_s / total_s if total_s else 1.0 / len(seconds) for label, span_s in seconds.items()}
 

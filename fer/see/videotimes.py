@@ -13,7 +13,7 @@ import av
 # Decoding times rise from packet to packet. With presentation times only, frames that refer to later ones come out of
 # order: such a step back is not a jump.
 _BACK_S, _BACK_UNORDERED_S = 0.1, 10.0
-_FORWARD_S = 10.0  # as FFmpeg's own program has it; only in containers whose clock may jump
+_FORWARD_S = 10.0  # as in FFmpeg's own program; only for containers whose clock may jump
 _LEAST_STEP_S = 1e-3
 _LONGEST_S = 1e6  # eleven days: anything beyond is a corrupt number
 
@@ -22,8 +22,8 @@ class PacketClock:
     """Corrects the packet times of all streams of a file to run from 0 without jumps.
 
     start_s: the container's time at its start. may_jump: whether a long step forward is a jump, not a pause.
-    unordered: the container stores no presentation time, and the one that FFmpeg makes up is wrong.
-    timeless: it stores no time at all.
+    unordered: the container stores no presentation times, and those that FFmpeg makes up are wrong.
+    timeless: it stores no times at all.
     """
 
     def __init__(self, start_s: float, may_jump: bool, unordered: bool, timeless: bool) -> None:
@@ -36,7 +36,7 @@ class PacketClock:
         self._may_jump, self._unordered, self._timeless = may_jump, unordered, timeless
 
     def set(self, packet: "av.Packet[Any]", rate: Fraction | None) -> None:
-        """Gives a packet its times. rate: packets a second, for a stream that has no times."""
+        """Sets a packet's times. rate: packets per second, for a stream without times."""
         base = packet.time_base
         if not base:
             return
@@ -83,9 +83,8 @@ def _possible(time: int | None, base: Fraction) -> int | None:
 class FrameClock:
     """The time of each frame from a decoder, which returns them in presentation order.
 
-    The k-th frame is shown at the k-th smallest time of the packets. A frame's own time is used if known, so that a
-    packet without a frame shifts no other; that ends with the first frame whose own time does not
-    rise.
+    The k-th frame is shown at the k-th smallest time of the packets. A frame's own time is used if known, so that
+    packets without a frame do not shift the others, until a frame's own time fails to rise.
 
     last_s: the time of the last frame; negative before the first.
     """
@@ -93,7 +92,7 @@ class FrameClock:
     def __init__(self) -> None:
         self.interlaced = False
         self._sent, self._shown = 0, 0
-        self._waiting: list[float] = []  # a heap: times of packets whose frames have not come
+        self._waiting: list[float] = []  # a heap: times of packets whose frames have not come yet
         self._trusted = True
         self.last_s = -1.0
 

@@ -13,7 +13,7 @@ PATCH_PX, STEP_PX = 12, 3  # of 48: an eye with its brow, or half a mouth
 
 
 def sensitivity(probabilities: Callable[[np.ndarray], np.ndarray], face: np.ndarray, label: int) -> np.ndarray:
-    """By how much covering each pixel lowers the label's probability, float32 (S, S), -1..1; below 0 it rises.
+    """By how much covering each pixel lowers the label's probability, float32 (S, S), -1..1; negative where it rises.
 
     probabilities: uint8 (N, S, S) → float32 (N, 7), called once, for 170 faces. face: the network's input, grey uint8
     (S, S). label: index into fer.emotions.CLASSES. A pixel's value is the mean over the patches that cover it.

