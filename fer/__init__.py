@@ -1,9 +1,9 @@
-"""Facial expression recognition: ResNet9 on FER2013, seen through ONNX Runtime.
+"""Facial expression recognition: ResNet9 trained on FER2013, run with ONNX Runtime.
 
     from fer import Recognizer
     predictions = Recognizer().predict(image)  # RGB uint8 (H, W, 3) or grey (H, W)
 
-Importing the package reads no file and loads neither OpenCV nor torch; the first use does.
+Importing the package reads no files and loads neither OpenCV nor torch; OpenCV loads on first use.
 """
 
 import os

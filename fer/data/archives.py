@@ -21,9 +21,9 @@ from fer.data.faceset import MAX_FACES, BadRow, DatasetError, FaceSet, Progress,
 
 TABLE_ENDINGS = (".csv", ".tsv", ".txt")
 HEAD_BYTES = 4096  # enough for a table's header
-_UNPACKED_MAX_BYTES = 2**30  # the original's CSV has 0.3 GB
-_RATIO_FREE_BYTES, _RATIO_MAX = 2**24, 100  # numbers compress 3 to 1; what compresses 1,000 to 1 is not a set of faces
-_DIRECTORY_MAX_BYTES = 2**23  # a zip's list of its members; the image archive's has 3.3 MB
+_UNPACKED_MAX_BYTES = 2**30  # the original's CSV is 0.3 GB
+_RATIO_FREE_BYTES, _RATIO_MAX = 2**24, 100  # numbers compress 3 to 1; a set of faces never compresses 1,000 to 1
+_DIRECTORY_MAX_BYTES = 2**23  # a zip's list of its members; the image archive's is 3.3 MB
 _MEMBERS_MAX = 2 * MAX_FACES
 _READ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _LOCKED = 0x1  # the flag of a member that is encrypted
@@ -34,7 +34,7 @@ _ERRORS = (
     zlib.error,
     struct.error,
     EOFError,
-    RuntimeError,  # ways of packing and locking that zipfile lacks
+    RuntimeError,  # compression and encryption methods that zipfile does not support
     ValueError,  # names that are not UTF-8, impossible offsets
     OverflowError,
     OSError,
@@ -71,7 +71,7 @@ def read_archive(source: Path, kind: str, bad_row: BadRow, progress: Progress | 
 
 
 def _cause(error: Exception) -> str:
-    """What the standard library says, up to what it quotes of the file: no message repeats a file's content."""
+    """The standard library's message, cut before any quotation of the file: no message repeats a file's content."""
     return re.split(r"\s*b?['\"]", str(error), maxsplit=1)[0][:100] or type(error).__name__
 
 

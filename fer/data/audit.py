@@ -1,6 +1,6 @@
 """The audit of FER2013: duplicates, leaks, pictures without a face, likely wrong labels, a map. One small table.
 
-scripts/audit.py computes it once; it holds rows and scores, no pixels, and is committed, so the dataset page
+scripts/audit.py computes it once; it contains rows and scores, no pixels, and is committed, so the dataset page
 needs no training and no network. numpy and pyarrow only.
 """
 
@@ -36,13 +36,13 @@ class Audit:
     near: int32 (N,), row of the first face of its group of near duplicates (exact ones too), or NONE.
     face_votes: uint8 (N,), how many of the FER+ votes call it 'not a face'.
     majority: int8 (N,), class by FER+ majority (fer.judge.metrics.majority), or NONE.
-    own: float32 (N,), probability of FER2013's label by a network that never saw the face.
-    suggested: int8 (N,), the most probable class by that network.
+    own: float32 (N,), probability of FER2013's label according to a network that never saw the face.
+    suggested: int8 (N,), the most probable class according to that network.
     quality: float32 (N,), cleanlab's label quality, 0..1; low is suspect.
     issue: bool (N,), whether confident learning considers the label wrong (Northcutt et al. 2021).
     x, y: uint16 (N,), place on the map of the network's last layer, 0..65535.
     neighbours: uint16 (N, 8), rows of the most similar faces by cosine in that layer, nearest first.
-    about: where each column comes from, in words.
+    about: for each column, a sentence on where it comes from.
 
     Raises AuditError for wrong shapes or dtypes.
     """
@@ -99,7 +99,7 @@ class Audit:
         return self._against_votes(self.suspects(split)[:k])
 
     def any_face(self, split: str) -> tuple[int, int, int]:
-        """The same three counts for all faces of a split: what a random list would find."""
+        """The same three counts for all faces of a split: what a random selection would find."""
         return self._against_votes(np.flatnonzero(self.splits == SPLITS.index(split)))
 
     def _against_votes(self, chosen: np.ndarray) -> tuple[int, int, int]:

@@ -1,7 +1,7 @@
 """FER2013 as one text table: the article's fer2013.csv, the competition's icml_face_data.csv (columns in another
 order), or either as saved by a spreadsheet: semicolons or tabs for commas, UTF-16, labels as 3.0 or 3,0.
 
-Every row is checked in full; benchmarks/read_csv.md has the times.
+Every row is checked in full; for the times see benchmarks/read_csv.md.
 """
 
 import codecs
@@ -113,7 +113,7 @@ def looks_like_csv(start: bytes) -> bool:
 
 
 def _encoding(start: bytes) -> str:
-    """By the first two bytes of a file: UTF-16 may come without its mark, and a header begins with an ASCII letter."""
+    """Judged by the first two bytes: UTF-16 may lack its byte order mark, and a header begins with an ASCII letter."""
     if start == codecs.BOM_UTF16_LE or start[1:] == b"\0":
         return "utf-16-le"
     return "utf-16-be" if start == codecs.BOM_UTF16_BE or start[:1] == b"\0" else "utf-8"
@@ -135,7 +135,7 @@ def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
         if not line:
             break
         number += 1
-        if number > 2 * MAX_FACES:  # blank ones pack 1,000 to 1, and each takes its time
+        if number > 2 * MAX_FACES:  # blank lines compress 1,000 to 1, and each takes time
             raise DatasetError(f"{name}: more than {2 * MAX_FACES} lines; FER2013 has {ORIGINAL_ROWS} rows")
         if len(line) >= _LINE_MAX_BYTES:
             raise DatasetError(f"{name}, line {number}: longer than {_LINE_MAX_BYTES} bytes, so not FER2013's CSV")
@@ -167,7 +167,7 @@ def parse_pixels(field: bytes) -> np.ndarray:
         raise RowError(f"pixel {place} is {_shown(value)}, expected a whole number 0 to 255")
     numbers = (
         np.fromstring(field, np.int64, sep=" ") if field else np.empty(0, np.int64)
-    )  # too many digits: the largest
+    )  # too many digits become the largest number
     if len(numbers) != PIXELS:
         raise RowError(f"{len(numbers)} pixel values, expected {PIXELS}")
     if numbers.max() > 255:

@@ -1,4 +1,4 @@
-"""FER2013: reads it in any of its forms, joins FER+ votes, keeps it in a cache that opens instantly. Without torch."""
+"""Reads FER2013 in any of its forms, joins FER+ votes, and keeps it in a cache that opens instantly. No torch."""
 
 import logging
 import os
@@ -81,7 +81,7 @@ def read(
 
 
 def difference_from_original(faces: FaceSet) -> str | None:
-    """One line on how the set's counts per split and class differ from the original's; None if they do not."""
+    """One line that says how the set's counts per split and class differ from the original's; None if they do not."""
     counts = faces.counts()
     places = [
         f"{SPLITS[split]} {CLASSES[label]} {counts[split, label]:,} instead of {ORIGINAL_COUNTS[split, label]:,}"
@@ -111,7 +111,7 @@ def require_splits(faces: FaceSet, needed: tuple[str, ...], what: str) -> None:
 
 
 def lacking(faces: FaceSet) -> str | None:
-    """What a set without all splits is still good for, in words; None if it has all."""
+    """What a set that lacks a split can still be used for, as text; None if it has all splits."""
     counts = faces.counts().sum(axis=1)
     missing = [name for name, count in zip(SPLITS, counts, strict=True) if not count]
     if not missing:
@@ -152,7 +152,7 @@ def open_cache(path: Path) -> FaceSet:
 
 
 def open_faces(folder: Path | None = None) -> FaceSet:
-    """Opens the prepared set in `folder` (data_folder() if None).
+    """Opens the prepared set in `folder` (None: in data_folder()).
 
     Raises DatasetError if there is none, or it is broken; the message says what to run.
     """

@@ -16,7 +16,7 @@ _SHIFT_PX = 5
 _THUMBNAIL_PX = 12
 _THUMBNAIL_CORRELATION = 0.9
 _BLOCK = 1024
-_MOST_PAIRS = 64  # candidates per face; plain grey pictures resemble hundreds
+_MOST_PAIRS = 64  # candidates per face; uniform grey pictures resemble hundreds
 
 
 def exact_groups(images: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ from fer.data.faceset import (
 )
 from fer.emotions import CLASSES
 
-IMAGE_MAX_BYTES = 2**16  # a 48×48 face has about 2 kB
+IMAGE_MAX_BYTES = 2**16  # a 48×48 face is about 2 kB
 LAYOUT = (
     "SPLIT/CLASS/NAME.jpg, with train, validation or test (also Training, PublicTest or PrivateTest) for the split "
     f"and {', '.join(CLASSES)} for the class"
@@ -76,9 +76,9 @@ def files_in_folder(folder: Path, paths: Iterable[Path]) -> list[FaceFile]:
 
 
 def read_files(files: Iterable[FaceFile], bad_row: BadRow, progress: Progress | None = None, total: int = 0) -> FaceSet:
-    """Reads faces one after the other and sorts them by split and number.
+    """Reads faces one by one and sorts them by split and number.
 
-    The number is not the row of the original, and no published source relates them, so rows are UNKNOWN_ROW.
+    The number is not the row of the original, and no published source relates the two, so rows are UNKNOWN_ROW.
     A file that cannot be used goes to `bad_row`. total: how many there are, if known.
     """
     found: list[tuple[tuple[int, int, str], int, np.ndarray]] = []  # sort key, class, pixels
@@ -134,7 +134,7 @@ def decode_face(content: bytes) -> np.ndarray:
 
 
 def is_image(path: str) -> bool:
-    """Whether this is meant as a face: macOS and editors leave hidden files with the same endings."""
+    """Whether this is meant to be a face: macOS and editors leave hidden files with the same endings."""
     parts = PurePosixPath(path).parts
     hidden = any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)
     return PurePosixPath(path).suffix.lower() in _ENDINGS and not hidden

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch
     from pyarrow.parquet import ParquetFile
 
-_SHARD_MAX_BYTES = 2**28  # faces of 2 kB: far above any FER2013
+_SHARD_MAX_BYTES = 2**28  # at 2 kB per face, far above any FER2013
 _BATCH_ROWS = 1024
 # The first of these words found in a shard's name gives its split: 'public_test' must come before 'test'.
 _SHARD_SPLITS = (("train", 0), ("public", 1), ("valid", 1), ("private", 2), ("test", 2))
@@ -71,7 +71,7 @@ def _read_shard(file: Path, bad_row: BadRow) -> Iterator[tuple[FaceSet, int]]:
     if split is None:
         raise DatasetError(f"{file}: the name must say the split: train…, public_test… or private_test…")
     try:
-        # Bytes and paths stay dictionary-encoded: one long value shared by a thousand rows is held once.
+        # Bytes and paths stay dictionary-encoded: one long value shared by a thousand rows is stored once.
         metadata = pq.read_metadata(file)
         leaves = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
         packed = [leaf for leaf in leaves if leaf in ("image", "image.bytes", "image.path")]

@@ -7,14 +7,14 @@ import numpy as np
 
 from fer.data.faceset import SPLITS, UNKNOWN_ROW, VOTE_COLUMNS, DatasetError, FaceSet
 
-_VOTES_MAX_BYTES = 2**24  # the original has 1.6 MB
+_VOTES_MAX_BYTES = 2**24  # the original is 1.6 MB
 
 
 def join_votes(faces: FaceSet, file: Path) -> FaceSet:
     """The same faces with their FER+ votes: line i + 2 of fer2013new.csv belongs to row i of the original.
 
     Lines are joined by position, as FER+'s own script does; its image names are not row numbers.
-    Raises DatasetError if rows are unknown (image folders do not give them, nor does an incomplete CSV), or if the
+    Raises DatasetError if rows are unknown (image folders do not state them, nor does an incomplete CSV), or if the
     two files disagree on a face's split.
     """
     if len(faces) and faces.rows.min() <= UNKNOWN_ROW:

@@ -1,6 +1,6 @@
 """Tests whether shares of right answers differ by more than chance, with corrections for many comparisons. numpy.
 
-The test suite compares them with scipy, which the app does not need.
+The test suite checks them against scipy, which the app does not need.
 """
 
 import math
@@ -38,7 +38,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def largest_gap(right: np.ndarray, groups: np.ndarray, rounds: int = ROUNDS, seed: int = 0) -> tuple[float, float]:
-    """(gap, p): the largest difference in accuracy between two groups, and how often chance alone makes one as large.
+    """(gap, p): the largest difference in accuracy between two groups, and how often chance alone gives one as large.
 
     right: bool (N,). groups: int (N,), 0 … G-1, each with at least one face. The groups are permuted `rounds` times; p
     counts the observed arrangement too, so it is never 0 (Phipson and Smyth 2010). (0, 1) for one group.

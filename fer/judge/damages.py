@@ -1,7 +1,7 @@
 """Corruptions of 48×48 faces, twelve kinds at five strengths each: light and camera, sharpness, occlusion, placement
 in the crop.
 
-The idea is Hendrycks and Dietterich's (2019, arXiv 1903.12261); the damages are our own, made for small grey faces.
+The idea is Hendrycks and Dietterich's (2019, arXiv 1903.12261); the corruptions are our own, made for small grey faces.
 numpy and OpenCV only.
 """
 
@@ -45,7 +45,7 @@ def blur(face: np.ndarray, sigma_px: float, rng: np.random.Generator) -> np.ndar
 
 
 def motion(face: np.ndarray, length_px: float, rng: np.random.Generator) -> np.ndarray:
-    """In a different direction for each face."""
+    """In a random direction for each face."""
     length, angle = int(length_px), rng.uniform(0, np.pi)
     kernel = np.zeros((length, length), np.float32)
     half = (length - 1) / 2
@@ -84,14 +84,14 @@ def glasses(face: np.ndarray, rows_px: float, rng: np.random.Generator) -> np.nd
 
 
 def rotation(face: np.ndarray, degrees: float, rng: np.random.Generator) -> np.ndarray:
-    """To one side or the other."""
+    """To either side, at random."""
     center = (face.shape[1] - 1) / 2, (face.shape[0] - 1) / 2
     turn = cv2.getRotationMatrix2D(center, degrees * rng.choice((-1, 1)), 1.0)
     return cv2.warpAffine(face, turn, face.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
 
 
 def misplaced_crop(face: np.ndarray, px: float, rng: np.random.Generator) -> np.ndarray:
-    """Shifted in a different direction for each face."""
+    """Shifted in a random direction for each face."""
     angle = rng.uniform(0, 2 * np.pi)
     move = np.array([[1, 0, px * np.cos(angle)], [0, 1, px * np.sin(angle)]])
     return cv2.warpAffine(face, move, face.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
@@ -116,7 +116,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 def damaged(faces: np.ndarray, kind: str, strength: int) -> np.ndarray:
-    """The faces, uint8 (N, 48, 48), after a kind of KINDS at a strength of STRENGTHS; deterministic.
+    """The faces, uint8 (N, 48, 48), damaged by one of KINDS at one of STRENGTHS; deterministic.
 
     Random choices (noise, directions) depend only on the kind and each face's position, so the strengths of a kind
     differ only in strength.

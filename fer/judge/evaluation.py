@@ -22,7 +22,7 @@ from fer.judge.metrics import NO_MAJORITY, majority
 TEST_SPLITS = ("PublicTest", "PrivateTest")
 WEIGHTS_KEY = b"fer.weights"
 _MAX_BYTES = 64 * 2**20
-_MAX_ROWS = 200_000  # FER2013's two test splits are 7,178, 0.7 MB unpacked
+_MAX_ROWS = 200_000  # FER2013's two test splits have 7,178 rows, 0.7 MB unpacked
 _AGAIN = "Write it again with scripts/evaluate.py."
 _SINGLE = tuple(f"p_{name}" for name in CLASSES)
 _FLIPPED = tuple(f"f_{name}" for name in CLASSES)
@@ -99,7 +99,7 @@ class EvaluationTable:
         return self.take(self.splits == SPLITS.index(name))
 
     def truth(self, source: str) -> np.ndarray:
-        """int64 (N,): the label by 'FER2013', or by 'FER+ majority', NO_MAJORITY (-1) if FER+ has none."""
+        """int64 (N,): the labels of 'FER2013' or of 'FER+ majority'; NO_MAJORITY (-1) where FER+ has none."""
         if source == "FER2013":
             return self.labels.astype(np.int64)
         if source != "FER+ majority":
@@ -142,7 +142,7 @@ class EvaluationTable:
 
     @classmethod
     def from_stranger(cls, content: bytes, name: str) -> "EvaluationTable":
-        """As `from_parquet`, for untrusted content: it is read in a separate process, which takes a second.
+        """Like `from_parquet`, but for untrusted content: it is read in a separate process, which takes a second.
 
         name: the file's name in the message of an EvaluationError.
         """

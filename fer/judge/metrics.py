@@ -139,8 +139,8 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, low: float = 0.05, h
 
     logits: (N, 7), or (V, N, 7) for V views of each face whose probabilities are averaged.
 
-    Newton's method would need safeguards; the NLL of one view is convex in 1/T, that of a mean of views of the same
-    network almost convex, so 60 steps of golden section search over it narrow the range by 1e-12.
+    Newton's method would need safeguards; the NLL is convex in 1/T for one view and almost convex for a mean of views
+    of the same network, so 60 steps of golden section search over 1/T narrow the range by 1e-12.
     """
     if labels.size == 0 or logits.shape[-2] != len(labels):
         raise ValueError(f"expected as many labels as logits and more than 0, got {len(labels)} and {logits.shape[-2]}")
@@ -215,7 +215,7 @@ def precision_recall(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarra
 
 
 def average_precision(positive: np.ndarray, score: np.ndarray) -> float:
-    """The step-wise area under the precision-recall curve, 0..1; no interpolation (as scikit-learn's)."""
+    """The step-wise area under the precision-recall curve, 0..1; no interpolation (as in scikit-learn)."""
     precision, recall, _ = precision_recall(positive, score)
     return float(np.sum(np.diff(recall, prepend=0) * precision))
 
@@ -237,9 +237,9 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> McNemar:
 
 
 def majority(votes: np.ndarray) -> np.ndarray:
-    """The class that most of FER+'s taggers named, int64 (N,) in our order; NO_MAJORITY (-1) if there is none.
+    """The class named by most of FER+'s taggers, int64 (N,), index into CLASSES; NO_MAJORITY (-1) if there is none.
 
-    votes: uint8 (N, 10), ten taggers a face, columns as VOTE_COLUMNS. As in Barsoum et al. 2016 and their
+    votes: uint8 (N, 10), ten taggers per face, columns as in VOTE_COLUMNS. As in Barsoum et al. 2016 and their
     code (github.com/microsoft/FERPlus, src/ferplus.py, mode 'majority'): a column with a single vote
     counts as zero; the winner needs more than half of the remaining votes. If contempt, unknown or
     'not a face' wins, the answer is also NO_MAJORITY, because FER2013 has no such class.
@@ -251,7 +251,7 @@ def majority(votes: np.ndarray) -> np.ndarray:
 
 
 def agreement(votes: np.ndarray) -> np.ndarray:
-    """The share of the taggers that named the most named column, float64 (N,), 0..1; 0 if nobody voted."""
+    """The share of the taggers who chose the most frequent column, float64 (N,), 0..1; 0 without votes."""
     return _divide(votes.max(axis=1, initial=0), votes.sum(axis=1))
 
 

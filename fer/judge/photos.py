@@ -1,7 +1,7 @@
-"""Accuracy on a user's own labelled photos, for each class and group of people. Nothing is kept.
+"""Accuracy on a user's own labelled photos, for each class and group of people. Nothing is stored.
 
-FER2013 does not say whom it shows: whether answers are equally good for all groups of people can only be measured on
-photos whose groups are known. numpy only.
+FER2013 does not say whom it shows, so whether answers are equally good for all groups of people can only be measured
+on photos whose groups are known. numpy only.
 """
 
 import csv
@@ -51,7 +51,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """One column: its groups, worst first. gap: between the best and the worst, 0..1. p_value: of so large a gap by
+    """One column: its groups, worst first. gap: between the best and the worst, 0..1. p_value: of a gap this large by
     chance (permutation test), corrected for the number of columns (Holm)."""
 
     column: str
@@ -109,7 +109,7 @@ def _photo(path: Path, number: int, row: dict[str, str | None], columns: Sequenc
 
 
 def by_group(photos: Sequence[LabelledPhoto], right: np.ndarray, answered: np.ndarray) -> list[Grouping]:
-    """Each column of groups separately. right, answered: bool (N,). A column omits photos without a value in it."""
+    """Each column of groups separately. right, answered: bool (N,). A column leaves out photos without a value."""
     columns = dict.fromkeys(name for photo in photos for name in photo.groups)
     found = []
     for column in columns:

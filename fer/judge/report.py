@@ -1,4 +1,4 @@
-"""The figures of a card, and the report on weights that ship."""
+"""A card's figures, and the report on the shipped weights."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from fer.judge.evaluation import TEST_SPLITS, EvaluationTable
 def figures(table: EvaluationTable, unsure_below: float) -> dict[str, float]:
     """The card's figures of one split, by FER2013's labels; accuracies with their 95 % Wilson interval.
 
-    Those with `_flip` are for the mean with the mirror image, which the app shows.
+    Those with `_flip` average the face and its mirror image, as the app does.
     """
     labels = table.truth("FER2013")
     values: dict[str, float] = {"n": len(labels)}

@@ -1,7 +1,7 @@
-"""The effect of worse pictures on the answers: the same test faces, damaged in every way of fer.judge.damages.
+"""The effect of worse pictures on the answers: the same test faces, with every damage of fer.judge.damages.
 
-After Hendrycks and Dietterich's protocol (2019, arXiv 1903.12261). Each kind and strength is reported separately: a
-mean over kinds would tell nothing about a given picture. numpy only, except for fer.judge.damages.
+The protocol follows Hendrycks and Dietterich (2019, arXiv 1903.12261). Each kind and strength is reported separately:
+a mean over kinds would say nothing about a given picture. numpy only, except for fer.judge.damages.
 """
 
 import json
@@ -27,7 +27,7 @@ class RobustnessError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Results of the weights on `n` faces damaged by `kind` at `strength` (0: untouched).
+    """The weights' results on `n` faces damaged by `kind` at `strength` (0: untouched).
 
     accuracy, low, high: share of right answers with its 95 % interval. unsure: share below the threshold.
     answered_accuracy: share of right answers among the others; None if there are none. ece: 0..1.

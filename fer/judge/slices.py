@@ -1,6 +1,6 @@
 """Where the model fails: subsets of the test faces by measures of the picture, worst first.
 
-Brightness, contrast, sharpness, the head's turn and tilt, the detector's score, and the agreement of FER+'s taggers.
+The measures: brightness, contrast, sharpness, the head's turn and tilt, the detector's score, FER+ taggers' agreement.
 The measures of FER2013's test faces ship with the repository (scripts/measure_faces.py writes them), so
 they need no dataset and apply to any weights. They are a few numbers per face, from which no face can be restored.
 """
@@ -50,7 +50,7 @@ class SlicesError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """Of FER2013's test faces. rows: int (N,), row in fer2013.csv, ascending. values: float32 (N,) by measure.
+    """Measures of FER2013's test faces. rows: int (N,), row in fer2013.csv, ascending. values: float32 (N,) by measure.
 
     If the detector found no face, turn and tilt are NaN and the score is 0.
     """
@@ -59,7 +59,7 @@ class Measures:
     values: dict[str, np.ndarray]
 
     def of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """The values of these rows of fer2013.csv, in order; NaN for a row that was not measured."""
+        """The values for these rows of fer2013.csv, in order; NaN for a row that was not measured."""
         at = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
         known = self.rows[at] == rows
         return {name: np.where(known, value[at], np.nan) for name, value in self.values.items()}

@@ -5,7 +5,7 @@ from fer.see.faces import Prediction
 
 
 def caption(prediction: Prediction) -> str:
-    """'happy 93 %', or 'unsure (sad 34 %)' with the closest class: the figure is always that of the class named.
+    """'happy 93 %', or 'unsure (sad 34 %)' with the closest class: the figure is always that of the named class.
 
     'unsure: turned away' if the face cannot be read: its probabilities are meaningless.
     """

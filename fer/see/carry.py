@@ -17,7 +17,7 @@ _SMALLEST_PX = 8  # a smaller patch is not distinctive
 _LEAST_MATCH = 0.7
 _MOST_FACES = 4
 _LEAST_CONTRAST = 4.0  # standard deviation; a uniform patch matches everywhere
-_SPEED_PER_S, _LONGEST = 3.5, 1.5  # how fast and how far, in face widths, a face may deviate from its expected place
+_SPEED_PER_S, _LONGEST = 3.5, 1.5  # how fast and how far, in face widths, a face may stray from its expected place
 _SOON_S = 0.1  # up to here motion is more accurate and costs nothing (benchmarks/live.md)
 
 

@@ -1,6 +1,6 @@
 """From observed probabilities to labels: threshold, smoothing over time, hysteresis.
 
-A pure function over stored looks, so that a setting can change at any time without reading anything again. The
+A pure function of stored looks, so that a setting can change at any time without reading any frame again. The
 camera runs the same steps one look at a time (`Judge`). Probabilities are smoothed exponentially by the time between
 looks, never by their count, and a label changes only when another class leads by a margin (hysteresis).
 Plain floats, not arrays: faster for seven numbers a step, and another language can match them to the last digit.

@@ -1,4 +1,4 @@
-"""Image → faces → expressions: the entry point of fer.see."""
+"""From an image to its faces and their expressions: the entry point of fer.see."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -40,13 +40,13 @@ class Recognizer:
 
     Every method that takes an image accepts an array, RGB uint8 (H, W, 3) or grey uint8 (H, W); a path; the
     content of a picture file as bytes; or a Pillow image. Boxes are in pixels of that image or file, upright.
-    Anything else raises TypeError or ValueError, a file that is refused fer.see.images.ImageError.
+    Anything else raises TypeError or ValueError; a refused file raises fer.see.images.ImageError.
 
     Safe to share between threads: the weights and the detector are loaded once and keep no state between calls. A
     Recognizer is pickled as its arguments: unpickling loads its files again, so they must exist there too.
-    `with Recognizer() as recognizer:` frees its memory at the end, as `close` does; using it later raises ClosedError.
+    `with Recognizer() as recognizer:` frees its memory at the end, like `close`; using it later raises ClosedError.
 
-    Raises WeightsError or DetectorError if a file is missing or refused, ValueError for an unknown detector or no
+    Raises WeightsError or DetectorError if a file is missing or refused, ValueError for an unknown detector or for no
     threads.
     """
 
@@ -215,7 +215,7 @@ class Recognizer:
         """Calibrated probabilities, float32 (N, 7), in the order of fer.emotions.CLASSES.
 
         faces: grey uint8 (N, 48, 48), framed as FER2013's. Raises ValueError for anything else.
-        mirror: as for the Recognizer, for this call only; None means the Recognizer's.
+        mirror: as for the Recognizer, for this call only; None means the Recognizer's setting.
         """
         return self._classifier.probabilities(faces, mirror)
 

@@ -1,8 +1,8 @@
 """Which parts of a face an answer depends on: occlusion sensitivity (Zeiler and Fergus 2014, arXiv 1311.2901).
 
-A grey patch covers each place of the face in turn and the network runs again; if the answer's probability falls, it
-depended on what was covered. This shows what the network uses, not what the person feels, nor that the network is
-right. numpy only.
+A grey patch covers each place of the face in turn and the network runs again; if the answer's probability falls,
+the answer depended on what was covered. This shows what the network uses, not what the person feels, nor that the
+network is right. numpy only.
 """
 
 from collections.abc import Callable
