@@ -1,4 +1,4 @@
-"""`python -m fer.batch.confined_review`: reads an untrusted batch result for `fer.batch.review`."""
+"""`python -m fer.batch.confined_review`: reads an untrusted batch result on behalf of `fer.batch.review`."""
 
 from fer import confined
 from fer.batch.review import ReviewError, summed

@@ -1,4 +1,4 @@
-"""The job: files that are not in the table yet → chunks → an engine → parts. It resumes wherever it was stopped."""
+"""The batch job: files not yet in the table → chunks → an engine → parts. It resumes wherever it was stopped."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -7,8 +7,8 @@ from fer.batch.parts import Result
 from fer.batch.walk import Item
 from fer.batch.work import Chunk, Done, Settings, lost
 
-PHOTOS_A_PART = 32  # at the end other workers wait for half a part; a machine that dies loses one per worker
-_AHEAD = 2  # chunks per worker, so that none waits for its next
+PHOTOS_A_PART = 32  # at the end other workers wait for half a part; a dying machine loses one part per worker
+_AHEAD = 2  # chunks queued per worker, so that no worker waits for its next one
 
 
 def run(
@@ -20,7 +20,7 @@ def run(
 ) -> None:
     """Reads and commits every file whose current version is not in the result.
 
-    told: called with each committed part, and with None for each file that is there already.
+    told: called with each committed part, and with None for each file that is already in the result.
     """
     chunks = chunked(unread(files, result, told))
     under_way: dict[object, Chunk] = {}
@@ -39,7 +39,7 @@ def run(
             if done is not None:
                 result.commit(chunk, done.content)
                 told(done)
-            elif len(chunk.items) > 1:  # one of its files kills processes: find out which
+            elif len(chunk.items) > 1:  # one of its files kills the process: submit each file separately
                 for offset, item in enumerate(chunk.items):
                     single = Chunk(chunk.number + offset, (item,))
                     under_way[engine.submit(single, settings)] = single
@@ -50,7 +50,7 @@ def run(
 
 
 def unread(files: Iterable[Item], result: Result, told: Callable[[Done | None], None]) -> Iterator[tuple[int, Item]]:
-    """The files whose current version is not in the table, with their number in the walk."""
+    """The files whose current version is not in the table, each with its number in the walk."""
     for number, item in enumerate(files):
         if result.is_done(item):
             told(None)
@@ -59,8 +59,8 @@ def unread(files: Iterable[Item], result: Result, told: Callable[[Done | None], 
 
 
 def chunked(files: Iterable[tuple[int, Item]]) -> Iterator[Chunk]:
-    """Photos by PHOTOS_A_PART, each video by itself. Only the walk's order decides, so that files left after a kill
-    fall into the same chunks as without it."""
+    """Chunks of up to PHOTOS_A_PART photos; each video is a chunk by itself. Chunks depend only on the order of the
+    walk, so the files left after a kill fall into the same chunks as in an uninterrupted run."""
     first, waiting = 0, list[Item]()
     for number, item in files:
         if item.is_video:
@@ -77,7 +77,7 @@ def chunked(files: Iterable[tuple[int, Item]]) -> Iterator[Chunk]:
 
 
 def forget_older(chunk: Chunk, result: Result) -> None:
-    """Removes older versions of a chunk's files from the table."""
+    """Removes the older versions of a chunk's files from the table."""
     older: dict[str, list[Item]] = {}
     for item in chunk.items:
         if part := result.known_part(item):

@@ -1,12 +1,13 @@
 """A result's folder: a manifest and the parts of a Parquet dataset, each committed atomically.
 
-    DIR/manifest.json            settings and the weights' hash: other settings are refused
+    DIR/manifest.json            the settings and the hash of the weights; a run with other settings is refused
     DIR/faces/part-*.parquet     the table; `pandas.read_parquet("DIR/faces")` reads all of it
 
-A part that exists is final. A file is identified by its source, size and time: one that changed is first removed from
-its old part, then read again, so the table never holds two versions of a file.
+An existing part is final. A file is identified by its source, size and modification time. A changed file is first
+removed from its old part and then read again, so the table never contains two versions of a file.
 
-pyarrow is loaded by what reads parts: a first run only writes them, and starts a quarter of a second sooner.
+pyarrow is imported only where parts are read: a first run only writes them, and so starts a quarter of a second
+sooner.
 """
 
 import io
@@ -35,28 +36,28 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-FORMAT = 1  # of manifest and columns
+FORMAT = 1  # version of the manifest and the columns
 _MOST_PART_BYTES = 2**31
 logger = logging.getLogger(__name__)
 
 
 class ResultError(Exception):
-    """A result's folder that is refused; the message says why and what to do."""
+    """A result folder that cannot be used; the message says why and what to do."""
 
 
 class Result:
-    """The folder that a batch writes. Opened by one process at a time; `with` releases it.
+    """The folder to which a batch writes. Only one process can open it at a time; `with` releases it.
 
-    folder: a path or an address. settings: of this command. again: whether to retry files that could not be read.
+    folder: a path or an address. settings: those of this command. again: whether to retry files that could not be read.
 
-    Raises ResultError if the folder has other settings, holds something else, or belongs to a running batch.
+    Raises ResultError if the folder was made with other settings, contains other files, or a running batch uses it.
     """
 
     def __init__(self, folder: str, settings: Settings, again: bool = False) -> None:
         self.folder = absolute(folder)
         self._storage = storage_of(self.folder)
         self._parts: list[str] = []
-        self._check_manifest(settings)  # before anything is written, and again under the lock
+        self._check_manifest(settings)  # before anything is written; checked again under the lock
         self._lock = _locked(self.folder)
         try:
             self._check_manifest(settings, write=True)
@@ -73,12 +74,12 @@ class Result:
         return _where(self._keys, item.key) is not None
 
     def known_part(self, item: Item) -> str | None:
-        """The part that has another version of this file."""
+        """The name of the part that contains another version of this file, or None."""
         at = _where(self._sources, digest(item.source))
         return None if at is None else self._parts[self._part_of[at]]
 
     def forget(self, items: list[Item], part: str) -> None:
-        """Removes the rows of these sources from a part."""
+        """Removes the rows of these files from a part."""
         import pyarrow as pa
         import pyarrow.compute as pc
         import pyarrow.parquet as pq
@@ -95,7 +96,7 @@ class Result:
             self._storage.remove(location)
 
     def commit(self, chunk: Chunk, content: bytes) -> None:
-        """Adds a chunk's rows, atomically. Raises StorageError if they cannot be written."""
+        """Adds the rows of a chunk atomically. Raises StorageError if they cannot be written."""
         keys = digest("".join(item.key.hex() for item in chunk.items)).hex()
         self._storage.write(self._location(f"part-{chunk.number:09d}-{keys[:8]}.parquet"), content)
 
@@ -104,7 +105,7 @@ class Result:
         return tables(self.folder)
 
     def write_csv(self) -> str:
-        """Writes faces.csv beside the parts, a part at a time; returns its location."""
+        """Writes faces.csv next to the faces folder, one part at a time, and returns its location."""
         location = join(self.folder, "faces.csv")
         if "://" in self.folder:
             sink = io.BytesIO()
@@ -150,7 +151,7 @@ class Result:
             return
         except ValueError as error:
             raise ResultError(f"{location}: no manifest of `fer batch` ({error}). Name another folder.") from error
-        # The path does not matter if the weights are the same.
+        # The path of the weights may differ if their hash is the same.
         other = [
             name for name in wanted.keys() | found.keys() if name != "weights" and found.get(name) != wanted.get(name)
         ]
@@ -161,7 +162,7 @@ class Result:
             )
 
     def _load(self, again: bool) -> None:
-        """Reads which versions of which files the parts hold: 36 bytes of memory per file."""
+        """Reads which versions of which files the parts contain; this takes 36 bytes of memory per file."""
         keys, sources, part_of = [], [], []
         for number, name in enumerate(part_names(self.folder)):
             self._parts.append(name)
@@ -176,7 +177,7 @@ class Result:
 
 
 def part_names(folder: str) -> list[str]:
-    """The parts of a result in order; [] if there are none yet."""
+    """The names of a result's parts in order; [] if there are none yet."""
     parts = join(folder, "faces")
     try:
         entries = list(storage_of(folder).folder(parts))
@@ -197,7 +198,7 @@ def tables(folder: str) -> "Iterator[pa.Table]":
 
 
 def _versions(part: bytes) -> Iterator[tuple[Item, bool]]:
-    """The versions of files that a part holds, and whether each could not be read."""
+    """The file versions in a part, each with whether reading it failed."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -233,12 +234,12 @@ def _write_csv(sink: IO[bytes], parts: "Iterator[pa.Table]") -> None:
 
 
 def _locked(folder: str) -> IO[bytes] | None:
-    """The folder's lock, held until closed or killed. None in storage without locks, where nothing is enforced."""
+    """The folder's lock, held until it is closed or the process dies. None if the storage has no locks."""
     if "://" in folder or fcntl is None:
         return None
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        lock = open(Path(folder) / ".lock", "wb")  # noqa: SIM115 (held open)
+        lock = open(Path(folder) / ".lock", "wb")  # noqa: SIM115 (stays open)
     except OSError as error:
         raise ResultError(f"{folder}: cannot be written ({error.strerror}).") from error
     try:

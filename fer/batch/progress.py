@@ -1,6 +1,6 @@
-"""Progress on one line of a terminal; nothing if standard error is not a terminal.
+"""Shows progress on one line of a terminal, or nothing if standard error is not a terminal.
 
-Our own, because `fer` without its extras has neither rich nor tqdm, and one line does not justify a dependency.
+Written here because `fer` without its extras has neither rich nor tqdm, and one line does not justify a dependency.
 """
 
 import shutil
@@ -17,9 +17,9 @@ _EVERY_S = 0.2
 
 
 class Progress:
-    """Counts what is done and shows it: files and faces a second, time left, errors so far.
+    """Counts and shows the progress: files and faces per second, time left, errors so far.
 
-    files: the walk, iterated a second time in parallel to count the files. `with` ends the line.
+    files: a second copy of the walk, iterated in parallel to count the files. `with` clears the line at the end.
     """
 
     def __init__(self, files: Iterable[object], quiet: bool = False) -> None:
@@ -31,7 +31,7 @@ class Progress:
             threading.Thread(target=self._count, args=(files,), daemon=True).start()
 
     def told(self, done: Done | None) -> None:
-        """Counts a part; None means a file that was read before."""
+        """Counts a committed part; None means a file that had been read before."""
         if done is None:
             self.skipped += 1
         else:
@@ -67,7 +67,7 @@ class Progress:
             print(f"\r{self.line()[: columns - 1]}\033[K", end="", file=sys.stderr, flush=True)
 
     def _count(self, files: Iterable[object]) -> None:
-        with suppress(SourceError):  # the walk that reads meets it too, and says so
+        with suppress(SourceError):  # the walk that reads the files raises the same error
             self._total = sum(1 for _ in files)
 
 

@@ -1,4 +1,4 @@
-"""A finished result, one row per file, those that need attention first: unread, without a face, unsure.
+"""Reviews a finished result: one row per file, those that need attention first (unread, without a face, unsure).
 
 An untrusted part or CSV is read in a separate process (fer.confined).
 """
@@ -24,15 +24,15 @@ _MAGIC = b"PAR1"
 
 
 class ReviewError(ValueError):
-    """A file that is not a result of `fer batch`; the message says what was expected."""
+    """A file that was not written by `fer batch`; the message says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileSeen:
     """The result for one file.
 
-    why: one of URGENCY. faces: a photo's faces or a video's people. expressions: '2 × happy, 1 × unsure', counted by
-    looks for a video. reason: in words, for a file that cannot be read.
+    why: one of URGENCY. faces: a photo's faces or a video's people. expressions: such as '2 × happy, 1 × unsure'; a
+    video's are counts of looks. reason: why the file cannot be read.
     """
 
     source: str
@@ -43,7 +43,7 @@ class FileSeen:
 
 
 def review(contents: Sequence[bytes]) -> list[FileSeen]:
-    """The files of parts or CSVs of one result, those that need attention first, otherwise in order.
+    """The files in the parts or CSVs of one result: those that need attention first, otherwise in their order.
 
     Raises ReviewError if one of them is not a result, is damaged, or has more than MOST_FILES files.
     """
@@ -58,7 +58,7 @@ def review(contents: Sequence[bytes]) -> list[FileSeen]:
 
 
 def summed(content: bytes) -> bytes:
-    """JSON with a FileSeen per file; run in a separate process. Raises ReviewError."""
+    """JSON with one FileSeen per file; runs in a separate process. Raises ReviewError."""
     import pyarrow as pa
 
     try:
@@ -68,12 +68,12 @@ def summed(content: bytes) -> bytes:
             "no result of `fer batch`: choose files of its folder DIR/faces, or DIR/faces.csv "
             f"({' '.join(str(error).split())[:200]})"
         ) from error
-    # Only integers and strings from here on: a row for each kind of row that a file has.
+    # From here on there are only integers and strings: one row for each kind of row that a file has.
     table = table.append_column("row", pa.array(range(table.num_rows), pa.int64()))
     kinds = table.group_by(["source", "kind", "status", "reason", "label"], use_threads=False)
     rows = kinds.aggregate([("source", "count"), ("row", "min")]).to_pylist()
     by_file: dict[str, list[dict[str, Any]]] = {}
-    for row in sorted(rows, key=lambda row: row["row_min"]):  # groups come in no order
+    for row in sorted(rows, key=lambda row: row["row_min"]):  # groups arrive in no particular order
         by_file.setdefault(row["source"] or "", []).append(row)
     if len(by_file) > MOST_FILES:
         raise ReviewError(f"a result of {len(by_file):,} files; up to {MOST_FILES:,} can be shown. Open fewer parts.")
@@ -99,7 +99,7 @@ def _table(content: bytes) -> "pa.Table":
         table = pyarrow.csv.read_csv(
             io.BytesIO(content),
             pyarrow.csv.ReadOptions(use_threads=False),
-            pyarrow.csv.ParseOptions(newlines_in_values=True),  # a file's name may have some
+            pyarrow.csv.ParseOptions(newlines_in_values=True),  # file names may contain newlines
             convert,
         )
     return table.select(list(_COLUMNS)).cast(pyarrow.schema([SCHEMA.field(name) for name in _COLUMNS]))

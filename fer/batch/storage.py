@@ -1,7 +1,7 @@
-"""Storage: this machine's folders, or anything that pyarrow opens by its address (s3://, gs://, file://).
+"""Storage: folders of this machine, or anything that pyarrow can open by address (s3://, gs://, file://).
 
-A location is a string: a path, or an address with '://'. Both kinds of storage implement one protocol; nothing else in
-fer.batch knows which of them it reads or writes.
+A location is a string: a path, or an address with '://'. Both kinds of storage implement one protocol, so the rest
+of fer.batch does not depend on which of them it reads or writes.
 """
 
 import itertools
@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from fer.files import is_temporary, temporary_name, write_whole
 
-_LATEST_NS = 2**63 - 1  # the year 2262: a table's times have 64 bits
-_SORTED_AT_ONCE = 10_000  # names: sorted for people, without holding a folder of a million in memory
+_LATEST_NS = 2**63 - 1  # the year 2262: times in the table have 64 bits
+_SORTED_AT_ONCE = 10_000  # names: sorted for readers, without keeping a folder of a million names in memory
 
 
 class StorageError(Exception):
@@ -24,7 +24,7 @@ class StorageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file or folder. modified_ns: nanoseconds since 1970, UTC; 0 if the storage does not say."""
+    """A file or folder. modified_ns: nanoseconds since 1970, UTC; 0 if the storage does not report it."""
 
     location: str
     size: int
@@ -38,11 +38,11 @@ class Storage(Protocol):
         ...
 
     def folder(self, location: str) -> Iterator[Entry]:
-        """A folder's entries, lazily, without names that begin with a dot, folders that are links, and devices."""
+        """The entries of a folder, lazily; omits names that begin with a dot, links to folders, and devices."""
         ...
 
     def read(self, location: str, most_bytes: int) -> bytes:
-        """A file's content. Raises StorageError, also if it is larger than `most_bytes`."""
+        """The content of a file. Raises StorageError if it cannot be read or is larger than `most_bytes`."""
         ...
 
     def write(self, location: str, content: bytes) -> None:
@@ -52,7 +52,7 @@ class Storage(Protocol):
     def remove(self, location: str) -> None: ...
 
     def clean(self, location: str) -> None:
-        """Removes partial files that killed writers left in a folder, if it exists; nobody may be writing in it."""
+        """Removes partial files left by killed writers from a folder, if it exists; no process may be writing to it."""
         ...
 
 
@@ -132,7 +132,7 @@ def _time_ns(found: os.stat_result) -> int:
 
 
 class Addressed:
-    """Anything that pyarrow opens by its address. A folder is listed in one go, because object stores list in pages.
+    """Anything that pyarrow can open by address. A folder is listed in one call, because object stores list in pages.
 
     Raises StorageError for an address that pyarrow does not know.
     """
@@ -204,14 +204,14 @@ def _addressed_entry(location: str, info: Any) -> Entry:
 
 
 def _is_object_store(system: Any) -> bool:
-    """Whether an object appears only when its upload ends; on a file system a temporary name is used first."""
+    """Whether an object appears only when its upload ends; other systems need a temporary name while writing."""
     from pyarrow import fs
 
     return isinstance(system, fs.S3FileSystem | fs.GcsFileSystem | fs.AzureFileSystem)
 
 
 def _opened(location: str) -> tuple[Any, str]:
-    """The pyarrow file system of an address and the path in it."""
+    """The pyarrow file system for an address, and the path within it."""
     from pyarrow import fs
 
     system, path = _tried(location, lambda: fs.FileSystem.from_uri(location))

@@ -1,4 +1,4 @@
-"""Reads a video for a batch: who was seen when, with nothing drawn or encoded."""
+"""Reads a video for a batch: who was seen when, without drawing or encoding anything."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,10 +12,10 @@ from fer.see.videofile import Frame, VideoFile
 
 
 class Looks:
-    """The looks at a video, judged; can be iterated once.
+    """The looks at a video with their judged labels; can be iterated once.
 
-    source: the file's bytes or its path. Boxes are in pixels of the file's upright picture at full size.
-    duration_s: None if the file does not say. left_out: what was damaged, in sentences; "" so far.
+    source: the bytes of the file, or its path. Boxes are in pixels of the upright picture at full size.
+    duration_s: None if the file does not state it. left_out: sentences about damaged parts; "" if none so far.
     Raises VideoError if the file is not a video.
     """
 

@@ -1,4 +1,4 @@
-"""Sources → files, lazily: even a million files need no list in memory.
+"""Turns sources into files lazily: even a million files need no list in memory.
 
 A source is a photo or video, a folder (recursively), a pattern (`*`, `?`, `[…]`, `**`), a text file with one location
 per line, a zip, or an address such as s3://bucket/folder.
@@ -39,17 +39,17 @@ VIDEOS = frozenset(("mp4", "m4v", "mov", "webm", "mkv", "avi", "mpg", "mpeg", "t
 
 
 class SourceError(Exception):
-    """A source that is refused; the message says which and why."""
+    """A source that cannot be used; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """A photo or video to read.
 
-    source: its location, absolute, as text; a member of a zip has the zip's location before its own.
-    location: what storage opens; may hold bytes that are not text. member: the name inside the zip at `location`.
+    source: its absolute location as text; for a member of a zip, the location of the zip comes first.
+    location: what the storage opens; may contain invalid text. member: the name inside the zip at `location`.
     size: bytes. modified_ns: nanoseconds since 1970, UTC.
-    trouble: why it cannot be read, if that is known already.
+    trouble: why it cannot be read, if that is already known.
     """
 
     source: str
@@ -65,7 +65,7 @@ class Item:
 
     @property
     def key(self) -> bytes:
-        """16 bytes that identify this version of the file: another size or time gives another key."""
+        """16 bytes that identify this version of the file: a different size or time gives a different key."""
         return digest(f"{self.source}\0{self.size}\0{self.modified_ns}")
 
 
@@ -73,8 +73,8 @@ class Item:
 class Walk:
     """The files of some sources, each once.
 
-    result: the folder that the batch writes, whose pictures are no sources. passed_over: files in folders and zips that
-    are not photos or videos.
+    result: the folder to which the batch writes; pictures in it are not sources. passed_over: the number of files in
+    folders and zips that are not photos or videos.
     """
 
     sources: Sequence[str]
@@ -85,7 +85,7 @@ class Walk:
         """Raises SourceError if a source does not exist or cannot be opened."""
         self.passed_over = 0
         kinds = [_kind(source) for source in self.sources]
-        if len(kinds) == 1 and kinds[0] == "place":  # a single place contains no file twice
+        if len(kinds) == 1 and kinds[0] == "place":  # a single folder or file cannot contain the same file twice
             yield from self._of(self.sources[0], "place")
             return
         seen: set[bytes] = set()
@@ -117,7 +117,7 @@ class Walk:
         return self.result is not None and f"{location}/".startswith(f"{self.result}/")
 
     def _folders(self, top: str) -> Iterator[Item]:
-        """A folder's files, then those of the folders in it: a stack, since folders may be nested by the thousand."""
+        """The files of a folder, then those of its subfolders. Uses a stack: folders may be nested by the thousand."""
         waiting = [top]
         while waiting:
             location = waiting.pop()
@@ -152,7 +152,7 @@ class Walk:
         except (OSError, zipfile.BadZipFile) as error:
             yield Item(_text(entry.location), entry.location, entry.size, entry.modified_ns, trouble=f"no zip: {error}")
             return
-        for member in {member.filename: member for member in members}.values():  # of two with one name the last counts
+        for member in {member.filename: member for member in members}.values():  # the last of a name counts
             if _suffix(member.filename) in PHOTOS | VIDEOS and not _hidden(member.filename):
                 source = f"{_text(entry.location)}/{_text(member.filename)}"
                 yield Item(source, entry.location, member.file_size, _zip_time_ns(member), member.filename)
@@ -160,7 +160,7 @@ class Walk:
                 self.passed_over += 1
 
     def _listed(self, source: str) -> Iterator[Item]:
-        """One location per line, relative to the list's folder; empty lines and lines with # are skipped."""
+        """One location per line, relative to the list's folder; empty lines and those starting with # are skipped."""
         path = Path(source)
         try:
             with open(path, encoding="utf-8-sig", errors="surrogateescape") as lines:
@@ -173,7 +173,7 @@ class Walk:
             raise SourceError(f"{source}: cannot be read ({error.strerror}).") from error
 
     def _named(self, location: str) -> Iterator[Item]:
-        """A line of a list: a missing file becomes a row with the reason, so that the others are still read."""
+        """The files for a line of a list. A missing file becomes an item with the reason; the others are still read."""
         try:
             yield from self._place(absolute(location))
         except SourceError as error:
@@ -184,7 +184,7 @@ class Walk:
         found = False
         for name in glob.iglob(pattern, recursive=True):  # noqa: PTH207 (Path.glob takes no absolute pattern)
             location = absolute(name)
-            # A folder's files match by themselves, as in a shell's **.
+            # As with ** in a shell, the files of a matching folder match separately.
             if not Path(location).is_dir() and not self._is_result(location):
                 found = True
                 yield from self._named(location)
@@ -193,7 +193,7 @@ class Walk:
 
 
 def digest(text: str) -> bytes:
-    """16 bytes of BLAKE2b: among a million a collision has a probability of 1 in 10²⁶."""
+    """16 bytes of BLAKE2b. Among a million texts the probability of a collision is 1 in 10²⁶."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
@@ -204,7 +204,7 @@ def _kind(source: str) -> str:
 
 
 def absolute(location: str) -> str:
-    """The one way to write a location: without `..`, and without a slash at its end."""
+    """The normal form of a location: absolute, without `..` and without a trailing slash."""
     return location.rstrip("/") if "://" in location else os.path.normpath(Path(location).absolute())
 
 
@@ -213,7 +213,7 @@ def _suffix(name: str) -> str:
 
 
 def _hidden(member: str) -> bool:
-    """Also macOS's __MACOSX, whose files have pictures' names but are not pictures."""
+    """Whether a member is hidden; includes macOS's __MACOSX, whose files only have the names of pictures."""
     parts = PurePosixPath(member).parts
     return any(part.startswith((".", "__MACOSX")) for part in parts if part not in (".", ".."))
 

@@ -1,7 +1,7 @@
-"""The work itself: a pure function from a chunk of files and the settings to a part of the table.
+"""The work of a batch: a pure function from a chunk of files and the settings to a part of the table.
 
-A worker keeps one Recognizer on one thread: cores are shared between workers, never within one. While the detector
-runs on a photo the next one is fetched and decoded in parallel, and the faces of all photos of a chunk are classified
+Each worker has one Recognizer on one thread: cores are shared between workers, never within one. While the detector
+runs on a photo, the next photo is fetched and decoded in parallel. The faces of all photos in a chunk are classified
 in batches.
 """
 
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
     from fer.see.recognize import Recognizer
 
 MAX_PHOTO_BYTES = 512 * 2**20
-MAX_VIDEO_BYTES = 4 * 2**30  # for one in a zip or at an address, which is read into memory
-_JPEG_PX = 65_500  # the longest side that libjpeg writes; what is read has up to 65,535
-_AHEAD = 2  # photos decoded ahead: 650 MB at most, 100 megapixels each
+MAX_VIDEO_BYTES = 4 * 2**30  # for a video in a zip or at an address, which is read into memory
+_JPEG_PX = 65_500  # the longest side that libjpeg writes; photos may have up to 65,535 when read
+_AHEAD = 2  # photos decoded ahead, of at most 100 megapixels each: up to 650 MB
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings that affect the rows. Kept in the manifest: a result never mixes two.
+    """The settings that affect the rows. Stored in the manifest: a result never mixes two of them.
 
-    weights: path of an ONNX file; None means the shipped one. weights_sha256: of that file, checked by every worker.
-    unsure_below: None means the card's. looks_per_s: how often a video is analysed.
-    pictures: folder for annotated photos; crops: folder for faces as the network sees them; None: not written.
+    weights: path of an ONNX file; None means the shipped one. weights_sha256: its hash, checked by every worker.
+    unsure_below: None means the threshold of the model card. looks_per_s: how often a video is analysed.
+    pictures: folder for annotated photos; crops: folder for faces as the network sees them; None means not written.
 
-    Raises ValueError for a threshold that is no number in 0..1.
+    Raises ValueError for a threshold that is not a number in 0..1.
     """
 
     weights_sha256: str
@@ -63,7 +63,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Files that become one part. number: of its first file in the walk, so that parts sort like the files."""
+    """Files that become one part. number: that of the first file in the walk, so that parts sort in the same order."""
 
     number: int
     items: tuple[Item, ...]
@@ -80,13 +80,13 @@ class Done:
 
 
 class SettingsError(Exception):
-    """A worker cannot work with these settings, or its detector is not installed; the message says why."""
+    """Settings that a worker cannot use, or a detector that is not installed there; the message says why."""
 
 
 def read_chunk(chunk: Chunk, settings: Settings) -> Done:
     """Reads every file of a chunk. A file that cannot be read becomes a row with the reason, never an exception.
 
-    Raises SettingsError if the weights are missing here or differ from those in the settings.
+    Raises SettingsError if the weights are missing on this machine or differ from those in the settings.
     """
     from fer.batch.table import ERROR, FACE, to_table
 
@@ -97,7 +97,7 @@ def read_chunk(chunk: Chunk, settings: Settings) -> Done:
 
 
 def _rows(items: Sequence[Item], recognizer: "Recognizer", settings: Settings) -> "list[Row]":
-    """The rows of these files in order. A file that nobody foresaw costs only itself: the others are read without it.
+    """The rows of these files in order. If one fails unexpectedly, its row says so and the others are still read.
 
     Raises StorageError if pictures cannot be written, WeightsError if no file can be read with these weights.
     """
@@ -118,7 +118,7 @@ def _rows(items: Sequence[Item], recognizer: "Recognizer", settings: Settings) -
 
 
 def lost(item: Item) -> Done:
-    """For a file that ended every process that tried to read it."""
+    """The result for a file that killed every process that tried to read it."""
     from fer.batch.table import error_row, to_table
 
     row = error_row(
@@ -128,7 +128,7 @@ def lost(item: Item) -> Done:
 
 
 def prepare_worker() -> None:
-    """One thread for OpenCV and for libraries that read OMP_NUM_THREADS. Called once, before they are loaded."""
+    """Limits OpenCV and the libraries that read OMP_NUM_THREADS to one thread. Call it once, before they are loaded."""
     os.environ["OMP_NUM_THREADS"] = "1"
     import cv2
 
@@ -136,7 +136,7 @@ def prepare_worker() -> None:
 
 
 def weights_hash(weights: str | None) -> str:
-    """SHA-256 of a weights file, hexadecimal. Raises OSError."""
+    """The SHA-256 of a weights file in hexadecimal. Raises OSError."""
     from fer.weights import WEIGHTS
 
     return hashlib.sha256((Path(weights) if weights else WEIGHTS).read_bytes()).hexdigest()
@@ -171,7 +171,7 @@ def _photos(items: Sequence[Item], recognizer: "Recognizer", settings: Settings)
     from fer.see.judge import judge_alone
 
     threshold = recognizer.card.unsure_below if settings.unsure_below is None else settings.unsure_below
-    outcomes: list[str | tuple[float, np.ndarray]] = []  # why it cannot be read; or its scale, and small for a turn
+    outcomes: list[str | tuple[float, np.ndarray]] = []  # why it cannot be read; or its scale and a small copy
 
     def readable() -> "Iterator[np.ndarray]":
         for picture in _decoded(items):
@@ -197,7 +197,7 @@ def _photos(items: Sequence[Item], recognizer: "Recognizer", settings: Settings)
 
 
 def _decoded(items: Sequence[Item]) -> "Iterator[Picture | str]":
-    """Each photo, or why it cannot be read; the next ones are fetched and decoded in the meantime."""
+    """Each photo, or why it cannot be read; meanwhile the following ones are fetched and decoded."""
     with ThreadPoolExecutor(1) as ahead:
         waiting: deque[Future[Picture | str]] = deque()
         for item in items:
@@ -234,7 +234,7 @@ def _video(item: Item, recognizer: "Recognizer", settings: Settings) -> "list[Ro
 
 
 def _is_plain(item: Item) -> bool:
-    """Whether the file is in a folder of this machine, where FFmpeg can read it piece by piece."""
+    """Whether the file is in a folder of this machine, so that FFmpeg can read it piece by piece."""
     return item.trouble is None and item.member is None and "://" not in item.location
 
 
@@ -248,16 +248,16 @@ def _content(item: Item, most_bytes: int) -> bytes:
         with _opened_zip(item.location, Path(item.location).stat().st_mtime_ns).open(item.member) as file:
             content = file.read(most_bytes + 1)
     except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, KeyError) as error:
-        # RuntimeError: encrypted. NotImplementedError: a compression that zipfile does not know.
+        # RuntimeError: encrypted. NotImplementedError: a compression method that zipfile does not support.
         raise StorageError(f"cannot be taken out of the zip ({error})") from error
-    if len(content) > most_bytes:  # counted, because the zip's own figure may be false
+    if len(content) > most_bytes:  # measured, because the size stated in a zip may be false
         raise StorageError(f"larger than {most_bytes // 2**20} MB")
     return content
 
 
 @functools.lru_cache(maxsize=4)
 def _opened_zip(location: str, modified_ns: int) -> zipfile.ZipFile:
-    """Kept open, since the list of its members is read whole. modified_ns: a zip that changed is opened again."""
+    """An open zip, kept open because reading its member list is slow. modified_ns: a changed zip is opened again."""
     return zipfile.ZipFile(location)
 
 
@@ -265,7 +265,7 @@ def _write_pictures(
     item: Item, predictions: "Sequence[Prediction]", recognizer: "Recognizer", settings: Settings
 ) -> None:
     """Writes the photo with boxes and labels as JPEG, and the network's input for its faces as PNG, if requested.
-    Decoded a second time: keeping a chunk's photos would fill the memory."""
+    The photo is decoded a second time, because keeping all photos of a chunk would fill the memory."""
     import cv2
 
     from fer.see.detect import shrink
@@ -273,7 +273,7 @@ def _write_pictures(
 
     picture = _decode(item)
     if isinstance(picture, str):
-        return  # deleted or changed since; it will be read again
+        return  # deleted or changed in the meantime; it will be read again
     name = picture_name(item)
     if settings.pictures:
         drawn = shrink(annotate(picture.image, predictions), _JPEG_PX)
@@ -293,6 +293,6 @@ def _write_image(location: str, image: "np.ndarray") -> None:
 
 
 def picture_name(item: Item) -> str:
-    """A unique file name: the source's own, and eight digits of its digest."""
+    """A unique file name: the name of the source and eight digits of its digest."""
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in PurePosixPath(item.source).stem)
     return f"{stem[:80]}-{digest(item.source).hex()[:8]}"

@@ -1,4 +1,4 @@
-"""Where chunks are read: a protocol for this machine's processes, a Dask cluster or a Ray cluster."""
+"""Where chunks are read: one protocol for processes on this machine, a Dask cluster or a Ray cluster."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ class EngineError(Exception):
 
 
 class Engine(Protocol):
-    """Runs `read_chunk` in workers. A ticket is the engine's own handle for a chunk in progress.
+    """Runs `read_chunk` in workers. A ticket is the engine's handle for a chunk in progress.
 
     workers: how many chunks are read at the same time; may change as workers join and leave.
     """
@@ -26,11 +26,11 @@ class Engine(Protocol):
         ...
 
     def wait(self, tickets: Sequence[Any]) -> Sequence[Any]:
-        """The tickets that have ended; at least one, unless a second passes first."""
+        """Waits up to a second for a ticket to end; returns those that have ended, [] if none has."""
         ...
 
     def result(self, ticket: Any) -> Done | None:
-        """The result of a ticket that has ended; None if its worker died at each attempt.
+        """The result of a ticket that has ended; None if its worker died at every attempt.
 
         Raises whatever `read_chunk` raised.
         """
@@ -42,7 +42,7 @@ class Engine(Protocol):
 
 
 def make_engine(name: str, workers: int | None = None, address: str | None = None) -> Engine:
-    """The engine of that name.
+    """Creates the engine with that name.
 
     workers: processes to start; None means one per core. address: HOST:PORT of a running cluster; None starts
     workers on this machine.

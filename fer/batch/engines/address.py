@@ -1,4 +1,4 @@
-"""Which clusters may be used: anyone who can reach a scheduler can run code on its workers."""
+"""Checks cluster addresses: anyone who can reach a scheduler can run code on its workers."""
 
 import ipaddress
 from collections.abc import Collection
@@ -7,9 +7,9 @@ from fer.batch.engines import EngineError
 
 
 def check_address(address: str, scheme: str, schemes: Collection[str]) -> str:
-    """The address with its scheme. Without a scheme only loopback is accepted; a scheme is the operator's choice.
+    """The address with its scheme. An address without a scheme must be loopback; beyond that the operator names one.
 
-    Raises EngineError.
+    Raises EngineError if the address is malformed, has an unsupported scheme, or needs one.
     """
     given, found, rest = address.rpartition("://")
     if found and given not in schemes:

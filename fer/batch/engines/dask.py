@@ -1,6 +1,6 @@
 """A Dask cluster (package `distributed`): an existing one, or workers on this machine.
 
-If a worker dies, Dask itself replaces it if it can and runs its chunks elsewhere.
+If a worker dies, Dask replaces it where possible and runs its chunks elsewhere.
 """
 
 import contextlib
@@ -17,18 +17,19 @@ from fer.batch.work import Chunk, Done, Settings, read_chunk
 _CONNECT_S = 20
 _CLOSE_S = 5
 _SETTINGS = {
-    "distributed.scheduler.allowed-failures": 3,  # worker deaths after which a chunk is given up
-    "distributed.scheduler.worker-saturation": 1.0,  # queued chunks are not blamed for a worker's death
+    "distributed.scheduler.allowed-failures": 3,  # worker deaths before a chunk is given up
+    "distributed.scheduler.worker-saturation": 1.0,  # chunks that are only queued are not blamed for a worker's death
     "distributed.diagnostics.nvml": False,
-    "distributed.worker.profile.enabled": False,  # it looks at the worker's stack a hundred times a second
-    # Dask's 64 KB make the system fetch and clear each photo's memory again: 1 s of 14 of the processor's.
+    "distributed.worker.profile.enabled": False,  # it would sample the worker's stack a hundred times a second
+    # With Dask's 64 KB the system returns and clears each photo's memory again: 1 s of 14 s of processor time.
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
 }
 
 
 class DaskEngine:
-    """workers: processes to start, None means one per core. address: of a scheduler; None starts one on 127.0.0.1.
+    """Runs chunks on a Dask cluster.
 
+    workers: processes to start; None means one per core. address: of a scheduler; None starts one on 127.0.0.1.
     Raises EngineError if `distributed` is not installed or no scheduler answers.
     """
 

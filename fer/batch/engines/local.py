@@ -1,4 +1,4 @@
-"""Processes of this machine, one per core. Spawned, so that they share no locks or threads with the parent."""
+"""Processes on this machine, one per core. They are spawned, so they share no locks or threads with the parent."""
 
 import multiprocessing
 import multiprocessing.connection
@@ -17,7 +17,7 @@ _POLL_S = 1.0
 
 
 class Ticket:
-    """A chunk in progress; it gets a new future after each death of a process, None when it must be tried alone."""
+    """A chunk in progress. future: replaced whenever a process dies; None once the chunk must be tried alone."""
 
     def __init__(self, chunk: Chunk, settings: Settings) -> None:
         self.chunk, self.settings = chunk, settings
@@ -32,10 +32,10 @@ class Ticket:
 
 
 class LocalEngine:
-    """workers: processes; None means one per core that this process may use.
+    """Runs chunks in a pool of processes. workers: None means one per core that this process may use.
 
-    A process that dies breaks its whole pool. A new pool then continues with the unfinished chunks. The culprit is not
-    known, so a chunk that was in progress at three deaths is tried alone, and given up only if it fails then too.
+    A process that dies breaks its whole pool; a new pool then continues with the unfinished chunks. Which chunk was to
+    blame is unknown, so a chunk in progress at three deaths is tried alone and given up only if that fails too.
     """
 
     def __init__(self, workers: int | None = None, read: Callable[[Chunk, Settings], Done] = read_chunk) -> None:
@@ -84,7 +84,7 @@ class LocalEngine:
         try:
             for ticket in tickets:
                 ticket.future = self._pool.submit(self._read, ticket.chunk, ticket.settings)
-        except BrokenProcessPool:  # noticed here before any of its futures was checked
+        except BrokenProcessPool:  # the pool broke before any of its futures was checked
             self._restart()
 
     def _restart(self) -> None:
@@ -110,7 +110,7 @@ def available_cores() -> int:
 
 
 def stop(pool: ProcessPoolExecutor, wait_s: float = 5.0) -> None:
-    """Ends a pool's processes: first by request, then by their ids."""
+    """Ends the processes of a pool: asks them to stop, and kills those still alive after `wait_s`."""
     processes = list((pool._processes or {}).values())
     pool.shutdown(wait=False, cancel_futures=True)
     until_s = time.monotonic() + wait_s
@@ -121,8 +121,8 @@ def stop(pool: ProcessPoolExecutor, wait_s: float = 5.0) -> None:
 
 
 def _begin() -> None:
-    """In a new worker: one thread; ends with the process that started it, even after kill -9."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all: the parent ends its workers
+    """Initialises a worker: one thread; it ends with the process that started it, even after kill -9."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches all; the parent ends its workers
     prepare_worker()
     parent = multiprocessing.parent_process()
     if parent is not None:

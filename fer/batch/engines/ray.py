@@ -1,7 +1,7 @@
 """A Ray cluster, with plain tasks: an existing one, or a node on this machine.
 
-Ray's control service listens on every address of a machine, whatever address its node is given. So a node started
-here requires a token, a new one each time, and a cluster beyond this machine is used only with one.
+Ray's control service listens on every address of a machine, whatever address its node is given. A node started here
+therefore requires a token, generated each time, and a cluster beyond this machine is used only with a token.
 """
 
 import logging
@@ -15,12 +15,13 @@ from fer.batch.engines.address import check_address, is_loopback
 from fer.batch.engines.local import available_cores
 from fer.batch.work import Chunk, Done, Settings, read_chunk
 
-_RETRIES = 4  # worker deaths after which a chunk is given up
+_RETRIES = 4  # retries after worker deaths before a chunk is given up
 
 
 class RayEngine:
-    """workers: processes to start, None means one per core. address: of a cluster; None starts a node on this machine.
+    """Runs chunks on a Ray cluster.
 
+    workers: processes to start; None means one per core. address: of a cluster; None starts a node on this machine.
     Raises EngineError if `ray` is not installed, no cluster answers, or one beyond this machine has no token.
     """
 
