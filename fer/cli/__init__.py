@@ -1,8 +1,8 @@
 """The command line: `fer COMMAND …`, the same as `python -m fer COMMAND …`; one module per command.
 
-Photos without a command are read as by `fer photo`. A command's module has `main(arguments) -> int`, the exit status:
-0; 1 if the reader of a pipe went away; 2 if an input or an option is bad, with one line for each on standard error
-and the other inputs still processed; 130 after Ctrl-C.
+Without a command, arguments are passed to `fer photo`. Each module has `main(arguments) -> int`, which returns the
+exit status: 0; 1 if the reader of a pipe closed it; 2 if an input or option is bad, with one line for each on
+standard error while the other inputs are still processed; 130 after Ctrl-C.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from fer.installed import InstallationError, check_name
 
 BAD_INPUT = 2
 
-# Command → its module and what it is for. Each module is imported only when its command is given.
+# Command → its module and purpose. A module is imported only when its command is given.
 COMMANDS = {
     "photo": ("fer.cli.photo", "say what expression each face in photos shows"),
     "video": ("fer.cli.video", "say who shows which expression when in videos"),
@@ -34,11 +34,11 @@ USAGE = "usage: fer COMMAND …   (fer COMMAND --help shows more)\n\n" + "\n".jo
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns the exit status. arguments: None means those of the process."""
+    """Runs a command and returns the exit status. arguments: None means sys.argv[1:]."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a file's name need not be valid text
+            stream.reconfigure(errors="backslashreplace")  # file names need not be valid text
     if not given or given[0] in ("-h", "--help"):
         print(USAGE, file=sys.stdout if given else sys.stderr)
         return 0 if given else BAD_INPUT
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except InstallationError as error:
         return complain(str(error))
-    except BrokenPipeError:  # the reader has seen enough, as in `fer photo … | head`
+    except BrokenPipeError:  # the reader has closed the pipe, as in `fer photo … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
@@ -59,6 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def complain(message: str) -> int:
-    """Prints on one line what is wrong; returns the exit status of bad input."""
+    """Prints the message on one line of standard error; returns the exit status for bad input."""
     print("fer: " + " ".join(message.split()), file=sys.stderr)
     return BAD_INPUT

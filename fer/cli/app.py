@@ -1,4 +1,4 @@
-"""fer app: the pages in the browser, from a checkout or from the installed package."""
+"""`fer app`: starts the pages in the browser, from a checkout or from the installed package."""
 
 import argparse
 import importlib.util
@@ -13,8 +13,8 @@ from fer.installed import DISTRIBUTION, InstallationError, app_folder
 def main(arguments: Sequence[str]) -> int:
     """Runs Streamlit's server until it is stopped. Unknown options are passed to Streamlit.
 
-    Streamlit reads .streamlit/config.toml beside the script, so the app is as safe from a wheel as from a checkout;
-    data/ and runs/ are in the current directory.
+    Streamlit reads .streamlit/config.toml next to the script, so an app from a wheel has the same security settings as
+    one from a checkout. data/ and runs/ are in the current directory.
     """
     parser = argparse.ArgumentParser(
         prog="fer app",
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     if importlib.util.find_spec("streamlit") is None:
         raise InstallationError(f"the pages need the extra 'app': pip install '{DISTRIBUTION}[app]'")
     command = [sys.executable, "-m", "streamlit", "run", str(app_folder() / "streamlit_app.py"), *streamlit_options]
-    with subprocess.Popen(command) as server:  # a process of its own: the package never loads Streamlit
+    with subprocess.Popen(command) as server:  # a separate process, so that the package never loads Streamlit
         while True:
-            with suppress(KeyboardInterrupt):  # the terminal sends it to the server too, which then stops
+            with suppress(KeyboardInterrupt):  # the terminal also sends it to the server, which then stops
                 return server.wait()

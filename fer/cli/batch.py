@@ -1,4 +1,4 @@
-"""`fer batch`: folders, patterns, lists, zips of photos and videos → one table; resumes after any interruption."""
+"""`fer batch`: reads folders, patterns, lists and zips of photos and videos into one table; can be resumed."""
 
 import argparse
 import signal
@@ -19,7 +19,7 @@ manifest.json. Stop it whenever you like: the same command resumes and reads onl
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit status 0 if every file has its row, even those that cannot be read; 2 if the job cannot be done."""
+    """Returns exit status 0 if every file has a row, even those that cannot be read; 2 if the job cannot be done."""
     from fer.batch.parts import ResultError
     from fer.batch.storage import StorageError
     from fer.batch.walk import SourceError

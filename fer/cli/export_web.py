@@ -1,4 +1,4 @@
-"""fer export-web: live camera and photos as a folder that any web server can serve."""
+"""`fer export-web`: writes the live camera and photo pages as a folder that any web server can serve."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from fer.cli import complain
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Writes the folder; returns an exit status of fer.cli."""
+    """Writes the folder and returns an exit status as defined in fer.cli."""
     parser = argparse.ArgumentParser(
         prog="fer export-web",
         description="Writes the live camera and the photo page as a folder of files: browsers read faces by "

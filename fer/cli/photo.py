@@ -1,4 +1,4 @@
-"""fer photo: photos in, the expression of every face out."""
+"""`fer photo`: names the expression of every face in photos."""
 
 import argparse
 import sys
@@ -20,7 +20,7 @@ _SUFFIX = ".expressions.png"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Reads the photos that the arguments name; returns an exit status of fer.cli."""
+    """Reads the photos named by the arguments and returns an exit status as defined in fer.cli."""
     return _run(_parser().parse_args(arguments))
 
 
@@ -50,7 +50,7 @@ def probability(text: str) -> float:
 
 
 def _run(options: argparse.Namespace) -> int:
-    # Loaded here, so that --help and a wrong option answer at once.
+    # Imported here, so that --help and invalid options respond at once.
     from fer.card import WeightsError
     from fer.see.detect import DetectorError
     from fer.see.images import ImageError
@@ -82,7 +82,7 @@ def _run(options: argparse.Namespace) -> int:
 def _recognize(
     recognizer: "Recognizer", photo: Path, unsure_below: float | None, target: Path | None
 ) -> "tuple[list[Prediction], int]":
-    """What the faces show, and by how many degrees the photo seems to want turning."""
+    """The predictions for the faces, and by how many degrees the photo apparently needs to be turned."""
     from fer.see.faces import scaled
     from fer.see.images import open_picture
     from fer.see.notes import notes
@@ -100,7 +100,7 @@ def _recognize(
 
 
 def _lines(photo: Path, found: "list[Prediction]") -> str:
-    """A photo's faces as text: a line for each, the most prominent first."""
+    """The faces of a photo as text: one line per face, the most prominent first."""
     from fer.see.caption import caption
 
     if not found:
@@ -114,7 +114,7 @@ def _lines(photo: Path, found: "list[Prediction]") -> str:
 
 
 def _targets(photos: Sequence[Path], folder: Path) -> list[Path | None]:
-    """A file in `folder` for each photo: none overwrites an input, no two are the same. Makes the folder."""
+    """A path in `folder` for each photo; none overwrites an input and no two are equal. Creates the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     taken = {photo.resolve() for photo in photos}
     targets: list[Path | None] = []

@@ -1,4 +1,4 @@
-"""fer prepare, fer train, fer evaluate: the scripts of the same names, from a checkout or from a wheel."""
+"""`fer prepare`, `fer train`, `fer evaluate`: run the scripts of the same names, from a checkout or a wheel."""
 
 import runpy
 import sys
@@ -11,7 +11,7 @@ _BRINGS = ("torch", "torchvision", "safetensors", "rich")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs scripts/NAME.py as a program. arguments: the script's name, then its own arguments."""
+    """Runs scripts/NAME.py as a program. arguments: the name of the script, then the arguments for it."""
     name, *rest = arguments
     script = str(app_folder() / "scripts" / f"{name}.py")
     before = sys.argv

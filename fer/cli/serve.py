@@ -1,4 +1,4 @@
-"""`fer serve`: the service for other programs on plain uvicorn, without the pages."""
+"""`fer serve`: runs the service for other programs on plain uvicorn, without the pages."""
 
 import argparse
 import importlib.util
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serves until it is stopped; exit status 2 for impossible settings."""
+    """Serves until it is stopped; returns exit status 2 for invalid settings."""
     options = _parser().parse_args(arguments)
     missing = [name for name in ("starlette", "uvicorn", "python_multipart", "websockets") if not _is_here(name)]
     if missing:
@@ -69,7 +69,7 @@ def _serve(options: argparse.Namespace, settings: "ServeSettings") -> int:
     except OSError as error:
         return complain(f"cannot listen at {options.host}, port {options.port} ({error.strerror}).")
     with listening:
-        cv2.setNumThreads(1)  # the cores are shared between requests, not within one
+        cv2.setNumThreads(1)  # cores are shared between requests, not within one
         service = Service(settings, options.workers or available_cores())
         service.recognizer("yunet")  # loaded before the first request
         host, port = listening.getsockname()[:2]
@@ -92,7 +92,7 @@ def configuration(app: "ASGIApp", settings: "ServeSettings") -> "uvicorn.Config"
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # else a header could claim to come from this computer
+        proxy_headers=False,  # otherwise a header could claim that a request comes from this computer
         ws_max_size=settings.frame_bytes,
         h11_max_incomplete_event_size=2**16,
         timeout_graceful_shutdown=10,
@@ -100,10 +100,10 @@ def configuration(app: "ASGIApp", settings: "ServeSettings") -> "uvicorn.Config"
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The service's socket. Its connections inherit TCP_NODELAY, which asyncio does not set on those of a socket that
-    it is given: without it each answer's body waits 40 ms for the client to confirm the head.
+    """The listening socket of the service. Raises OSError if the address is not available.
 
-    Raises OSError if the address cannot be had.
+    Its connections inherit TCP_NODELAY, which asyncio does not set when it is given a socket. Without it, the body of
+    each answer waits 40 ms for the client to acknowledge the head.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, port), family=family, backlog=2048)

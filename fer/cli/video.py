@@ -1,4 +1,4 @@
-"""fer video: videos in, who shows which expression when out: tables, subtitles, an annotated copy, a report."""
+"""`fer video`: says who shows which expression when in videos: tables, subtitles, an annotated copy, a report."""
 
 import argparse
 import math
@@ -26,7 +26,7 @@ _NOTE = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Reads the videos that the arguments name; returns an exit status of fer.cli."""
+    """Reads the videos named by the arguments and returns an exit status as defined in fer.cli."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.blur and not options.annotate:
@@ -101,7 +101,7 @@ def _run(options: argparse.Namespace) -> int:
         except (VideoError, OSError) as error:
             status = complain(f"{video}: {error}")
             continue
-        except KeyboardInterrupt:  # while a copy or a report was written: what was read is kept
+        except KeyboardInterrupt:  # while writing a copy or a report: the readings so far are kept
             whole = False
         if not whole:
             status = STOPPED
@@ -124,7 +124,7 @@ def _judge_settings(options: argparse.Namespace, recognizer: "Recognizer") -> "J
 
 
 def _read(video: Path, recognizer: "Recognizer", options: argparse.Namespace) -> "tuple[VideoReading, bool]":
-    """The reading, and whether it is complete: Ctrl-C ends it and keeps what was read. Raises VideoError."""
+    """The reading, and whether it is complete: Ctrl-C ends it early and keeps the looks so far. Raises VideoError."""
     from fer.see.video import VideoReading
 
     looks_per_s = 1 / options.every if options.every else None
@@ -158,7 +158,7 @@ def _tell(video: Path, reading: "VideoReading", seen: "Seen") -> None:
 
 
 def _write_beside(video: Path, seen: "Seen", reading: "VideoReading", options: argparse.Namespace) -> None:
-    """The files that each video has of its own. Raises VideoError, OSError."""
+    """Writes the files that belong to a single video. Raises VideoError, OSError."""
     from fer.see.videodraw import CopySettings, write_copy
     from fer.see.videotable import to_webvtt
 
@@ -191,7 +191,7 @@ def _report(video: Path, seen: "Seen", reading: "VideoReading", options: argpars
 
 
 def _progress(what: str) -> Callable[[float | None], None]:
-    """Shows a share, 0..1, on a terminal; None ends the line."""
+    """A function that shows a share, 0..1, as a bar on a terminal; None clears the line."""
     shown = -1
 
     def show(share: float | None) -> None:

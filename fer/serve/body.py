@@ -1,4 +1,4 @@
-"""A request's photos or video, limited while they arrive and never written to disk."""
+"""Receives the photos or the video of a request; sizes are checked on arrival and nothing is written to disk."""
 
 import asyncio
 import io
@@ -15,22 +15,22 @@ from fer.serve.settings import ServeSettings
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """name: as given by the sender; only shown to people, never used as a path."""
+    """One file of a request. name: given by the sender; only displayed, never used as a path."""
 
     name: str
     content: bytes
 
 
 class _InMemory(MultiPartParser):
-    spool_max_size = 2**40  # Starlette's own writes files above 1 MB to the disk
+    spool_max_size = 2**40  # Starlette's default writes files above 1 MB to disk
 
 
 async def uploads(request: Request, kind: str, most_bytes: int, most: int, settings: ServeSettings) -> list[Upload]:
-    """The files sent: a bare body of that kind, or a form.
+    """The files of a request, sent as a bare body or as a form.
 
-    kind: 'image' or 'video'. most_bytes: for all together. most: files in one form.
-    Raises ProblemError for another kind (415), more than allowed (413), nothing or a broken form (400), a slow
-    sender (408).
+    kind: 'image' or 'video'. most_bytes: limit for all files together. most: limit on the number of files in a form.
+    Raises ProblemError for another type (415), too much data or too many files (413), an empty or broken body (400),
+    and a slow sender (408).
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     said = request.headers.get("content-length", "")
@@ -75,7 +75,7 @@ async def _form(request: Request, most_bytes: int, most: int) -> list[Upload]:
 
 
 async def _counted(request: Request, most_bytes: int) -> AsyncGenerator[bytes, None]:
-    """The body's pieces; a missing or understated Content-Length is caught when the limit is exceeded."""
+    """The pieces of the body. Also limits a body whose Content-Length is missing or too small."""
     size = 0
     async for part in request.stream():
         size += len(part)
@@ -91,5 +91,5 @@ def _not_empty(content: bytes) -> bytes:
 
 
 def _too_large(most_bytes: int) -> ProblemError:
-    # The rest is not read: a sender of gigabytes would keep the server busy with a body that it refuses.
+    # The rest is not read: otherwise a sender of gigabytes would keep the server busy with a refused body.
     return ProblemError(413, f"More than {most_bytes // 2**20} MB.", {"Connection": "close"})

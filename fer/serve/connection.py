@@ -1,4 +1,4 @@
-"""HTTP on one connection, as uvicorn has it, with an end to waiting for a request's head."""
+"""uvicorn's HTTP connection with a time limit on receiving the head of a request."""
 
 import asyncio
 
@@ -8,8 +8,10 @@ HEAD_S = 10.0
 
 
 class Connection(H11Protocol):
-    """Hangs up if a request's head has not come whole within HEAD_S: otherwise a thousand clients that each send one
-    byte and wait would use up the process's connections. uvicorn itself limits only the pause between requests.
+    """Closes the connection if the head of a request is not complete within HEAD_S.
+
+    Otherwise a thousand clients that each send one byte and wait would use up the connections of the process. uvicorn
+    itself limits only the pause between requests.
     """
 
     _late: asyncio.TimerHandle | None = None
@@ -28,7 +30,7 @@ class Connection(H11Protocol):
 
     def _watch(self) -> None:
         answered = self.cycle is None or self.cycle.response_complete
-        if not answered or self.transport.get_protocol() is not self:  # a request under way, or a WebSocket's
+        if not answered or self.transport.get_protocol() is not self:  # a request in progress, or a WebSocket
             self._stop()
         elif self._late is None:
             self._late = self.loop.call_later(HEAD_S, self.transport.close)

@@ -1,4 +1,5 @@
-"""Before any route: host, origin, token, rate; and every error as problem+json. Plain ASGI, for HTTP and WebSocket."""
+"""Checks host, origin, token and rate before any route; turns every error into problem+json. Plain ASGI, for HTTP
+and WebSocket."""
 
 import hmac
 import ipaddress
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class Guard:
-    """The routes behind the checks. metrics: counts the answers."""
+    """Runs the checks and then the routes. metrics: counts the answers."""
 
     def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
@@ -48,7 +49,7 @@ class Guard:
             self.check(scope)
             await self._app(scope, receive, watched)
         except Exception as error:
-            if status:  # already begun: no other answer is possible
+            if status:  # the answer has begun: no other one is possible
                 raise
             await answer(problem_of(error))(scope, receive, watched)
         finally:
@@ -68,7 +69,7 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008, "reason": "no such path"})
 
     def check(self, scope: Scope) -> None:
-        """Raises ProblemError if this request must not be answered."""
+        """Raises ProblemError if this request must be refused."""
         headers = Headers(scope=scope)
         host = _host_of(headers.get("host", ""))
         if host not in self._settings.hosts:
@@ -90,7 +91,7 @@ class Guard:
     def _check_token(self, scope: Scope, headers: Headers) -> None:
         known = self._settings.token
         if known is None:
-            # Behind a proxy on this computer every request seems to come from this computer.
+            # Behind a proxy on this computer, every request seems to come from this computer.
             if _is_loopback(_address(scope)) and not any(name in headers for name in _FORWARDED):
                 return
             raise ProblemError(
@@ -105,14 +106,14 @@ _ASK = {"WWW-Authenticate": "Bearer"}
 
 
 class Rate:
-    """A token bucket of `burst` requests per address, refilled at `per_second`; the least recent are forgotten."""
+    """A token bucket of `burst` requests per address, refilled at `per_second`; old addresses are forgotten first."""
 
     def __init__(self, per_second: float, burst: int) -> None:
         self._per_second, self._burst = per_second, burst
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait_s(self, address: str, now_s: float | None = None) -> float:
-        """0 if the request may proceed, else the seconds until the next one may."""
+        """0 if the request may proceed, else the seconds until the next request may."""
         now_s = time.monotonic() if now_s is None else now_s
         left, last_s = self._left.pop(address, (float(self._burst), now_s))
         left = min(left + (now_s - last_s) * self._per_second, self._burst)
@@ -124,7 +125,7 @@ class Rate:
 
 
 def problem_of(error: Exception) -> ProblemError:
-    """The answer to any error of a route."""
+    """The error answer for any exception of a route."""
     if isinstance(error, ProblemError):
         return error
     if isinstance(error, HTTPException):
@@ -141,7 +142,7 @@ def _token(scope: Scope, headers: Headers) -> str:
     kind, _, token = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return token.strip()
-    # A browser's WebSocket can set no other header.
+    # A WebSocket in a browser can set no other header.
     offered = (name.strip() for name in headers.get("sec-websocket-protocol", "").split(","))
     return next((name.removeprefix("bearer.") for name in offered if name.startswith("bearer.")), "")
 

@@ -1,4 +1,4 @@
-"""A live stream: JPEG or WebP frames in, the faces of the newest one out. Other frames are dropped."""
+"""The live stream: clients send JPEG or WebP frames and get the faces of the newest; other frames are dropped."""
 
 import asyncio
 import json
@@ -21,14 +21,14 @@ _UNSUPPORTED, _TOO_LARGE, _TRY_LATER = 1003, 1009, 1013  # RFC 6455, 7.4.1
 
 
 class Stream:
-    """One client's frames: identities and stable labels. One frame at a time."""
+    """Reads the frames of one client, one at a time, with identities and stable labels."""
 
     def __init__(self, recognizer: Recognizer) -> None:
         self._recognizer = recognizer
         self._tracker, self._judge = Tracker(), Judge(JudgeSettings(recognizer.card.unsure_below))
 
     def see(self, number: int, content: bytes, time_s: float) -> str:
-        """The answer to a frame as JSON, in pixels of the frame as sent, upright. number: the frame's, from 1."""
+        """The answer to a frame, as JSON. Boxes are in pixels of the upright frame as sent. number: counted from 1."""
         try:
             picture = open_picture(content, _LONGEST_PX)
         except ImageError as error:

@@ -1,4 +1,4 @@
-"""Counts for Prometheus, in its text format 0.0.4."""
+"""Metrics for Prometheus, in its text format 0.0.4."""
 
 import threading
 from collections import Counter
@@ -9,7 +9,7 @@ _BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
 class Metrics:
-    """Thread-safe. Routes are path templates, so that visitors cannot create new ones."""
+    """Counts requests and faces; thread-safe. Routes are path templates, so clients cannot create new ones."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -29,7 +29,7 @@ class Metrics:
             self._faces += count
 
     def text(self, gauges: Mapping[str, int]) -> str:
-        """gauges: name → current value."""
+        """All metrics as text. gauges: name → current value."""
         with self._lock:
             lines = ["# HELP fer_requests_total Requests answered.", "# TYPE fer_requests_total counter"]
             lines += [

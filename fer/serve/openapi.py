@@ -1,4 +1,4 @@
-"""The routes in OpenAPI 3.1, and as a page for people."""
+"""Describes the routes in OpenAPI 3.1 and as a readable page."""
 
 import html
 from typing import Any

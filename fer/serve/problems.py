@@ -1,4 +1,4 @@
-"""Error answers according to RFC 9457: application/problem+json whose detail says what was wrong."""
+"""Error answers according to RFC 9457: application/problem+json with a detail that says what was wrong."""
 
 import json
 from http import HTTPStatus
@@ -9,7 +9,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class ProblemError(Exception):
-    """An error answer. headers: for the answer, such as Retry-After. more: further members of the object."""
+    """An error answer. headers: extra headers, such as Retry-After. more: further members of the JSON object."""
 
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None, **more: object) -> None:
         super().__init__(detail)

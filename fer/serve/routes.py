@@ -1,4 +1,4 @@
-"""The routes under /api/v1, one set for the app and for `fer serve`."""
+"""The routes under /api/v1, shared by the app and `fer serve`."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def api(service: Service) -> Mount:
-    """The whole service behind the guard, to be mounted among an application's routes."""
+    """The whole service behind the guard, to be mounted in an application."""
     settings = service.settings
     routes = [
         Route("/health", health),
@@ -45,7 +45,7 @@ def api(service: Service) -> Mount:
 
 
 def application(service: Service) -> Starlette:
-    """The service alone. What lies outside of PREFIX is answered as inside of it, without the guard's checks."""
+    """The service as an application. Paths outside PREFIX get the same error answers, without the guard's checks."""
 
     async def nothing(request: Request, error: Exception) -> Response:
         return answer(problem_of(error))
@@ -58,7 +58,7 @@ async def health(request: Request) -> Response:
 
 
 async def faces(request: Request, service: Service) -> Response:
-    """Reads every photo of the request, or refuses the whole request with the reason for each."""
+    """Reads every photo of the request, or refuses the request with a reason for each photo that cannot be read."""
     detector, unsure_below, _ = _options(request)
     settings = service.settings
     with service.place():
@@ -79,7 +79,7 @@ async def faces(request: Request, service: Service) -> Response:
     if refused:
         words = refused[0]["detail"] if len(photos) == 1 else f"{len(refused)} of {len(photos)} photos cannot be read."
         raise ProblemError(422, words, refused=refused)
-    headers = {NOTES_HEADER: json.dumps(noted)} if noted else None  # json.dumps: in ASCII, as a header must be
+    headers = {NOTES_HEADER: json.dumps(noted)} if noted else None  # json.dumps writes ASCII, as headers require
     return Response(to_json(table), headers=headers, media_type="application/json")
 
 
@@ -119,7 +119,7 @@ def _status(video: Video) -> dict[str, str | float]:
 
 
 def _options(request: Request) -> tuple[str, float | None, float]:
-    """detector, unsure_below and looks_per_s of the query. Raises ProblemError (400)."""
+    """detector, unsure_below and looks_per_s from the query. Raises ProblemError (400)."""
     detector = request.query_params.get("detector", "yunet")
     if detector not in DETECTORS:
         raise ProblemError(400, f"detector is {' or '.join(DETECTORS)}, not {detector!r}.")

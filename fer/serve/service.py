@@ -1,4 +1,4 @@
-"""What the routes share: the recognizers, a bounded queue over a few threads, videos in progress."""
+"""State shared by the routes: the recognizers, a bounded queue for a few threads, and the videos."""
 
 import asyncio
 import contextlib
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MAX_VIDEO_S = 600.0  # as on the page: rows are kept in memory
+MAX_VIDEO_S = 600.0  # the same limit as on the page: rows are kept in memory
 
 
 class Service:
-    """workers: threads that read photos and frames; videos have a separate one, so that no photo waits for a film."""
+    """workers: threads that read photos and frames. Videos have a separate one, so no photo waits for a video."""
 
     def __init__(self, settings: ServeSettings, workers: int) -> None:
         self.settings = settings
@@ -41,7 +41,7 @@ class Service:
         self._recognizers: dict[str, Recognizer] = {}
 
     def recognizer(self, detector: str) -> "Recognizer":
-        """The recognizer of that detector, loaded once; with one thread, because requests share the cores."""
+        """The recognizer with that detector, loaded once. It uses one thread, because requests share the cores."""
         from fer.see.recognize import Recognizer
 
         with self._lock:
@@ -67,7 +67,7 @@ class Service:
         return await loop.run_in_executor(self._threads, functools.partial(function, *arguments, **named))
 
     def photo(self, upload: Upload, detector: str, unsure_below: float | None) -> tuple[list[Row], list[str]]:
-        """The rows of a photo, as `fer photo --json` prints them, and what fer.see.notes says. Raises ImageError."""
+        """The rows of a photo as in `fer photo --json`, and its notes from fer.see.notes. Raises ImageError."""
         from fer.see.faces import scaled
         from fer.see.images import open_picture
         from fer.see.notes import notes
@@ -106,12 +106,12 @@ class Video:
 
 
 class Videos:
-    """Reads videos one after the other; keeps their tables for a while."""
+    """Reads videos one after the other, and keeps their tables for settings.kept_s."""
 
     def __init__(self, settings: ServeSettings, recognizer: "Callable[[str], Recognizer]") -> None:
         self._settings, self._recognizer = settings, recognizer
         self._thread = ThreadPoolExecutor(1, "fer-video")
-        self._coming = 0  # videos that are being received
+        self._coming = 0  # videos being received
         self._kept: dict[str, Video] = {}
 
     @property
@@ -120,7 +120,7 @@ class Videos:
 
     @contextlib.contextmanager
     def room(self) -> Iterator[None]:
-        """Room for one more video, held while it arrives. Raises ProblemError (429) if there is none."""
+        """Reserves room for one more video while it arrives. Raises ProblemError (429) if there is none."""
         self._forget_old()
         taken = len(self._kept) + self._coming
         if taken >= self._settings.jobs:
@@ -136,14 +136,14 @@ class Videos:
             self._coming -= 1
 
     def add(self, upload: Upload, detector: str, unsure_below: float | None, looks_per_s: float) -> Video:
-        """Call it in `room`."""
+        """Queues a video for reading; call inside `with room()`."""
         video = Video(upload.name)
         self._kept[video.key] = video
         self._thread.submit(self._read, video, upload.content, detector, unsure_below, looks_per_s)
         return video
 
     def get(self, key: str) -> Video:
-        """Raises ProblemError (404)."""
+        """The video with that key. Raises ProblemError (404) if there is none."""
         self._forget_old()
         if key not in self._kept:
             raise ProblemError(404, "There is no such video, or not any more.")

@@ -1,4 +1,4 @@
-"""The service's settings: access and limits."""
+"""Settings of the service: access and limits."""
 
 import os
 from collections.abc import Mapping
@@ -9,22 +9,22 @@ _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class ServeError(Exception):
-    """Impossible settings of the service; the message says what to do."""
+    """Invalid settings of the service; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
     """token: required from every client; None admits only programs on this computer.
 
-    hosts: the names under which the service is asked for, without ports. Foreign pages that reach it under a name of
-        their own (DNS rebinding) are refused.
-    photo_bytes, video_bytes: the most that one photo or video may have; photos: in one request.
-    waiting: requests that may wait for a worker; further ones are told to retry later (429).
-    per_second: requests from one address, on average; burst: at once.
-    body_s: how long a body may take to arrive. jobs: videos that are kept, whether read or not; kept_s: for how long.
-    live: streams at once; frame_bytes: the most that one frame may have.
+    hosts: the names by which clients may address the service, without ports. Requests from foreign pages that reach it
+        under another name (DNS rebinding) are refused.
+    photo_bytes: limit for all photos of a request together; video_bytes: for a video; photos: photos per request.
+    waiting: requests that may wait for a worker; further ones get status 429 and must retry later.
+    per_second: requests per address on average; burst: at once.
+    body_s: time limit for receiving a body. jobs: videos kept, whether read or not; kept_s: how long they are kept.
+    live: simultaneous streams; frame_bytes: limit for one frame.
 
-    Raises ServeError for a token that can be guessed.
+    Raises ServeError for a token of fewer than 16 characters, which could be guessed.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -50,7 +50,7 @@ class ServeSettings:
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> ServeSettings:
-    """The settings as the operator gave them: FER_API_TOKEN, and in FER_API_HOSTS names beside localhost."""
+    """The operator's settings: FER_API_TOKEN, and FER_API_HOSTS with host names besides localhost."""
     names = tuple(name.strip().lower() for name in environment.get(HOSTS, "").split(",") if name.strip())
     return ServeSettings(token=environment.get(TOKEN, "").strip() or None, hosts=_LOOPBACK_HOSTS + names)
 
