@@ -1,6 +1,6 @@
-"""Augmentation of whole batches on the training device; no per-image Python.
+"""Augments whole batches on the training device, without Python code per image.
 
-Faces stay uint8 on the device (83 MB for FER2013) and become float only in the batch.
+Faces stay uint8 on the device (83 MB for FER2013); only those of a batch become float.
 """
 
 import torch
@@ -11,10 +11,10 @@ from fer.learn.config import TrainConfig
 
 
 class Augmenter:
-    """Draws augmented batches from a set of faces on the device.
+    """Makes augmented batches from a set of faces on the device.
 
     images: uint8 (N, 48, 48) on the device.
-    A call with indices (B,) returns float32 (B, 1, 48, 48), normalised by `mean` and `std`, channels last.
+    A call with indices (B,) returns float32 (B, 1, 48, 48), normalised by `mean` and `std`, in channels-last layout.
     All random choices come from the generator, so a seed reproduces them.
     """
 
@@ -22,7 +22,7 @@ class Augmenter:
         self.config, self.mean, self.std = config, mean, std
         self.size = images.shape[-1]
         pad = config.crop_pad_px
-        # Reflect-padded once: a random crop is then one gather. F.pad reflects floats only.
+        # Reflect-padded once, so that random crops take one gather. F.pad can reflect only floats.
         self.padded = F.pad(images[:, None].float(), [pad] * 4, mode="reflect").byte()[:, 0] if pad else images
 
     def __call__(self, index: Tensor, generator: torch.Generator) -> Tensor:
@@ -37,7 +37,7 @@ class Augmenter:
 
 
 def normalise(faces: Tensor, mean: float, std: float) -> Tensor:
-    """uint8 (N, 48, 48) → float32 (N, 1, 48, 48): (x / 255 - mean) / std, channels last."""
+    """uint8 (N, 48, 48) → float32 (N, 1, 48, 48): (x / 255 - mean) / std, in channels-last layout."""
     x = faces[:, None].float().mul_(1 / (255 * std)).sub_(mean / std)
     return x.contiguous(memory_format=torch.channels_last)
 
@@ -58,10 +58,10 @@ def crop_and_flip(padded: Tensor, index: Tensor, size: int, flip: float, generat
 
 
 def affine(x: Tensor, rotate_deg: float, scale: float, shift: float, generator: torch.Generator) -> Tensor:
-    """Random rotation, zoom and shift about the centre, bilinear, repeating the border.
+    """Rotates and zooms faces about their centre and shifts them, all randomly; bilinear, repeating the border.
 
-    x: float (B, 1, H, W). Drawn separately for each face from uniform distributions: ± rotate_deg, zoom by
-    1 ± scale, shift by ± shift of the side in both directions.
+    x: float (B, 1, H, W). Each face has its own values from uniform distributions: rotation ± rotate_deg, zoom
+    1 ± scale, shift ± shift of the side in both directions.
     """
 
     def uniform(limit: float, *shape: int) -> Tensor:
@@ -79,9 +79,9 @@ def affine(x: Tensor, rotate_deg: float, scale: float, shift: float, generator: 
 
 
 def erase(x: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Greys out one rectangle per face with the given probability (Zhong et al. 2017, random erasing).
+    """Greys out a rectangle in each face with the given probability (random erasing, Zhong et al. 2017).
 
-    x: float (B, 1, H, W), zero mean. The rectangle covers 4 to 25 % of the face, sides 1:2 to 2:1.
+    x: float (B, 1, H, W), zero mean. The rectangle covers 4 to 25 % of the face; its sides are 1:2 to 2:1.
     """
     count, size = len(x), x.shape[-1]
     u = torch.rand(5, count, 1, device=x.device, generator=generator)
@@ -96,12 +96,13 @@ def erase(x: Tensor, probability: float, generator: torch.Generator) -> Tensor:
 
 
 def mix(x: Tensor, targets: Tensor, mixup: float, cutmix: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Mixes a part of another face of the batch into each, and the same share of its target into the target.
+    """Mixes part of another face into each face of a batch, and the same share of its target into the target.
 
-    x: float (B, 1, H, W); targets: float (B, 7), each a distribution; a face's partner is the one before it.
-    A face is blended with probability `mixup` (Zhang et al. 2018), gets a square of the partner with probability
-    `cutmix` (Yun et al. 2019), else is unchanged. Its own share is uniform in 0..1: Beta(1, 1), as in both papers.
-    torchvision's MixUp and CutMix draw one share per batch, from the global generator.
+    x: float (B, 1, H, W); targets: float (B, 7), each a distribution. Each face's partner is the one before it.
+    With probability `mixup` the two are blended (Zhang et al. 2018); with probability `cutmix` the face receives a
+    square of its partner (Yun et al. 2019); otherwise it is unchanged. The share of the face itself is uniform in
+    0..1: Beta(1, 1), as in both papers. torchvision's MixUp and CutMix draw one share per batch, and from the global
+    generator.
     """
     if not mixup and not cutmix:
         return x, targets

@@ -1,8 +1,8 @@
-"""Weights and resume state on disk: safetensors with our seal, never pickle.
+"""Stores weights and resume state: safetensors files with our seal, never pickle.
 
-A weights file holds the network's tensors and its ModelCard; a state file holds all that an interrupted run needs to
-continue bit for bit: network, averaged network, optimiser, schedule, epoch. Random numbers need no state, because each
-epoch seeds its own generators.
+A weights file contains the tensors of the network and its ModelCard. A state file contains all that an interrupted run
+needs to continue bit for bit: network, averaged network, optimiser, schedule, epoch. Random numbers need no state,
+because each epoch seeds its own generators.
 """
 
 import json
@@ -33,12 +33,12 @@ MOST_TEACHERS = 10_000
 
 
 class SaveError(Exception):
-    """A file of a run that cannot be written; the message says which and why. The previous file is intact."""
+    """A file of a run that cannot be written; the message says which and why. The previous version is intact."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A run's progress, from which `--resume` continues."""
+    """The progress of a run, from which `--resume` continues."""
 
     config: TrainConfig
     next_epoch: int
@@ -46,19 +46,19 @@ class Progress:
 
 
 def save_weights(path: Path, network: nn.Module, card: ModelCard) -> None:
-    """Writes the network's tensors and its card atomically. Raises SaveError."""
+    """Writes the tensors of the network and its card atomically. Raises SaveError."""
     _save(path, _contiguous("", network.state_dict()), {CARD_KEY: card.to_json()})
 
 
 def load_weights(path: Path) -> tuple[ResNet9, ModelCard]:
-    """The network, in evaluation mode on the CPU, and its card; raises WeightsError."""
+    """The network, in evaluation mode on the CPU, and its card. Raises WeightsError."""
     tensors, metadata = _load(path)
     if CARD_KEY not in metadata:
         raise WeightsError(f"{path}: a training state, not weights; its folder's {WEIGHTS_NAME} has the weights.")
     try:
         card = ModelCard.from_json(metadata[CARD_KEY])
         config = TrainConfig.from_dict(card.config)
-        with torch.device("meta"):  # allocates nothing on the card's word alone
+        with torch.device("meta"):  # allocates no memory based on the card alone
             network = ResNet9(config.width, config.dropout, config.groups)
         for name, expected in network.state_dict().items():
             if name in tensors and tensors[name].dtype != expected.dtype:
@@ -89,12 +89,12 @@ def save_state(path: Path, progress: Progress, modules: dict[str, nn.Module], op
 
 
 def read_progress(path: Path) -> Progress:
-    """The progress stored in a state file; raises WeightsError."""
+    """The progress stored in a state file. Raises WeightsError."""
     return _progress(path, _load(path)[1])
 
 
 def load_state(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer, scheduler: LRScheduler) -> Progress:
-    """Fills network, averaged network, optimiser and schedule from a state file; raises WeightsError."""
+    """Restores network, averaged network, optimiser and schedule from a state file. Raises WeightsError."""
     tensors, metadata = _load(path)
     progress = _progress(path, metadata)
     values = _values(path, metadata[STATE_KEY])
@@ -109,7 +109,7 @@ def load_state(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer, 
             if tensor.ndim:
                 if tensor.shape != parameter.shape:
                     raise ValueError(f"{key} must have the shape {tuple(parameter.shape)}, got {tuple(tensor.shape)}")
-                # The layout decides which elements are vectorised, so it must be the parameter's own.
+                # The layout decides which elements are vectorised, so it must be that of the parameter.
                 tensor = torch.empty_like(parameter).copy_(tensor)
             moments.setdefault(int(index), {})[slot] = tensor
         _check_alike("param_groups", values["param_groups"], _plain(optimizer.state_dict()["param_groups"]))
@@ -122,9 +122,9 @@ def load_state(path: Path, modules: dict[str, nn.Module], optimizer: Optimizer, 
 
 
 def load_last(path: Path) -> tuple[ResNet9, Progress]:
-    """The network of a state file's last epoch as it would be validated: the average if the run averages.
+    """The network after the last epoch in a state file, as it would be validated: the average if the run averages.
 
-    In evaluation mode on the CPU. Raises WeightsError.
+    It is in evaluation mode on the CPU. Raises WeightsError.
     """
     tensors, metadata = _load(path)
     progress = _progress(path, metadata)
@@ -144,7 +144,7 @@ def save_teacher(path: Path, teacher: Teacher) -> None:
 
 
 def load_teacher(path: Path) -> Teacher | None:
-    """What `save_teacher` wrote, None if the file holds something else; raises WeightsError."""
+    """The table written by `save_teacher`, or None if the file is something else. Raises WeightsError."""
     tensors, metadata = _load(path)
     if TEACHER_KEY not in metadata:
         return None
@@ -191,12 +191,12 @@ def _values(path: Path, text: str) -> dict[str, Any]:
 
 
 def _plain(values: object) -> Any:
-    """As it comes back from JSON."""
+    """The values as they are after writing to JSON and reading back."""
     return json.loads(json.dumps(values))
 
 
 def _check_alike(name: str, found: object, expected: object) -> None:
-    """Raises ValueError unless both have the same keys, lengths and types: torch would accept anything."""
+    """Raises ValueError unless both have the same keys, lengths and types; torch would accept anything."""
     number = int | float
     if isinstance(expected, dict) and isinstance(found, dict) and found.keys() == expected.keys():
         pairs = [(f"{name}.{key}", found[key], value) for key, value in expected.items()]
@@ -217,7 +217,7 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _contiguous(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    # safetensors stores plain row-major tensors only.
+    # safetensors stores only plain row-major tensors.
     return {prefix + key: t.detach().cpu().contiguous() for key, t in tensors.items() if isinstance(t, Tensor)}
 
 
@@ -232,7 +232,7 @@ def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> N
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     content = read_sealed(path)
     try:
-        tensors = safetensors.torch.load(content)  # first: it checks the header, metadata included
+        tensors = safetensors.torch.load(content)  # first, because it checks the header including the metadata
         header_size = int.from_bytes(content[:8], "little")
         return tensors, json.loads(content[8 : 8 + header_size]).get("__metadata__") or {}
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:

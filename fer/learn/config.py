@@ -1,4 +1,4 @@
-"""All settings of a training run in one frozen value, and the presets. No torch: the pages read it too."""
+"""All settings of a training run in one frozen value, and the presets. No torch, because pages import this too."""
 
 import argparse
 from dataclasses import Field, asdict, dataclass, field, fields, replace
@@ -12,19 +12,19 @@ SCHEDULES = ("onecycle", "trapezoid")
 
 
 class ConfigError(ValueError):
-    """An impossible training setting; the message names the field, the value and what is allowed."""
+    """An invalid training setting; the message names the field, the value and what is allowed."""
 
 
 def _choice(default: T, help: str, **limits: object) -> T:
-    """A field with its help and its limits: `low`, `high` (inclusive) or `choices`.
+    """A dataclass field with its help and its limits: `low`, `high` (inclusive) or `choices`.
 
-    `takes_files` marks a field that also needs files: it is offered on the command line, not in a form.
+    `takes_files` marks a field that also needs files; it is available on the command line but not in a form.
     """
     return field(default=default, metadata={"help": help, **limits})
 
 
 def _kinds(f: Field[Any]) -> tuple[type, ...]:
-    """The types that a field accepts: an integer is accepted for a float."""
+    """The types accepted by a field: a float field also accepts an integer."""
     assert isinstance(f.type, type)
     return (int, float) if f.type is float else (f.type,)
 
@@ -35,10 +35,10 @@ def _type_name(kind: object) -> str:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The settings of one run; the defaults are the article's.
+    """The settings of one run; the defaults are those of the article.
 
-    Made once from the command line, logged first, stored with the weights.
-    Raises ConfigError for a value outside its limits or an impossible combination.
+    Created once from the command line, logged first, and stored with the weights.
+    Raises ConfigError for a value outside its limits or an invalid combination.
     """
 
     preset: str = _choice("article", "the preset that the other fields started from")
@@ -118,7 +118,7 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: object) -> "TrainConfig":
-        """Raises ConfigError. Unknown fields of another version are dropped if they were off (0 or false)."""
+        """The settings from a mapping. Unknown fields of other versions are dropped if 0 or false. Raises ConfigError."""
         if not isinstance(values, dict):
             raise ConfigError(f"expected a mapping of fields, got {type(values).__name__}")
         known = {f.name for f in fields(cls)}
@@ -127,7 +127,7 @@ class TrainConfig:
         return cls(**{name: value for name, value in values.items() if name in known})
 
 
-# For two CPU cores in an hour or two: narrower, with a stronger recipe for fewer images.
+# Takes an hour or two on two CPU cores: narrower, with a stronger recipe for fewer images.
 _CPU = TrainConfig(
     preset="cpu",
     epochs=44,
@@ -152,12 +152,12 @@ _CPU = TrainConfig(
 PRESETS = {
     "article": TrainConfig(),
     "cpu": _CPU,
-    # The CPU's recipe at full width. Neither preset has run on a GPU yet: `scripts/experiments.py gpu` measures them.
-    # CutMix follows the literature (Yun et al. 2019): a long training has time to memorise the faces.
-    # Few FER+ votes: a weight of 0.4 or more pulls fear and sadness to neutral (benchmarks/votes.md).
+    # The recipe of `cpu` at full width. Neither has run on a GPU yet; `scripts/experiments.py gpu` measures them.
+    # CutMix (Yun et al. 2019), because a long training has time to memorise the faces.
+    # A low weight of FER+ votes: 0.4 or more pulls fear and sadness towards neutral (benchmarks/votes.md).
     "best": replace(_CPU, preset="best", epochs=150, width=64, dropout=0.2, votes_weight=0.15, cutmix=0.5),
-    # Muon is ahead in short trainings (benchmarks/experiments.md). Four times the batch, so twice the step (the square
-    # root rule) and a quarter of the steps to average over.
+    # Muon does better in short trainings (benchmarks/experiments.md). The batch is four times as large, so the step is
+    # twice as large (square root rule) and the average covers a quarter of the steps.
     "fast": replace(
         _CPU,
         preset="fast",
@@ -170,13 +170,13 @@ PRESETS = {
         ema_decay=0.99,
         compile=True,
     ),
-    # Trains, validates and exports within a minute on two cores: a check that everything works.
+    # Trains, validates and exports within a minute on two cores, to check that everything works.
     "smoke": TrainConfig(preset="smoke", epochs=2, batch_size=128, width=8, optimizer="sgd", lr_peak=0.05),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One flag for each field of TrainConfig; without a flag the preset's value applies."""
+    """Adds a flag for each field of TrainConfig; if a flag is not given, the value of the preset applies."""
     parser.add_argument("--preset", choices=sorted(PRESETS), default="article", help="where every field starts from")
     group = parser.add_argument_group("fields of the preset")
     for f in fields(TrainConfig):
@@ -197,5 +197,5 @@ def given_fields(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def from_arguments(arguments: argparse.Namespace) -> TrainConfig:
-    """The preset overridden by the flags that were given; raises ConfigError."""
+    """The preset with the given flags applied. Raises ConfigError."""
     return replace(PRESETS[arguments.preset], **given_fields(arguments))  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """Chooses the device and its precision, and coordinates several devices in one training.
 
-torchrun starts one process, a rank, for each device. The ranks hold the same network and the same random numbers;
-each processes its share of every batch, and the results are added up. Without torchrun a process is rank 0 of 1.
+torchrun starts one process, called a rank, for each device. All ranks have the same network and the same random
+numbers. Each processes its share of every batch, and the results are summed. Without torchrun a process is rank 0 of 1.
 """
 
 import os
@@ -20,7 +20,7 @@ from fer.learn.ranks import SharedBatchNorm, Total
 
 
 class DeviceError(Exception):
-    """A requested device that is missing, or ranks that cannot work together."""
+    """A requested device is missing, or the ranks cannot work together."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Device:
     ranks: int = 1
 
     def share(self, count: int) -> slice:
-        """This rank's part of `count` rows; the parts cover every row once, with sizes equal to within one."""
+        """This rank's part of `count` rows. The parts cover each row once; their sizes differ by at most one."""
         return slice(count * self.rank // self.ranks, count * (self.rank + 1) // self.ranks)
 
     def total(self, value: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ class Device:
         return value if self.ranks == 1 else Total.apply(value)
 
     def gathered(self, rows: Tensor, count: int) -> Tensor:
-        """All `count` rows, on every rank, from each rank's share."""
+        """Collects the shares of all ranks: all `count` rows, on every rank."""
         if self.ranks == 1:
             return rows
         whole = rows.new_zeros(count, *rows.shape[1:])
@@ -49,9 +49,9 @@ class Device:
         return self.total(whole)
 
     def spread(self, network: nn.Module) -> nn.Module:
-        """The network as the ranks train it together: the same weights, gradients averaged, batch norm over all faces.
+        """Wraps the network for joint training: equal weights, averaged gradients, batch norm over all faces.
 
-        Parameters stay those of `network`. PyTorch's SyncBatchNorm is for GPUs only; the CPU has ours.
+        The parameters remain those of `network`. PyTorch's SyncBatchNorm supports only GPUs; CPUs use SharedBatchNorm.
         """
         if self.ranks == 1:
             return network
@@ -62,12 +62,12 @@ class Device:
             if type(layer) is nn.BatchNorm2d:
                 layer.__class__ = SharedBatchNorm  # as in FSDP2: parameters, buffers and their names are kept
         spread = nn.parallel.DistributedDataParallel(network, [self.torch_device] if on_gpu else None)
-        # All ranks have the same running statistics. As an argument it warns in torch 2.14; 2.11 lacks its successor.
+        # All ranks have equal running statistics. As an argument it warns in torch 2.14; 2.11 lacks its successor.
         spread.broadcast_buffers = False
         return spread
 
     def check_same(self, **values: object) -> None:
-        """Raises DeviceError if the ranks differ in a value's text, as machines with different files would."""
+        """Raises DeviceError if the repr of a value differs between ranks, as on machines with different files."""
         if self.ranks == 1:
             return
         digests = [int.from_bytes(sha256(repr(value).encode()).digest()[:7]) for value in values.values()]
@@ -82,16 +82,16 @@ class Device:
             )
 
     def compile(self, network: nn.Module) -> None:
-        """Compiles the network on a GPU, its steps replayed as CUDA graphs. This has not met a GPU yet.
+        """Compiles the network on a GPU, where its steps are replayed as CUDA graphs. Not yet tried on a GPU.
 
-        A CPU trains no faster for it: 60 to 70 images/s against 70 to 100 of preset `cpu`, and a minute to compile.
+        A CPU gains nothing: preset `cpu` reaches 60 to 70 images/s against 70 to 100, after a minute of compilation.
         """
         if self.torch_device.type == "cuda":
-            # Not dynamic: the epoch's last, smaller batch gets its own graph.
+            # Not dynamic: the smaller last batch of an epoch gets a separate graph.
             network.compile(mode="reduce-overhead", dynamic=False)
 
     def autocast(self) -> AbstractContextManager[object]:
-        """bf16 inside if chosen; batch norm statistics and the loss stay in fp32, as in autocast."""
+        """A context that computes in bf16 if chosen; as usual in autocast, batch norm statistics and loss stay fp32."""
         return torch.autocast(self.torch_device.type, torch.bfloat16) if self.bf16 else nullcontext()
 
     def generator(self, seed: int) -> torch.Generator:
@@ -103,9 +103,9 @@ class Device:
             torch.cuda.synchronize(self.torch_device)
 
     def read_later(self, value: Tensor) -> Callable[[], float | None]:
-        """Starts copying a number to the host; the returned function gives None until the number has arrived.
+        """Starts copying a number to the host; the returned function returns None until it has arrived.
 
-        Python continues immediately, whereas `value.item()` would wait for all of a GPU's queued work.
+        Python continues immediately, whereas `value.item()` would wait for all queued work of a GPU.
         """
         copied = value.detach().to("cpu", non_blocking=True, copy=True)  # from a GPU into pinned memory
         if self.torch_device.type != "cuda":
@@ -115,13 +115,13 @@ class Device:
         return lambda: float(copied.numpy()) if arrived.query() else None
 
     def memory_mb(self) -> float:
-        """The peak of a GPU's memory in use so far; on a CPU the process's current memory."""
+        """The peak memory use of the GPU so far, or, on a CPU, the current memory of the process."""
         if self.torch_device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.torch_device) / 2**20
         return float(psutil.Process().memory_info().rss) / 2**20
 
     def describe(self) -> dict[str, object]:
-        """Hardware and versions for the run log."""
+        """Hardware and software versions for the run log."""
         is_gpu = self.torch_device.type == "cuda"
         return {
             "device": torch.cuda.get_device_name(self.torch_device) if is_gpu else cpu_name(),
@@ -133,17 +133,17 @@ class Device:
 
 
 def resolve(name: str = "auto", precision: str = "auto") -> Device:
-    """Picks the device: auto takes a GPU if there is one; under torchrun each rank takes its own.
+    """Chooses the device: 'auto' means a GPU if there is one; under torchrun each rank uses a different one.
 
-    bf16 'auto' is on if the hardware multiplies bf16 natively: Ampere or newer, or a CPU with
-    AVX512-BF16 or AMX: half-width ResNet9 trained twice as fast there (665 against 329 images/s with
+    With precision 'auto', bf16 is used if the hardware multiplies it natively: Ampere or newer, or a CPU with
+    AVX512-BF16 or AMX. A half-width ResNet9 trained twice as fast on such a CPU (665 against 329 images/s with
     channels_last, torch 2.14.1, two cores of an EPYC, batch 128).
 
     Raises DeviceError if the named device is missing, or there are too few GPUs for the ranks.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    launched = "TORCHELASTIC_RUN_ID" in os.environ  # other launchers also set WORLD_SIZE, with another meaning
+    launched = "TORCHELASTIC_RUN_ID" in os.environ  # other launchers set WORLD_SIZE too, with a different meaning
     rank, ranks = (int(os.environ[key]) for key in ("RANK", "WORLD_SIZE")) if launched else (0, 1)
     if ranks > 1 and name.startswith("cuda"):
         name = _own_gpu(name)
@@ -162,11 +162,11 @@ def resolve(name: str = "auto", precision: str = "auto") -> Device:
 
 
 def _own_gpu(name: str) -> str:
-    """This rank's GPU: its local rank on the machine."""
+    """The GPU of this rank, numbered by its local rank on the machine."""
     if name != "cuda":
         raise DeviceError(f"device {name!r} under torchrun: each rank takes its own GPU, so say --device cuda")
     here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
-    if 0 < gpus < here:  # without any GPU the ordinary error is clearer
+    if 0 < gpus < here:  # with no GPU at all the ordinary error is clearer
         raise DeviceError(
             f"{here} ranks on this machine and {gpus} GPUs: start torchrun with --nproc-per-node={gpus}, "
             "or train on the CPU with --device cpu"
@@ -186,7 +186,7 @@ def cpu_name() -> str:
 
 
 def cpu_info(key: str) -> str:
-    """A line of /proc/cpuinfo; empty if there is none (macOS, Windows)."""
+    """The value of a line in /proc/cpuinfo; empty if there is no such line or file (macOS, Windows)."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,7 +1,7 @@
-"""Shows a run's events as they happen: bars and lines on a terminal, plain lines elsewhere, TensorBoard files.
+"""Shows the events of a run as they happen: bars and lines on a terminal, plain lines elsewhere, TensorBoard files.
 
-An observer is called with each RunEvent that the run log has just written, so all of them show the log's values.
-No torch; rich and tensorboardX are imported only by the observer that needs them.
+An observer is called with each RunEvent just after the run log has written it, so all observers show the same values.
+No torch; rich and tensorboardX are imported only by the observers that need them.
 """
 
 import math
@@ -17,7 +17,7 @@ from fer.runs.run import duration_words
 
 Observer = Callable[[RunEvent], None]
 
-# What an epoch's line shows: heading, the event's value, format, width.
+# Columns of an epoch's line: heading, name of the value in the event, format, width.
 COLUMNS = (
     ("lr", "lr", ".5f", 8),
     ("train loss", "train_loss", ".4f", 10),
@@ -44,7 +44,7 @@ SCALARS = {
 
 @contextmanager
 def watching(tensorboard: Path | None = None, stream: TextIO = sys.stdout) -> Iterator[Observer]:
-    """The observer for a command line: live on a terminal, plain lines otherwise.
+    """The observer for a command line: live display on a terminal, plain lines otherwise.
 
     tensorboard: folder for additional event files. Raises ModuleNotFoundError if tensorboardX is missing.
     """
@@ -61,7 +61,7 @@ def watching(tensorboard: Path | None = None, stream: TextIO = sys.stdout) -> It
 
 
 class PlainLines:
-    """A line per epoch, for a file, a pipe or a CI log."""
+    """Prints a line per epoch, for a file, a pipe or a CI log."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -134,7 +134,7 @@ class _Terminal:
 
 @contextmanager
 def tensorboard_files(folder: Path) -> Iterator[Observer]:
-    """TensorBoard's event files with the log's values, flushed after each epoch: `tensorboard --logdir runs`."""
+    """Writes the values of the log as TensorBoard files, flushed after each epoch: `tensorboard --logdir runs`."""
     from tensorboardX.event_file_writer import EventsWriter
     from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.proto.summary_pb2 import Summary
@@ -156,13 +156,13 @@ def tensorboard_files(folder: Path) -> Iterator[Observer]:
 
 
 def scalars(values: Mapping[str, Any]) -> dict[str, float]:
-    """An epoch's scalars by TensorBoard tag, including the recall of each class."""
+    """The scalars of an epoch by TensorBoard tag, including the recall of each class."""
     found = {tag: float(values[name]) for name, tag in SCALARS.items() if name in values}
     return found | {f"recall/{name}": float(share) for name, share in zip(CLASSES, values["recall"], strict=True)}
 
 
 def start_words(values: Mapping[str, Any]) -> str:
-    """One line on what is trained, on which device, from which start."""
+    """One line that says what is trained, on which device, and from which weights."""
     config, hardware = values["config"], values.get("hardware", {})
     faces = ", ".join(f"{count:,} {split}" for split, count in values.get("faces", {}).items())
     going_on = f", going on after epoch {values['start_epoch']}" if values.get("start_epoch") else ""
@@ -176,5 +176,5 @@ def heading() -> str:
 
 
 def epoch_words(values: Mapping[str, Any]) -> str:
-    """The epoch's figures under `heading`."""
+    """The figures of an epoch as a line that matches `heading`."""
     return "  ".join(f"{values[name]:>{width}{form}}" for _, name, form, width in COLUMNS)

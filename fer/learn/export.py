@@ -1,4 +1,4 @@
-"""A trained network and its card → the ONNX file that the app runs, in the form of fer.onnxfile."""
+"""Exports a trained network and its card as the ONNX file that the app runs, in the form of fer.onnxfile."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from fer import onnxfile
 from fer.card import ModelCard, write_sealed
 from fer.learn.model import ResNet9
 
-FP16_LIMIT = 2e-3  # the most that fp16 storage may change a probability of noise; those of faces change a fifth of that
+FP16_LIMIT = 2e-3  # the most by which fp16 may change a probability on noise; on faces it changes a fifth of that
 
 
 def fold(conv: nn.Module, norm: nn.Module) -> tuple[np.ndarray, np.ndarray]:
-    """The single convolution equivalent to conv and batch norm in evaluation mode: weight, bias float32."""
+    """Weight and bias, float32, of the single convolution equivalent to conv and batch norm in evaluation mode."""
     assert isinstance(conv, nn.Conv2d)
     assert isinstance(norm, nn.BatchNorm2d)
     assert conv.bias is not None
@@ -28,7 +28,7 @@ def fold(conv: nn.Module, norm: nn.Module) -> tuple[np.ndarray, np.ndarray]:
 
 
 def build_onnx(network: ResNet9, card: ModelCard, weights_dtype: type[np.floating] = np.float16) -> bytes:
-    """The ONNX file's content, with the card in its metadata and a blank seal.
+    """The content of the ONNX file, with the card in its metadata and a blank seal.
 
     Input 'faces': uint8 (N, 48, 48). Outputs 'probabilities': float32 (N, 7), 'features': float32 (N, 8·width).
     """
@@ -36,7 +36,7 @@ def build_onnx(network: ResNet9, card: ModelCard, weights_dtype: type[np.floatin
     for name, block in network.named_modules():
         if isinstance(block, nn.Sequential) and isinstance(block[0], nn.Conv2d):
             tensors[f"{name}.weight"], tensors[f"{name}.bias"] = fold(block[0], block[1])
-    # Temperature scaling (Guo et al. 2017) costs nothing inside the last layer's weights.
+    # Temperature scaling (Guo et al. 2017) costs nothing when merged into the weights of the last layer.
     tensors["head.weight"] = (network.head.weight / card.temperature).detach().float().numpy()
     tensors["head.bias"] = (network.head.bias / card.temperature).detach().float().numpy()
     return onnxfile.build(tensors, card, weights_dtype)
@@ -45,8 +45,8 @@ def build_onnx(network: ResNet9, card: ModelCard, weights_dtype: type[np.floatin
 def write_onnx(path: Path, network: ResNet9, card: ModelCard) -> str:
     """Writes the sealed ONNX file atomically and returns its SHA-256.
 
-    Trained tensors are stored in fp16, half the bytes, unless that changes a probability by more than
-    FP16_LIMIT on random faces; then in fp32.
+    Trained tensors are stored in fp16, half the bytes, unless this changes a probability on random faces by more
+    than FP16_LIMIT; in that case in fp32.
     """
     half, full = build_onnx(network, card, np.float16), build_onnx(network, card, np.float32)
     probes = np.random.default_rng(0).integers(0, 256, (64, card.input_size_px, card.input_size_px), dtype=np.uint8)
@@ -55,9 +55,9 @@ def write_onnx(path: Path, network: ResNet9, card: ModelCard) -> str:
 
 
 def run_onnx(content: bytes, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (N, 7) and features (N, D) of uint8 faces (N, 48, 48) by ONNX Runtime on the CPU.
+    """Probabilities (N, 7) and features (N, D) of uint8 faces (N, 48, 48), from ONNX Runtime on the CPU.
 
-    content: the result of `build_onnx`, or a fer.onnxfile.NetworkFile's content; no other graph may be run.
+    content: from `build_onnx` or a fer.onnxfile.NetworkFile; no other graph may be run.
     """
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     batches = [session.run(["probabilities", "features"], {"faces": chunk}) for chunk in _chunks(faces)]

@@ -1,7 +1,7 @@
 """Trained weights as the start of another training: a run's best.safetensors, or the .onnx file that the app uses.
 
-In an ONNX file batch norm is folded into the convolutions (fer.learn.export). It is unfolded here with the statistics
-of faces passed through: the network answers as before, and trains as if it had never been folded.
+In an ONNX file, batch norm is folded into the convolutions (fer.learn.export). It is unfolded here with statistics
+measured on faces: the network answers as before, and trains as if it had never been folded.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from fer.learn.model import ResNet9
 
 INITIAL_NAME = "start.safetensors"
 STATISTICS_FACES = 1024
-# The scale of a kernel before batch norm does not change the output, but it changes the relative size of a step: the
-# learning rates were chosen for fresh kernels, whose channels have this norm on average in PyTorch.
+# The scale of a kernel before batch norm does not change the output, but it does change the relative size of a step.
+# The learning rates were chosen for fresh kernels, whose channels have this norm on average in PyTorch.
 FRESH_NORM = 3**-0.5
 
 
@@ -33,17 +33,17 @@ class InitialWeights:
     card: ModelCard
 
     def words(self) -> str:
-        """A sentence for the card on where the weights come from."""
+        """A sentence for the card that says where the weights come from."""
         config, commit = self.card.config, self.card.commit
         epochs = f"{config['epochs']} epochs, seed {config['seed']}"
         return f"Started from the weights {self.card.name} ({epochs}{f', commit {commit}' if commit else ''})."
 
 
 def read(path: Path, images: np.ndarray, width: int | None = None, groups: int | None = None) -> InitialWeights:
-    """The network of a weights file, ready to be trained on.
+    """The network from a weights file, ready for further training.
 
-    images: uint8 (N, 48, 48), Training faces; the first 1,024 give an .onnx file's batch norm its statistics.
-    width, groups: the required ones; None accepts any.
+    images: uint8 (N, 48, 48), Training faces; the first 1,024 provide the batch norm statistics for an .onnx file.
+    width, groups: required values; None accepts any.
     Raises WeightsError for a file that is incomplete, not ours, or not a ResNet9, ConfigError for another width or
     number of groups.
     """
@@ -81,7 +81,7 @@ def fill(block: nn.Sequential, weight: Tensor, bias: Tensor) -> None:
     assert isinstance(norm, nn.BatchNorm2d)
     scale = weight.flatten(1).norm(dim=1).clamp(min=1e-12) / FRESH_NORM
     conv.weight.copy_(weight / scale[:, None, None, None])
-    conv.bias = nn.Parameter(torch.zeros_like(bias))  # batch norm removes it while training
+    conv.bias = nn.Parameter(torch.zeros_like(bias))  # in training, batch norm would remove a bias
     norm.reset_running_stats()  # mean 0, variance 1
     norm.weight.copy_(scale * (1 + norm.eps) ** 0.5)
     norm.bias.copy_(bias)
@@ -89,7 +89,7 @@ def fill(block: nn.Sequential, weight: Tensor, bias: Tensor) -> None:
 
 @torch.no_grad()
 def unfold(network: ResNet9, x: Tensor) -> None:
-    """Gives every batch norm the statistics of its input; in evaluation mode the network answers as before.
+    """Sets the statistics of every batch norm from its input; in evaluation mode the network answers as before.
 
     x: float (N, 1, 48, 48), normalised faces, N ≥ 2.
     """

@@ -13,7 +13,7 @@ from fer.emotions import CLASSES
 
 
 def conv_block(in_channels: int, out_channels: int, pool: bool = False, groups: int = 1) -> nn.Sequential:
-    # Pooling before ReLU gives the same values as after it, with a quarter of the work for ReLU.
+    # Pooling before ReLU has the same result as after it, with a quarter of the work for ReLU.
     layers: list[nn.Module] = [
         nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, groups=groups),
         nn.BatchNorm2d(out_channels),
@@ -24,12 +24,12 @@ def conv_block(in_channels: int, out_channels: int, pool: bool = False, groups: 
 
 
 class ResNet9(nn.Module):
-    """Faces in, logits out.
+    """Computes logits for faces.
 
     forward: float (N, 1, 48, 48), normalised → logits (N, 7) in the order of fer.emotions.CLASSES.
     width: channels of the first block, 64 in the article; every other block is a multiple of it.
-    dropout: share of the last features zeroed while training; 0 in the article.
-    groups: networks of width / groups side by side, which share only the last layer; 1 in the article.
+    dropout: share of the last features that training sets to zero; 0 in the article.
+    groups: number of parallel networks of width / groups, which share only the last layer; 1 in the article.
     """
 
     def __init__(self, width: int = 64, dropout: float = 0.0, groups: int = 1) -> None:
@@ -46,7 +46,7 @@ class ResNet9(nn.Module):
         self.head = nn.Linear(8 * width, len(CLASSES))
 
     def features(self, x: Tensor) -> Tensor:
-        """(N, 1, 48, 48) → (N, 8·width): the last layer's input."""
+        """(N, 1, 48, 48) → (N, 8·width): the input of the last layer."""
         x = self.conv2(self.conv1(x))  # (N, 2·width, 12, 12)
         x = self.res1(x) + x
         x = self.conv4(self.conv3(x))  # (N, 8·width, 3, 3)
@@ -60,7 +60,7 @@ class ResNet9(nn.Module):
 
 
 def side_by_side(networks: Sequence[ResNet9]) -> ResNet9:
-    """Networks of one width as the groups of one network, whose logits are the mean of theirs; in evaluation mode."""
+    """Joins networks of equal width as groups of one network, in evaluation mode, whose logits are their mean."""
     first = networks[0]
     joined = ResNet9(len(networks) * first.width, first.dropout.p, groups=len(networks))
     states = [network.state_dict() for network in networks]
@@ -71,7 +71,7 @@ def side_by_side(networks: Sequence[ResNet9]) -> ResNet9:
             together[name] = torch.cat(parts, 1) / len(parts)
         elif name == "head.bias":
             together[name] = torch.stack(parts).mean(0)
-        else:  # batch norm's counters are numbers, which have no dimension to be joined along
+        else:  # batch norm counters are scalars, which cannot be concatenated
             together[name] = torch.cat(parts) if tensor.ndim else tensor
     joined.load_state_dict(together)
     return joined.eval()
@@ -82,7 +82,7 @@ def count_parameters(network: nn.Module) -> int:
 
 
 def flops(network: ResNet9, batch: int) -> int:
-    """Operations of a forward pass: two for each multiply-add of a convolution or linear layer, padding counted."""
+    """Operations of a forward pass: two per multiply-add of a convolution or linear layer, including padding."""
     total = 0
 
     def count(layer: nn.Module, _inputs: object, output: Tensor) -> None:

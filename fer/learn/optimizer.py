@@ -1,4 +1,4 @@
-"""The optimisers, the learning rate schedules and the moving average of the weights."""
+"""Optimisers, learning rate schedules and the moving average of the weights."""
 
 from itertools import compress
 from typing import Any
@@ -14,12 +14,12 @@ MUON_MOMENTUM = 0.95
 
 
 def make_optimizer(network: ResNet9, config: TrainConfig, bf16: bool) -> torch.optim.Optimizer:
-    """bf16: whether the device multiplies it natively; if not, muon's matrix products use fp32.
+    """The optimiser for a config. bf16: whether the device multiplies it natively; if not, Muon multiplies in fp32.
 
     Weight decay applies to convolutions and the last layer, not to biases and batch norm.
 
-    With muon all kernels but the first convolution's use Muon; the first convolution, the last layer, biases and batch
-    norm use SGD, all at the same learning rate.
+    With muon, all kernels except those of the first convolution use Muon; the first convolution, the last layer,
+    biases and batch norm use SGD, all at the same learning rate.
     """
     matrices = [p for p in network.parameters() if p.ndim > 1]
     vectors = [p for p in network.parameters() if p.ndim <= 1]
@@ -40,11 +40,11 @@ def make_optimizer(network: ResNet9, config: TrainConfig, bf16: bool) -> torch.o
 def make_scheduler(
     optimizer: torch.optim.Optimizer, config: TrainConfig, steps_per_epoch: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    """The learning rate over the run, one step per batch.
+    """The learning rate schedule of a run, with one step per batch.
 
-    onecycle: up to the peak and down along cosines (Smith & Topin 2018), as in torch.
-    trapezoid: up to the peak, level, then straight down to 0 (Hägele et al. 2024, "Scaling laws and compute-optimal
-    training beyond fixed training durations"). Only its cool-down depends on where the run ends.
+    onecycle: rises to the peak and falls, both along cosines (Smith & Topin 2018), as in torch.
+    trapezoid: rises to the peak, stays level, then falls linearly to 0 (Hägele et al. 2024, "Scaling laws and
+    compute-optimal training beyond fixed training durations"). Only its cool-down depends on when the run ends.
     """
     if config.schedule == "onecycle":
         return torch.optim.lr_scheduler.OneCycleLR(
@@ -64,12 +64,12 @@ def make_scheduler(
 
 
 class Muon(torch.optim.SGD):
-    """SGD whose groups marked `muon` step along their orthogonalised momentum.
+    """SGD in which the groups marked `muon` step along their orthogonalised momentum.
 
-    Muon (Keller Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) for kernels as matrices (out, in · 9),
-    orthogonalised in `matrix_dtype`.
-    As in his airbench94_muon each kernel is first scaled to rows of mean square 1: batch norm follows it, so its size
-    is irrelevant, and the learning rate is the relative step. torch.optim.Muon takes two-dimensional parameters only.
+    This is Muon (Keller Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) with kernels as matrices
+    (out, in · 9), orthogonalised in `matrix_dtype`.
+    As in his airbench94_muon, each kernel is first scaled to rows of mean square 1: batch norm follows it, so its size
+    is irrelevant, and the learning rate is the relative step. torch.optim.Muon accepts only two-dimensional parameters.
     """
 
     def __init__(self, params: Any, matrix_dtype: torch.dtype, **options: Any) -> None:
@@ -94,14 +94,14 @@ class Muon(torch.optim.SGD):
 def orthogonal(matrix: Tensor, dtype: torch.dtype = torch.bfloat16, steps: int = 3) -> Tensor:
     """Approximately the nearest matrix whose singular values are all 1, by Newton-Schulz iterations in `dtype`.
 
-    matrix: (rows, columns); returns the same shape in `dtype`. The quintic's coefficients are Jordan's: singular values
-    end between about 0.7 and 1.2, the smallest still below that after three steps; airbench94_muon also takes three,
-    without harm to the network.
+    matrix: (rows, columns); returns the same shape in `dtype`. The coefficients of the quintic are Jordan's: singular
+    values end between about 0.7 and 1.2, though the smallest are still lower after three steps; airbench94_muon also
+    uses three, without harm to the network.
     """
     x = matrix.to(dtype)
     tall = len(x) > x.shape[1]
     x = x.T if tall else x
-    x = x / x.norm().clamp(min=1e-7)  # no singular value above 1
+    x = x / x.norm().clamp(min=1e-7)  # now no singular value exceeds 1
     for _ in range(steps):
         gram = x @ x.T
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315), x, beta=3.4445)
@@ -112,10 +112,10 @@ def orthogonal(matrix: Tensor, dtype: torch.dtype = torch.bfloat16, steps: int =
 def average_into(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """average ← average + (1 - d) · (network - average), d = min(decay, (1 + step) / (10 + step)); `step` from 0.
 
-    Batch norm's statistics are averaged like the weights, its counters copied.
-    Without the warm-up of d (tf.train.ExponentialMovingAverage's num_updates) the random start affects the average for
-    thousands of steps: after 10 epochs of preset `cpu` it cost 15 points of validation accuracy.
-    swa_utils.AveragedModel would wait for the GPU twice a step: it counts in a tensor and copies that to the device.
+    Batch norm statistics are averaged like the weights; batch norm counters are copied.
+    Without the warm-up of d (num_updates in tf.train.ExponentialMovingAverage), the random initial weights affect the
+    average for thousands of steps: after 10 epochs of preset `cpu` this cost 15 points of validation accuracy.
+    swa_utils.AveragedModel would wait for the GPU twice per step: it counts in a tensor that it copies to the device.
     """
     averages, current = ([*m.parameters(), *m.buffers()] for m in (average, network))
     moving = [a.is_floating_point() for a in averages]

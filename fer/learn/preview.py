@@ -1,8 +1,9 @@
-"""Previews the training's augmentation of a face: `python -m fer.learn.preview` answers JSON lines with faces.
+"""Previews the augmentation of a face in training: `python -m fer.learn.preview` answers JSON lines with faces.
 
-A separate process, so that the app itself never loads torch. A request is one line
+It runs as a separate process, so that the app itself never loads torch. A request is one line
 {"face": base64 of 2304 grey bytes, "config": fields of TrainConfig, "count": 24, "seed": 0}; the answer is one line
-{"faces": base64 of count × 2304 bytes} or {"error": words}. It ends with its input, or after an idle minute.
+{"faces": base64 of count × 2304 bytes} or {"error": message}. The process ends with its input or after a minute
+without requests.
 """
 
 import base64
@@ -23,7 +24,7 @@ _MOST = 256
 
 
 def augmented(face: np.ndarray, config: TrainConfig, count: int, seed: int) -> np.ndarray:
-    """uint8 (48, 48) → uint8 (count, 48, 48): the face as the training would see it, `count` times."""
+    """uint8 (48, 48) → uint8 (count, 48, 48): `count` versions of the face as training would see it."""
     faces = torch.tensor(np.broadcast_to(face, (count, *face.shape)))
     augment = Augmenter(faces, config, _MEAN, _STD)
     x = augment(torch.arange(count), torch.Generator().manual_seed(seed))  # (count, 1, 48, 48), -1..1
@@ -31,7 +32,7 @@ def augmented(face: np.ndarray, config: TrainConfig, count: int, seed: int) -> n
 
 
 def answer(line: str) -> dict[str, str]:
-    """One request's answer; an invalid request gives its error in words."""
+    """The answer to one request; for an invalid request, an error message."""
     try:
         request = json.loads(line)
         face = np.frombuffer(base64.b64decode(request["face"]), np.uint8).reshape(48, 48)
@@ -47,7 +48,7 @@ def answer(line: str) -> dict[str, str]:
 def main() -> None:
     torch.set_num_threads(1)
     while True:
-        idle = threading.Timer(IDLE_S, os._exit, [0])  # only the wait for a line is timed
+        idle = threading.Timer(IDLE_S, os._exit, [0])  # the limit applies only while waiting for a line
         idle.daemon = True
         idle.start()
         line = sys.stdin.readline()

@@ -1,4 +1,4 @@
-"""Several processes, one training: joining and leaving them, and sums over them that gradients pass through."""
+"""Training in several processes: joining and leaving the group, and sums over all ranks with gradients."""
 
 import os
 import signal
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from fer.learn.devices import Device
 
 CONNECTION_BROKE_WAIT_S = 2.0
-UNRESPONSIVE_AFTER_S = 10.0  # torchrun kills 30 s after it asked
+UNRESPONSIVE_AFTER_S = 10.0  # torchrun kills a process 30 s after asking it to stop
 
 
 class RankLostError(Exception):
-    """Another rank of this training is gone: killed, out of memory, its machine down."""
+    """Another rank of this training was lost: killed, out of memory, or its machine is down."""
 
 
 @contextmanager
 def joined(device: "Device", before_exit: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Joins the ranks of a torchrun for a training; does nothing for a single process. For the main thread.
+    """Joins the ranks of a torchrun for a training; does nothing for a single process. Call it in the main thread.
 
-    Rank 0 represents all: SIGINT and SIGTERM reach it as KeyboardInterrupt and end the others at once. torchrun also
-    sends SIGTERM if another rank died; then, or if the connection breaks, RankLostError is raised.
-    before_exit: called in a thread before the process is killed because rank 0 has not answered a signal for 10 s: a
-    GPU's collective whose peer is gone never ends, and Python handles no signal while it waits for one.
+    Rank 0 acts for all: SIGINT and SIGTERM raise KeyboardInterrupt there and end the other ranks at once. torchrun also
+    sends SIGTERM if another rank died; in that case, or if the connection breaks, RankLostError is raised.
+    before_exit: called in a thread before the process is ended because rank 0 has not reacted to a signal for 10 s. A
+    GPU collective whose peer is gone never ends, and Python handles no signals while it waits for one.
     """
     if device.ranks == 1:
         yield
@@ -58,19 +58,19 @@ def joined(device: "Device", before_exit: Callable[[], None] = lambda: None) -> 
         if gone := [f"rank {rank} (process {pid})" for rank, pid in neighbours.items() if _is_reaped(pid)]:
             raise RankLostError(f"{', '.join(gone)} was lost: killed, or out of memory") from None
         raise
-    dist.destroy_process_group()  # leaving a broken group would wait for the lost rank
+    dist.destroy_process_group()  # in a broken group this would wait for the lost rank
 
 
 def _is_reaped(pid: int) -> bool:
-    """Whether torchrun has reaped the process. If torchrun itself is told to stop, it waits for rank 0 first
-    (SubprocessContext._close), so the others are zombies at least until this process has ended."""
+    """Whether torchrun has reaped the process. If torchrun itself is asked to stop, it first waits for rank 0
+    (SubprocessContext._close), so the other ranks stay zombies at least until this process has ended."""
     return not psutil.pid_exists(pid)
 
 
 @contextmanager
 def _signal_watchdog(before_exit: Callable[[], None]) -> Iterator[None]:
-    """Calls before_exit and ends the process if a signal has not left this block within UNRESPONSIVE_AFTER_S."""
-    reader, writer = socket.socketpair()  # the system's handler writes here even while Python waits
+    """Calls before_exit and ends the process if this block is not left within UNRESPONSIVE_AFTER_S of a signal."""
+    reader, writer = socket.socketpair()  # the signal handler in C writes here even while Python is waiting
     writer.setblocking(False)
     left = threading.Event()
 
@@ -90,7 +90,7 @@ def _signal_watchdog(before_exit: Callable[[], None]) -> Iterator[None]:
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
-    """Batch norm by the mean and variance over the faces of all ranks, as nn.SyncBatchNorm on GPUs."""
+    """Batch norm with mean and variance over the faces of all ranks, like nn.SyncBatchNorm on GPUs."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
@@ -110,7 +110,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
 
 class Total(torch.autograd.Function):
-    """The sum over ranks; its gradient is summed too."""
+    """The sum over all ranks; its gradient is summed over them too."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:

@@ -11,10 +11,10 @@ STEP_EVENT_EVERY_S = 0.5
 
 
 class StepEvents:
-    """Emits "step" events of one epoch, about one in STEP_EVENT_EVERY_S.
+    """Emits the "step" events of one epoch, about one every STEP_EVENT_EVERY_S.
 
     An event describes the last step that the device is known to have finished: the sum of the losses is copied in the
-    background, and the event follows when the copy has arrived. On a CPU that is immediate.
+    background, and the event is emitted when the copy has arrived. On a CPU that is immediate.
     """
 
     def __init__(self, device: Device, emit: Callable[..., None], epoch: int, steps: int) -> None:
@@ -23,7 +23,7 @@ class StepEvents:
         self._waiting: tuple[int, int, Callable[[], float | None]] | None = None
 
     def after(self, step: int, faces: int, loss_sum: Tensor) -> None:
-        """Called after each step, counted from 0. faces: how many of the epoch are done; loss_sum: their total loss."""
+        """Call after each step. step: counted from 0. faces: those done in this epoch; loss_sum: their total loss."""
         now_s = time.perf_counter()
         if self._waiting is None and now_s - self._last_s >= STEP_EVENT_EVERY_S:
             self._waiting = step + 1, faces, self._device.read_later(loss_sum)

@@ -1,4 +1,4 @@
-"""The training target of each face: label, FER+ votes and teachers combined into one distribution."""
+"""Training targets: the label, FER+ votes and teachers of each face combined into one distribution."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from fer.learn.config import ConfigError, TrainConfig
 
 @dataclass(frozen=True)
 class Teacher:
-    """Trained networks' answers for the Training faces.
+    """Answers of trained networks for the Training faces.
 
-    probabilities: float32 (N, 7), their mean. knows_votes: whether one of the networks learned from FER+ votes.
-    networks: how many there are. data_sha256: fingerprint of the set with these Training faces.
+    probabilities: float32 (N, 7), their mean. knows_votes: whether any of the networks learned from FER+ votes.
+    networks: their number. data_sha256: fingerprint of the data set that contains these Training faces.
     """
 
     probabilities: np.ndarray
@@ -25,9 +25,9 @@ class Teacher:
 
 
 def soft_targets(faces: FaceSet, config: TrainConfig, teacher: Teacher | None = None) -> np.ndarray:
-    """float32 (N, 7): each face's label, smoothed, mixed with its FER+ votes if it has any, then with the teacher.
+    """float32 (N, 7): the smoothed label of each face, mixed with its FER+ votes, if any, and then with the teacher.
 
-    The votes for contempt, unknown and not-a-face have no class here and are left out.
+    Votes for contempt, unknown and not-a-face have no class here and are ignored.
     Raises ConfigError if votes or a teacher are requested and missing.
     """
     shape = len(faces), len(CLASSES)

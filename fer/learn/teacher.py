@@ -1,8 +1,7 @@
-"""Distillation: trained networks' answers for the Training faces, as soft targets for another training.
+"""Distillation (Hinton et al. 2015): answers of trained networks for the Training faces, as soft training targets.
 
-After Hinton et al. 2015. The teachers run once, before the training, so their number does not affect the cost of a
-step. Their mean, over teachers and mirror images, is kept in the run's folder (checkpoint.save_teacher), so a resumed
-run needs no teacher.
+The teachers run once, before the training, so their number does not affect the cost of a step. The mean over teachers
+and mirror images is stored in the folder of the run (checkpoint.save_teacher), so a resumed run needs no teacher.
 """
 
 from collections.abc import Sequence
@@ -22,8 +21,8 @@ from fer.learn.targets import Teacher
 def ask(files: Sequence[Path], faces: FaceSet, device: Device) -> Teacher:
     """The mean answer of all networks for the Training faces and their mirror images.
 
-    files: weights written by scripts/train.py, and tables made from such weights by scripts/soft_labels.py; a table
-    counts for as many networks as it was made from. Raises WeightsError, also if a table is about another set.
+    files: weights written by scripts/train.py, or tables made from such weights by scripts/soft_labels.py; a table
+    counts as many times as it has networks. Raises WeightsError, also if a table belongs to another data set.
     """
     images = torch.tensor(faces.split("Training").images, device=device.torch_device)  # (N, 48, 48) uint8
     fingerprint = faces.fingerprint()
@@ -38,13 +37,13 @@ def ask(files: Sequence[Path], faces: FaceSet, device: Device) -> Teacher:
             raise WeightsError(f"{path}: about the Training faces of another set; make it again with this one.")
         total += said.networks * torch.from_numpy(said.probabilities)
         networks, knows_votes = networks + said.networks, knows_votes or said.knows_votes
-    # Rounded as in the file, so that a resumed run learns from the same numbers.
+    # Rounded as in the file, so that a resumed run uses the same numbers.
     mean = (total / total.sum(1, keepdim=True)).half().float()
     return Teacher(mean.numpy(), knows_votes, networks, fingerprint)
 
 
 def answers(network: ResNet9, images: torch.Tensor, device: Device) -> torch.Tensor:
-    """A network's probabilities for faces, averaged with their mirror images: float32 (N, 7) on the CPU.
+    """The probabilities of a network, averaged over each face and its mirror image: float32 (N, 7) on the CPU.
 
     images: uint8 (N, 48, 48) on the device.
     """

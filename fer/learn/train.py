@@ -1,4 +1,4 @@
-"""The training loop, read from top to bottom."""
+"""The training loop, to be read from top to bottom."""
 
 import math
 import time
@@ -25,7 +25,7 @@ from fer.learn.optimizer import average_into, make_optimizer, make_scheduler
 from fer.learn.step_events import StepEvents
 from fer.learn.targets import Teacher, soft_targets
 
-# The article's normalisation: (x / 255 - 0.5) / 0.5 is in -1..1.
+# Normalisation as in the article: (x / 255 - 0.5) / 0.5 is in -1..1.
 MEAN, STD = 0.5, 0.5
 SHEET_PER_CLASS = 4
 
@@ -33,7 +33,7 @@ Emit = Callable[..., None]
 
 
 class TrainingDivergedError(Exception):
-    """The loss is no longer a finite number."""
+    """The loss is no longer finite."""
 
 
 def fit(
@@ -46,19 +46,19 @@ def fit(
     teacher: Teacher | None = None,
     initial: InitialWeights | None = None,
 ) -> ModelCard | None:
-    """Trains on Training, validates on PublicTest after each epoch, keeps the best epoch's weights.
+    """Trains on Training, validates on PublicTest after each epoch, and keeps the weights of the best epoch.
 
     faces: must contain both splits; PrivateTest is never used.
     folder: receives best.safetensors and, after each epoch, state.safetensors, from which `resume` continues.
-    emit: called as emit(kind, **values) with the run log's events 'start', 'step', 'epoch', 'checkpoint'.
-    teacher: the answers of fer.learn.teacher's networks for the Training faces; for config.teacher_weight.
-    initial: trained weights to start from instead of fresh ones; a resumed run only needs its card.
+    emit: called as emit(kind, **values) for the events 'start', 'step', 'epoch' and 'checkpoint' of the run log.
+    teacher: the answers from fer.learn.teacher for the Training faces; used with config.teacher_weight.
+    initial: trained weights to start from instead of fresh ones; a resumed run needs only their card.
     Returns the card of the best weights. Raises DatasetError if a split is missing, TrainingDivergedError, and
-    SaveError if the folder cannot be written. KeyboardInterrupt passes through. Whatever ended it, the files on disk
-    are complete: the best weights, and the state of the last epoch that could be saved.
+    SaveError if the folder cannot be written. KeyboardInterrupt passes through. However the training ends, the files
+    on disk are complete: the best weights, and the state of the last epoch that could be saved.
 
-    Under torchrun every rank calls this inside ranks.joined: a step has config.batch_size faces in total, only rank 0
-    writes, and the others get None. Raises DeviceError if the ranks have different arguments.
+    Under torchrun every rank calls this inside ranks.joined. A step has config.batch_size faces in total; only rank 0
+    writes files, and the other ranks get None. Raises DeviceError if the arguments differ between ranks.
     """
     if config.batch_size < device.ranks:
         raise ConfigError(f"batch_size: expected at least one face a rank, got {config.batch_size} for {device.ranks}")
@@ -66,7 +66,7 @@ def fit(
     train, valid = (faces.split(name) for name in USES["training"])
     on_device = device.torch_device
 
-    # All data is on the device before the loop starts, faces as uint8.
+    # All data is moved to the device before the loop starts, faces as uint8.
     train_images = torch.tensor(train.images, device=on_device)  # (N, 48, 48) uint8
     valid_images = torch.tensor(valid.images, device=on_device)
     valid_labels = torch.tensor(valid.labels, device=on_device)
@@ -86,7 +86,7 @@ def fit(
     modules: dict[str, nn.Module] = {"network": network}
     kept: nn.Module = network  # the weights that are validated and kept
     if config.ema_decay:
-        modules["average"] = kept = deepcopy(network)  # not compiled, unlike the network
+        modules["average"] = kept = deepcopy(network)  # unlike the network, it is not compiled
 
     start_epoch, best_accuracy = 0, 0.0
     if resume:
@@ -94,7 +94,7 @@ def fit(
         start_epoch, best_accuracy = progress.next_epoch, progress.best_accuracy
     fingerprint = faces.fingerprint()
     device.check_same(config=config, data=fingerprint, epoch=start_epoch)
-    spread = device.spread(network)  # called for training; with a single rank, the network itself
+    spread = device.spread(network)  # used for training; with a single rank it is the network itself
     emit(
         "start",
         config=config.to_dict(),
@@ -110,9 +110,9 @@ def fit(
     for epoch in range(start_epoch, config.epochs):
         started = time.perf_counter()
         step_events = StepEvents(device, emit, epoch, steps)
-        # Each epoch seeds its own random numbers: a resumed run draws the same ones.
+        # Each epoch seeds its random numbers, so a resumed run draws the same ones.
         epoch_seed = config.seed * 100_003 + epoch
-        torch.manual_seed(epoch_seed * device.ranks + device.rank)  # dropout: each rank has its own masks
+        torch.manual_seed(epoch_seed * device.ranks + device.rank)  # dropout masks differ between ranks
         generator = device.generator(epoch_seed)
         order = torch.randperm(len(train), device=on_device, generator=generator)
         loss_sum = torch.zeros((), device=on_device)
@@ -120,12 +120,12 @@ def fit(
 
         network.train()
         for step, index in enumerate(order.split(config.batch_size)):
-            # Each rank augments the whole batch, to draw a single process's numbers, and trains on its share of it.
+            # Each rank augments the whole batch, to draw the same numbers as a single process, and trains on its share.
             mine = device.share(len(index))
             x, asked = mix(augment(index, generator), targets[index], config.mixup, config.cutmix, generator)
             with device.autocast():
                 logits = spread(x[mine])  # (B, 7)
-            # Shares may differ by a face, so sums are used; their mean over the ranks is the loss of the batch.
+            # Shares may differ by one face, so sums are used; their mean over the ranks is the loss of the batch.
             loss = F.cross_entropy(logits.float(), asked[mine], reduction="sum") / (len(index) / device.ranks)
 
             optimizer.zero_grad(set_to_none=True)
@@ -142,7 +142,7 @@ def fit(
 
             loss_sum += loss.detach() * len(index)
             step_events.after(step, step * config.batch_size + len(index), loss_sum)
-        device.synchronise()  # a GPU's work is queued: without this the clock would time the queueing
+        device.synchronise()  # GPU work is queued: without this only the queueing would be timed
         train_s = time.perf_counter() - started
 
         kept.eval()
@@ -157,7 +157,7 @@ def fit(
             update_ratio(before, network)[None],
             matrix.float(),
             probabilities[sheet].flatten(),
-        ]).tolist()  # fmt: skip  # the epoch's one device-to-host sync
+        ]).tolist()  # fmt: skip  # the only device-to-host sync of the epoch
         train_loss, valid_loss, grad_norm, ratio = report[:4]
         confusion = np.array(report[4 : 4 + len(matrix)], dtype=np.int64).reshape(len(CLASSES), -1)
         accuracy = float(confusion.trace() / confusion.sum())
@@ -203,14 +203,14 @@ def fit(
 
 @torch.inference_mode()
 def predict(network: nn.Module, images: Tensor, device: Device, batch_size: int = 512) -> Tensor:
-    """Logits float32 (N, 7) of uint8 faces (N, 48, 48), both on the device."""
+    """Logits float32 (N, 7) for uint8 faces (N, 48, 48), both on the device."""
     with device.autocast():
         batches = [network(normalise(batch, MEAN, STD)) for batch in images.split(batch_size)]
     return torch.cat(batches).float()
 
 
 def update_ratio(before: list[Tensor], network: nn.Module) -> Tensor:
-    """The norm of the last step over the norm of the weights; about 1e-3 in a healthy run."""
+    """The norm of the last step divided by the norm of the weights; about 1e-3 in a healthy run."""
     after = [p.detach() for p in network.parameters()]
     change = torch.nn.utils.get_total_norm([a - b for a, b in zip(after, before, strict=True)])
     return change / torch.nn.utils.get_total_norm(before)
@@ -229,7 +229,7 @@ def make_card(
     teacher: Teacher | None = None,
     initial: InitialWeights | None = None,
 ) -> ModelCard:
-    """The card after training; scripts/evaluate.py adds temperature, threshold, framing and figures."""
+    """The card after training; scripts/evaluate.py adds temperature, threshold, framing and results."""
     knows_votes = bool(
         config.votes_weight or (teacher and teacher.knows_votes) or (initial and initial.card.learned_from_votes)
     )

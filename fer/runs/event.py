@@ -1,7 +1,7 @@
 """One event of a run log, and its line of JSON.
 
-``{"event": "epoch", "seq": 7, "time": 1760000000.0, ...}``. NaN and infinities are not JSON: they are written as null
-and listed in ``"nonfinite"`` by their JSON pointer (RFC 6901), and `decode` restores them.
+``{"event": "epoch", "seq": 7, "time": 1760000000.0, ...}``. JSON has no NaN or infinity: they are written as null
+and listed in ``"nonfinite"`` by JSON pointer (RFC 6901); `decode` restores them.
 """
 
 import dataclasses
@@ -23,9 +23,9 @@ class RunLogError(RuntimeError):
 class RunEvent:
     """One line of a run log.
 
-    ``kind`` is "start", "step", "epoch", "checkpoint", "end" or a newer kind that readers skip; ``seq`` grows
-    by one per line and across resumes (a gap is a lost line); ``time`` is the writer's clock in unix seconds, which may
-    go back; ``values`` is everything else.
+    ``kind`` is "start", "step", "epoch", "checkpoint", "end" or a newer kind that readers skip; ``seq`` increases by
+    one per line, also across resumes (a gap is a lost line); ``time`` is the writer's clock in unix seconds, which may
+    be set back; ``values`` is everything else.
     """
 
     kind: str
@@ -39,8 +39,8 @@ class RunEvent:
 
 
 def encode(event: RunEvent) -> bytes:
-    """One line of valid JSON with its newline. Values may be numbers, strings, lists, mappings, dataclasses, paths,
-    and anything with ``tolist`` (numpy, torch). RunLogError names a value that is none of these."""
+    """One line of valid JSON, including its newline. Values may be numbers, strings, lists, mappings, dataclasses,
+    paths, and anything with ``tolist`` (numpy, torch). Raises RunLogError for any other value and names it."""
     nonfinite: dict[str, str] = {}
     fields = {str(key): _plain(value, f"/{_escape(str(key))}", nonfinite) for key, value in event.values.items()}
     if clash := [name for name in _RESERVED if name in fields]:
@@ -52,7 +52,7 @@ def encode(event: RunEvent) -> bytes:
 
 
 def decode(line: bytes) -> RunEvent | None:
-    """The event of one line, or None if the line is truncated or foreign."""
+    """The event on one line, or None if the line is truncated or is not an event."""
     try:
         fields = json.loads(line)
         kind, seq, at = fields.pop("event"), fields.pop("seq"), fields.pop("time")

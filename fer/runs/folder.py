@@ -1,4 +1,4 @@
-"""Follows every run in a folder as its log grows: files in, Run values out."""
+"""Follows the logs of all runs in a folder as they grow, and turns them into Run values."""
 
 import contextlib
 import math
@@ -28,7 +28,7 @@ def follow_log(path: Path, name: str) -> Run:
 
 
 class Follower:
-    """Reads one run's log as it grows and keeps the newest Run. name: the folder's name by default."""
+    """Reads the log of one run as it grows and keeps the newest Run. name: by default the name of the folder."""
 
     def __init__(self, folder: Path, log: str = LOG_NAME, name: str = "") -> None:
         self._folder, self._name = folder, name or folder.name
@@ -46,7 +46,7 @@ class Follower:
         self._step: Step | None = None
 
     def refresh(self) -> bool:
-        """Reads what is new; True if more than the progress within an epoch changed."""
+        """Reads new events; returns True if anything but the progress within an epoch changed."""
         events = self._tail.read()
         replaced = self._tail.restarts != self._restarts
         if replaced:
@@ -81,7 +81,7 @@ class Follower:
         return config if isinstance(config, dict) else {}
 
     def _drop_from(self, number: int) -> None:
-        """A resumed run repeats its unfinished epochs: what an earlier process wrote of them no longer counts."""
+        """Drops epochs from `number` on: a resumed run repeats its unfinished epochs, so earlier values are void."""
         while self._epochs and self._epochs[-1].number >= number:
             self._epochs.pop()
 
@@ -105,9 +105,9 @@ class Follower:
 
 
 class RunsFolder:
-    """All runs of a folder. Safe to share between the sessions of a server: one session refreshes at a time.
+    """All runs in a folder. Sessions of a server can share it: one session refreshes at a time.
 
-    ``version`` grows when more has changed than the progress within an epoch.
+    ``version`` increases when anything but the progress within an epoch has changed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -146,5 +146,5 @@ def _age(run: Run) -> tuple[float, str]:
 
 
 def _count(value: object) -> int:
-    """A number of epochs; 0 for anything else, or for more than any run has."""
+    """The value as a number of epochs; 0 if it is not one, or is larger than any run could have."""
     return value if type(value) is int and 0 < value <= MAX_EPOCHS else 0

@@ -1,4 +1,4 @@
-"""Whether the process that writes a run is still alive; also works from another machine."""
+"""Detects whether the process that writes a run is still alive, also from another machine."""
 
 import contextlib
 import functools
@@ -19,13 +19,13 @@ from fer.files import write_whole
 HEARTBEAT_NAME = "heartbeat.json"
 HEARTBEAT_EVERY_S = 2.0
 STALE_AFTER_S = 15.0
-SAME_START_S = 2.0  # the boot time that Linux reports may vary by a second
+SAME_START_S = 2.0  # the boot time reported by Linux may vary by a second
 
 logger = logging.getLogger(__name__)
 
 
 class HeartbeatWriter:
-    """Writes a run's process and machine and a growing counter to ``path`` every HEARTBEAT_EVERY_S seconds."""
+    """Writes the process, the machine and an increasing counter to ``path`` every HEARTBEAT_EVERY_S seconds."""
 
     def __init__(self, path: Path, every_s: float = HEARTBEAT_EVERY_S) -> None:
         self.path = path
@@ -50,12 +50,12 @@ class HeartbeatWriter:
             write_whole(self.path, content.encode(), durable=False)
             self._failing = False
         except OSError as error:
-            if not self._failing:  # logged once: a full disk stays full for many beats
+            if not self._failing:  # logged once, because a full disk stays full for many beats
                 logger.warning("no heartbeat in %s: %s", self.path, error)
             self._failing = True
 
     def stop(self) -> None:
-        """Ends the thread; the file stays and goes stale."""
+        """Ends the thread; the file remains and becomes stale."""
         self._stopped.set()
         self._thread.join()
 
@@ -63,10 +63,9 @@ class HeartbeatWriter:
 class HeartbeatReader:
     """Checks whether the process that writes a run is alive.
 
-    On this machine the process table decides. For another machine, or if the writer's start time is not known, a
-    heartbeat that changed within
-    ``stale_after_s`` on this reader's monotonic clock means alive, so neither machine's wall clock needs to be right;
-    only the very first check must rely on the wall clock.
+    On this machine the process table decides. On another machine, or if the start time of the writer is unknown, a
+    heartbeat that changed within ``stale_after_s`` on the reader's monotonic clock means alive. Neither machine's wall
+    clock needs to be right, except for the very first check.
     """
 
     def __init__(self, folder: Path | str, stale_after_s: float = STALE_AFTER_S) -> None:
@@ -76,7 +75,7 @@ class HeartbeatReader:
         self._changed_at = -math.inf
 
     def alive(self) -> bool:
-        """Also False if there is no heartbeat file, or it cannot be read."""
+        """Whether the writer is alive; False if the heartbeat file is missing or cannot be read."""
         beat = read_heartbeat(self.path)
         if beat is None:
             return False
@@ -93,7 +92,7 @@ class HeartbeatReader:
 
 
 def read_heartbeat(path: Path) -> dict[str, Any] | None:
-    """The heartbeat file's content, or None if it is missing, truncated or foreign."""
+    """The content of the heartbeat file, or None if it is missing, truncated or invalid."""
     try:
         beat = json.loads(path.read_bytes())
         whole = type(beat["pid"]) is int and beat["pid"] > 0 and math.isfinite(beat["time"])
@@ -113,7 +112,7 @@ def machine_id() -> str:
 
 
 def is_writer(beat: dict[str, Any]) -> bool:
-    """Whether a heartbeat's process on this machine is alive. The number alone does not suffice: it is reused."""
+    """Whether a heartbeat's process is alive on this machine. Its number alone is not enough: numbers are reused."""
     started_s, written_s = process_start(beat["pid"]), beat.get("process_start")
     return started_s is not None and isinstance(written_s, float) and abs(started_s - written_s) < SAME_START_S
 
@@ -121,7 +120,7 @@ def is_writer(beat: dict[str, Any]) -> bool:
 def process_start(pid: int) -> float | None:
     """When the process ``pid`` started, in seconds; None if it is dead or a zombie.
 
-    On Linux since boot, so that setting the clock has no effect; elsewhere by the wall clock at that moment.
+    On Linux the time counts from boot, so setting the clock has no effect; elsewhere it is the wall clock at the start.
     """
     try:
         process = psutil.Process(pid)

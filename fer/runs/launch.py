@@ -1,7 +1,7 @@
-"""Starts, stops and resumes scripts/train.py as a separate process. No page, no torch, never a shell.
+"""Starts, stops and resumes scripts/train.py as a separate process. Needs no page and no torch; never uses a shell.
 
-A training runs in its own process session, so closing the page, the browser or the server does not end it; its
-output goes to a file under the runs' folder. It is found again by its heartbeat, so a page opened later can stop it.
+A training runs in its own process session, so closing the page, the browser or the server does not end it. Its output
+goes to a file in the runs folder. Its heartbeat identifies it, so a page opened later can stop it.
 """
 
 import importlib.util
@@ -23,7 +23,7 @@ from fer.weights import WEIGHTS
 
 ROOT = app_folder()
 SCRIPT = ROOT / "scripts" / "train.py"
-STATE_NAME = "state.safetensors"  # fer.learn.checkpoint's; importing that would import torch
+STATE_NAME = "state.safetensors"  # defined in fer.learn.checkpoint, which would import torch
 WEIGHTS_NAME = "best.safetensors"  # likewise
 WRITTEN_BEFORE_AN_EPOCH = (LOG_NAME, HEARTBEAT_NAME, "teacher.safetensors", "start.safetensors")
 OUTPUT_FOLDER = ".output"
@@ -40,13 +40,13 @@ Spawn = Callable[..., subprocess.Popen[bytes]]
 
 @dataclass(frozen=True)
 class Launched:
-    """A training process of this server. ``output`` is the file with its output."""
+    """A training process started by this server. ``output`` is the file that receives its output."""
 
     process: subprocess.Popen[bytes]
     output: Path
 
     def failure(self) -> str | None:
-        """The end of a failed process's output; None while it runs or if it succeeded."""
+        """The end of the output if the process failed; None while it is running or if it succeeded."""
         code = self.process.poll()
         if code in (None, 0, 130):  # 130: stopped by Ctrl-C or the Stop button
             return None
@@ -57,19 +57,19 @@ class Launched:
 
 
 def allowed() -> bool:
-    """Whether the operator lets pages start trainings: FER_ALLOW_TRAINING=1."""
+    """Whether the operator allows pages to start trainings (FER_ALLOW_TRAINING=1)."""
     return os.environ.get("FER_ALLOW_TRAINING") == "1"
 
 
 def check_name(name: str) -> str:
-    """The run's name, checked to be usable as a folder and on a command line. Raises LaunchError."""
+    """The name if it can be used as a folder name and on a command line. Raises LaunchError otherwise."""
     if not _NAME.fullmatch(name):
         raise LaunchError(f"A run's name has 1 to 64 letters, digits, dots, dashes or underscores; got {name!r}.")
     return name
 
 
 def arguments(config: TrainConfig, name: str, data: Path, runs: Path) -> list[str]:
-    """The command of a new run: the preset and the fields that differ from it."""
+    """The command for a new run: the preset and the fields that differ from it."""
     command = [
         sys.executable,
         str(SCRIPT),
@@ -92,7 +92,7 @@ def resume_arguments(run: Run, data: Path) -> list[str]:
 
 
 class Launcher:
-    """The trainings that this server started. ``spawn`` replaces subprocess.Popen in tests."""
+    """The trainings started by this server. Tests pass ``spawn`` to replace subprocess.Popen."""
 
     def __init__(self, runs: Path, data: Path, spawn: Spawn = subprocess.Popen) -> None:
         self.runs, self.data = runs.absolute(), data.absolute()
@@ -130,25 +130,25 @@ class Launcher:
         return self.launched[name]
 
     def busy(self, name: str) -> bool:
-        """Whether a process of this server works on the run."""
+        """Whether a process of this server is working on the run."""
         return name in self.launched and self.launched[name].process.poll() is None
 
     def without_log(self, names: set[str]) -> list[str]:
-        """Trainings that have no log yet, because torch is still loading. names: runs with a log."""
+        """The trainings without a log so far, because torch is still loading. names: the runs that have a log."""
         return [name for name in list(self.launched) if name not in names and self.busy(name)]
 
     def failures(self) -> dict[str, str]:
-        """The end of the output of this server's failed trainings, by the run's name."""
+        """The end of the output of each failed training of this server, by run name."""
         found = {name: launched.failure() for name, launched in list(self.launched.items())}
         return {name: words for name, words in found.items() if words}
 
     def forget(self, name: str) -> None:
-        """Forgets a failure that has been read."""
+        """Forgets a failure that the user has read."""
         self.launched.pop(name, None)
 
 
 def why_not_resume(run: Run) -> str | None:
-    """Why a run cannot be resumed, in a sentence, else None."""
+    """A sentence on why a run cannot be resumed, or None if it can."""
     if run.state in (State.RUNNING, State.FINISHED):
         return f"The run is {run.state}: there is nothing to resume."
     if run.state is State.DIVERGED:
@@ -170,7 +170,7 @@ def _kept(run: Run) -> bool:
 def remove(run: Run) -> None:
     """Removes the folder of a run that ended before its first complete epoch. Raises LaunchError.
 
-    Only files that a training writes are removed; any other file in the folder stays.
+    Only files written by a training are removed; other files in the folder remain.
     """
     if not can_remove(run):
         raise LaunchError(f"The run {run.name} holds what it learned, or still runs: it is not removed from a page.")
@@ -188,7 +188,7 @@ def remove(run: Run) -> None:
 
 
 def stop(run: Run) -> None:
-    """Asks the run's process to end, as Ctrl-C does: the last complete epoch is kept. Raises LaunchError.
+    """Asks the process of the run to end, as Ctrl-C would; the last complete epoch is kept. Raises LaunchError.
 
     The process is identified by number and start time, so another process with a reused number is never signalled.
     """

@@ -1,7 +1,7 @@
-"""The run log: one folder per training run, append-only JSON lines, a writer and a tailer that survive damage.
+"""The run log: a folder per training run with append-only JSON lines; writer and reader tolerate damaged logs.
 
-A line is one event (`fer.runs.event`). The writer appends each in one unbuffered write, so a kill -9 or a full disk
-loses at most the line being written. No torch: pages read runs on machines without it.
+Each line is one event (`fer.runs.event`), appended in one unbuffered write, so a kill -9 or a full disk loses at most
+the line being written. This module does not need torch, because pages read runs on machines without it.
 """
 
 import logging
@@ -23,7 +23,7 @@ except ImportError:  # Windows has no advisory locks, so two writers of one run 
 
 LOG_NAME = "log.jsonl"
 MAX_LINE_BYTES = 16 << 20
-DURABLE_KINDS = ("start", "checkpoint", "end")  # these are forced to the disk (fsync), not only to the system's cache
+DURABLE_KINDS = ("start", "checkpoint", "end")  # forced to the disk (fsync), not only into the system's cache
 
 _CHUNK_BYTES = 1 << 20
 _GUARD_BYTES = 64
@@ -35,10 +35,10 @@ logger = logging.getLogger(__name__)
 class RunLog:
     """Appends events to ``folder/log.jsonl`` and keeps ``folder/heartbeat.json`` fresh from a daemon thread.
 
-    Opening the log of an earlier run continues it: a truncated last line is ended and the sequence continues. Raises
-    RunLogError if the folder cannot be written, or another process writes this run. Leaving the ``with`` block by an
-    exception writes the "end" event with its reason, unless the caller wrote one. An append that fails (a full disk) is
-    counted in ``lost``, the first one logged, and training continues; the gap in ``seq`` shows in the file.
+    Opening the log of an earlier run continues it: a truncated last line is terminated and the sequence continues.
+    Raises RunLogError if the folder cannot be written or another process is writing this run. If an exception leaves
+    the ``with`` block, the "end" event is written with the reason, unless the caller wrote one. A failed append (a full
+    disk) is counted in ``lost``, the first one is logged, and training continues; ``seq`` then has a gap.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -66,7 +66,7 @@ class RunLog:
         self._heartbeat = HeartbeatWriter(self.folder / HEARTBEAT_NAME)
 
     def write(self, kind: str, /, **values: Any) -> RunEvent:
-        """Appends one event and returns it. Each kind's values are described where it is written;
+        """Appends one event and returns it. The values of each kind are described where it is written;
         the sequence number and the time are added here."""
         with self._mutex:
             if self._file < 0:
@@ -91,13 +91,13 @@ class RunLog:
                 os.fsync(self._file)
         except OSError as error:
             self.lost += 1
-            if self.lost == 1:  # with a full disk every line would fail
+            if self.lost == 1:  # logged once: on a full disk every line fails
                 logger.error("a line of %s was not written: %s", self.path, error)
 
     def _lock(self) -> None:
         if fcntl is None:
             return
-        give_up = time.monotonic() + _LOCK_WAIT_S  # a killed trainer's data workers may briefly hold its lock
+        give_up = time.monotonic() + _LOCK_WAIT_S  # data workers of a killed trainer may briefly hold its lock
         while True:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -114,7 +114,7 @@ class RunLog:
                 return
 
     def close(self) -> None:
-        """Stops the heartbeat and closes the file; a run without an "end" event then shows as interrupted."""
+        """Stops the heartbeat and closes the file. A run without an "end" event is then shown as interrupted."""
         if self._file >= 0:
             self._heartbeat.stop()
             os.close(self._file)
@@ -139,11 +139,11 @@ def _ends_torn(path: Path) -> bool:
 
 
 class Tail:
-    """Reads what is new in a growing log, in time linear in the new bytes.
+    """Reads the new lines of a growing log, in time linear in the new bytes.
 
-    Lines that are truncated, foreign or longer than MAX_LINE_BYTES are skipped and counted in ``skipped``. If the
-    file was replaced, truncated or rewritten, reading restarts at its first line and ``restarts`` grows: the caller
-    must then discard what it had. A missing file reads as empty.
+    Lines that are truncated, are not events or exceed MAX_LINE_BYTES are skipped and counted in ``skipped``. If the
+    file was replaced, truncated or rewritten, reading restarts at its first line and ``restarts`` increases: the caller
+    must then discard earlier events. A missing file counts as empty.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -160,7 +160,7 @@ class Tail:
         self._guard = b""
 
     def read(self) -> list[RunEvent]:
-        """The events since the last call, in the file's order."""
+        """The events since the last call, in file order."""
         try:
             with open(self.path, "rb", buffering=0) as file:
                 self._restart_if_replaced(file)
@@ -172,7 +172,7 @@ class Tail:
         stat = os.fstat(file.fileno())
         identity = (stat.st_dev, stat.st_ino)
         same = self._identity in (None, identity) and stat.st_size >= self._offset
-        if same and self._guard:  # only its bytes reveal a file rewritten in place and grown past our offset
+        if same and self._guard:  # only its bytes reveal a file that was rewritten in place and grew past our offset
             file.seek(self._offset - len(self._guard))
             same = file.read(len(self._guard)) == self._guard
         if not same:
@@ -198,7 +198,7 @@ class Tail:
             if self._partial_bytes <= MAX_LINE_BYTES:
                 self._partial.append(part)
             else:
-                self._partial.clear()  # too long for an event: count its bytes, keep none
+                self._partial.clear()  # too long for an event: its bytes are counted, not kept
 
     def _finish_line(self, end: bytes, events: list[RunEvent]) -> None:
         self._keep(end)

@@ -1,4 +1,4 @@
-"""A run log's content as checked values: one Run with its epochs. Independent of pages and growing files."""
+"""The content of a run log as checked values: one Run with its epochs. Independent of pages and of log files."""
 
 import contextlib
 import math
@@ -13,7 +13,7 @@ import numpy as np
 from fer.emotions import CLASSES
 
 MAX_EPOCHS = 10_000_000
-_LAST_EPOCHS = 5  # the time left is estimated from their pace
+_LAST_EPOCHS = 5  # the time left is estimated from their speed
 FIGURES = (
     "lr",
     "train_loss",
@@ -28,7 +28,7 @@ FIGURES = (
 
 
 class State(StrEnum):
-    """The state of a run; the value is the word on the page."""
+    """The state of a run; each value is the word shown on the page."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -54,7 +54,7 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Predictions of the fixed validation faces: rows int64 (M,) of the original file, labels int64 (M,) or None,
+    """Predictions for a fixed set of validation faces: rows int64 (M,) of the original file, labels int64 (M,) or None,
     probabilities float32 (M, 7)."""
 
     rows: np.ndarray
@@ -64,9 +64,9 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One pass over the data. ``number`` counts from 1; a figure that the log lacks is NaN, an array None.
+    """One pass over the data. ``number`` counts from 1. Figures missing from the log are NaN, missing arrays None.
 
-    recall: float (7,), 0..1. confusion: int64 (7, 7), true class in the rows.
+    recall: float (7,), 0..1. confusion: int64 (7, 7), with true classes as rows.
     """
 
     number: int
@@ -90,8 +90,8 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The progress of the current epoch: the share done, 0..1, its mean loss, its pace, its seconds so
-    far; a figure that the log lacks is NaN."""
+    """The progress of the current epoch: the share done, 0..1, its mean loss, its speed and its seconds so
+    far. Figures missing from the log are NaN."""
 
     share: float
     train_loss: float
@@ -101,8 +101,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as far as its log goes. ``start``: the newest start event's values. ``at_s``: when the first was written
-    (unix seconds). ``step``: the progress of the current epoch."""
+    """A run as recorded in its log so far. ``start``: values of the newest start event. ``at_s``: when the first one was
+    written (unix seconds). ``step``: the progress of the current epoch."""
 
     name: str
     folder: Path
@@ -125,30 +125,30 @@ class Run:
 
     @property
     def best(self) -> Epoch | None:
-        """The epoch with the highest validation accuracy; the first if several are equal."""
+        """The epoch with the highest validation accuracy; the first one if several are equal."""
         known = [epoch for epoch in self.epochs if math.isfinite(epoch.valid_accuracy)]
         return max(known, key=lambda epoch: epoch.valid_accuracy, default=None)
 
     @property
     def seconds(self) -> float:
-        """Time spent in complete epochs, over all resumes; changes of the machine's clock do not affect it."""
+        """Time spent in complete epochs, including all resumes; not affected by changes to the machine's clock."""
         return float(np.nansum([epoch.elapsed_s for epoch in self.epochs]))
 
     @property
     def done_epochs(self) -> float:
-        """Complete epochs, and the share of the next one that is done."""
+        """The number of complete epochs plus the completed share of the next one."""
         return len(self.epochs) + (self.step.share if self.step else 0.0)
 
     @property
     def progress(self) -> float:
-        """Share of all epochs that is done, 0..1."""
+        """The completed share of all epochs, 0..1."""
         if self.state is State.FINISHED:
             return 1.0
         return min(1.0, self.done_epochs / self.total_epochs) if self.total_epochs else 0.0
 
     @property
     def time_left_s(self) -> float:
-        """At the pace of the last epochs, or of the first one so far; NaN before its first step."""
+        """Seconds left at the speed of the last epochs, or of the first one so far; NaN before its first step."""
         pace = [epoch.elapsed_s for epoch in self.epochs[-_LAST_EPOCHS:] if math.isfinite(epoch.elapsed_s)]
         if not pace and self.step and self.step.share > 0:
             pace = [self.step.elapsed_s / self.step.share]
@@ -158,7 +158,7 @@ class Run:
 
 
 def read_step(values: dict[str, Any]) -> Step | None:
-    """A "step" event's values as a Step, or None if they do not give the epoch's progress."""
+    """The values of a "step" event as a Step, or None if they lack the progress of the epoch."""
     step, steps = values.get("step"), values.get("steps")
     if type(step) is not int or type(steps) is not int or not 0 < step <= steps:
         return None
@@ -166,7 +166,7 @@ def read_step(values: dict[str, Any]) -> Step | None:
 
 
 def read_epoch(values: dict[str, Any]) -> Epoch | None:
-    """An "epoch" event's values as an Epoch, or None if they are not one."""
+    """The values of an "epoch" event as an Epoch, or None if they are invalid."""
     number = values.get("epoch")
     if type(number) is not int or not 0 <= number < MAX_EPOCHS:
         return None
@@ -208,14 +208,14 @@ def _array(value: object, shape: tuple[int, ...], dtype: type) -> np.ndarray | N
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something that has gone wrong with a run (``fatal``) or is about to, in a sentence."""
+    """A sentence on something that has gone wrong with a run (``fatal``) or is about to."""
 
     fatal: bool
     words: str
 
 
 def alarms(run: Run) -> list[Alarm]:
-    """[] for a healthy run."""
+    """The alarms of a run; [] if it is healthy."""
     if broken := next((epoch for epoch in run.epochs if not epoch.finite), None):
         words = (
             f"The loss is not a finite number since epoch {broken.number}: what it learned is lost from there on. "
@@ -252,12 +252,12 @@ def _has_risen(losses: list[float]) -> bool:
 
 
 def plain(text: str) -> str:
-    """Text from a log as markdown that shows only that text: no links, no external pictures."""
+    """Text from a log, escaped so that Markdown shows it literally, without links or external pictures."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~:$&])", r"\\\1", text)
 
 
 def duration_words(seconds: float) -> str:
-    """'42 s', '3 min 5 s', '2 h 10 min'; '–' if unknown."""
+    """A duration as text: '42 s', '3 min 5 s', '2 h 10 min'; '–' if unknown."""
     if not math.isfinite(seconds):
         return "–"
     whole = round(seconds)
@@ -269,7 +269,7 @@ def duration_words(seconds: float) -> str:
 
 
 def differences(runs: list[Run]) -> dict[str, list[str]]:
-    """The settings in which the runs differ: a value for each run by the setting's name."""
+    """The settings in which the runs differ: setting name → the value in each run."""
     facts = [_facts(run) for run in runs]
     names = list(dict.fromkeys(name for fact in facts for name in fact))
     rows = {name: [_words(fact.get(name)) for fact in facts] for name in names}
@@ -277,7 +277,7 @@ def differences(runs: list[Run]) -> dict[str, list[str]]:
 
 
 def _facts(run: Run) -> dict[str, Any]:
-    """Every value of the start event except its time: config fields by name, the rest by path."""
+    """Every value of the start event except its time: config fields by name, all others by path."""
     facts: dict[str, Any] = dict(run.config)
     for key, value in run.start.items():
         if key in ("config", "start_epoch", "best_accuracy"):

@@ -1,4 +1,4 @@
-"""The log of a training that ships with the repository: small, no faces. Shown on a machine without runs."""
+"""The training log that ships with the repository: small, without faces; shown on machines without runs."""
 
 import math
 from collections.abc import Iterable
@@ -12,20 +12,20 @@ from fer.runs.run import Run, State
 from fer.weights import TRAINING_LOG
 
 NAME = "example"
-WEIGHTS = "weights"  # of the start event: SHA-256 of the weights that the training made, '' if they do not ship
+WEIGHTS = "weights"  # key in the start event: SHA-256 of the weights that the training made, '' if they do not ship
 _DIGITS = 5
 
 
 def shipped_run(path: Path = TRAINING_LOG) -> Run | None:
-    """The training that ships with the repository; None if its log is missing or has no epoch."""
+    """The training whose log ships with the repository; None if the log is missing or has no epoch."""
     run = follow_log(path, NAME)
     return run if run.epochs and run.state is State.FINISHED else None
 
 
 def write_shipped_log(events: Iterable[RunEvent], path: Path, weights: str) -> None:
-    """Writes a reduced copy of a run's log: its last start, its epochs without their faces, and its end.
+    """Writes a reduced copy of a run's log: its last start, its epochs without the faces, and its end.
 
-    weights: SHA-256 of the shipped file if this run made it, else ''. Raises OSError.
+    weights: SHA-256 of the shipped file if this run produced it, else ''. Raises OSError.
     """
     start: dict[str, Any] = {}
     epochs: dict[int, RunEvent] = {}
@@ -33,7 +33,7 @@ def write_shipped_log(events: Iterable[RunEvent], path: Path, weights: str) -> N
         if event.kind == "start":
             start = event.values
         elif event.kind == "epoch":
-            epochs[event.values["epoch"]] = event  # a resumed run repeats one
+            epochs[event.values["epoch"]] = event  # a resumed run may repeat an epoch
     if not start or not epochs:
         return
     first = epochs[min(epochs)]

@@ -1,7 +1,7 @@
-"""fer/see in the visitor's own browser: JavaScript and WebAssembly with the same steps and parameters.
+"""fer/see in the visitor's browser: JavaScript and WebAssembly with the same steps and parameters.
 
-The scripts here are ES modules that import each other by file name. `script` joins some of them into one, for a page
-or a worker that is made from text; a browser can also load them directly.
+The scripts are ES modules that import each other by file name. `script` joins several of them into one, for a page or
+a worker that is created from text; a browser can also load them directly.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 
-# Each module comes after those that it imports.
+# Each module comes after the modules that it imports.
 WORKER = ("numbers.js", "onnx.js", "kernels.js", "network.js", "picture.js", "quality.js", "recognize.js", "worker.js")
 PAGE = (
     *("numbers.js", "quality.js", "judge.js", "track.js", "timeline.js", "draw.js", "parts.js", "panel.js"),
@@ -25,41 +25,42 @@ _EXPORT = re.compile(r"^export (?=const |class |function |async )", re.MULTILINE
 
 
 def script(*names: str) -> str:
-    """These modules, in this order, as one script with one scope."""
+    """The given modules, in this order, as one script with one scope."""
     return "\n".join(without_imports((FOLDER / name).read_text(encoding="utf-8")) for name in names)
 
 
 def without_imports(module: str) -> str:
-    """A module's text for a script that already contains its imports."""
+    """The text of a module for use in a script that already contains its imports."""
     return _EXPORT.sub("", _IMPORT.sub("", module))
 
 
 def page_script() -> str:
-    """A page's script, which contains the worker's as the constant `workerSource`."""
+    """The script for a page; it contains the script of the worker as the constant `workerSource`."""
     return f"const workerSource = {json.dumps(script(*WORKER))}\n{script(*PAGE)}"
 
 
 def kernels() -> dict[str, bytes]:
-    """The WebAssembly, by name: 'plain' SIMD, and 'relaxed' SIMD for browsers that have it."""
+    """The WebAssembly modules by name: 'plain' SIMD, and 'relaxed' SIMD for browsers that support it."""
     return {"plain": (FOLDER / "kernels.wasm").read_bytes(), "relaxed": (FOLDER / "kernels_relaxed.wasm").read_bytes()}
 
 
 @dataclass(frozen=True)
 class Models:
-    """The two networks as ONNX files, byte for byte those that fer/see uses, their hashes checked."""
+    """The two networks as ONNX files, the same bytes that fer/see uses, with verified hashes."""
 
     detector: bytes
     classifier: bytes
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """SHA-256 of each, for the receiver to check."""
+        """The SHA-256 of each file, for the receiver to check."""
         files = {"detector": self.detector, "classifier": self.classifier}
         return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
 def read_models(weights: Path) -> Models:
-    """YuNet and the weights file, as sealed. Raises DetectorError or WeightsError if one is missing or altered."""
+    """YuNet and the weights file, after checking their seals. Raises DetectorError or WeightsError if one is missing
+    or altered."""
     from fer import onnxfile
     from fer.see.yunet import read_model
 

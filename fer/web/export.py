@@ -1,4 +1,4 @@
-"""Live camera and photos as a static folder: any web server can serve it, without Python."""
+"""Exports the live camera and photo pages as a static folder that any web server can serve without Python."""
 
 import hashlib
 import html
@@ -12,7 +12,7 @@ from fer.card import ModelCard
 from fer.files import write_whole
 from fer.web.words import TROUBLES_ALONE
 
-# The models' names in the folder, and the files of fer/web that are copied unchanged.
+# File names of the models in the folder, and the files of fer/web that are copied unchanged.
 FILES = {
     "plain": "kernels.wasm",
     "relaxed": "kernels_relaxed.wasm",
@@ -21,7 +21,7 @@ FILES = {
 }
 MANIFEST, SERVICE, LICENSES = "manifest.webmanifest", "service.js", "LICENSES.txt"
 _AS_IT_IS = ("page.js", "page.css", "cards.css", "live.css", "camera.css", "logo.svg")
-# What the page needs and no more: its own files, WebAssembly, and blob: for snapshots and photos.
+# Only what the page needs: its own files, WebAssembly, and blob: for snapshots and photos.
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; "
     "connect-src 'self'; img-src 'self' blob:; media-src 'self' blob:; manifest-src 'self'; base-uri 'none'; "
@@ -31,13 +31,13 @@ CAMERA = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRat
 
 
 class FolderError(Exception):
-    """A folder that must not be written to; the message says why."""
+    """A folder that cannot receive an export; the message says why."""
 
 
 def export(folder: Path, weights: Path | None = None) -> list[Path]:
-    """Writes the folder; returns its files. weights: as for a Recognizer.
+    """Writes the folder and returns its files. weights: as for a Recognizer.
 
-    Raises FolderError if it contains anything but an earlier export; WeightsError, DetectorError, OSError.
+    Raises FolderError if the folder contains anything but an earlier export; also WeightsError, DetectorError, OSError.
     """
     from fer import Recognizer
     from fer.web.rules import rules
@@ -53,11 +53,11 @@ def export(folder: Path, weights: Path | None = None) -> list[Path]:
     content |= {FILES[name]: part for name, part in parts.items()}
     content |= {"index.html": _index(given, card.name), MANIFEST: _manifest(), LICENSES: _licenses(models, card)}
     content[SERVICE] = _service(content)
-    # Of an earlier export, or of one that was cut short, for instance by a full disk.
+    # Files of an earlier export, or of one that was interrupted, for instance by a full disk.
     there = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
     if SERVICE not in there and (foreign := there - content.keys()):
         raise FolderError(f"{folder}: not empty, and no earlier export ({min(foreign)}). Name another folder.")
-    # The service worker last: browsers take its change for the sign that all else is there.
+    # The service worker comes last: a change to it tells browsers that all other files are complete.
     for name, part in sorted(content.items(), key=lambda item: item[0] == SERVICE):
         write_whole(folder / name, part)
     return sorted(folder / name for name in content)
@@ -71,7 +71,7 @@ def _index(given: dict[str, Any], name: str) -> bytes:
 
 
 def _licenses(models: web.Models, card: ModelCard) -> bytes:
-    """The notices that the MIT License requires with every copy, and the terms in the weights' card."""
+    """The notices that the MIT License requires in every copy, and the licence terms from the card of the weights."""
     terms = card.licence or "Their card names no terms: ask whoever trained them before you pass them on."
     notices = Template((web.FOLDER / LICENSES).read_text(encoding="utf-8"))
     return notices.substitute(models.digests, name=card.name, terms=terms).encode()
@@ -92,7 +92,7 @@ def _manifest() -> bytes:
 
 
 def _service(content: dict[str, bytes]) -> bytes:
-    """The service worker for exactly these files: other content is another version, which browsers fetch again."""
+    """The service worker for exactly these files: different content is a new version, which browsers download again."""
     code = (web.FOLDER / SERVICE).read_bytes()
     digest = hashlib.sha256(code)
     for name, part in sorted(content.items()):

@@ -1,9 +1,9 @@
-"""What a page shows of a camera or a photo: numbers and words for the server's pages and for the browser's."""
+"""Constants for showing a camera or a photo, shared by the pages of the server and those in the browser."""
 
 MOST_ROWS = 6  # faces that get a card and a strip
-PANEL_EVERY_S = 0.4  # cards and timeline are drawn anew
-SILENT_S = 3.0  # without a frame for so long, a camera is said to be unplugged
-PREVIEW_PX = 1280  # the longer side of a photo as it is shown
-CROP_PX = 192  # each face beside it
+PANEL_EVERY_S = 0.4  # cards and timeline are redrawn
+SILENT_S = 3.0  # after so long without a frame, a camera is reported as unplugged
+PREVIEW_PX = 1280  # the longer side of a photo as displayed
+CROP_PX = 192  # side of each face next to it
 START, STOP = "Start camera", "Stop"
 NOTHING_YET = "Press Start camera and allow the browser to use it."

@@ -1,4 +1,4 @@
-"""The parameters of fer/see for the browser, taken from the modules that define them."""
+"""Collects the parameters of fer/see for the browser from the modules that define them."""
 
 from dataclasses import asdict
 from typing import Any
@@ -10,21 +10,21 @@ from fer.see.judge import JudgeSettings
 from fer.see.track import TrackSettings
 from fer.web import page
 
-# Constants of fer.see.detect, whose names there are in capitals.
+# Constants of fer.see.detect; there the names are in capitals.
 _DETECTOR = (
     *("MIN_SCORE", "OVERLAP", "FIRST_LOOK_PX", "SECOND_LOOK", "SMALL_FACE_PX", "KNOWN_FACE_PX", "HINT_SCORE"),
     *("ENOUGH_SCALE", "FINE_SCALE", "FINE_PIXELS", "TILE_PX", "TILE_OVERLAP_PX"),
 )
-_TIMELINE = ("SPAN_S", "LONGEST_GAP_S", "RECORD_LIMIT_S", "RECORD_LIMIT_ROWS")  # likewise of fer.see.timeline
+_TIMELINE = ("SPAN_S", "LONGEST_GAP_S", "RECORD_LIMIT_S", "RECORD_LIMIT_ROWS")  # the same for fer.see.timeline
 _PAGE = ("MOST_ROWS", "PANEL_EVERY_S", "SILENT_S", "PREVIEW_PX", "CROP_PX", "START", "STOP", "NOTHING_YET")
 
 
 def rules(card: ModelCard, mirror: bool = True) -> dict[str, Any]:
-    """For JSON: detector, framing, tracker, judging, timeline, colours, drawing, page.
+    """The parameters as values for JSON: detector, framing, tracker, judging, timeline, colours, drawing, page.
 
-    card: a Recognizer's, with its framing. mirror: as for a Recognizer.
+    card: the card of a Recognizer, with its framing. mirror: as for a Recognizer.
 
-    Raises WeightsError if it has no framing for YuNet.
+    Raises WeightsError if the card has no framing for YuNet.
     """
     known = card.framing
     if detect.YuNet.name not in known:

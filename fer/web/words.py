@@ -1,6 +1,6 @@
-"""Messages for camera trouble: its severity, and Markdown on what to do.
+"""Messages about camera problems: the severity, and Markdown that says what to do.
 
-The same messages whether the camera is read in the browser or on the server.
+The messages are the same whether the camera is read in the browser or on the server.
 """
 
 from typing import Literal
@@ -11,7 +11,8 @@ Gravity = Literal["info", "warning", "error"]
 
 
 def troubles(secure: str, otherwise: str) -> dict[str, tuple[Gravity, str]]:
-    """By kind. secure: how a page gets a camera. otherwise: what to do if this device cannot read faces."""
+    """The messages by kind. secure: how a page can get access to a camera. otherwise: what to do if this device cannot
+    read faces."""
     return {
         "insecure": (
             "error",
@@ -72,5 +73,5 @@ TROUBLES = troubles(
     "or a reverse proxy with a certificate in front.",
     "choose *On the server*",
 )
-# In a folder written by `fer export-web`: there is no server that could read.
+# For a folder written by `fer export-web`, where no server could read the camera.
 TROUBLES_ALONE = troubles("Serve this folder over https, or from this machine.", "open the page in another browser")
