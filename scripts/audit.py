@@ -5,9 +5,9 @@ python scripts/audit.py --folds 5 --preset cpu             # likely wrong labels
 python scripts/audit.py --folds 5 --preset cpu --resume    # resume after a stop, from the last complete epoch
 python scripts/audit.py --folds 0                          # no training: in-sample, so it finds fewer
 
-Writes fer/data/fer2013_audit.parquet: rows and scores, no pixels. Folds are parts of Training, with near duplicates
-always in the same fold, so that no network is trained on a copy of a face that it judges. The two test splits are
-judged by the shipped weights.
+Writes fer/data/fer2013_audit.parquet: rows and scores, no pixels. Folds are parts of Training. Near duplicates are
+always in the same fold, so that no network is trained on a copy of a face that it judges. The shipped weights judge
+the two test splits.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     try:
-        # Networks trained on FER+ votes would agree with FER+ for that reason alone.
+        # No votes: networks trained on them would agree with FER+ for that reason alone.
         chosen = replace(config.from_arguments(options), votes_weight=0.0)
         faces = dataset.open_faces(options.data)
         if faces.votes is None:
@@ -93,7 +93,7 @@ def make(faces: FaceSet, chosen: config.TrainConfig, options: argparse.Namespace
         quality, issue = np.zeros(len(faces), np.float32), np.zeros(len(faces), dtype=bool)
         for part in (training, np.setdiff1d(np.arange(len(faces)), training)):
             quality[part], issue[part] = audit.likely_wrong(faces.labels[part], probabilities[part])
-    assert faces.votes is not None  # main has looked
+    assert faces.votes is not None  # checked in main
     return audit.Audit(
         rows=faces.rows.astype(np.int32),
         splits=faces.splits,
@@ -114,7 +114,7 @@ def make(faces: FaceSet, chosen: config.TrainConfig, options: argparse.Namespace
 
 
 def sources(card: ModelCard, training: str, projection: str) -> dict[str, str]:
-    """Where each column comes from. training: who judged the labels of Training."""
+    """The source of each column. training: what judged the labels of Training."""
     return {
         "own, suggested, quality, issue (Training)": training,
         "own, suggested, quality, issue (PublicTest, PrivateTest)": f"the shipped weights ({card.name}), which "
@@ -128,13 +128,13 @@ def sources(card: ModelCard, training: str, projection: str) -> dict[str, str]:
 
 
 def leaning(card: ModelCard) -> str:
-    """A caution if the weights were trained on FER+ votes: agreement with FER+ then proves less."""
+    """A warning if the weights were trained on FER+ votes, because agreement with FER+ then proves less."""
     words = ", and in part from FER+ votes of Training: their agreement with FER+ proves little"
     return words if card.learned_from_votes else ""
 
 
 def judge(weights: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, ModelCard]:
-    """Probabilities (N, 7), features (N, D) and the card of ONNX weights."""
+    """Probabilities (N, 7) and features (N, D) from ONNX weights, and their card."""
     file = onnxfile.read(weights)
     probabilities, features = export.run_onnx(file.content, np.asarray(images))
     return probabilities, features, file.card
@@ -143,15 +143,15 @@ def judge(weights: Path, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, Mo
 def out_of_fold(
     training: FaceSet, near: np.ndarray, chosen: config.TrainConfig, options: argparse.Namespace
 ) -> np.ndarray:
-    """Probabilities float32 (N, 7) of each Training face by the network that was trained without its fold.
+    """Probabilities float32 (N, 7) for each Training face, from the network trained without its fold.
 
-    From its last epoch: the best one would be chosen by the very labels that it must judge.
+    Uses the last epoch: the best epoch would be chosen by the very labels that the network must judge.
     """
     device = devices.resolve(options.device, chosen.precision)
     fold = folds(near, options.folds, chosen.seed)
     found = np.empty((len(training), 7), np.float32)
     for k in range(options.folds):
-        # fit() validates on PublicTest: here that is the held-out fold.
+        # fit() validates on PublicTest; here this is the held-out fold.
         part = FaceSet(training.images, training.labels, (fold == k).astype(np.uint8), training.votes, training.rows)
         folder = options.runs / f"{chosen.preset}-{chosen.seed}-fold-{k + 1}-of-{options.folds}"
         state = folder / checkpoint.STATE_NAME
@@ -166,7 +166,7 @@ def out_of_fold(
 
 
 def folds(near: np.ndarray, k: int, seed: int) -> np.ndarray:
-    """A random fold 0..k-1 for each face, int64 (N,); the same for a whole group of duplicates."""
+    """A random fold 0..k-1 for each face, int64 (N,); the same for all faces in a group of duplicates."""
     draw = np.random.default_rng(seed).permutation(max(len(near), int(near.max(initial=0)) + 1)) % k
     return np.where(near == duplicates.NONE, draw[: len(near)], draw[near])
 
@@ -219,7 +219,7 @@ def show(kind: str, **values: object) -> None:
         print(f"  epoch {values['epoch']}: accuracy {values['valid_accuracy']:.3f}", flush=True)
 
 
-class stage:  # noqa: N801  # reads as a statement: with stage("…")
+class stage:  # noqa: N801  # lower case because it is used as a statement: with stage("…")
     """Prints what is being done and how long it took."""
 
     def __init__(self, name: str) -> None:

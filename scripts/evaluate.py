@@ -6,9 +6,9 @@
     python scripts/evaluate.py --robustness      # the shipped weights on damaged faces of PublicTest
     python scripts/evaluate.py --photos PATH     # on your own photos: PATH/<class>/*, or a CSV of file,label,age,site …
 
-Temperature and 'unsure' threshold are chosen on PublicTest. PrivateTest is evaluated once, with the very file that
-ships, and the result is recorded whatever it is: in the model card inside resnet9.onnx, the
-evaluation table beside it and benchmarks/evaluation.md.
+Temperature and 'unsure' threshold are chosen on PublicTest. PrivateTest is evaluated once, with the exact file that
+ships, and the result is recorded whatever it is: in the model card inside resnet9.onnx, in the evaluation table beside
+it, and in benchmarks/evaluation.md.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def ship(options: argparse.Namespace) -> int:
-    """Calibrates and evaluates the runs; writes the best one's weights, table and log, and the report."""
+    """Calibrates and evaluates the runs; writes the weights, table and log of the best one, and the report."""
     from fer.learn import checkpoint, export
 
     faces = dataset.open_faces(options.data)
@@ -118,9 +118,9 @@ def ship(options: argparse.Namespace) -> int:
 
 
 def measure_robustness(folder: Path, data: Path | None, every: int) -> int:
-    """Evaluates the weights in the folder on damaged faces of PublicTest: writes a table beside them, and a report.
+    """Evaluates the weights in the folder on damaged faces of PublicTest; writes a table beside them and a report.
 
-    every: 3 uses every third face, for a third of the time.
+    every: 3 uses every third face and takes a third of the time.
     """
     from fer.see.classify import Classifier
 
@@ -145,7 +145,7 @@ def measure_robustness(folder: Path, data: Path | None, every: int) -> int:
 
 
 def measure_photos(weights: Path, path: Path) -> int:
-    """Prints the weights' accuracy on the user's photos, by each one's most prominent face. Writes nothing."""
+    """Prints the accuracy of the weights on the most prominent face of each of the user's photos. Writes nothing."""
     from fer.see.recognize import Recognizer
 
     found, said = [], []
@@ -161,7 +161,7 @@ def measure_photos(weights: Path, path: Path) -> int:
 
 
 def check_one_recipe(cards: list[ModelCard]) -> None:
-    """Raises WeightsError if runs differ in more than their seed: their mean would be meaningless."""
+    """Raises WeightsError if the runs differ in more than the seed, because their mean would be meaningless."""
     recipes = [{**card.config, "seed": None} for card in cards]
     differ = sorted({k for recipe in recipes for k in recipe if recipe[k] != recipes[0].get(k)})
     if differ:
@@ -169,20 +169,20 @@ def check_one_recipe(cards: list[ModelCard]) -> None:
 
 
 def commit_of(run: Path) -> str:
-    """The commit of the code that trained, from the run's log."""
+    """The commit of the training code, from the log of the run."""
     starts = [event.values for event in Tail(run / LOG_NAME).read() if event.kind == "start"]
     return str(starts[-1].get("git", "")) if starts else ""
 
 
 def calibrate(network: ResNet9, card: ModelCard, public: FaceSet) -> ModelCard:
-    """The card with the temperature that fits PublicTest best, and the threshold that answers 80 % of it.
+    """The card with the temperature that fits PublicTest best and the threshold at which 80 % of it is answered.
 
-    Both for what the app shows: the mean of a face and its mirror image.
+    Both apply to what the app shows: the mean over a face and its mirror image.
     """
     from fer.learn import export
 
     plain = export.build_onnx(network, replace(card, temperature=1.0))
-    # The logarithm of softmax differs from the logits by a constant per row, which softmax ignores.
+    # The logarithm of softmax differs from the logits by a constant per row, which does not change softmax.
     views = public.images, public.images[:, :, ::-1]
     logits = np.stack([np.log(np.maximum(export.run_onnx(plain, view)[0], 1e-30)) for view in views])
     temperature = metrics.fit_temperature(logits, public.labels)
@@ -192,7 +192,7 @@ def calibrate(network: ResNet9, card: ModelCard, public: FaceSet) -> ModelCard:
 
 
 def evaluate(network: ResNet9, card: ModelCard, faces: FaceSet) -> EvaluationTable:
-    """The exported network's answers for every face of both test splits, without and with its mirror image."""
+    """The answers of the exported network for every face of both test splits, without and with the mirror image."""
     from fer.learn import export
 
     tested = faces.take(np.flatnonzero(faces.splits > 0))
@@ -210,7 +210,7 @@ def evaluate(network: ResNet9, card: ModelCard, faces: FaceSet) -> EvaluationTab
 
 
 def recipe(card: ModelCard) -> str:
-    """The preset and the run's changes to it."""
+    """The preset and the changes that the run makes to it."""
     preset = PRESETS[str(card.config["preset"])].to_dict() | {"seed": card.config["seed"]}
     changes = [f"{name} {value}" for name, value in card.config.items() if preset.get(name) != value]
     return f"preset `{card.config['preset']}`" + (f" ({', '.join(changes)})" if changes else "")

@@ -7,8 +7,8 @@ python scripts/experiments.py gpu --jobs 4     # presets with their seeds, ablat
 python scripts/experiments.py gpu --list       # what the plan holds, what is done
 python scripts/experiments.py gpu --jobs 4 --minutes 8      # as much of it as a short lease allows
 
-Every figure is PublicTest's; PrivateTest is not read here (scripts/evaluate.py reads it, once, for the run that
-ships). Existing rows are not run again, and a stopped training is resumed.
+All figures are for PublicTest; PrivateTest is not read here (scripts/evaluate.py reads it once, for the run that
+ships). Trainings with a row are not repeated, and a stopped training is resumed.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     failed = left = 0
     last_start_s = time.monotonic() + 60 * options.minutes
-    # Teachers precede their students in a plan: each experiment ends before the next begins.
+    # In a plan, teachers precede their students: each experiment ends before the next one begins.
     for e in chosen:
         seeds = [seed for seed in range(e.seeds) if (options.plan, e.name, seed) not in done]
         with ThreadPoolExecutor(options.jobs) as pool:
@@ -87,7 +87,7 @@ def detach(arguments: list[str], runs: Path) -> int:
     """Starts the same command as a separate process with the lowest priority."""
     runs.mkdir(parents=True, exist_ok=True)
     output = runs / "output.txt"
-    # Waiting threads release their cores: the default, spinning, slows down other work and the training.
+    # Waiting threads release their cores: by default they spin, which slows down other work and the training.
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
     with open(output, "ab") as file:
         process = subprocess.Popen(
@@ -101,9 +101,9 @@ def detach(arguments: list[str], runs: Path) -> int:
 
 
 def give_way(autogroup: Path) -> None:
-    """Lowers the priority of a whole session against all others, if the kernel has the file for it.
+    """Lowers the priority of a whole session relative to all others, if the kernel provides the file for it.
 
-    With autogroups (Linux, sched(7)) `nice` counts only among the processes of one session: a process in its own
+    With autogroups (Linux, sched(7)) `nice` matters only among the processes of one session: a process in its own
     session would get as large a share of the cores as any other, whatever its nice value.
     """
     if autogroup.is_file():
@@ -131,7 +131,7 @@ def train(experiment: Experiment, seed: int, options: argparse.Namespace) -> int
 
 
 def weights_of(names: tuple[str, ...], options: argparse.Namespace) -> Iterator[Path]:
-    """The best weights of every seed of the named experiments of the plan."""
+    """The best weights of each seed of the named experiments in the plan."""
     for e in PLANS[options.plan]:
         if e.name in names:
             yield from (run_folder(options.runs, e.name, seed) / "best.safetensors" for seed in range(e.seeds))
@@ -142,10 +142,10 @@ def run_folder(runs: Path, name: str, seed: int) -> Path:
 
 
 def row_of(plan: str, experiment: Experiment, seed: int, folder: Path) -> dict[str, object]:
-    """A run's log summarised as one row."""
+    """One row that summarises the log of a run."""
     events = Tail(folder / LOG_NAME).read()
     start = next(e for e in reversed(events) if e.kind == "start").values
-    epochs = {e.values["epoch"]: e.values for e in events if e.kind == "epoch"}  # a resumed run repeats one
+    epochs = {e.values["epoch"]: e.values for e in events if e.kind == "epoch"}  # a resumed run may repeat an epoch
     best, last = max(epochs.values(), key=lambda v: v["valid_accuracy"]), epochs[max(epochs)]
     hardware, seconds = start["hardware"], [v["elapsed_s"] for _, v in sorted(epochs.items())]
     return {
@@ -189,7 +189,7 @@ def append(path: Path, row: dict[str, object]) -> None:
 
 
 def summarise(plan: str, rows: list[dict[str, str]], runs: Path) -> None:
-    """Prints PublicTest accuracy of each experiment, mean ± standard deviation over seeds, and how to ship the best."""
+    """Prints each experiment's PublicTest accuracy, mean ± standard deviation over seeds, and how to ship the best."""
     accuracies: dict[str, list[float]] = {}
     for row in rows:
         if row["plan"] == plan:

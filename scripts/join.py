@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Sets trained networks of one width side by side: one network, whose answer is the mean of theirs.
+"""Joins trained networks of equal width into one network whose answer is the mean of theirs.
 
 python scripts/join.py runs/a-0/best.safetensors runs/b-0/best.safetensors --out runs/joined-0
 python scripts/refit_head.py runs/joined-0/resnet9.onnx --write runs/refitted-0     # the last layer fitted for both
 
-An .onnx file may be given among the weights. The network is a ResNet9 with groups, and the app runs it like any other.
+The weights may include .onnx files. The result is a ResNet9 with groups, and the app runs it like any other network.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def joined_card(cards: Sequence[ModelCard], network: model.ResNet9) -> ModelCard:
-    """The first network's card; its protocol says how each was made, and in what the others' settings differ."""
+    """The card of the first network; its protocol says how each was made and how the settings of the others differ."""
     first = cards[0]
     config = TrainConfig.from_dict(first.config | {"width": network.width, "groups": network.groups})
     told = [f"(1) {fitted(first)}"]
@@ -70,7 +70,7 @@ def joined_card(cards: Sequence[ModelCard], network: model.ResNet9) -> ModelCard
 
 
 def fitted(card: ModelCard) -> str:
-    """What the card's protocol says of the training, without what scripts/evaluate.py added."""
+    """The protocol of the card on the training, without the text added by scripts/evaluate.py."""
     return card.protocol.partition(" Temperature")[0]
 
 

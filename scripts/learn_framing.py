@@ -1,9 +1,9 @@
-"""Learns the place of each detector's box in a FER2013 crop: the card's `framing`, written as JSON.
+"""Learns where each detector's box lies in a FER2013 crop: the `framing` of the card, written as JSON.
 
     python scripts/learn_framing.py [--faces 1500] [--out fer/weights/framing.json]
 
-The detectors run over enlarged, padded faces of the Training split; the median box of those found is the
-framing. Needs the prepared set (FER_DATA, else data/). What it is worth: benchmarks/framing.md.
+The detectors run on enlarged, padded faces of the Training split; the framing is the median of the boxes found.
+Needs the prepared set (FER_DATA, else data/). Its effect is measured in benchmarks/framing.md.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from fer.see.recognize import prominence
 from fer.weights import FRAMING
 
 ENLARGE = 4  # 48 → 192 px, where YuNet finds the most
-PADDING = 0.5  # of the crop's side, on each side: room for a box that is higher than the crop
+PADDING = 0.5  # of the crop's side, on each edge: room for a box that is taller than the crop
 
 
 def main() -> int:
@@ -54,13 +54,13 @@ def main() -> int:
 
 
 def boxes_in_crops(detector: Detector, images: np.ndarray) -> np.ndarray:
-    """The box of each face found, XYXY in units of its crop's side: float (M, 4). images: uint8 (N, 48, 48)."""
+    """The box of each detected face, XYXY in units of the crop's side: float (M, 4). images: uint8 (N, 48, 48)."""
     found = (find(detector, pad(image)) for image in images)
     return np.array([in_crop(face.box, images.shape[1]) for face in found if face is not None]).reshape(-1, 4)
 
 
 def pad(image: np.ndarray) -> np.ndarray:
-    """A FER2013 face, enlarged, amid grey: uint8 (384, 384) for 48 × 48."""
+    """A FER2013 face enlarged and surrounded by grey: uint8 (384, 384) for 48 × 48."""
     side = image.shape[0] * ENLARGE
     large = cv2.resize(np.asarray(image), (side, side), interpolation=cv2.INTER_CUBIC)
     room = round(side * PADDING)
@@ -68,13 +68,13 @@ def pad(image: np.ndarray) -> np.ndarray:
 
 
 def find(detector: Detector, padded: np.ndarray) -> Face | None:
-    """The face in the middle; None if there is none."""
+    """The face in the middle, or None."""
     faces = detector.detect(padded, thorough=False)
     return max(faces, key=lambda face: prominence(face, padded.shape[1], padded.shape[0]), default=None)
 
 
 def in_crop(box: Box, side_px: int) -> np.ndarray:
-    """A box in the padded picture as XYXY in units of the crop's side, from the crop's top left corner."""
+    """A box in the padded picture as XYXY in units of the crop's side, relative to its top left corner."""
     side = side_px * ENLARGE
     return (np.array(box) - round(side * PADDING)) / side
 

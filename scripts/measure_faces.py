@@ -1,4 +1,4 @@
-"""Measures FER2013's test faces for the slices of the Evaluation page: light, sharpness, pose, a detector's score.
+"""Measures the FER2013 test faces for slices on the Evaluation page: light, sharpness, pose, detector score.
 
     python scripts/measure_faces.py [--out fer/data/fer2013_measures.parquet]
 
@@ -22,7 +22,7 @@ from fer.see.quality import pose, sharpness
 from fer.weights import FACE_MEASURES
 from scripts.learn_framing import find, pad
 
-HINT_SCORE = 0.2  # faces that a detector barely sees are measured too; the score says how barely
+HINT_SCORE = 0.2  # faces that the detector barely finds are measured too; the score shows how well it found them
 
 
 def main() -> int:
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def measure(faces: FaceSet, detector: YuNet) -> Measures:
-    """Light and sharpness of each face at its own size, its pose by the landmarks of the enlarged face."""
+    """Light and sharpness of each face at its original size, and its pose from the landmarks of the enlarged face."""
     order = np.argsort(faces.rows, kind="stable")
     found = np.array([_one(np.ascontiguousarray(faces.images[i]), detector) for i in order], np.float32)
     return Measures(
@@ -50,7 +50,7 @@ def measure(faces: FaceSet, detector: YuNet) -> Measures:
 
 
 def _one(image: np.ndarray, detector: YuNet) -> tuple[float, ...]:
-    """In the order of MEASURES, with three digits: more would only identify faces."""
+    """Values in the order of MEASURES, with three significant digits: more would only help to identify faces."""
     seen = find(detector, pad(image))
     turn, tilt = (pose(seen) if seen else None) or (np.nan, np.nan)
     values = (image.mean(), image.std(), sharpness(image), turn, tilt, seen.score if seen else 0.0)

@@ -1,15 +1,15 @@
-"""The plans of scripts/experiments.py: which trainings, in which order."""
+"""The plans for scripts/experiments.py: which trainings to run, and in which order."""
 
 from dataclasses import dataclass, field
 
-Changes = dict[str, float | str]  # of a preset, by field
+Changes = dict[str, float | str]  # changes to a preset, by field
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One row of a plan: a preset, its changes, its teachers' experiments, and the one whose weights it starts from.
+    """One row of a plan: a preset, changes to it, its teachers' experiments, and the experiment it starts from.
 
-    Such a run starts from the weights of the same seed.
+    A run of the latter kind starts from the weights with the same seed.
     """
 
     name: str
@@ -25,14 +25,14 @@ class Experiment:
         return f"{self.name}: preset {self.preset} {self.changes or ''}{teachers}{start}"
 
 
-# A quarter of the width and eight epochs: minutes each on two cores. What helps there may not help a long training.
+# A quarter of the width and eight epochs take minutes on two cores. What helps here may not help a long training.
 SHORT: Changes = {"width": 16, "epochs": 8}
 MUON: Changes = {"optimizer": "muon", "lr_peak": 0.02}
 DISTILLED: Changes = {"teacher_weight": 0.6}
 FEWER_VOTES: Changes = {"votes_weight": 0.15}
-# For weights that are already good: a smaller step, reached sooner.
+# For weights that are already good: a smaller peak learning rate, reached sooner.
 AGAIN: Changes = {"lr_peak": 0.04, "warmup": 0.1}
-# With a teacher, whose targets are smooth and include the votes.
+# With a teacher: its targets are already smooth and include the votes.
 UNVOTED: Changes = {"votes_weight": 0.0, "label_smoothing": 0.0}
 PLANS = {
     "cpu": (
@@ -60,8 +60,8 @@ PLANS = {
         Experiment("short, muon, cutmix", "cpu", 1, SHORT | MUON | {"cutmix": 0.5}),
         Experiment("short, muon, mixup", "cpu", 1, SHORT | MUON | {"mixup": 0.5}),
     ),
-    # Teachers that differ in width, votes and augmentation, so that their errors differ, then one taught by all.
-    # One night on two cores; the first three are useful by themselves.
+    # Teachers that differ in width, votes and augmentation, so that their errors differ; then one student of all.
+    # Takes one night on two cores; the first three are useful by themselves.
     "teachers": (
         Experiment("teacher, no votes, CutMix", "cpu", 1, {"votes_weight": 0.0, "cutmix": 0.3, "epochs": 60}),
         Experiment("teacher, mixup", "cpu", 1, {"width": 48, "votes_weight": 0.1, "mixup": 0.3, "epochs": 60}),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prepares FER2013 for training and browsing: reads the set in any form, joins FER+ votes, writes a fast cache.
+"""Prepares FER2013 for training and browsing: reads the set in any format, joins FER+ votes, writes a fast cache.
 
 python scripts/prepare.py fer2013.csv                          # or icml_face_data.csv, a folder, a zip, Parquet
 python scripts/prepare.py archive.zip --votes fer2013new.csv   # with the FER+ votes
@@ -26,11 +26,11 @@ _SHOWN_BAD_ROWS = 5
 
 
 class DownloadError(Exception):
-    """The set cannot be fetched; the message says why and what to do."""
+    """The set cannot be downloaded; the message says why and what to do."""
 
 
 class ProgressLine:
-    """One line of progress on standard error; silent if that is not a terminal."""
+    """Shows progress on one line of standard error; silent if that is not a terminal."""
 
     def __init__(self) -> None:
         self._shown = sys.stderr.isatty()
@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def prepare(source: Path, votes: Path | None, cache: Path, skip_bad_rows: bool) -> None:
-    """Reads the set, reports what was found, writes the cache. Raises DatasetError."""
+    """Reads the set, reports its contents and writes the cache. Raises DatasetError."""
     print(f"Source   {source}", flush=True)
     skipped: list[str] = []
     faces = dataset.read(source, None, skip_bad_rows, ProgressLine(), skipped.append)
@@ -120,7 +120,7 @@ def table(faces: FaceSet) -> str:
 
 
 def default_source() -> Path:
-    """The set beside the repository. Raises DatasetError if there is none."""
+    """The path of the set next to the repository. Raises DatasetError if there is none."""
     shared = ROOT.parent / "shared" / "fer2013"
     if shared.is_dir():
         return shared
@@ -128,14 +128,14 @@ def default_source() -> Path:
 
 
 def find_votes(source: Path) -> Path | None:
-    """FER+'s file near the source: in the same folder, or in ferplus/ beside it."""
+    """The FER+ file near the source: in the same folder, or in ferplus/ next to it."""
     folder = source if source.is_dir() else source.parent
     candidates = [folder / VOTES_NAME, folder / "ferplus" / VOTES_NAME, folder.parent / "ferplus" / VOTES_NAME]
     return next((path for path in candidates if path.is_file()), None)
 
 
 def download(name: str) -> str:
-    """Fetches a Kaggle dataset into kagglehub's cache, with its progress bar; returns the folder.
+    """Downloads a Kaggle dataset into the cache of kagglehub, with its progress bar; returns the folder.
 
     kagglehub checks the archive's MD5 and resumes a partial download.
     Raises DownloadError.
@@ -158,7 +158,7 @@ def download(name: str) -> str:
         ) from error
     except (exceptions.DataCorruptionError, exceptions.BackendError) as error:
         raise DownloadError(f"what came from Kaggle is damaged ({error}); run this again. {by_hand}") from error
-    except (ValueError, OSError) as error:  # an invalid name; a full disk
+    except (ValueError, OSError) as error:  # an invalid name, or a full disk
         raise DownloadError(f"{name} cannot be downloaded ({error}). {by_hand}") from error
 
 

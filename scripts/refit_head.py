@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Refits only the last layer of trained weights, for several shares of FER+ votes; writes benchmarks/votes.md.
+"""Refits only the last layer of trained weights, with several shares of FER+ votes; writes benchmarks/votes.md.
 
 python scripts/refit_head.py                                # the shipped weights; three minutes on two cores
 python scripts/refit_head.py runs/best-0/resnet9.onnx --write runs/refitted-0     # and keep the best for evaluate.py
 
-Shows the effect of the votes' share without a training for each: the features stay, the targets change.
-The best is chosen by PublicTest; PrivateTest is not read.
+Shows the effect of the share of votes without training for each share: only the targets change, not the features.
+The best share is chosen on PublicTest; PrivateTest is not read.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for smoothing in SMOOTHINGS:
             targets = soft_targets(train, TrainConfig(votes_weight=share, label_smoothing=smoothing))
             weight, bias = fit((seen - mean) / std, targets)
-            weight, bias = weight / std[:, None], bias - mean / std @ weight  # for features that are not standardised
+            weight, bias = weight / std[:, None], bias - mean / std @ weight  # now for unstandardised features
             said = (valid @ weight + bias).argmax(1)
             rows.append(row(f"{share:.0%}", f"{smoothing:.0%}", public.labels, said))
             found.append(Refit(metrics.accuracy(public.labels, said), share, smoothing, weight, bias))
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @dataclass(frozen=True)
 class Refit:
-    """A last layer, weight (D, 7) and bias (7,), its targets, and its accuracy on PublicTest."""
+    """A last layer (weight (D, 7), bias (7,)), its targets, and its accuracy on PublicTest."""
 
     accuracy: float
     share: float
@@ -95,7 +95,7 @@ class Refit:
 
 
 def write(run: Path, trained: initial.InitialWeights, best: Refit) -> None:
-    """The network with the refitted layer as a run's best.safetensors, for scripts/evaluate.py."""
+    """Writes the network with the refitted layer as best.safetensors of a run, for scripts/evaluate.py."""
     network, card = trained.network, trained.card
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(best.weight.T))
@@ -113,7 +113,7 @@ def write(run: Path, trained: initial.InitialWeights, best: Refit) -> None:
 
 
 def fit(features: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weight (D, 7) and bias (7,) with the least cross entropy.
+    """Weight (D, 7) and bias (7,) that minimise the cross entropy.
 
     features: float32 (N, D), standardised. targets: float32 (N, 7), each a distribution.
     """

@@ -38,7 +38,7 @@ STATUS = {"finished": 0, "stopped": 130, "failed": 1, "diverged": 1, "unsaved": 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What a run uses of trained networks: their answers (distillation), and its initial weights."""
+    """What a run uses from trained networks: their answers (for distillation) and its initial weights."""
 
     teacher: Teacher | None = None
     initial: InitialWeights | None = None
@@ -80,7 +80,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     # kill and docker stop act like Ctrl-C: the state of the last complete epoch is kept.
-    # A shell's background job starts with Ctrl-C ignored; the page's Stop button needs it.
+    # Background jobs of a shell start with SIGINT ignored, but the Stop button on the page needs it.
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
     try:
@@ -107,16 +107,16 @@ def main(arguments: list[str] | None = None) -> int:
     except SaveError as error:  # before the first step: the trained networks' answers or weights could not be stored
         print(f"train: {error}; choose another folder with --runs, or make room", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:  # before the run began, or a second time while it was ending
+    except KeyboardInterrupt:  # before the run began, or again while it was ending
         return 130
 
 
 def resumed_config(folder: Path, options: argparse.Namespace) -> config.TrainConfig:
-    """The run's own settings; a trapezoid's number of epochs may change until its learning rate falls.
+    """The settings of the resumed run. With a trapezoid the number of epochs may change until its learning rate falls.
 
-    It then continues as if planned so from the start, with a warm-up of as many epochs.
+    The run then continues as if this number had been planned from the start, with a warm-up of equally many epochs.
 
-    Raises ConfigError for every other flag that would change the run: it would be silently ignored.
+    Raises ConfigError for any other flag that would change the run, instead of silently ignoring it.
     """
     progress = checkpoint.read_progress(folder / checkpoint.STATE_NAME)
     kept, given = progress.config, config.given_fields(options)
@@ -134,7 +134,7 @@ def resumed_config(folder: Path, options: argparse.Namespace) -> config.TrainCon
             f"--epochs: the run was planned for {kept.epochs}, and its learning rate follows from that; "
             "leave the flag out, or start a new run (with --schedule trapezoid the number may change later)"
         )
-    # The warm-up is a share of the run: the same number of epochs is now another share.
+    # The warm-up is a share of the run: the same number of epochs is now a different share.
     moved = replace(kept, epochs=options.epochs, warmup=kept.warmup * kept.epochs / options.epochs)
     level_until = min(c.epochs * (1 - c.cooldown) for c in (kept, moved))
     if progress.next_epoch > level_until:
@@ -152,7 +152,7 @@ def read_pretrained(
     faces: FaceSet,
     device: devices.Device,
 ) -> Pretrained:
-    """From the command's files, or, when resuming, from what `store_pretrained` wrote into the run's folder."""
+    """Reads the files named in the command or, when resuming, those written by `store_pretrained`."""
     path = options.start_from
     if options.resume:
         said, stored = folder / checkpoint.TEACHER_NAME, folder / initial.INITIAL_NAME
@@ -167,7 +167,7 @@ def read_pretrained(
 
 
 def store_pretrained(pretrained: Pretrained, folder: Path) -> None:
-    """Writes it into the run's folder, so that resuming does not need the original files. Raises SaveError."""
+    """Writes `pretrained` into the run folder, so that resuming does not need the original files. Raises SaveError."""
     if pretrained.teacher:
         checkpoint.save_teacher(folder / checkpoint.TEACHER_NAME, pretrained.teacher)
     if trained := pretrained.initial:
@@ -182,7 +182,7 @@ def run_other_rank(
     resume: bool,
     pretrained: Pretrained,
 ) -> int:
-    """The work of every rank but the first under torchrun: its share of the training. Only the first one writes."""
+    """Runs the share of the training of any rank but the first under torchrun. Only the first rank writes files."""
     try:
         with ranks.joined(device):
             train.fit(chosen, faces, device, folder, lambda kind, **values: None, resume, pretrained.teacher,
@@ -201,7 +201,7 @@ def run(
     pretrained: Pretrained,
     tensorboard: bool = False,
 ) -> int:
-    if device.ranks > 1:  # printed now: this rank may be the one that is lost
+    if device.ranks > 1:  # printed now, because this rank may be the one that is lost
         print(f"{device.ranks} processes. If one is lost, go on with: {resume_command(folder, device)}", flush=True)
     with RunLog(folder) as log, display.watching(folder if tensorboard else None) as show:
 
@@ -223,7 +223,7 @@ def run(
         try:
             if reason != "unsaved":
                 export_best(folder, onnx)
-        except OSError as error:  # the log's line is small and may still fit
+        except OSError as error:  # the log line is small and may still fit
             words = f"{onnx}: cannot be written ({error.strerror or error})"
             reason, message = "unsaved", unsaved_words(words, folder, device)
         emit("end", reason="failed" if reason == "unsaved" else reason, message=message)
@@ -238,7 +238,7 @@ def run(
 
 
 def outcome(fit: Callable[[], None], folder: Path, device: devices.Device) -> tuple[str, str]:
-    """Trains; how it ended, one of STATUS, and what to say about it."""
+    """Trains and returns how the training ended, one of STATUS, and a message about it."""
     try:
         fit()
     except KeyboardInterrupt:
@@ -253,7 +253,7 @@ def outcome(fit: Callable[[], None], folder: Path, device: devices.Device) -> tu
 
 
 def export_best(folder: Path, onnx: Path) -> None:
-    """Writes the best epoch's weights for the app, also for a stopped run. Raises OSError."""
+    """Writes the weights of the best epoch for the app, even for a stopped run. Raises OSError."""
     weights = folder / checkpoint.WEIGHTS_NAME
     if weights.is_file():
         network, card = checkpoint.load_weights(weights)
@@ -261,7 +261,7 @@ def export_best(folder: Path, onnx: Path) -> None:
 
 
 def unsaved_words(error: object, folder: Path, device: devices.Device) -> str:
-    """What could not be written, what is kept anyway, and what to do."""
+    """A message on what could not be written, what is kept anyway, and what to do."""
     weights = folder / checkpoint.WEIGHTS_NAME
     best = f"the best weights so far are kept in {weights}; " if weights.is_file() else ""
     return f"{error}; {best}make room, then {how_to_go_on(folder, device)}"
@@ -279,18 +279,18 @@ def resume_command(folder: Path, device: devices.Device) -> str:
 
 
 def versions() -> dict[str, str]:
-    """What the results depend on besides the code."""
+    """The versions of everything besides the code on which the results depend."""
     return {"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy", "onnx")}}
 
 
 def new_folder(runs: Path, name: str) -> Path:
-    """A new folder for the run; an existing run is never overwritten."""
+    """A path for the run folder that does not exist yet; an existing run is never overwritten."""
     taken = [runs / name, *(runs / f"{name}-{i}" for i in range(1, 10_000))]
     return next(folder for folder in taken if not folder.exists())
 
 
 def git_commit() -> str:
-    """The commit of this code; empty outside a checkout."""
+    """The commit of this code, or an empty string outside a checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()

@@ -118,7 +118,7 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: object) -> "TrainConfig":
-        """The settings from a mapping. Unknown fields of other versions are dropped if 0 or false. Raises ConfigError."""
+        """Settings from a mapping. Unknown fields of other versions are dropped if 0 or false. Raises ConfigError."""
         if not isinstance(values, dict):
             raise ConfigError(f"expected a mapping of fields, got {type(values).__name__}")
         known = {f.name for f in fields(cls)}

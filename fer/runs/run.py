@@ -101,8 +101,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as recorded in its log so far. ``start``: values of the newest start event. ``at_s``: when the first one was
-    written (unix seconds). ``step``: the progress of the current epoch."""
+    """A run as recorded in its log so far. ``start``: values of the newest start event. ``at_s``: when the first one
+    was written (unix seconds). ``step``: the progress of the current epoch."""
 
     name: str
     folder: Path
