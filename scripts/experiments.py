@@ -2,9 +2,9 @@
 """Runs a plan of trainings and logs each in benchmarks/experiments.csv, one row per training.
 
 python scripts/experiments.py cpu              # the shipped weights and short ablations, hours on two cores
-python scripts/experiments.py teachers --background    # beside other work, at the lowest priority; no terminal
+python scripts/experiments.py teachers --background    # alongside other work, at the lowest priority; no terminal
 python scripts/experiments.py gpu --jobs 4     # presets with their seeds, ablations of 'best', then distillation
-python scripts/experiments.py gpu --list       # what the plan holds, what is done
+python scripts/experiments.py gpu --list       # what the plan contains and what is done
 python scripts/experiments.py gpu --jobs 4 --minutes 8      # as much of it as a short lease allows
 
 All figures are for PublicTest; PrivateTest is not read here (scripts/evaluate.py reads it once, for the run that

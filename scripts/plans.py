@@ -9,7 +9,7 @@ Changes = dict[str, float | str]  # changes to a preset, by field
 class Experiment:
     """One row of a plan: a preset, changes to it, its teachers' experiments, and the experiment it starts from.
 
-    A run of the latter kind starts from the weights with the same seed.
+    Such a start uses the weights of the same seed.
     """
 
     name: str

@@ -234,7 +234,7 @@ def _write_csv(sink: IO[bytes], parts: "Iterator[pa.Table]") -> None:
 
 
 def _locked(folder: str) -> IO[bytes] | None:
-    """The folder's lock, held until it is closed or the process dies. None if the storage has no locks."""
+    """The folder's lock, held until it is closed or the process dies. None in storage without locks: no protection."""
     if "://" in folder or fcntl is None:
         return None
     try:

@@ -47,7 +47,7 @@ class Item:
     """A photo or video to read.
 
     source: its absolute location as text; for a member of a zip, the location of the zip comes first.
-    location: what the storage opens; may contain invalid text. member: the name inside the zip at `location`.
+    location: what the storage opens; may contain non-text bytes. member: the name inside the zip at `location`.
     size: bytes. modified_ns: nanoseconds since 1970, UTC.
     trouble: why it cannot be read, if that is already known.
     """
@@ -152,7 +152,7 @@ class Walk:
         except (OSError, zipfile.BadZipFile) as error:
             yield Item(_text(entry.location), entry.location, entry.size, entry.modified_ns, trouble=f"no zip: {error}")
             return
-        for member in {member.filename: member for member in members}.values():  # the last of a name counts
+        for member in {member.filename: member for member in members}.values():  # of equal names the last counts
             if _suffix(member.filename) in PHOTOS | VIDEOS and not _hidden(member.filename):
                 source = f"{_text(entry.location)}/{_text(member.filename)}"
                 yield Item(source, entry.location, member.file_size, _zip_time_ns(member), member.filename)

@@ -1,5 +1,4 @@
-"""Checks host, origin, token and rate before any route; turns every error into problem+json. Plain ASGI, for HTTP
-and WebSocket."""
+"""Checks host, origin, token and rate before any route; errors become problem+json. Plain ASGI, HTTP and WebSocket."""
 
 import hmac
 import ipaddress
@@ -106,7 +105,10 @@ _ASK = {"WWW-Authenticate": "Bearer"}
 
 
 class Rate:
-    """A token bucket of `burst` requests per address, refilled at `per_second`; old addresses are forgotten first."""
+    """A token bucket of `burst` requests per address, refilled at `per_second`.
+
+    If there are too many addresses, the least recently seen ones are forgotten.
+    """
 
     def __init__(self, per_second: float, burst: int) -> None:
         self._per_second, self._burst = per_second, burst

@@ -4,6 +4,6 @@ MOST_ROWS = 6  # faces that get a card and a strip
 PANEL_EVERY_S = 0.4  # cards and timeline are redrawn
 SILENT_S = 3.0  # after so long without a frame, a camera is reported as unplugged
 PREVIEW_PX = 1280  # the longer side of a photo as displayed
-CROP_PX = 192  # side of each face next to it
+CROP_PX = 192  # side of each face shown next to it
 START, STOP = "Start camera", "Stop"
 NOTHING_YET = "Press Start camera and allow the browser to use it."

@@ -7,7 +7,7 @@ from fer.batch.engines import EngineError
 
 
 def check_address(address: str, scheme: str, schemes: Collection[str]) -> str:
-    """The address with its scheme. An address without a scheme must be loopback; beyond that the operator names one.
+    """The address with its scheme. Without one it must be loopback; for other hosts the operator must name the scheme.
 
     Raises EngineError if the address is malformed, has an unsupported scheme, or needs one.
     """
