@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the answers of trained networks for the Training faces, so that others can learn from them without weights.
+"""Writes the answers of trained networks for the Training faces, so others can learn from them without the weights.
 
 python scripts/soft_labels.py runs/a-0/best.safetensors runs/b-0/best.safetensors --out soft_labels.safetensors
 python scripts/train.py --teacher soft_labels.safetensors --teacher-weight 0.4
 
 Writes the mean over networks and mirror images as float16 (N, 7), 0.4 MB for FER2013; no pixels. The weights may
-include such tables: each counts as many times as it has networks.
+include such tables: each counts once per network that it was made from.
 """
 
 import argparse

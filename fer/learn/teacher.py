@@ -22,7 +22,7 @@ def ask(files: Sequence[Path], faces: FaceSet, device: Device) -> Teacher:
     """The mean answer of all networks for the Training faces and their mirror images.
 
     files: weights written by scripts/train.py, or tables made from such weights by scripts/soft_labels.py; a table
-    counts as many times as it has networks. Raises WeightsError, also if a table belongs to another data set.
+    counts once per network that it was made from. Raises WeightsError, also if a table belongs to another data set.
     """
     images = torch.tensor(faces.split("Training").images, device=device.torch_device)  # (N, 48, 48) uint8
     fingerprint = faces.fingerprint()
