@@ -31,7 +31,7 @@ LIMITS_IN_WORDS = (
     f"JPEG 2000 up to {LIMITS_MP['JPEG2000']}"
 )
 LONGEST_SIDE_PX = 65_535  # JPEG's own limit; a strip of 50 million by 1 would have to be searched in 31,000 tiles
-_BUFFERED_MP = 50  # a JPEG in several scans: all its coefficients are kept in memory, 6 bytes a pixel
+_BUFFERED_MP = 150  # times channels, of a JPEG in several scans: all its coefficients are kept, 2 bytes each
 _SCANNED_MP = 1000  # megapixels times scans: each scan goes over them all; 20 scans of the largest
 _SLOW_PPM_MP = 2  # for the kinds that Pillow decodes in Python
 _TIFF_TILE_TAGS = (322, 323)  # TileWidth, TileLength
@@ -49,7 +49,8 @@ def refusal(picture: "PIL.Image.Image", head: bytes) -> str | None:
     limit_mp: float = LIMITS_MP.get(form, min(LIMITS_MP.values()))
     kind = {"HEIF": "HEIC", "WEBP": "WebP", "JPEG2000": "JPEG 2000"}.get(form, form)
     if form == "JPEG" and (scans := count_scans(head)) > 1:
-        limit_mp, kind = min(_BUFFERED_MP, _SCANNED_MP / scans), f"JPEG in {scans} scans"
+        channels = max(3, len(picture.getbands()))
+        limit_mp, kind = min(_BUFFERED_MP / channels, _SCANNED_MP / scans), f"JPEG in {scans} scans"
     if form == "PPM" and any(tile[0] != "raw" for tile in getattr(picture, "tile", ())):
         limit_mp, kind = _SLOW_PPM_MP, "PPM in plain text or of an odd depth"
     if form == "TIFF":  # a tile is decoded whole, however small the picture

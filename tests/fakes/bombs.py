@@ -82,7 +82,7 @@ AT_THE_LIMIT: dict[str, Callable[[], bytes]] = {
     "JPEG of 50 megapixels": lambda: solid("JPEG", 49.9, subsampling=0),
     "progressive JPEG": lambda: solid("JPEG", 49.9, progressive=True, subsampling=0),
     "JPEG in 100 scans": lambda: many_scans(90, 2800),
-    "CMYK JPEG": lambda: solid("JPEG", 49.9, "CMYK", progressive=True),
+    "CMYK JPEG": lambda: solid("JPEG", 37.4, "CMYK", progressive=True),
     "PNG, 16 bits, alpha": lambda: deep_png(LIMITS_MP["PNG"] - 0.1),
     "PNG, palette": lambda: solid("PNG", LIMITS_MP["PNG"] - 0.1, "L", compress_level=1),
     "animated GIF": lambda: animation("GIF", LIMITS_MP["GIF"] - 0.1),
