@@ -51,6 +51,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Every test starts with ordinary scheduling, so that what it starts leaves the processor to others.
+
+    As root, the AV1 encoder that tests of video files use makes its caller real-time (SCHED_FIFO, 99). The browsers
+    started later inherited that, starved the app that they waited for, and hung.
+    """
+    if hasattr(os, "sched_setscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI a test that skipped is a test that did not run: the whole run fails."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
