@@ -3,34 +3,23 @@
 ONNX Runtime executes whatever graph a file contains: an untrusted one may read other files (external data), run
 forever (Loop) or use all memory (ConstantOfShape). So a file is never run as it arrives. The card and the tensors are
 extracted, the known graph is built around them, and the file is accepted only if the result equals it byte for byte.
-The same builder writes our files, so they can contain nothing else. numpy only.
-
-The graph is ResNet9 (fer.learn.model) with batch norm folded into its convolutions; normalisation and softmax are
-inside, so that the app cannot get them wrong. Each fp16 tensor is followed by a Cast, which ONNX Runtime folds away.
+The same builder (fer.onnxgraph) writes our files, so they can contain nothing else. numpy only.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fer import protobuf
 from fer.card import BLANK_SEAL, CARD_KEY, SEAL_KEY, CardError, ModelCard, WeightsError, check_seal, read_sealed
-from fer.emotions import CLASSES
-from fer.protobuf import ProtobufError, number, piece
+from fer.onnxgraph import DTYPES, SIDE_PX, assembled, groups_of, shapes
+from fer.protobuf import ProtobufError
 
-OPSET, IR_VERSION = 17, 8
-SIDE_PX = 48
 WIDTH_MAX = 256  # as in fer.learn.config
 
-# ONNX's data type numbers (TensorProto.DataType) and their dtypes.
-_DTYPES: dict[object, np.dtype[Any]] = {1: np.dtype("<f4"), 7: np.dtype("<i8"), 10: np.dtype("<f2")}
-_TYPE_OF = {np.dtype("<f4"): 1, np.dtype("<i8"): 7, np.dtype("<f2"): 10}
-_FLOAT, _UINT8 = 1, 2
-_INT_ATTRIBUTE, _INTS_ATTRIBUTE = 2, 7
 _OPS = frozenset(["Add", "Cast", "Conv", "Flatten", "Gemm", "MaxPool", "Mul", "Relu", "Reshape", "Softmax", "Sub"])
 
 _FIELDS_MAX = 128  # in any message of ours; the graph has 67
@@ -60,112 +49,11 @@ class NetworkFile:
     @property
     def groups(self) -> int:
         """How many networks run side by side and share only the last layer."""
-        return _groups(self.tensors)
-
-
-def _groups(tensors: Mapping[str, np.ndarray]) -> int:
-    return int(len(tensors["conv1.bias"]) // tensors["conv2.weight"].shape[1])
-
-
-def shapes(width: int, groups: int = 1) -> dict[str, tuple[int, ...]]:
-    """Name → shape of the trained tensors of a ResNet9: folded convolutions and the last layer.
-
-    width: channels of the first block, of all groups together.
-    """
-    channels = {
-        "conv1": (1, 1),
-        "conv2": (1, 2),
-        "res1.0": (2, 2),
-        "res1.1": (2, 2),
-        "conv3": (2, 4),
-        "conv4": (4, 8),
-        "res2.0": (8, 8),
-        "res2.1": (8, 8),
-    }
-    found: dict[str, tuple[int, ...]] = {}
-    for name, (into, out) in channels.items():
-        found[f"{name}.weight"] = (out * width, 1 if name == "conv1" else into * width // groups, 3, 3)
-        found[f"{name}.bias"] = (out * width,)
-    return found | {"head.weight": (len(CLASSES), 8 * width), "head.bias": (len(CLASSES),)}
-
-
-@dataclass
-class _Graph:
-    """Collects nodes and tensors; each method adds one node and returns its output's name."""
-
-    trained: Mapping[str, np.ndarray]
-    dtype: np.dtype
-    nodes: list[bytes] = field(default_factory=list)
-    tensors: list[bytes] = field(default_factory=list)
-
-    def add(self, op: str, *inputs: str, output: str | None = None, **attributes: int | list[int]) -> str:
-        output = output or f"{op.lower()}_{len(self.nodes)}"
-        parts = [piece(1, name) for name in inputs] + [piece(2, output), piece(4, op)]
-        parts += [piece(5, _attribute(name, value)) for name, value in sorted(attributes.items())]
-        self.nodes.append(b"".join(parts))
-        return output
-
-    def constant(self, name: str, value: np.ndarray) -> str:
-        self.tensors.append(_tensor(name, value))
-        return name
-
-    def stored(self, name: str) -> str:
-        with np.errstate(over="ignore"):  # beyond fp16's range values become infinite; fer.learn.export then keeps fp32
-            self.constant(name, self.trained[name].astype(self.dtype))
-        return name if self.dtype == _DTYPES[_FLOAT] else self.add("Cast", name, to=_FLOAT)
-
-    def conv_block(self, name: str, x: str, pool: bool = True) -> str:
-        weight, bias = self.stored(f"{name}.weight"), self.constant(f"{name}.bias", self.trained[f"{name}.bias"])
-        groups = 1 if name == "conv1" else _groups(self.trained)
-        apart: dict[str, Any] = {"group": groups} if groups > 1 else {}  # 1 is ONNX's default
-        x = self.add("Relu", self.add("Conv", x, weight, bias, kernel_shape=[3, 3], pads=[1, 1, 1, 1], **apart))
-        return self.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2]) if pool else x
-
-    def residual(self, name: str, x: str) -> str:
-        inner = self.conv_block(f"{name}.0", x, pool=False)
-        return self.add("Add", self.conv_block(f"{name}.1", inner, pool=False), x)
-
-
-def build(tensors: Mapping[str, np.ndarray], card: ModelCard, dtype: type[np.floating] = np.float16) -> bytes:
-    """The file's content, with the card in its metadata and a blank seal.
-
-    tensors: float32, as `shapes` lists them; the last layer's already divided by the card's temperature.
-    dtype: of the stored kernels, float16 or float32; biases are float32.
-    Input 'faces': uint8 (N, 48, 48). Outputs 'probabilities': float32 (N, 7), 'features': float32 (N, 8·width).
-    """
-    return _assembled(tensors, card, dtype, card.to_json())
-
-
-def _assembled(tensors: Mapping[str, np.ndarray], card: ModelCard, dtype: type[np.floating], card_text: str) -> bytes:
-    graph = _Graph(tensors, np.dtype(dtype).newbyteorder("<"))
-    x = graph.add("Cast", "faces", to=_FLOAT)
-    x = graph.add("Reshape", x, graph.constant("shape", np.array([-1, 1, SIDE_PX, SIDE_PX], np.int64)))
-    x = graph.add("Mul", x, graph.constant("gain", np.array([1 / (255 * card.std)], np.float32)))
-    x = graph.add("Sub", x, graph.constant("offset", np.array([card.mean / card.std], np.float32)))
-    x = graph.conv_block("conv2", graph.conv_block("conv1", x))
-    x = graph.residual("res1", x)
-    x = graph.conv_block("conv4", graph.conv_block("conv3", x))
-    x = graph.residual("res2", x)
-    x = graph.add("MaxPool", x, kernel_shape=[3, 3], strides=[3, 3])
-    x = graph.add("Flatten", x, output="features")
-    x = graph.add("Gemm", x, graph.stored("head.weight"), graph.constant("head.bias", tensors["head.bias"]), transB=1)
-    graph.add("Softmax", x, output="probabilities", axis=1)
-    inputs = [_value("faces", _UINT8, SIDE_PX, SIDE_PX)]
-    outputs = [
-        _value("probabilities", _FLOAT, len(CLASSES)),
-        _value("features", _FLOAT, tensors["head.weight"].shape[1]),
-    ]
-    parts = [piece(1, node) for node in graph.nodes] + [piece(2, "ResNet9")]
-    parts += [piece(5, tensor) for tensor in graph.tensors]
-    parts += [piece(11, value) for value in inputs] + [piece(12, value) for value in outputs]
-    # The metadata comes first, so that even a truncated file shows what it was.
-    metadata = piece(14, _entry(SEAL_KEY, BLANK_SEAL)) + piece(14, _entry(CARD_KEY, card_text))
-    opset = piece(8, piece(1, "") + number(2, OPSET))
-    return metadata + number(1, IR_VERSION) + piece(7, b"".join(parts)) + opset
+        return groups_of(self.tensors)
 
 
 def read(path: Path) -> NetworkFile:
-    """The card and the trained tensors of a file made by `build` and written by `fer.card.write_sealed`.
+    """The card and the trained tensors of a file made by `fer.onnxgraph.build` and written by `fer.card.write_sealed`.
 
     Raises WeightsError if the file is missing, incomplete, or anything but the known network with a card.
     """
@@ -198,11 +86,10 @@ def _parse(content: bytes) -> NetworkFile:
     found = dict(_read_tensor(value) for name, value in graph if name == 5)
     trained = _trained(found)
     _check_bounded(trained, card)
-    dtype = np.float16 if found["conv1.weight"].dtype == _DTYPES[10] else np.float32
+    dtype = np.float16 if found["conv1.weight"].dtype == DTYPES[10] else np.float32
     if card.input_size_px != SIDE_PX:
         raise CardError(f"input_size_px must be {SIDE_PX}, got {card.input_size_px}")
-    # The card's original text: a card of an earlier version lacks fields added since.
-    expected = _assembled(trained, card, dtype, card_text).replace(BLANK_SEAL.encode(), seal.encode(), 1)
+    expected = assembled(trained, card, dtype, card_text).replace(BLANK_SEAL.encode(), seal.encode(), 1)
     if expected != content:
         raise ProtobufError(
             "its graph is not ResNet9's as scripts/train.py writes it; a weights file is read as data, never run as "
@@ -241,10 +128,10 @@ def _read_tensor(tensor: protobuf.Value) -> tuple[str, np.ndarray]:
     data = [value for field_number, value in parts if field_number == 9]
     if len(names) != 1 or len(kinds) != 1 or len(data) != 1 or isinstance(data[0], int) or len(shape) > 4:
         raise ProtobufError(f"the tensor {name!r} is not one block of numbers with a name")
-    if kinds[0] not in _DTYPES:
+    if kinds[0] not in DTYPES:
         raise ProtobufError(f"the tensor {name!r} is of ONNX's type {kinds[0]}, not float16 or float32")
     sizes = [size for size in shape if isinstance(size, int)]
-    dtype = _DTYPES[kinds[0]]
+    dtype = DTYPES[kinds[0]]
     if len(sizes) != len(shape) or math.prod(sizes) * dtype.itemsize != len(data[0]):
         raise ProtobufError(f"the tensor {name!r} of shape {sizes} does not have {len(data[0])} bytes")
     return name, np.frombuffer(data[0], dtype).reshape(sizes)
@@ -301,24 +188,3 @@ def _message(value: protobuf.Value) -> list[tuple[int, protobuf.Value]]:
     if isinstance(value, int):
         raise ProtobufError("a number where a message is expected")
     return list(protobuf.fields(value, _FIELDS_MAX))
-
-
-def _entry(key: str, value: str) -> bytes:
-    return piece(1, key) + piece(2, value)
-
-
-def _attribute(name: str, value: int | list[int]) -> bytes:
-    if isinstance(value, int):
-        return piece(1, name) + number(3, value) + number(20, _INT_ATTRIBUTE)
-    return piece(1, name) + b"".join(number(8, one) for one in value) + number(20, _INTS_ATTRIBUTE)
-
-
-def _tensor(name: str, value: np.ndarray) -> bytes:
-    stored = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
-    dims = b"".join(number(1, size) for size in value.shape)
-    return dims + number(2, _TYPE_OF[stored.dtype]) + piece(8, name) + piece(9, stored.tobytes())
-
-
-def _value(name: str, kind: int, *sizes: int) -> bytes:
-    dims = piece(1, piece(2, "N")) + b"".join(piece(1, number(1, size)) for size in sizes)
-    return piece(1, name) + piece(2, piece(1, number(1, kind) + piece(2, dims)))

@@ -10,7 +10,7 @@ import pytest
 import tiny
 from onnx import TensorProto, helper, numpy_helper
 
-from fer import onnxfile
+from fer import onnxfile, onnxgraph
 from fer.card import BLANK_SEAL, CARD_KEY, SEAL_KEY, WeightsError, write_sealed
 from fer.see.classify import Classifier
 
@@ -24,8 +24,8 @@ def model_of(content: bytes) -> onnx.ModelProto:
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @pytest.mark.parametrize("width", [1, 5, 40])
 def test_onnx_reads_the_file_and_would_write_the_same_bytes(width, dtype, rng):
-    tensors = {n: rng.normal(size=s).astype(np.float32) for n, s in onnxfile.shapes(width).items()}
-    content = onnxfile.build(tensors, tiny.CARD, dtype)
+    tensors = {n: rng.normal(size=s).astype(np.float32) for n, s in onnxgraph.shapes(width).items()}
+    content = onnxgraph.build(tensors, tiny.CARD, dtype)
     model = model_of(content)
     onnx.checker.check_model(model, full_check=True)
     metadata = onnx.ModelProto(metadata_props=model.metadata_props)
@@ -40,7 +40,7 @@ def test_onnx_reads_the_file_and_would_write_the_same_bytes(width, dtype, rng):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_a_file_is_read_as_it_was_written(tmp_path, dtype):
     path = tmp_path / "a.onnx"
-    write_sealed(path, onnxfile.build(tiny.TENSORS, tiny.CARD, dtype))
+    write_sealed(path, onnxgraph.build(tiny.TENSORS, tiny.CARD, dtype))
     found = onnxfile.read(path)
     assert found.card == tiny.CARD
     assert found.width == 1
@@ -53,11 +53,11 @@ def test_a_file_is_read_as_it_was_written(tmp_path, dtype):
 def test_the_shipped_file_is_one():
     found = onnxfile.read(SHIPPED)
     assert found.width == found.card.config["width"]
-    assert {name: tensor.shape for name, tensor in found.tensors.items()} == onnxfile.shapes(found.width, found.groups)
+    assert {name: tensor.shape for name, tensor in found.tensors.items()} == onnxgraph.shapes(found.width, found.groups)
 
 
 def good() -> onnx.ModelProto:
-    return model_of(onnxfile.build(tiny.TENSORS, tiny.CARD, np.float32))
+    return model_of(onnxgraph.build(tiny.TENSORS, tiny.CARD, np.float32))
 
 
 def sealed(path: Path, model: onnx.ModelProto) -> Path:
@@ -273,7 +273,7 @@ def test_a_sealed_file_that_is_not_our_network_never_reaches_onnx_runtime(tmp_pa
 @pytest.mark.parametrize("position", range(0, 2000, 37))
 def test_a_changed_byte_under_a_new_seal_is_refused_or_is_a_tensors(tmp_path, position):
     """What a stranger can change and seal again is numbers and words, never the graph."""
-    content = bytearray(onnxfile.build(tiny.TENSORS, tiny.CARD, np.float32))
+    content = bytearray(onnxgraph.build(tiny.TENSORS, tiny.CARD, np.float32))
     content[-position - 1] ^= 1
     path = tmp_path / "changed.onnx"
     write_sealed(path, bytes(content))

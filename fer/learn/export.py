@@ -7,7 +7,7 @@ import onnxruntime
 import torch
 from torch import nn
 
-from fer import onnxfile
+from fer import onnxgraph
 from fer.card import ModelCard, write_sealed
 from fer.learn.model import ResNet9
 
@@ -39,7 +39,7 @@ def build_onnx(network: ResNet9, card: ModelCard, weights_dtype: type[np.floatin
     # Temperature scaling (Guo et al. 2017) costs nothing when merged into the weights of the last layer.
     tensors["head.weight"] = (network.head.weight / card.temperature).detach().float().numpy()
     tensors["head.bias"] = (network.head.bias / card.temperature).detach().float().numpy()
-    return onnxfile.build(tensors, card, weights_dtype)
+    return onnxgraph.build(tensors, card, weights_dtype)
 
 
 def write_onnx(path: Path, network: ResNet9, card: ModelCard) -> str:

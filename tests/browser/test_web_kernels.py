@@ -15,7 +15,7 @@ from camera_clip import acts, scene
 from playwright.sync_api import Browser
 from web_page import Modules, open_modules, rgba
 
-from fer import Recognizer, onnxfile, web
+from fer import Recognizer, onnxgraph, web
 from fer.see.detect import YuNet, shrink
 from fer.see.faces import Face
 from fer.see.recognize import cut_square
@@ -135,10 +135,10 @@ def test_every_layer_of_networks_side_by_side(
     modules: Modules, kernels: dict[str, bytes], width: int, groups: int
 ) -> None:
     rng = np.random.default_rng(1)
-    shapes = onnxfile.shapes(width, groups)
+    shapes = onnxgraph.shapes(width, groups)
     tensors = {name: (rng.normal(size=s) / np.sqrt(np.prod(s[1:]))).astype(np.float32) for name, s in shapes.items()}
     faces = rng.integers(0, 256, (3, 48, 48), dtype=np.uint8)
-    assert compare_layers(modules, kernels, onnxfile.build(tensors, tiny.CARD), {"faces": faces}) > 20
+    assert compare_layers(modules, kernels, onnxgraph.build(tensors, tiny.CARD), {"faces": faces}) > 20
 
 
 def changed(file: bytes, change: str) -> bytes:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer import onnxfile
+from fer import onnxgraph
 from fer.card import Framing, ModelCard, write_sealed
 
 CARD = ModelCard(
@@ -22,7 +22,7 @@ def _tensors() -> dict[str, np.ndarray]:
     """Random, and sharp enough that faces which look different are named differently."""
     rng = np.random.default_rng(7)
     found = {}
-    for name, shape in onnxfile.shapes(width=1).items():
+    for name, shape in onnxgraph.shapes(width=1).items():
         scale = 1.5 / np.sqrt(np.prod(shape[1:])) if name.endswith("weight") else 0.1
         found[name] = (rng.normal(size=shape) * scale).astype(np.float32)
     return found
@@ -62,5 +62,5 @@ def _pool(x: np.ndarray, size: int) -> np.ndarray:
 
 
 def write_tiny(path: Path, card: ModelCard = CARD) -> Path:
-    write_sealed(path, onnxfile.build(TENSORS, card, np.float32))
+    write_sealed(path, onnxgraph.build(TENSORS, card, np.float32))
     return path

@@ -287,10 +287,10 @@ def sealed(content: bytes) -> bytes:
 
 
 def weights_seeds() -> list[bytes]:
-    from fer import onnxfile
+    from fer import onnxgraph
     from tests.fakes import tiny
 
-    return [onnxfile.build(tiny.TENSORS, tiny.CARD, dtype) for dtype in (np.float16, np.float32)]
+    return [onnxgraph.build(tiny.TENSORS, tiny.CARD, dtype) for dtype in (np.float16, np.float32)]
 
 
 def read_weights(content: bytes, folder: Path) -> object:

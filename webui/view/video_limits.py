@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 
+import psutil
 import streamlit as st
 from streamlit import config
 
@@ -44,7 +45,7 @@ def let_videos_through() -> None:
 
 def carried_mb() -> int:
     """The largest file that this machine can hold, in megabytes rounded to hundreds."""
-    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e6
+    memory_mb = psutil.virtual_memory().total / 1e6
     return int(min(max(memory_mb / _OF_MEMORY, _LEAST_MB), _MOST_MB) // 100 * 100)
 
 
