@@ -56,7 +56,9 @@ def main() -> None:
         runs = [*runs, shipped]
     chosen: list[Run] = views.choose_runs(runs) if runs else []
     if shipped in chosen:
-        st.caption(shipped_words(shipped, weights.shipped().digest))
+        ours = weights.shipped()
+        groups = ours.card.config.get("groups")  # missing in cards of earlier versions
+        st.caption(shipped_words(shipped, ours.digest, groups if isinstance(groups, int) else 1))
     watch(news, [run.name for run in chosen])
     if chosen:
         show_chosen(chosen, launcher_, shipped)

@@ -12,7 +12,7 @@ from fer.runs.run import Run, State
 from fer.weights import TRAINING_LOG
 
 NAME = "example"
-WEIGHTS = "weights"  # key in the start event: SHA-256 of the weights that the training made, '' if they do not ship
+WEIGHTS = "weights"  # key in the start event: SHA-256 of the shipped weights with this run's network, '' if none
 _DIGITS = 5
 
 
@@ -25,7 +25,7 @@ def shipped_run(path: Path = TRAINING_LOG) -> Run | None:
 def write_shipped_log(events: Iterable[RunEvent], path: Path, weights: str) -> None:
     """Writes a reduced copy of a run's log: its last start, its epochs without the faces, and its end.
 
-    weights: SHA-256 of the shipped file if this run produced it, else ''. Raises OSError.
+    weights: SHA-256 of the shipped file if it contains this run's network, else ''. Raises OSError.
     """
     start: dict[str, Any] = {}
     epochs: dict[int, RunEvent] = {}

@@ -38,6 +38,7 @@ from webui.training.words import shipped_words
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "training.py")
 HOUR = 3600
+SHIPPED = "networks that ship side by side with this app"
 
 
 def make_epochs(train: list[float], valid: list[float] | None = None, **figures: float) -> tuple[Epoch, ...]:
@@ -379,7 +380,7 @@ def test_without_runs_the_page_says_how_to_get_one(runs: Path) -> None:
 def test_a_fresh_machine_shows_a_real_training(runs: Path) -> None:
     page = open_page()
     assert page.dataframe[0].value["Run"].tolist() == [NAME]
-    assert "comes with the app" in texts(page)
+    assert "is the training run of one of the 2 networks that ship side by side with this app" in texts(page)
     assert "seed 1, 48 epochs" in texts(page)
     assert "67.85\N{NO-BREAK SPACE}%" in texts(page)
     assert len(page.get("bidi_component")) == 1, "its curves"
@@ -392,11 +393,11 @@ def test_a_fresh_machine_shows_a_real_training(runs: Path) -> None:
 
 def test_the_first_run_takes_the_shipped_ones_place_which_is_listed_last(runs: Path) -> None:
     page = open_page()
-    assert "comes with the app" in texts(page)
+    assert SHIPPED in texts(page)
     write_run(runs / "mine")
     page.run()
     assert page.dataframe[0].value["Run"].tolist() == ["mine", NAME]
-    assert "comes with the app" not in texts(page), "what is new is looked at"
+    assert SHIPPED not in texts(page), "what is new is looked at"
     assert "<b>mine</b>" in texts(page)
 
 
@@ -405,7 +406,7 @@ def test_a_run_of_the_shipped_ones_name_is_a_run_like_others(runs: Path, monkeyp
     write_run(runs / NAME, epochs=0, end="stopped")
     page = open_page()
     assert page.dataframe[0].value["Run"].tolist() == [NAME]
-    assert "comes with the app" not in texts(page)
+    assert SHIPPED not in texts(page)
     assert f"training_remove_{NAME}" in {button.key for button in page.button}, "the shipped one offers nothing"
 
 
@@ -426,7 +427,7 @@ def test_a_log_is_the_shipped_networks_own_only_where_it_names_its_file(tmp_path
     assert run is not None
     assert [epoch.number for epoch in run.epochs] == list(range(1, 11))
     assert run.start[WEIGHTS] == "1234"
-    assert shipped_words(run, "1234").startswith(f"**{NAME}** is the training run of the network that ships")
+    assert shipped_words(run, "1234").startswith(f"**{NAME}** is the training run of the network that ships with")
     for other in ("9999", ""):
         assert "whose own log was not kept" in shipped_words(run, other)
     assert shipped_run(tmp_path / "none.jsonl") is None
