@@ -5,6 +5,7 @@ Chromium's fake camera plays a film made from the public-domain sample photo. No
 
 import csv
 import io
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import cv2
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
 from fer.emotions import CLASSES
 from fer.see.timeline import COLUMNS
@@ -65,17 +66,25 @@ NO_WORKER = "window.Worker = class { constructor() { throw new DOMException('ref
 
 @pytest.fixture
 def open_live(open_chromium: Callable[..., BrowserContext]) -> Callable[..., Page]:
-    """The page in a Chromium of its own, read on the device."""
+    """The page in a Chromium of its own, read on the device. No message of the server of that size or more arrives."""
 
-    def open_page(*asked: Any, **named: Any) -> Page:
+    def open_page(*asked: Any, held_back: float = math.inf, **named: Any) -> Page:
         page = open_chromium(*asked, **named).new_page()
         page.set_default_timeout(WAIT_MS)
+        if held_back < math.inf:
+            page.route_web_socket("**/_stcore/stream", lambda socket: pass_on(socket, held_back))
         page.goto("/")
         page.get_by_test_id("stSidebarNav").get_by_role("link", name="Live camera").click()
         expect(page.get_by_role("button", name="Start camera")).to_be_visible()
         return page
 
     return open_page
+
+
+def pass_on(socket: WebSocketRoute, most_bytes: float) -> None:
+    """Lets the server's messages through up to that size."""
+    server = socket.connect_to_server()
+    server.on_message(lambda message: socket.send(message) if len(message) < most_bytes else None)
 
 
 def start(page: Page) -> None:
