@@ -220,10 +220,11 @@ class LiveSession:
             recent = [arrived_s for arrived_s in self._arrivals if now_s - arrived_s <= RATE_WINDOW_S]
             took_s = [took for finished_s, took in self._analyses if now_s - finished_s <= RATE_WINDOW_S]
             latest = self._latest
+            # Of a frame that came before the window the look may end in it: no more are analysed than came.
             window_s = min(RATE_WINDOW_S, max(now_s - self._started_s, 0.1))
             return LiveStats(
                 frames_per_s=len(recent) / window_s,
-                analysed_per_s=len(took_s) / window_s,
+                analysed_per_s=min(len(took_s), len(recent)) / window_s,
                 analysis_ms=float(np.median(took_s)) * 1000 if took_s else None,
                 silent_s=now_s - self._last_s,
                 frames=self._frames,

@@ -212,7 +212,7 @@ export class LiveApp {
     const looks = this.#recent()
     const numbers = {
       framesPerS: this.frames.length / (this.window / 1000),
-      looksPerS: looks.length / (this.window / 1000),
+      looksPerS: Math.min(looks.length, this.frames.length) / (this.window / 1000),
       delayMs: median(looks.map(({ delay }) => delay)),
       width: this.overlay.width,
       height: this.overlay.height,

@@ -245,6 +245,15 @@ def test_stats_count_what_came_and_what_was_analysed(open_session):
     assert session.snapshot().shape == (HEIGHT, WIDTH, 3)
 
 
+def test_no_more_is_analysed_than_came(open_session, monkeypatch):
+    """A look ends in the window in which its frame no longer is."""
+    monkeypatch.setattr(live, "RATE_WINDOW_S", 0.05)
+    session = open_session(lambda image, settings: time.sleep(0.1) or [])
+    session.show(picture(), 0.0)
+    wait_until(lambda: analysed(session) == 1)
+    assert session.stats().analysed_per_s == session.stats().frames_per_s == 0
+
+
 def test_settings_refuse_what_cannot_be():
     with pytest.raises(ValueError, match="detector must be one of"):
         LiveSettings(detector="none")
