@@ -5,10 +5,10 @@ import json
 import os
 
 import pytest
-import tiny
 
 from fer import card
 from fer.card import BLANK_SEAL, CardError, Framing, ModelCard, WeightsError, read_sealed, write_sealed
+from tests.fakes import tiny
 from webui.evaluation.card_text import card_markdown
 
 CONTENT = b'{"__metadata__":{"fer.sha256":"' + BLANK_SEAL.encode() + b'"}} and then the tensors'

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import tiny
 from onnx import TensorProto, helper, numpy_helper
 
 from fer import onnxfile, onnxgraph
 from fer.card import BLANK_SEAL, CARD_KEY, SEAL_KEY, WeightsError, write_sealed
 from fer.see.classify import Classifier
+from tests.fakes import tiny
 
 SHIPPED = Path(__file__).parents[1] / "fer" / "weights" / "resnet9.onnx"
 

@@ -17,7 +17,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT, SAMPLE
+
+from tests.conftest import ROOT, SAMPLE
 
 DOCUMENT = (ROOT / "docs" / "python.md").read_text()
 EXAMPLES = re.findall(r"## ([^\n]+)(?:(?!\n## ).)*?```python\n(.*?)```", f"## First\n{DOCUMENT}", re.DOTALL)

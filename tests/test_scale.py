@@ -8,8 +8,6 @@ import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from clips import clip
-from conftest import SAMPLE
 from PIL import Image
 
 from fer.batch.videos import Looks
@@ -24,6 +22,8 @@ from fer.serve.body import Upload
 from fer.serve.live import Stream
 from fer.serve.service import Service
 from fer.serve.settings import ServeSettings
+from tests.conftest import SAMPLE
+from tests.fakes.clips import clip
 
 FACE_PX = 700  # the side of the sample in the large photo
 CORNER = (1000, 300)

@@ -13,11 +13,6 @@ from pathlib import Path
 
 import cv2
 import pytest
-from batches import batch, children, kill_one_half_way, parts, table
-from clips import clip
-from conftest import ROOT, SAMPLE
-from deadly import read as deadly_read
-from photos import grey, make_photos
 
 from fer.batch.engines.local import LocalEngine
 from fer.batch.job import run
@@ -26,6 +21,11 @@ from fer.batch.walk import Walk
 from fer.batch.work import Settings, weights_hash
 from fer.cli import main
 from fer.emotions import CLASSES
+from tests.conftest import ROOT, SAMPLE
+from tests.fakes.batches import batch, children, kill_one_half_way, parts, table
+from tests.fakes.clips import clip
+from tests.fakes.deadly import read as deadly_read
+from tests.fakes.photos import grey, make_photos
 
 
 @pytest.fixture

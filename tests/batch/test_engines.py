@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
-from batches import children, kill_one_half_way
-from photos import make_photos
 
 from fer.batch.engines import EngineError, dask, make_engine
 from fer.batch.engines.address import check_address
 from fer.batch.walk import Walk
 from fer.batch.work import Chunk, Settings, weights_hash
+from tests.fakes.batches import children, kill_one_half_way
+from tests.fakes.photos import make_photos
 
 # Both leave sockets to the garbage collector, and Ray warns of its own future defaults.
 pytestmark = [

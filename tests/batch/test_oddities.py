@@ -12,10 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from batches import batch, parts, table
-from conftest import ROOT
-from deadly import sigint_handler
-from photos import grey, make_photos
 from PIL import Image
 
 from fer.batch import work
@@ -23,6 +19,10 @@ from fer.batch.engines.local import LocalEngine
 from fer.batch.review import review
 from fer.batch.walk import SourceError, Walk
 from fer.batch.work import Chunk, Settings, read_chunk, weights_hash
+from tests.conftest import ROOT
+from tests.fakes.batches import batch, parts, table
+from tests.fakes.deadly import sigint_handler
+from tests.fakes.photos import grey, make_photos
 
 NAMES = [
     "new\nline.png",

@@ -10,9 +10,10 @@ import subprocess
 import sys
 
 import pytest
-from batches import table
-from conftest import ROOT
-from photos import make_photos
+
+from tests.conftest import ROOT
+from tests.fakes.batches import table
+from tests.fakes.photos import make_photos
 
 (BLOCK,) = re.findall(r"```\n(dask scheduler.*?)```", (ROOT / "docs" / "operating.md").read_text(), re.DOTALL)
 

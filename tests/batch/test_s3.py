@@ -4,12 +4,12 @@ import io
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import SAMPLE
 from moto.server import ThreadedMotoServer
 from pyarrow import fs
 
 from fer.batch.storage import storage_of
 from fer.cli import main
+from tests.conftest import SAMPLE
 
 
 @pytest.fixture

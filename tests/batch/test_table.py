@@ -5,10 +5,10 @@ import sys
 
 import pyarrow as pa
 import pytest
-from conftest import ROOT, SAMPLE
 
 from fer.batch.table import SCHEMA, to_table
 from fer.tables import parquet_file
+from tests.conftest import ROOT, SAMPLE
 
 FULL = {
     **{"source": "aé😀\n,", "kind": "photo", "size": 2**40, "modified": 1_700_000_000_123_456_789, "status": "face"},

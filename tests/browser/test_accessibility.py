@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from axe import Violation, script, violations
-from evaluated import ANGRY, drawn_set, imagined_table
 from playwright.sync_api import Browser, Page, expect
-from tiny import write_tiny
-from written_runs import write_run
 
 from fer.weights import EVALUATION, WEIGHTS
+from tests.browser.axe import Violation, script, violations
+from tests.fakes.evaluated import ANGRY, drawn_set, imagined_table
+from tests.fakes.tiny import write_tiny
+from tests.fakes.written_runs import write_run
 from webui.frame.navigation import PAGES
 
 pytestmark = pytest.mark.browser

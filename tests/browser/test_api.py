@@ -4,8 +4,9 @@ import base64
 import re
 
 import pytest
-from conftest import ROOT, SAMPLE
-from serving import serving
+
+from tests.conftest import ROOT, SAMPLE
+from tests.fakes.serving import serving
 
 pytestmark = pytest.mark.browser
 BLOCKS = re.findall(r"```js\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)

@@ -10,10 +10,9 @@ from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
 
-from evaluated import drawn_set  # noqa: E402
-
 from fer.data.audit import Audit  # noqa: E402
 from fer.weights import AUDIT  # noqa: E402
+from tests.fakes.evaluated import drawn_set  # noqa: E402
 
 needs_audit = pytest.mark.skipif(not AUDIT.is_file(), reason="scripts/audit.py has not written its table yet")
 

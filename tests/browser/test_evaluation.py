@@ -11,15 +11,14 @@ from scipy.stats import binomtest
 
 pytestmark = pytest.mark.browser
 
-import tiny  # noqa: E402
-from evaluated import ANGRY, FEAR_TO_SAD, drawn_set, imagined_table  # noqa: E402
-from tiny import write_tiny  # noqa: E402
-
 from fer.data.dataset import open_faces  # noqa: E402
 from fer.emotions import CLASSES  # noqa: E402
 from fer.judge import metrics  # noqa: E402
 from fer.judge.evaluation import EvaluationTable  # noqa: E402
 from fer.weights import EVALUATION  # noqa: E402
+from tests.fakes import tiny  # noqa: E402
+from tests.fakes.evaluated import ANGRY, FEAR_TO_SAD, drawn_set, imagined_table  # noqa: E402
+from tests.fakes.tiny import write_tiny  # noqa: E402
 from webui.evaluation.words import p_value  # noqa: E402
 
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from camera_clip import SIZE
 from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.browser.conftest import ROOT, WAIT_MS, free_port, wait_for_health
 from tests.browser.troubles import BUSY, KEEP_CAMERA, UNPLUG
+from tests.fakes.camera_clip import SIZE
 
 pytestmark = pytest.mark.browser
 

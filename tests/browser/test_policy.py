@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from camera_clip import acts, still, write_y4m
-from clips import clip
-from header_proxy import adding
 from playwright.sync_api import Browser, Page, expect
 
 from fer.weights import SAMPLE
 from tests.browser.conftest import CHROMIUM_FLAGS, ROOT, WAIT_MS, chromium_path
+from tests.fakes.camera_clip import acts, still, write_y4m
+from tests.fakes.clips import clip
+from tests.fakes.header_proxy import adding
 from webui.frame.navigation import PAGES
 
 pytestmark = pytest.mark.browser

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
-from evaluated import ANGRY, drawn_set, imagined_table
 from playwright.sync_api import Page, expect
-from tiny import write_tiny
-from written_runs import write_run
 
 from fer.weights import EVALUATION, WEIGHTS
+from tests.fakes.evaluated import ANGRY, drawn_set, imagined_table
+from tests.fakes.tiny import write_tiny
+from tests.fakes.written_runs import write_run
 from webui.frame.resources import SAMPLE
 
 pytestmark = pytest.mark.browser

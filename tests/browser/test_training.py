@@ -18,9 +18,6 @@ from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
-from cartoons import cartoon_faces  # noqa: E402
-from written_runs import epoch_values, write_run  # noqa: E402
-
 from fer import Recognizer  # noqa: E402
 from fer.data.dataset import CACHE_NAME, write_cache  # noqa: E402
 from fer.learn.config import PRESETS  # noqa: E402
@@ -29,6 +26,8 @@ from fer.runs.log import LOG_NAME, RunLog, Tail  # noqa: E402
 from fer.runs.shipped import NAME  # noqa: E402
 from fer.see.caption import caption  # noqa: E402
 from fer.see.images import open_image  # noqa: E402
+from tests.fakes.cartoons import cartoon_faces  # noqa: E402
+from tests.fakes.written_runs import epoch_values, write_run  # noqa: E402
 from webui.frame.resources import SAMPLE  # noqa: E402
 
 ROOT = Path(__file__).parents[2]

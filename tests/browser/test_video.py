@@ -9,11 +9,11 @@ from typing import Any
 import av
 import cv2
 import pytest
-from camera_clip import acts
-from clips import clip
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from fer.see.videotable import VIDEO_COLUMNS
+from tests.fakes.camera_clip import acts
+from tests.fakes.clips import clip
 from webui.frame.resources import SAMPLE
 
 pytestmark = pytest.mark.browser

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-import axe
 import pytest
-from camera_clip import still, write_y4m
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from fer.web.export import export
 from fer.weights import SAMPLE
+from tests.browser import axe
 from tests.browser.conftest import CHROMIUM_FLAGS, WAIT_MS, chromium_path, free_port
+from tests.fakes.camera_clip import still, write_y4m
 
 pytestmark = pytest.mark.browser
 KEPT = """async () => {

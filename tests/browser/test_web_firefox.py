@@ -4,11 +4,11 @@ import base64
 from collections.abc import Iterator
 from pathlib import Path
 
-import firefox
 import pytest
 
 from fer.web.export import export
 from fer.weights import SAMPLE
+from tests.browser import firefox
 from tests.browser.test_web_export import Served
 
 pytestmark = pytest.mark.browser

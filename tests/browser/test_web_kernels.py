@@ -10,10 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import tiny
-from camera_clip import acts, scene
 from playwright.sync_api import Browser
-from web_page import Modules, open_modules, rgba
 
 from fer import Recognizer, onnxgraph, web
 from fer.see.detect import YuNet, shrink
@@ -21,6 +18,9 @@ from fer.see.faces import Face
 from fer.see.recognize import cut_square
 from fer.see.yunet import read_model
 from fer.web.rules import rules
+from tests.fakes import tiny
+from tests.fakes.camera_clip import acts, scene
+from tests.fakes.web_page import Modules, open_modules, rgba
 
 pytestmark = pytest.mark.browser
 KERNELS = web.kernels()

@@ -6,7 +6,6 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 from playwright.sync_api import Browser
-from web_page import Modules, open_modules
 
 from fer import Recognizer
 from fer.emotions import CLASSES
@@ -17,6 +16,7 @@ from fer.see.judge import Judge, JudgeSettings
 from fer.see.timeline import label_seconds, label_spans, to_csv
 from fer.see.track import Tracker
 from fer.web.rules import rules
+from tests.fakes.web_page import Modules, open_modules
 
 pytestmark = pytest.mark.browser
 START_UNIX_S = 1_764_000_000.25

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
 
 from fer import installed
 from fer.cli import COMMANDS, main, script
 from fer.see import report
+from tests.fakes import tiny
 
 SAMPLE = Path(__file__).parents[2] / "fer" / "weights" / "sample.jpg"
 

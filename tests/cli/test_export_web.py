@@ -8,14 +8,14 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-import tiny
-from conftest import ROOT
 
 from fer import Recognizer
 from fer.cli import main
 from fer.files import write_whole
 from fer.see.yunet import MODEL_SHA256
 from fer.web import export
+from tests.conftest import ROOT
+from tests.fakes import tiny
 
 
 @pytest.fixture(scope="module")

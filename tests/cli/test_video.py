@@ -8,13 +8,13 @@ import av
 import numpy as np
 import pyarrow.parquet
 import pytest
-import tiny
-from clips import clip
 from PIL import Image
 
 from fer.cli import main
 from fer.see import video as reading_module
 from fer.see.videotable import VIDEO_COLUMNS
+from tests.fakes import tiny
+from tests.fakes.clips import clip
 
 SAMPLE = Path(__file__).parents[2] / "fer" / "weights" / "sample.jpg"
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from forms import CSV_HEADER, FACE_FILES, csv_row, packed, picture, unpacked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer.data import archives
 from fer.data.dataset import read
 from fer.data.faceset import DatasetError, FaceSet
+from tests.fakes.forms import CSV_HEADER, FACE_FILES, csv_row, packed, picture, unpacked
 
 TABLE = CSV_HEADER + b"".join(csv_row(np.full((48, 48), 20 * i, np.uint8), i) for i in range(7))
 

@@ -2,7 +2,6 @@ import io
 
 import numpy as np
 import pytest
-from forms import CSV_HEADER, ICML_HEADER, csv_row, pixels_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ from fer.data import csvfile, dataset
 from fer.data.csvfile import looks_like_csv, parse_pixels, read_csv
 from fer.data.faceset import DatasetError, RowError, stacked
 from fer.data.votes import join_votes
+from tests.fakes.forms import CSV_HEADER, ICML_HEADER, csv_row, pixels_of
 
 
 @pytest.fixture

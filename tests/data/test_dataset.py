@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from forms import CSV_HEADER, FACE_FILES, csv_row, packed, unpacked
 
 from fer.data import dataset
 from fer.data.dataset import CACHE_NAME
 from fer.data.faceset import SPLITS, VOTE_COLUMNS, DatasetError, FaceSet
 from fer.data.votes import join_votes
 from tests.data.test_shards import three_shards
+from tests.fakes.forms import CSV_HEADER, FACE_FILES, csv_row, packed, unpacked
 
 VOTES_HEADER = ",".join(["Usage", "Image name", *VOTE_COLUMNS]) + "\n"
 

@@ -4,12 +4,12 @@ import zipfile
 
 import numpy as np
 import pytest
-from forms import FACE_FILES, FACE_NAMES, packed, picture, unpacked
 
 from fer.data import facefiles
 from fer.data.dataset import read
 from fer.data.facefiles import decode_face, parse_path
 from fer.data.faceset import DatasetError, RowError
+from tests.fakes.forms import FACE_FILES, FACE_NAMES, packed, picture, unpacked
 
 IN_ORDER = [
     "train/angry/Training_3.jpg",

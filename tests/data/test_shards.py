@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from forms import picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer.data import shards
 from fer.data.dataset import read
 from fer.data.faceset import DatasetError
+from tests.fakes.forms import picture
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-from cartoons import cartoon_faces
 
 from fer.data.audit import NEIGHBOURS, NONE, Audit
 from fer.data.dataset import CACHE_NAME, write_cache
 from fer.data.faceset import FaceSet
 from fer.judge.evaluation import EvaluationTable
 from fer.judge.metrics import majority
+from tests.fakes.cartoons import cartoon_faces
 
 ANGRY, FEAR, SAD = 0, 2, 4
 FEAR_TO_SAD = 5  # faces of each test split that the imagined network takes from fear to sad

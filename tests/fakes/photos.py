@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from conftest import SAMPLE
 from PIL import Image
+
+from tests.conftest import SAMPLE
 
 
 def make_photos(folder: Path, count: int, side_px: int = 96) -> list[Path]:

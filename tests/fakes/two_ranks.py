@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from toy import toy_faces
 
 from fer.learn import devices, model, ranks, train
 from fer.learn.config import TrainConfig
+from tests.fakes.toy import toy_faces
 
 # Small steps and few of them: rounding then has no time to grow. 140 faces in batches of 46 leave 2 for the last step;
 # the second run's batches of 139 leave one face for two ranks.

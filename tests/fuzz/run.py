@@ -53,7 +53,7 @@ def _work(name: str, first: int, last: int, folder: Path) -> tuple[int | str, st
     env = os.environ | {
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "fakes")]),
+        "PYTHONPATH": str(ROOT),
     }
     with open(folder / "lines", "w+") as lines, open(folder / "words", "w+") as words:
         worker = subprocess.Popen(command, cwd=ROOT, env=env, stdout=lines, stderr=words)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from tiny import CARD, write_tiny
-from toy import toy_faces
 
 from fer.card import BLANK_SEAL, CARD_KEY, SEAL_KEY, WeightsError, write_sealed
 from fer.learn import checkpoint, devices, export, initial, train
 from fer.learn.augment import normalise
 from fer.learn.config import ConfigError
+from tests.fakes.tiny import CARD, write_tiny
+from tests.fakes.toy import toy_faces
 from tests.learn.test_train import TOY, Recorder
 
 DEVICE = devices.resolve("cpu", "fp32")

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from toy import toy_faces
 
 from fer.data.faceset import FaceSet
 from fer.learn.config import ConfigError, TrainConfig
 from fer.learn.targets import Teacher, soft_targets
+from tests.fakes.toy import toy_faces
 
 
 class TestSoftTargets:

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from toy import toy_faces
 
 from fer.card import WeightsError
 from fer.data import dataset
@@ -10,6 +9,7 @@ from fer.data.faceset import SPLITS, FaceSet
 from fer.learn import checkpoint, devices, teacher, train
 from fer.learn.targets import Teacher
 from scripts import soft_labels
+from tests.fakes.toy import toy_faces
 from tests.learn.test_train import TOY, Recorder
 
 DEVICE = devices.resolve("cpu", "fp32")

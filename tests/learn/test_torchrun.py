@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
-import two_ranks
-from toy import toy_faces
 
 from fer.data import dataset
 from fer.learn import checkpoint, devices
 from fer.runs.log import LOG_NAME, Tail
+from tests.fakes import two_ranks
+from tests.fakes.toy import toy_faces
 from tests.scripts.test_train_evaluate import QUICK, epoch_of
 
 ROOT = Path(__file__).parents[2]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from toy import toy_faces
 
 from fer.data.faceset import SPLITS, DatasetError, FaceSet
 from fer.learn import checkpoint, devices, step_events, train
 from fer.learn.config import OPTIMIZERS, ConfigError, TrainConfig
+from tests.fakes.toy import toy_faces
 
 # Fast and with everything that has state: momentum, averaged weights, dropout, every augmentation.
 TOY = TrainConfig(

@@ -8,10 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
-import tiny
-from evaluated import drawn_set, imagined_audit
 from streamlit.testing.v1 import AppTest
-from tiny import write_tiny
 
 from fer.data import dataset
 from fer.data.dataset import CACHE_NAME
@@ -19,6 +16,9 @@ from fer.data.faceset import FaceSet
 from fer.data.summary import summary
 from fer.emotions import CLASSES
 from fer.learn.config import PRESETS
+from tests.fakes import tiny
+from tests.fakes.evaluated import drawn_set, imagined_audit
+from tests.fakes.tiny import write_tiny
 from webui.dataset import audit as audit_data
 from webui.dataset import augmentation, face_details
 from webui.dataset import charts as dataset_charts

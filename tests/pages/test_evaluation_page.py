@@ -7,11 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
-import tiny
-from evaluated import ANGRY, FEAR, FEAR_TO_SAD, SAD, drawn_set, imagined_table
 from scipy.stats import binomtest
 from streamlit.testing.v1 import AppTest
-from tiny import write_tiny
 
 from fer.card import Framing, ModelCard
 from fer.data.dataset import CACHE_NAME, open_cache
@@ -21,6 +18,9 @@ from fer.judge.damages import KINDS
 from fer.judge.evaluation import EvaluationTable
 from fer.judge.robustness import RobustnessTable
 from fer.weights import ROBUSTNESS, SAMPLE, WEIGHTS
+from tests.fakes import tiny
+from tests.fakes.evaluated import ANGRY, FEAR, FEAR_TO_SAD, SAD, drawn_set, imagined_table
+from tests.fakes.tiny import write_tiny
 from webui.evaluation import card_text
 from webui.evaluation import charts as evaluation_charts
 from webui.evaluation import data as evaluation_data

@@ -10,12 +10,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from cartoons import cartoon_faces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
-from tiny import CARD, write_tiny
-from written_runs import epoch_values, follow, write_run
 
 from fer.data.dataset import CACHE_NAME, write_cache
 from fer.data.faceset import FaceSet
@@ -29,6 +26,9 @@ from fer.runs.run import Epoch, Run, Sheet, State, Step, alarms, differences, du
 from fer.runs.shipped import NAME, WEIGHTS, shipped_run, write_shipped_log
 from fer.weights import TRAINING_LOG
 from fer.weights import WEIGHTS as SHIPPED_WEIGHTS
+from tests.fakes.cartoons import cartoon_faces
+from tests.fakes.tiny import CARD, write_tiny
+from tests.fakes.written_runs import epoch_values, follow, write_run
 from webui.dataset import data as dataset_data
 from webui.frame.session import STORE
 from webui.training import charts

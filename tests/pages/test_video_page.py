@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from clips import clip, greys
 from streamlit.testing.v1 import AppTest
 
 from fer.see.video import VideoReading
 from fer.see.videofile import Frame
+from tests.fakes.clips import clip, greys
 from webui.frame import weights
 from webui.frame.session import STORE
 from webui.view.video_queue import VideoQueue

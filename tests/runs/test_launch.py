@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from written_runs import follow, write_run
 
 from fer.learn import config as config_module
 from fer.learn.config import PRESETS, TrainConfig
@@ -21,6 +20,7 @@ from fer.runs import launch
 from fer.runs.heartbeat import HEARTBEAT_NAME
 from fer.runs.log import LOG_NAME, RunLog
 from fer.runs.run import Run, State
+from tests.fakes.written_runs import follow, write_run
 
 
 class Spawned:

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from toy import toy_faces
 
 from fer.learn import checkpoint, model
 from fer.learn.config import PRESETS
 from scripts import audit
+from tests.fakes.toy import toy_faces
 
 QUICK = replace(PRESETS["smoke"], width=4, batch_size=20, epochs=2, precision="fp32", ema_decay=0.5)
 

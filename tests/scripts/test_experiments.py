@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from toy import toy_faces
 
 from fer.data import dataset
 from fer.learn.checkpoint import load_weights
 from fer.learn.config import PRESETS
+from tests.fakes.toy import toy_faces
 
 ROOT = Path(__file__).parents[2]
 QUICK = {"width": 4, "epochs": 2, "batch_size": 20, "precision": "fp32", "votes_weight": 0.0}

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy import toy_faces
 
 from fer import onnxfile
 from fer.data import dataset
 from fer.learn import checkpoint, export, model, train
 from scripts import join
+from tests.fakes.toy import toy_faces
 from tests.learn.test_train import TOY
 
 CONFIG = replace(TOY, width=8)

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from forms import CSV_HEADER, FACE_FILES, csv_row, packed, unpacked
 
 from fer.data import dataset
 from scripts import prepare
+from tests.fakes.forms import CSV_HEADER, FACE_FILES, csv_row, packed, unpacked
 
 ROOT = Path(__file__).parents[2]
 

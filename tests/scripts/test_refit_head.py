@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toy import toy_faces
 
 from fer.data import dataset
 from fer.data.faceset import FaceSet
 from fer.learn import checkpoint, devices, export, train
+from tests.fakes.toy import toy_faces
 from tests.learn.test_train import TOY, Recorder
 
 ROOT = Path(__file__).parents[2]

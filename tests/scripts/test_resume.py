@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from toy import toy_faces
 
 from fer.learn import checkpoint, devices
 from fer.learn import train as training
 from fer.learn.config import ConfigError, TrainConfig
 from scripts import train
+from tests.fakes.toy import toy_faces
 from tests.learn.test_train import TOY, Recorder
 
 LEVEL = replace(TOY, schedule="trapezoid", epochs=8, warmup=0.25, cooldown=0.25)

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy import toy_faces
-from written_runs import follow
 
 from fer.data import dataset
 from fer.data.faceset import FaceSet
@@ -23,6 +21,8 @@ from fer.runs.log import LOG_NAME, Tail
 from fer.runs.run import State
 from fer.runs.shipped import shipped_run
 from fer.see.classify import Classifier
+from tests.fakes.toy import toy_faces
+from tests.fakes.written_runs import follow
 
 ROOT = Path(__file__).parents[2]
 QUICK = ["--preset", "smoke", "--width", "4", "--epochs", "4", "--batch-size", "20", "--precision", "fp32"]

@@ -5,11 +5,11 @@ import threading
 
 import numpy as np
 import pytest
-import tiny
 
 from fer import onnxfile
 from fer.see import classify
 from fer.see.classify import Classifier
+from tests.fakes import tiny
 
 
 @pytest.fixture(scope="module")

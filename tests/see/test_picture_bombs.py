@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import bombs
 import pytest
 
 from fer.see.formats import LIMITS_IN_WORDS, LIMITS_MP, count_scans
+from tests.fakes import bombs
 
 pytestmark = pytest.mark.app  # seconds and 700 MB each, in processes of their own
 MOST_MB = 700

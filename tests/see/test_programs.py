@@ -14,8 +14,6 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-import tiny
-from conftest import SAMPLE
 
 from fer import Recognizer
 from fer.emotions import UNSURE
@@ -24,6 +22,8 @@ from fer.see.faces import Prediction
 from fer.see.images import ImageError, ImageSource
 from fer.see.judge import JudgeSettings
 from fer.see.recognize import ClosedError
+from tests.conftest import SAMPLE
+from tests.fakes import tiny
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import cv2
-import no_faces
 import numpy as np
 import pytest
 
@@ -15,6 +14,7 @@ from fer.see.detect import YuNet
 from fer.see.faces import Face, Prediction, Quality
 from fer.see.quality import LIMITS, Limit, inside, measure, pose, sharpness, unreadable
 from fer.see.recognize import Recognizer
+from tests.fakes import no_faces
 
 FRONTAL = ((30.0, 40.0), (70.0, 40.0), (50.0, 60.0), (35.0, 80.0), (65.0, 80.0))
 GOOD = Quality(side_px=200, inside=1.0, brightness=125, contrast=55, sharpness=0.6, turn=0.05, tilt=2)

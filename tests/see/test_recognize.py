@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
-import tiny
 
 from fer.card import Framing, WeightsError
 from fer.emotions import CLASSES, UNSURE
@@ -19,6 +18,7 @@ from fer.see.faces import Face
 from fer.see.images import ImageError
 from fer.see.recognize import Recognizer, cut_square, prominence
 from fer.weights import shipped_framing
+from tests.fakes import tiny
 
 ONE_TO_ONE = dataclasses.replace(tiny.CARD.framing["yunet"], width=1.0, height=1.0, center_x=0.5, center_y=0.5)
 

@@ -4,12 +4,12 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
-from clips import clip, greys
 
 from fer.see.faces import Sample
 from fer.see.people import People
 from fer.see.report_html import Settings, key_moments, pictured, report
 from fer.see.videotable import Mark, Seen
+from tests.fakes.clips import clip, greys
 from tests.see.test_videotable import SEEN, said
 
 SETTINGS = Settings("Looked at 4 times.", "Smoothed.", "Those that ship.", ("Trained on <few> faces.",))

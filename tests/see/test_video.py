@@ -4,7 +4,6 @@ import threading
 
 import numpy as np
 import pytest
-from clips import clip, greys, number_in, numbered
 
 from fer.emotions import CLASSES
 from fer.see import video, videofile
@@ -13,6 +12,7 @@ from fer.see.judge import JudgeSettings
 from fer.see.timeline import label_seconds, to_csv
 from fer.see.video import VideoReading, portrait
 from fer.see.videofile import VideoError
+from tests.fakes.clips import clip, greys, number_in, numbered
 
 SIZE = (320, 240)
 ALONE = JudgeSettings(smoothing_s=0)

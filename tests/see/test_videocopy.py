@@ -6,10 +6,10 @@ import av
 import av.error
 import numpy as np
 import pytest
-from clips import clip, greys, number_in, numbered
 
 from fer.see.videocopy import Copy
 from fer.see.videofile import Frame, VideoFile
+from tests.fakes.clips import clip, greys, number_in, numbered
 
 
 def copied(content: bytes) -> tuple[bytes, Copy]:

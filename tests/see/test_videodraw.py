@@ -6,13 +6,13 @@ import threading
 import av
 import numpy as np
 import pytest
-from clips import clip, greys, number_in, numbered
 
 from fer.emotions import CLASSES
 from fer.see import videodraw
 from fer.see.faces import Face, Prediction, Sample
 from fer.see.videodraw import Between, CopySettings, between, blur, write_copy
 from fer.see.videofile import VideoError
+from tests.fakes.clips import clip, greys, number_in, numbered
 from tests.see.test_video import SIZE, moving, read
 
 

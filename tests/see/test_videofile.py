@@ -8,11 +8,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import RATE, clip, greys, lying, number_in, numbered, shown_by
 
 from fer.see import videofile, videojoined
 from fer.see.faces import Face
 from fer.see.videofile import Frame, VideoError, VideoFile
+from tests.fakes.clips import RATE, clip, greys, lying, number_in, numbered, shown_by
 
 AV1 = {"preset": "8", "crf": "10"}
 HEVC = {"x265-params": "log-level=none"}

@@ -1,7 +1,8 @@
 """One service for a module's tests."""
 
 import pytest
-from serving import serving
+
+from tests.fakes.serving import serving
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,9 @@ import re
 import subprocess
 
 import pytest
-from conftest import ROOT
-from serving import serving
+
+from tests.conftest import ROOT
+from tests.fakes.serving import serving
 
 DOCS = (ROOT / "docs" / "api.md").read_text()
 

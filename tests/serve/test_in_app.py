@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 import requests
-from conftest import ROOT, SAMPLE
 
+from tests.conftest import ROOT, SAMPLE
 from webui.frame.api import lifespan
 
 

@@ -6,13 +6,13 @@ import time
 from dataclasses import replace
 
 import pytest
-from conftest import SAMPLE
-from serving import serving
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from fer.serve import live
 from fer.serve.settings import ServeSettings
+from tests.conftest import SAMPLE
+from tests.fakes.serving import serving
 
 FRAME = SAMPLE.read_bytes()
 

@@ -11,14 +11,14 @@ from dataclasses import replace
 
 import pytest
 import requests
-from clips import clip, greys
-from conftest import SAMPLE
 from PIL import Image
-from serving import serving
 
 from fer.cli import main
 from fer.cli.serve import listen
 from fer.serve.settings import ServeError, ServeSettings, from_environment
+from tests.conftest import SAMPLE
+from tests.fakes.clips import clip, greys
+from tests.fakes.serving import serving
 
 JPEG = {"Content-Type": "image/jpeg"}
 PHOTO = SAMPLE.read_bytes()

@@ -11,10 +11,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
     unsupported_method,
 )
-from serving import serving
 
 from fer.serve.openapi import document
 from fer.serve.settings import ServeSettings
+from tests.fakes.serving import serving
 
 CHECKS = [
     *(not_a_server_error, status_code_conformance, content_type_conformance),

@@ -12,12 +12,12 @@ from dataclasses import replace
 
 import pytest
 import requests
-from conftest import ROOT, SAMPLE
-from serving import serving
 
 from fer.cli import main
 from fer.serve import connection
 from fer.serve.settings import ServeSettings, from_environment
+from tests.conftest import ROOT, SAMPLE
+from tests.fakes.serving import serving
 
 PHOTO = SAMPLE.read_bytes()
 HOST, JPEG = b"Host: localhost\r\n", b"Content-Type: image/jpeg\r\n"

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import tiny
 
 from fer.card import WeightsError
 from fer.see.yunet import MODEL_SHA256
+from tests.fakes import tiny
 from webui.frame.weights import Weights
 from webui.view import device
 

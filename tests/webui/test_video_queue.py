@@ -6,13 +6,13 @@ import threading
 import numpy as np
 import pytest
 import streamlit as st
-from clips import clip, greys
 from streamlit import config
 
 from fer.see.faces import Observation
 from fer.see.judge import JudgeSettings
 from fer.see.people import People
 from fer.see.video import VideoReading
+from tests.fakes.clips import clip, greys
 from webui.view.video_limits import LimitError, VideoLimits, carried_mb, let_videos_through, video_limits
 from webui.view.video_queue import VideoQueue
 from webui.view.watched import ReadBy, Watched

@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from clips import clip
 
 from fer.emotions import CLASSES
 from fer.see.faces import Face, Prediction, Sample
 from fer.see.video import VideoReading
 from fer.see.videofile import VideoFile
+from tests.fakes.clips import clip
 from tests.see.test_video import moving, see_bright
 from webui.frame import resources
 from webui.parts.charts import clock

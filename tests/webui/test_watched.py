@@ -4,11 +4,11 @@ import time
 from dataclasses import replace
 
 import pytest
-from clips import clip, greys
 
 from fer.see.judge import JudgeSettings
 from fer.see.people import People
 from fer.see.video import VideoReading
+from tests.fakes.clips import clip, greys
 from tests.see.test_video import moving, see_bright
 from webui.view.player import packed
 from webui.view.watched import Making, ReadBy, Watched

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
-from tiny import CARD, write_tiny
-from written_runs import write_run
 
 from fer.weights import shipped_framing
+from tests.fakes.tiny import CARD, write_tiny
+from tests.fakes.written_runs import write_run
 from webui.frame import weights as weights_in_use
 from webui.frame.navigation import PAGES
 from webui.frame.session import STORE
