@@ -14,7 +14,7 @@ from webui.evaluation.card_text import card_markdown
 CONTENT = b'{"__metadata__":{"fer.sha256":"' + BLANK_SEAL.encode() + b'"}} and then the tensors'
 
 
-def test_a_card_survives_json():
+def test_a_card_survives_json() -> None:
     full = dataclasses.replace(tiny.CARD, metrics={"PublicTest": {"accuracy": 0.66}}, config={"epochs": 30})
     assert ModelCard.from_json(full.to_json()) == full
 
@@ -73,14 +73,14 @@ def card_json(**changes: object) -> str:
         ("[" * 100_000, "not a model card"),
     ],
 )
-def test_a_text_that_is_no_card_is_refused(text, says):
+def test_a_text_that_is_no_card_is_refused(text, says) -> None:
     with pytest.raises(CardError, match=says):
         ModelCard.from_json(text)
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ModelCard)])
 @pytest.mark.parametrize("value", [None, True, -1, 1e308, "x", [], {}, [[]], {"x": {"x": "x"}}])
-def test_a_field_of_any_type_is_taken_as_it_is_meant_or_refused(name, value):
+def test_a_field_of_any_type_is_taken_as_it_is_meant_or_refused(name, value) -> None:
     try:
         found = ModelCard.from_json(card_json(**{name: value}))
     except CardError:
@@ -89,7 +89,7 @@ def test_a_field_of_any_type_is_taken_as_it_is_meant_or_refused(name, value):
     card_markdown(found)  # what the pages make of it
 
 
-def test_the_crop_is_the_framing_inverted():
+def test_the_crop_is_the_framing_inverted() -> None:
     """A box placed in a known crop as the framing says gives back that crop, wherever it lies."""
     framing = Framing(width=0.77, height=1.02, center_x=0.50, center_y=0.49)
     left, top, side = -30.0, 200.0, 160.0
@@ -99,19 +99,19 @@ def test_the_crop_is_the_framing_inverted():
     assert framing.crop(box) == pytest.approx((left, top, left + side, top + side))
 
 
-def test_the_crop_is_square_for_any_box():
+def test_the_crop_is_square_for_any_box() -> None:
     left, top, right, bottom = Framing(0.8, 1.0, 0.5, 0.5).crop((0, 0, 80, 25))
     assert right - left == pytest.approx(bottom - top) == pytest.approx(50)
 
 
-def test_a_sealed_file_reads_as_written(tmp_path):
+def test_a_sealed_file_reads_as_written(tmp_path) -> None:
     path = tmp_path / "new folder" / "weights"
     digest = write_sealed(path, CONTENT)
     assert read_sealed(path) == CONTENT.replace(BLANK_SEAL.encode(), digest.encode())
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_kill_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
+def test_a_kill_while_writing_leaves_the_old_file(tmp_path, monkeypatch) -> None:
     path = tmp_path / "weights"
     write_sealed(path, CONTENT)
     before = path.read_bytes()
@@ -138,7 +138,7 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
         (lambda sealed: b"PK\x03\x04" + sealed, "pickled"),
     ],
 )
-def test_a_file_that_is_not_whole_or_not_ours_is_refused(tmp_path, change, says):
+def test_a_file_that_is_not_whole_or_not_ours_is_refused(tmp_path, change, says) -> None:
     path = tmp_path / "weights"
     write_sealed(path, CONTENT)
     path.write_bytes(change(path.read_bytes()))
@@ -148,7 +148,7 @@ def test_a_file_that_is_not_whole_or_not_ours_is_refused(tmp_path, change, says)
     assert "scripts/train.py" in str(refused.value)
 
 
-def test_every_byte_of_an_onnx_file_counts(tmp_path):
+def test_every_byte_of_an_onnx_file_counts(tmp_path) -> None:
     path = tiny.write_tiny(tmp_path / "tiny.onnx")
     sealed = path.read_bytes()
     for position in range(0, len(sealed), max(1, len(sealed) // 97)):
@@ -157,7 +157,7 @@ def test_every_byte_of_an_onnx_file_counts(tmp_path):
             read_sealed(path)
 
 
-def test_a_missing_file_and_a_huge_one_are_refused(tmp_path, monkeypatch):
+def test_a_missing_file_and_a_huge_one_are_refused(tmp_path, monkeypatch) -> None:
     with pytest.raises(WeightsError, match="cannot be read"):
         read_sealed(tmp_path / "nothing")
     path = tmp_path / "weights"
@@ -167,7 +167,7 @@ def test_a_missing_file_and_a_huge_one_are_refused(tmp_path, monkeypatch):
         read_sealed(path)
 
 
-def test_the_card_in_words_says_what_the_seal_does_not():
+def test_the_card_in_words_says_what_the_seal_does_not() -> None:
     words = card_markdown(tiny.CARD)
     assert "shows that the file is complete" in words
     assert "does not show who made it" in words

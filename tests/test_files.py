@@ -5,7 +5,7 @@ import pytest
 from fer.files import write_whole
 
 
-def test_a_file_is_written_with_its_folders_and_replaced(tmp_path):
+def test_a_file_is_written_with_its_folders_and_replaced(tmp_path) -> None:
     path = tmp_path / "a" / "b" / "file"
     write_whole(path, b"old")
     write_whole(path, b"new", durable=False)
@@ -14,7 +14,7 @@ def test_a_file_is_written_with_its_folders_and_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("stage", ["write", "fsync", "rename"])
-def test_an_error_at_any_stage_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch, stage):
+def test_an_error_at_any_stage_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch, stage) -> None:
     path = tmp_path / "file"
     write_whole(path, b"old")
 
@@ -33,7 +33,7 @@ def test_an_error_at_any_stage_leaves_the_old_file_and_no_rest(tmp_path, monkeyp
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_what_is_durable_reaches_the_disk_before_it_gets_the_name(tmp_path, monkeypatch):
+def test_what_is_durable_reaches_the_disk_before_it_gets_the_name(tmp_path, monkeypatch) -> None:
     steps: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: steps.append(f"fsync {os.fstat(descriptor).st_size}"))
     real = type(tmp_path).replace

@@ -41,7 +41,7 @@ def breaks(name: str, rule: str) -> bool:
 
 
 @pytest.mark.parametrize("folder", FORBIDDEN)
-def test_imports_run_downwards(folder):
+def test_imports_run_downwards(folder) -> None:
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files
     wrong = [
@@ -54,26 +54,26 @@ def test_imports_run_downwards(folder):
 
 
 @pytest.mark.parametrize("folder", ["pages", "webui"])
-def test_pages_use_only_the_torch_free_part_of_the_learning_wing(folder):
+def test_pages_use_only_the_torch_free_part_of_the_learning_wing(folder) -> None:
     for file in sorted((ROOT / folder).rglob("*.py")):
         learn = {n.split(".")[2] for n in imported(file) if n.startswith("fer.learn.")}
         assert learn - TORCH_FREE == set(), file
 
 
 @pytest.mark.parametrize("module", sorted(TORCH_FREE))
-def test_torch_free_modules_are(module):
+def test_torch_free_modules_are(module) -> None:
     assert "torch" not in loaded_by(f"import fer.learn.{module}")
 
 
-def test_importing_fer_loads_nothing_heavy():
+def test_importing_fer_loads_nothing_heavy() -> None:
     assert loaded_by("import fer") & {"torch", "cv2", "numpy", "onnxruntime"} == set()
 
 
-def test_the_card_needs_the_standard_library_only():
+def test_the_card_needs_the_standard_library_only() -> None:
     assert loaded_by("import fer.card") & {"torch", "cv2", "numpy", "onnxruntime"} == set()
 
 
-def test_recognizing_never_loads_torch():
+def test_recognizing_never_loads_torch() -> None:
     assert "torch" not in loaded_by("from fer import Recognizer")
 
 

@@ -36,13 +36,13 @@ def fer(wheel, tmp_path_factory) -> Path:
     return folder / "bin" / "fer"
 
 
-def test_it_reads_the_sample(fer, tmp_path):
+def test_it_reads_the_sample(fer, tmp_path) -> None:
     sample = ROOT / "fer" / "weights" / "sample.jpg"
     done = subprocess.run([fer, "photo", sample, "--json"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert [row["label"] for row in json.loads(done.stdout)] == ["happy"]
 
 
-def test_the_commands_find_their_scripts_and_no_checkout(fer, tmp_path):
+def test_the_commands_find_their_scripts_and_no_checkout(fer, tmp_path) -> None:
     code = "import fer.installed as i; print(i.app_folder())"
     place = subprocess.run(
         [fer.with_name("python"), "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
@@ -56,7 +56,7 @@ def test_the_commands_find_their_scripts_and_no_checkout(fer, tmp_path):
     assert "none.csv" in done.stderr
 
 
-def test_the_wheel_is_small_and_typed(wheel):
+def test_the_wheel_is_small_and_typed(wheel) -> None:
     import zipfile
 
     with zipfile.ZipFile(wheel) as archive:
@@ -84,7 +84,7 @@ def pins(name: str) -> dict[str, Requirement]:
         ("requirements-cluster.txt", ("dask", "ray")),
     ],
 )
-def test_what_is_tested_lies_in_the_ranges_that_the_wheel_allows(file, extras):
+def test_what_is_tested_lies_in_the_ranges_that_the_wheel_allows(file, extras) -> None:
     ranges = [
         r for extra in extras for r in (PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"])
     ]

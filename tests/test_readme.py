@@ -13,7 +13,7 @@ README = (ROOT / "README.md").read_text()
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines() if line]
 
 
-def test_the_python_snippet_runs():
+def test_the_python_snippet_runs() -> None:
     (snippet,) = re.findall(r"```python\n(.*?)```", README, re.S)
     opened = (
         "import pathlib, fer.see.images as images; image = images.open_image(pathlib.Path('fer/weights/sample.jpg'))"
@@ -21,14 +21,14 @@ def test_the_python_snippet_runs():
     assert run("-c", f"{opened}\n{snippet}").startswith("happy")
 
 
-def test_the_command_line_runs_as_written():
+def test_the_command_line_runs_as_written() -> None:
     (line,) = [line for line in COMMANDS if "-m fer fer/weights/sample.jpg" in line]
     arguments = shlex.split(line, comments=True)[1:]
     assert "happy" in run(*arguments)
 
 
 @pytest.mark.parametrize("script", ["prepare", "train", "evaluate"])
-def test_the_scripts_that_it_names_know_their_flags(script):
+def test_the_scripts_that_it_names_know_their_flags(script) -> None:
     # What stands before the script is its launcher's (torchrun).
     lines = [line.partition(f"scripts/{script}.py")[2] for line in COMMANDS if f"scripts/{script}.py" in line]
     assert lines
@@ -41,7 +41,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_pictures_and_links_exist(document):
+def test_pictures_and_links_exist(document) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", document.read_text())
     assert [t for t in targets if not t.startswith("http") and not (document.parent / t).exists()] == []
 

@@ -99,19 +99,19 @@ def photo(request, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("door", [shown, served, streamed, batched, on_the_page])
-def test_a_photo_that_is_read_at_half_its_sides(photo, door, sample_box, capsys):
+def test_a_photo_that_is_read_at_half_its_sides(photo, door, sample_box, capsys) -> None:
     (row,) = door(photo, capsys)
     expected = sample_box * FACE_PX + [*CORNER, *CORNER]
     assert [row[edge] for edge in EDGES] == pytest.approx(expected, abs=0.06 * FACE_PX)
 
 
-def test_landmarks_are_where_the_face_is(photo):
+def test_landmarks_are_where_the_face_is(photo) -> None:
     (row,) = batched(photo, None)
     assert row["left"] < row["right_eye_x"] < row["left_eye_x"] < row["right"]
     assert row["top"] < row["right_eye_y"] < row["bottom"]
 
 
-def test_a_frame_of_a_stream_says_its_own_size(photo):
+def test_a_frame_of_a_stream_says_its_own_size(photo) -> None:
     said = json.loads(Stream(Recognizer()).see(1, photo.read_bytes(), 0.0))
     assert (said["width"], said["height"]) == SIZE
 
@@ -163,6 +163,6 @@ def video_of_4k():
 
 
 @pytest.mark.parametrize("door", [looked_at, in_the_table, in_the_parquet, on_the_video_page])
-def test_a_video_of_4k(video_of_4k, door, recognizer, sample_box, tmp_path):
+def test_a_video_of_4k(video_of_4k, door, recognizer, sample_box, tmp_path) -> None:
     (box,) = door(video_of_4k, recognizer, tmp_path)
     assert box == pytest.approx(sample_box * 1400 + [2000, 300, 2000, 300], abs=0.06 * 1400)

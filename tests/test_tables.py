@@ -32,7 +32,7 @@ HOLES = (None, 4, -2.0, 0.0, 1, False, None)
         ("trimmed", ["30", "1.235", "0.7"], ["-2", "0", "1"]),
     ],
 )
-def test_csv(style, full, holes):
+def test_csv(style, full, holes) -> None:
     text = to_csv(NAMES, [FULL, HOLES], style)
     assert list(csv.reader(io.StringIO(text, newline=""))) == [
         list(NAMES),
@@ -41,7 +41,7 @@ def test_csv(style, full, holes):
     ]
 
 
-def test_parquet_has_the_csvs_decimals_with_types():
+def test_parquet_has_the_csvs_decimals_with_types() -> None:
     table = pq.read_table(io.BytesIO(to_parquet(NAMES, [FULL, HOLES])))
     assert table.schema.types == [
         *(pa.timestamp("ms", "UTC"), pa.int32(), pa.float64(), pa.float64(), pa.float64(), pa.bool_(), pa.string()),
@@ -54,20 +54,20 @@ def test_parquet_has_the_csvs_decimals_with_types():
 
 
 @pytest.mark.parametrize("write", [lambda *table: to_csv(*table, "padded"), to_parquet], ids=["csv", "parquet"])
-def test_a_wrong_table_is_refused(write):
+def test_a_wrong_table_is_refused(write) -> None:
     with pytest.raises(ValueError, match="is shorter than"):
         write(("face", "label"), [(1,)])
     with pytest.raises(KeyError, match="unknown"):
         write(("face", "unknown"), [(1, 2)])
 
 
-def test_no_row_gives_a_head():
+def test_no_row_gives_a_head() -> None:
     assert to_csv(("face", "label"), [], "padded") == "face,label\r\n"
     empty = pq.read_table(io.BytesIO(to_parquet(("face", "label"), [])))
     assert (empty.column_names, empty.num_rows) == (["face", "label"], 0)
 
 
-def test_a_value_of_a_table_is_rounded_as_its_column_is():
+def test_a_value_of_a_table_is_rounded_as_its_column_is() -> None:
     assert [rounded("left", 1.26), rounded("score", 0.87654), rounded("face", 3)] == [1.3, 0.8765, 3]
     assert rounded("label", "1.26") == "1.26"
 
@@ -77,11 +77,11 @@ def test_a_value_of_a_table_is_rounded_as_its_column_is():
     [report.PHOTO_COLUMNS, openapi.VIDEO_COLUMNS, timeline.COLUMNS, videotable.VIDEO_COLUMNS, videotable.SHARE_COLUMNS],
     ids=["photos", "videos of the API", "recording", "video", "shares"],
 )
-def test_every_column_of_every_table_is_described(names):
+def test_every_column_of_every_table_is_described(names) -> None:
     assert set(names) <= set(COLUMNS)
 
 
-def test_the_tables_of_one_face_agree():
+def test_the_tables_of_one_face_agree() -> None:
     """One face in the table of photos, of a recording and of a video: the same numbers under the same names."""
     face = said(1, "happy")
     seen = videotable.Seen("a.mp4", [Sample(0.0, (face,))], 1.0)
@@ -99,7 +99,7 @@ def test_the_tables_of_one_face_agree():
     assert float(photo["happy"]) == float(recorded["p_happy"]) == float(filmed["p_happy"]) == typed["p_happy"] == 0.88
 
 
-def test_nothing_else_in_see_and_serve_writes_a_table():
+def test_nothing_else_in_see_and_serve_writes_a_table() -> None:
     """fer.batch streams Arrow's own tables; of it only the Parquet file is written here."""
     own = {
         f"{path.relative_to(FER)}: {name}"

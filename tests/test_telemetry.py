@@ -12,7 +12,7 @@ Recognizer().classify(np.zeros((1, 48, 48), np.uint8))
 """
 
 
-def test_the_runtime_makes_no_device_number(tmp_path: Path):
+def test_the_runtime_makes_no_device_number(tmp_path: Path) -> None:
     """Without one it sends nothing; it would keep it below the home folder, with the events that wait to be sent."""
     dropped = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME", "CI")
     environment = {name: value for name, value in os.environ.items() if name not in dropped}

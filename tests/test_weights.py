@@ -13,16 +13,16 @@ SHIPPED = sorted(path for path in _PUBLIC.values() if isinstance(path, Path))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_what_is_named_ships(path):
+def test_what_is_named_ships(path) -> None:
     assert path.is_dir() if path == weights.FOLDER else path.stat().st_size
 
 
-def test_all_that_ships_beside_the_weights_is_named():
+def test_all_that_ships_beside_the_weights_is_named() -> None:
     named = {path.name for path in SHIPPED if path.parent == weights.FOLDER}
     assert {path.name for path in weights.FOLDER.iterdir() if path.is_file()} == named | {"README.md", "__init__.py"}
 
 
-def test_no_other_module_names_a_shipped_file():
+def test_no_other_module_names_a_shipped_file() -> None:
     names = {path.name for path in SHIPPED if path != weights.FOLDER}
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"

@@ -33,7 +33,7 @@ def settings():
     return Settings(weights_sha256=weights_hash(None))
 
 
-def test_every_file_has_its_row(tmp_path, capsys, sample_image):
+def test_every_file_has_its_row(tmp_path, capsys, sample_image) -> None:
     folder = tmp_path / "in"
     make_photos(folder, 2, side_px=200)
     grey(folder / "grey.png")
@@ -74,7 +74,7 @@ def test_every_file_has_its_row(tmp_path, capsys, sample_image):
     assert said.err == ""  # quiet: no terminal here
 
 
-def test_the_table_says_what_the_photo_command_says(tmp_path, capsys):
+def test_the_table_says_what_the_photo_command_says(tmp_path, capsys) -> None:
     (row,) = batch(SAMPLE, "--out", tmp_path / "out", "--workers", "1")
     capsys.readouterr()
     main([str(SAMPLE), "--json"])
@@ -84,14 +84,14 @@ def test_the_table_says_what_the_photo_command_says(tmp_path, capsys):
             assert row[name] == (pytest.approx(value, abs=0.06) if isinstance(value, float) else value), name
 
 
-def test_a_face_that_cannot_be_read_says_why(tmp_path, sample_image):
+def test_a_face_that_cannot_be_read_says_why(tmp_path, sample_image) -> None:
     blurred = cv2.GaussianBlur(sample_image, None, 4)
     cv2.imwrite(str(tmp_path / "blurred.png"), blurred)
     rows = batch(SAMPLE, tmp_path / "blurred.png", "--out", tmp_path / "out", "--workers", "1")
     assert [(row["label"], row["quality"]) for row in rows] == [("happy", ""), ("unsure", "blurred")]
 
 
-def test_pictures_and_crops_on_demand(tmp_path):
+def test_pictures_and_crops_on_demand(tmp_path) -> None:
     (photo,) = make_photos(tmp_path / "in", 1, side_px=200)
     grey(tmp_path / "in" / "grey.png")
     batch(photo.parent, "--out", tmp_path / "out", "--annotate", "--faces", "--workers", "1")
@@ -103,7 +103,7 @@ def test_pictures_and_crops_on_demand(tmp_path):
     assert crop.name.startswith("0000-")
 
 
-def test_what_was_read_is_not_read_again(tmp_path, capsys):
+def test_what_was_read_is_not_read_again(tmp_path, capsys) -> None:
     make_photos(tmp_path / "in", 4)
     batch(tmp_path / "in", "--out", tmp_path / "out", "--workers", "1")
     before = parts(tmp_path / "out")
@@ -112,7 +112,7 @@ def test_what_was_read_is_not_read_again(tmp_path, capsys):
     assert "0 files read" in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_new_and_changed_files_are_read(tmp_path):
+def test_new_and_changed_files_are_read(tmp_path) -> None:
     photos = make_photos(tmp_path / "in", 4, side_px=200)
     batch(tmp_path / "in", "--out", tmp_path / "out", "--workers", "1")
     grey(photos[0])
@@ -125,7 +125,7 @@ def test_new_and_changed_files_are_read(tmp_path):
     assert len(rows) == 5
 
 
-def test_errors_can_be_tried_again(tmp_path):
+def test_errors_can_be_tried_again(tmp_path) -> None:
     """A file that could not be read and looks the same, as after a network's failure."""
     photo = grey(tmp_path / "in" / "x.png")
     content, times = photo.read_bytes(), photo.stat().st_mtime_ns
@@ -140,7 +140,7 @@ def test_errors_can_be_tried_again(tmp_path):
 
 
 @pytest.mark.parametrize("other", [["--unsure-below", "0.9"], ["--detector", "haar"], ["--annotate"], ["--looks", "5"]])
-def test_other_settings_are_refused(tmp_path, capsys, other):
+def test_other_settings_are_refused(tmp_path, capsys, other) -> None:
     make_photos(tmp_path / "in", 1)
     batch(tmp_path / "in", "--out", tmp_path / "out", "--workers", "1")
     before = parts(tmp_path / "out")
@@ -149,19 +149,19 @@ def test_other_settings_are_refused(tmp_path, capsys, other):
     assert parts(tmp_path / "out") == before
 
 
-def test_a_foreign_folder_is_refused(tmp_path, capsys):
+def test_a_foreign_folder_is_refused(tmp_path, capsys) -> None:
     make_photos(tmp_path / "in", 1)
     batch(tmp_path / "in", "--out", tmp_path / "in", status=2)
     assert "no result" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("threshold", ["0.5", 50, float("nan"), True])
-def test_a_threshold_that_is_no_share_is_refused(settings, threshold):
+def test_a_threshold_that_is_no_share_is_refused(settings, threshold) -> None:
     with pytest.raises(ValueError, match=r"unsure_below must be a share, 0\.\.1"):
         dataclasses.replace(settings, unsure_below=threshold)
 
 
-def test_two_batches_do_not_share_a_folder(tmp_path, settings):
+def test_two_batches_do_not_share_a_folder(tmp_path, settings) -> None:
     with Result(str(tmp_path), settings), pytest.raises(ResultError, match="another"):
         Result(str(tmp_path), settings)
     Result(str(tmp_path), settings).close()
@@ -180,13 +180,13 @@ def test_two_batches_do_not_share_a_folder(tmp_path, settings):
         ([str(SAMPLE), "--engine", "ray", "--address", "ray://10.0.0.1:6379"], "RAY_AUTH_TOKEN"),
     ],
 )
-def test_a_mistake_is_one_line(tmp_path, capsys, arguments, word):
+def test_a_mistake_is_one_line(tmp_path, capsys, arguments, word) -> None:
     assert main(["batch", *arguments, "--out", str(tmp_path / "out")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert word in line
 
 
-def test_a_file_that_ends_its_process_costs_only_itself(tmp_path, settings):
+def test_a_file_that_ends_its_process_costs_only_itself(tmp_path, settings) -> None:
     """Of a chunk's files each is tried alone, and only the one to blame becomes an error."""
     photos = make_photos(tmp_path / "in", 6, side_px=200)
     shutil.copy(photos[0], tmp_path / "in" / "deadly.jpg")
@@ -202,12 +202,12 @@ def test_a_file_that_ends_its_process_costs_only_itself(tmp_path, settings):
     assert len(rows) == 7
 
 
-def test_a_killed_worker_changes_nothing(tmp_path, settings):
+def test_a_killed_worker_changes_nothing(tmp_path, settings) -> None:
     make_photos(tmp_path / "in", 200)
     kill_one_half_way(tmp_path, settings, LocalEngine(2), lambda engine: next(iter(engine._pool._processes)))
 
 
-def test_killed_at_any_moment_it_goes_on(tmp_path, pytestconfig):
+def test_killed_at_any_moment_it_goes_on(tmp_path, pytestconfig) -> None:
     """The parts at the end are those of an undisturbed run, byte for byte, and no process is left behind."""
     make_photos(tmp_path / "in", 400)
     seed = time.time_ns()
@@ -228,7 +228,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path, pytestconfig):
     assert len(table(tmp_path / "out")) == 400
 
 
-def test_what_a_killed_writer_left_is_cleaned(tmp_path):
+def test_what_a_killed_writer_left_is_cleaned(tmp_path) -> None:
     make_photos(tmp_path / "in", 2)
     command = (tmp_path / "in", "--out", tmp_path / "out", "--annotate", "--faces", "--workers", "1")
     rows = batch(*command)
@@ -244,7 +244,7 @@ def start(tmp_path, out):
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for_end(pids):
+def wait_for_end(pids) -> None:
     give_up = time.monotonic() + 20
     while left := [pid for pid in pids if is_running(pid)]:
         assert time.monotonic() < give_up, f"left behind: {left}"

@@ -24,14 +24,14 @@ def settings():
     return Settings(weights_sha256=weights_hash(None))
 
 
-def test_dask_goes_on_without_a_killed_worker(tmp_path, settings):
+def test_dask_goes_on_without_a_killed_worker(tmp_path, settings) -> None:
     make_photos(tmp_path / "in", 200)
     engine = make_engine("dask", 2)
     assert engine.workers == 2
     kill_one_half_way(tmp_path, settings, engine, lambda engine: next(iter(engine._client.run(os.getpid).values())))
 
 
-def test_ray_goes_on_without_a_killed_worker(tmp_path, settings):
+def test_ray_goes_on_without_a_killed_worker(tmp_path, settings) -> None:
     make_photos(tmp_path / "in", 200)
     engine = make_engine("ray", 2)
     assert engine.workers == 2
@@ -50,7 +50,7 @@ def reading(pid):
         yield from reading(child)
 
 
-def test_a_cluster_that_does_not_answer_is_said(monkeypatch):
+def test_a_cluster_that_does_not_answer_is_said(monkeypatch) -> None:
     monkeypatch.setattr(dask, "_CONNECT_S", 1)
     with pytest.raises(EngineError, match="no Dask scheduler answers"):
         make_engine("dask", address="127.0.0.1:9")
@@ -64,19 +64,19 @@ def test_a_cluster_that_does_not_answer_is_said(monkeypatch):
         ("tls://10.0.0.1:1", "tls://10.0.0.1:1"),
     ],
 )
-def test_addresses_that_are_taken(address, becomes):
+def test_addresses_that_are_taken(address, becomes) -> None:
     assert check_address(address, "tcp", ("tcp", "tls")) == becomes
 
 
 @pytest.mark.parametrize(
     "address", ["10.0.0.1:8786", "example.org:1", "0.0.0.0:1", "ftp://127.0.0.1:1", "localhost", "localhost:x"]
 )
-def test_addresses_that_are_refused(address):
+def test_addresses_that_are_refused(address) -> None:
     with pytest.raises(EngineError):
         check_address(address, "tcp", ("tcp", "tls"))
 
 
-def test_a_cluster_that_is_there_is_used_and_left_alone(tmp_path, settings):
+def test_a_cluster_that_is_there_is_used_and_left_alone(tmp_path, settings) -> None:
     photos = make_photos(tmp_path / "in", 2)
     theirs = make_engine("dask", 1)
     workers = list(theirs._client.run(os.getpid).values())

@@ -42,7 +42,7 @@ def running(command, environment):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_cluster_of_the_document(tmp_path):
+def test_the_cluster_of_the_document(tmp_path) -> None:
     make_photos(tmp_path / "in", 40)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

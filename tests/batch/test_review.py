@@ -27,7 +27,7 @@ def as_csv():
 
 
 @pytest.mark.parametrize("content", [as_csv(), parquet_file(to_table(ROWS))], ids=["csv", "parquet"])
-def test_files_that_need_a_look_come_first(content):
+def test_files_that_need_a_look_come_first(content) -> None:
     assert review([content]) == [
         FileSeen("broken, odd.jpg", "cannot be read", 0, "", 'not an "image"'),
         FileSeen("wall.jpg", "no face", 0, "", ""),
@@ -37,7 +37,7 @@ def test_files_that_need_a_look_come_first(content):
     ]
 
 
-def test_names_with_line_breaks_are_read_across_blocks():
+def test_names_with_line_breaks_are_read_across_blocks() -> None:
     """pyarrow reads a CSV by the megabyte, and must not end a block inside a name."""
     rows = [{**ROWS[0], "source": f"{number}\n" * 99} for number in range(5000)]
     sink = io.BytesIO()
@@ -45,7 +45,7 @@ def test_names_with_line_breaks_are_read_across_blocks():
     assert [file.source for file in review([sink.getvalue()])] == [row["source"] for row in rows]
 
 
-def test_parts_are_one_result():
+def test_parts_are_one_result() -> None:
     parts = [parquet_file(to_table(ROWS[:2])), parquet_file(to_table(ROWS[-1:]))]
     assert [file.source for file in review(parts)] == ["broken, odd.jpg", "fine.jpg"]
 
@@ -53,6 +53,6 @@ def test_parts_are_one_result():
 @pytest.mark.parametrize(
     "content", [b"", b"a,b\n1,2\n", b"PAR1 nonsense", b"\xff\xfe\x00", parquet_file(to_table([]))[:90]]
 )
-def test_what_is_no_result_is_said(content):
+def test_what_is_no_result_is_said(content) -> None:
     with pytest.raises(ReviewError, match="fer batch"):
         review([content])

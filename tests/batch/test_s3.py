@@ -39,7 +39,7 @@ def rows_of(folder):
     return [row for part in parts for row in pq.read_table(io.BytesIO(storage.read(part, 2**20))).to_pylist()]
 
 
-def test_from_a_bucket_to_a_bucket(bucket, capsys):
+def test_from_a_bucket_to_a_bucket(bucket, capsys) -> None:
     storage = storage_of(bucket)
     storage.write(f"{bucket}/in/sample.jpg", SAMPLE.read_bytes())
     storage.write(f"{bucket}/in/more/broken.jpg", b"no photo")

@@ -10,12 +10,12 @@ def place(request, tmp_path):
     return str(tmp_path) if request.param == "path" else f"file://{tmp_path}"
 
 
-def test_an_address_is_told_by_its_scheme(tmp_path):
+def test_an_address_is_told_by_its_scheme(tmp_path) -> None:
     assert isinstance(storage_of(str(tmp_path)), Local)
     assert isinstance(storage_of("s3://bucket/folder"), Addressed)
 
 
-def test_what_is_written_is_read(place):
+def test_what_is_written_is_read(place) -> None:
     storage, location = storage_of(place), join(join(place, "new"), "file")
     storage.write(location, b"first")
     storage.write(location, b"second")
@@ -27,14 +27,14 @@ def test_what_is_written_is_read(place):
     assert list(storage.folder(join(place, "new"))) == []
 
 
-def test_both_say_the_same_time(tmp_path):
+def test_both_say_the_same_time(tmp_path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x")
     times = {storage_of(at).entry(at).modified_ns for at in (str(path), f"file://{path}")}
     assert times == {path.stat().st_mtime_ns}
 
 
-def test_a_folder_is_listed_in_order_without_hidden_names(place, tmp_path):
+def test_a_folder_is_listed_in_order_without_hidden_names(place, tmp_path) -> None:
     for name in ("b.jpg", "a.jpg", ".hidden"):
         (tmp_path / name).touch()
     (tmp_path / "folder").mkdir()
@@ -43,7 +43,7 @@ def test_a_folder_is_listed_in_order_without_hidden_names(place, tmp_path):
 
 
 @pytest.mark.parametrize("action", ["entry", "read", "folder"])
-def test_what_is_not_there_is_said(place, action):
+def test_what_is_not_there_is_said(place, action) -> None:
     storage, location = storage_of(place), join(place, "nothing")
     with pytest.raises(StorageError):
         {"entry": storage.entry, "read": lambda at: storage.read(at, 9), "folder": lambda at: list(storage.folder(at))}[
@@ -51,7 +51,7 @@ def test_what_is_not_there_is_said(place, action):
         ](location)
 
 
-def test_no_more_than_allowed_is_read(place, tmp_path):
+def test_no_more_than_allowed_is_read(place, tmp_path) -> None:
     (tmp_path / "file").write_bytes(b"12345")
     location = join(place, "file")
     assert storage_of(place).read(location, 5) == b"12345"
@@ -59,12 +59,12 @@ def test_no_more_than_allowed_is_read(place, tmp_path):
         storage_of(place).read(location, 4)
 
 
-def test_a_folder_that_cannot_be_written_is_said(place, tmp_path):
+def test_a_folder_that_cannot_be_written_is_said(place, tmp_path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError):
         storage_of(place).write(join(join(place, "file"), "below"), b"x")
 
 
-def test_an_unknown_kind_of_address_is_said():
+def test_an_unknown_kind_of_address_is_said() -> None:
     with pytest.raises(StorageError, match="nonsense"):
         storage_of("nonsense://x/y").entry("nonsense://x/y")

@@ -18,12 +18,12 @@ EMPTY = {"source": "b", "size": 0, "modified": None, "quality": None}
 
 
 @pytest.mark.parametrize("rows", [[], [{}], [FULL], [EMPTY], [FULL, EMPTY] * 9], ids=str)
-def test_the_table_is_that_of_pyarrow(rows):
+def test_the_table_is_that_of_pyarrow(rows) -> None:
     to_table(rows).validate(full=True)
     assert parquet_file(to_table(rows)) == parquet_file(pa.Table.from_pylist(rows, SCHEMA))
 
 
-def test_a_worker_loads_no_pandas():
+def test_a_worker_loads_no_pandas() -> None:
     """It would cost a third of its start, and 40 MB."""
     code = (
         "import sys; from fer.batch.walk import Walk; from fer.batch.work import *;"

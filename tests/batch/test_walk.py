@@ -24,7 +24,7 @@ def names(folder, *sources):
     return [item.source.removeprefix(f"{folder}/") for item in Walk([str(source) for source in sources])]
 
 
-def test_a_folder_with_all_below_it(folder):
+def test_a_folder_with_all_below_it(folder) -> None:
     walk = Walk([str(folder)])
     items = list(walk)
     assert [Path(item.source).name for item in items] == ["a.PNG", "b.jpg", "c.mp4", "d.heic"]
@@ -33,31 +33,31 @@ def test_a_folder_with_all_below_it(folder):
     assert walk.passed_over == 1  # readme.txt
 
 
-def test_a_file_by_its_name_whatever_its_suffix(folder):
+def test_a_file_by_its_name_whatever_its_suffix(folder) -> None:
     odd = folder / "odd.dat"
     odd.touch()
     assert names(folder, odd) == ["odd.dat"]
 
 
-def test_relative_and_absolute_are_one_file(folder, monkeypatch):
+def test_relative_and_absolute_are_one_file(folder, monkeypatch) -> None:
     monkeypatch.chdir(folder.parent)
     assert names(folder, "in/b.jpg", folder / "b.jpg", "in/sub/../b.jpg", folder) == [
         *("b.jpg", "a.PNG", "sub/c.mp4", "sub/deep/d.heic")
     ]
 
 
-def test_a_pattern(folder):
+def test_a_pattern(folder) -> None:
     assert names(folder, f"{folder}/**/*.[hm]*") == ["sub/c.mp4", "sub/deep/d.heic"]
     with pytest.raises(SourceError, match="no file matches"):
         names(folder, f"{folder}/*.xyz")
 
 
-def test_a_name_with_brackets_that_is_there_is_no_pattern(folder):
+def test_a_name_with_brackets_that_is_there_is_no_pattern(folder) -> None:
     (folder / "x[1].jpg").touch()
     assert names(folder, folder / "x[1].jpg") == ["x[1].jpg"]
 
 
-def test_a_list(folder):
+def test_a_list(folder) -> None:
     lines = folder / "list.txt"
     lines.write_text("# a comment\n\nb.jpg\nsub\ngone.jpg\n")
     items = list(Walk([str(lines)]))
@@ -65,7 +65,7 @@ def test_a_list(folder):
     assert "No such file" in items[-1].trouble
 
 
-def test_a_zip(folder):
+def test_a_zip(folder) -> None:
     with zipfile.ZipFile(folder / "x.zip", "w") as archive:
         archive.writestr("in/e.jpg", b"12345")
         archive.writestr("__MACOSX/in/e.jpg", b"1")
@@ -76,18 +76,18 @@ def test_a_zip(folder):
     assert walk.passed_over == 2
 
 
-def test_a_broken_zip_is_a_row(folder):
+def test_a_broken_zip_is_a_row(folder) -> None:
     (folder / "x.zip").write_bytes(b"PK nonsense")
     (item,) = Walk([str(folder / "x.zip")])
     assert "no zip" in item.trouble
 
 
-def test_a_source_that_is_not_there_is_refused(folder):
+def test_a_source_that_is_not_there_is_refused(folder) -> None:
     with pytest.raises(SourceError, match=r"gone\.jpg"):
         names(folder, folder / "gone.jpg")
 
 
-def test_a_name_that_is_no_text(folder):
+def test_a_name_that_is_no_text(folder) -> None:
     odd = bytes(folder) + b"/caf\xe9.jpg"
     os.close(os.open(odd, os.O_CREAT))
     item = next(item for item in Walk([str(folder)]) if "caf" in item.source)
@@ -95,7 +95,7 @@ def test_a_name_that_is_no_text(folder):
     assert os.fsencode(item.location) == odd
 
 
-def test_another_size_or_time_is_another_version(folder):
+def test_another_size_or_time_is_another_version(folder) -> None:
     def key():
         return next(iter(Walk([str(folder / "b.jpg")]))).key
 
@@ -107,14 +107,14 @@ def test_another_size_or_time_is_another_version(folder):
     assert len({first, second, key()}) == 3
 
 
-def test_links_to_folders_are_not_followed(folder):
+def test_links_to_folders_are_not_followed(folder) -> None:
     (folder / "loop").symlink_to(folder)
     (folder / "link.jpg").symlink_to(folder / "b.jpg")
     assert "link.jpg" in names(folder, folder)
     assert len(names(folder, folder)) == 5
 
 
-def test_a_walk_is_lazy(folder, monkeypatch):
+def test_a_walk_is_lazy(folder, monkeypatch) -> None:
     """The first files come before the folder has been read to its end."""
     for number in range(50):
         (folder / f"{number}.jpg").touch()

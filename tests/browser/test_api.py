@@ -15,7 +15,7 @@ AS_BLOB = "const photo = await (await fetch(`data:image/jpeg;base64,${text}`)).b
 
 
 @pytest.mark.parametrize(("block", "said"), list(zip(BLOCKS, SAID, strict=True)))
-def test_the_clients_in_javascript(browser, block, said):
+def test_the_clients_in_javascript(browser, block, said) -> None:
     with serving() as (address, _):
         address = address.replace("127.0.0.1", "localhost")
         page = browser.new_page()

@@ -49,7 +49,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_line_for_each_person(capsys, weights, film):
+def test_a_line_for_each_person(capsys, weights, film) -> None:
     status, out, err = run(capsys, weights, film, "--unsure-below", 0)
     assert (status, err) == (0, "")
     first, person = out.splitlines()
@@ -57,7 +57,7 @@ def test_a_line_for_each_person(capsys, weights, film):
     assert person.startswith("  Person 1: seen 2.0 s; angry 100 %")
 
 
-def test_every_output_of_one_video(capsys, weights, film, tmp_path):
+def test_every_output_of_one_video(capsys, weights, film, tmp_path) -> None:
     out = tmp_path / "out"
     status, _, err = run(
         capsys, weights, film, "--csv", out / "t.csv", "--shares", out / "s.csv",
@@ -77,7 +77,7 @@ def test_every_output_of_one_video(capsys, weights, film, tmp_path):
         assert len(list(copy.decode(video=0))) == 11
 
 
-def test_a_bad_video_is_one_line_and_the_others_are_done(capsys, weights, film, tmp_path):
+def test_a_bad_video_is_one_line_and_the_others_are_done(capsys, weights, film, tmp_path) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"no video")
     status, out, err = run(capsys, weights, bad, film, tmp_path / "gone.mp4", "--csv", tmp_path / "t.csv")
@@ -87,7 +87,7 @@ def test_a_bad_video_is_one_line_and_the_others_are_done(capsys, weights, film, 
     assert "1 person" in out
 
 
-def test_several_videos_make_one_table_and_a_folder_of_the_rest(capsys, weights, film, tmp_path):
+def test_several_videos_make_one_table_and_a_folder_of_the_rest(capsys, weights, film, tmp_path) -> None:
     other = tmp_path / "other.mp4"
     other.write_bytes(film.read_bytes())
     status, _, _ = run(capsys, weights, film, other, "--every", 1, "--csv", tmp_path / "t.csv", "--vtt", tmp_path / "v")
@@ -96,7 +96,7 @@ def test_several_videos_make_one_table_and_a_folder_of_the_rest(capsys, weights,
     assert sorted(path.name for path in (tmp_path / "v").iterdir()) == ["film.vtt", "other.vtt"]
 
 
-def test_ctrl_c_keeps_what_was_read(capsys, weights, film, tmp_path, monkeypatch):
+def test_ctrl_c_keeps_what_was_read(capsys, weights, film, tmp_path, monkeypatch) -> None:
     looks = []
 
     def look(self, frame) -> None:
@@ -114,7 +114,7 @@ def test_ctrl_c_keeps_what_was_read(capsys, weights, film, tmp_path, monkeypatch
     assert not (tmp_path / "r.html").exists()
 
 
-def test_a_terminal_gets_a_bar(capsys, weights, film, monkeypatch):
+def test_a_terminal_gets_a_bar(capsys, weights, film, monkeypatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     _, _, err = run(capsys, weights, film)
     assert "% film.mp4" in err
@@ -131,14 +131,14 @@ def test_a_terminal_gets_a_bar(capsys, weights, film, monkeypatch):
         (("--blur",), "--annotate"),
     ],
 )
-def test_wrong_options_say_what_is_right(capsys, weights, film, arguments, words):
+def test_wrong_options_say_what_is_right(capsys, weights, film, arguments, words) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["video", weights, str(film), *arguments])
     assert stop.value.code == 2
     assert words in capsys.readouterr().err
 
 
-def test_a_table_that_cannot_be_written_is_one_line(capsys, weights, film, tmp_path):
+def test_a_table_that_cannot_be_written_is_one_line(capsys, weights, film, tmp_path) -> None:
     (tmp_path / "file").write_text("")
     status, _, err = run(capsys, weights, film, "--csv", tmp_path / "file" / "t.csv")
     assert status == 2

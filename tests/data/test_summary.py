@@ -10,7 +10,7 @@ from fer.emotions import CLASSES
 from fer.weights import SUMMARY
 
 
-def test_majorities_are_the_sole_most_voted_or_a_tie():
+def test_majorities_are_the_sole_most_voted_or_a_tie() -> None:
     votes = np.zeros((4, 10), np.uint8)
     votes[0, 3] = 10
     votes[1, [0, 9]] = [4, 6]
@@ -19,7 +19,7 @@ def test_majorities_are_the_sole_most_voted_or_a_tie():
     assert [MAJORITIES[i] for i in summary.majorities(votes)] == ["sadness", "NF", "tie", "tie"]
 
 
-def test_the_committed_summary_is_of_the_original():
+def test_the_committed_summary_is_of_the_original() -> None:
     found = summary.summary()
     assert np.array_equal(found.counts, dataset.ORIGINAL_COUNTS)
     assert found.ferplus.sum() == ORIGINAL_ROWS
@@ -29,14 +29,14 @@ def test_the_committed_summary_is_of_the_original():
 
 
 @pytest.mark.data
-def test_the_committed_summary_is_what_the_real_set_gives(faces, tmp_path):
+def test_the_committed_summary_is_what_the_real_set_gives(faces, tmp_path) -> None:
     if faces.votes is None:
         pytest.skip("FER+ votes are not here")
     summary.write_summary(summary.summarize(faces), tmp_path / "s.json")
     assert (tmp_path / "s.json").read_text() == SUMMARY.read_text()
 
 
-def test_a_summary_needs_votes_and_every_class(rng):
+def test_a_summary_needs_votes_and_every_class(rng) -> None:
     images = rng.integers(0, 256, (2, 48, 48), np.uint8)
     labels, splits, rows = np.array([0, 1]), np.zeros(2, np.uint8), np.arange(2)
     with pytest.raises(DatasetError, match="needs FER"):
@@ -56,7 +56,7 @@ def test_a_summary_needs_votes_and_every_class(rng):
         lambda content: content["mean_faces"].update(happy=5),
     ],
 )
-def test_a_damaged_summary_is_refused(tmp_path, spoil):
+def test_a_damaged_summary_is_refused(tmp_path, spoil) -> None:
     content = json.loads(SUMMARY.read_text())
     spoil(content)
     (tmp_path / "s.json").write_text(json.dumps(content))
@@ -64,7 +64,7 @@ def test_a_damaged_summary_is_refused(tmp_path, spoil):
         summary.summary(tmp_path / "s.json")
 
 
-def test_a_missing_or_foreign_summary_is_refused(tmp_path):
+def test_a_missing_or_foreign_summary_is_refused(tmp_path) -> None:
     (tmp_path / "s.json").write_text("[]")
     for path in (tmp_path / "s.json", tmp_path / "gone"):
         with pytest.raises(DatasetError, match="not a summary of FER2013"):

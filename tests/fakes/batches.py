@@ -28,12 +28,12 @@ def parts(out):
     return {path.name: path.read_bytes() for path in sorted((Path(out) / "faces").iterdir())}
 
 
-def kill_one_half_way(tmp_path, settings, engine, worker_of):
+def kill_one_half_way(tmp_path, settings, engine, worker_of) -> None:
     """A batch in which a worker dies by kill -9 after the first part: the same bytes as without."""
     batch(tmp_path / "in", "--out", tmp_path / "whole", "--workers", "1")
     killed = []
 
-    def kill(done):
+    def kill(done) -> None:
         if not killed:
             killed.append(worker_of(engine))
             os.kill(killed[0], signal.SIGKILL)

@@ -14,20 +14,20 @@ INPUTS = {"table": 60, "video": 100, "state": 100}
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))
-def test_damaged_files_are_read_or_refused_with_the_documented_error(name):
+def test_damaged_files_are_read_or_refused_with_the_documented_error(name) -> None:
     count = INPUTS.get(name, 300)
     result = fuzz(name, 0, count)
     assert result.inputs == count
     assert result.findings == []
 
 
-def test_a_damaged_file_is_the_same_each_time():
+def test_a_damaged_file_is_the_same_each_time() -> None:
     seeds = [bytes(range(256)) * 4, b"another"]
     assert [mutate(seeds, n) for n in range(50)] == [mutate(seeds, n) for n in range(50)]
     assert len({mutate(seeds, n) for n in range(50)}) > 40
 
 
-def test_whatever_a_reader_should_not_do_is_found(monkeypatch, tmp_path):
+def test_whatever_a_reader_should_not_do_is_found(monkeypatch, tmp_path) -> None:
     """The worker itself, on a reader that does all of it."""
     errors = (KeyError,)
 

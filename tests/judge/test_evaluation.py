@@ -30,7 +30,7 @@ def table(rng: np.random.Generator) -> EvaluationTable:
 
 
 @pytest.mark.parametrize("with_votes", [True, False])
-def test_a_table_survives_the_disk(table, tmp_path, with_votes):
+def test_a_table_survives_the_disk(table, tmp_path, with_votes) -> None:
     table = table if with_votes else dataclasses.replace(table, votes=None)
     table.to_parquet(tmp_path / "new folder" / "evaluation.parquet")
     found = EvaluationTable.from_parquet(tmp_path / "new folder" / "evaluation.parquet")
@@ -44,7 +44,7 @@ def test_a_table_survives_the_disk(table, tmp_path, with_votes):
     assert [p.name for p in (tmp_path / "new folder").iterdir()] == ["evaluation.parquet"]
 
 
-def test_split_and_truth(table):
+def test_split_and_truth(table) -> None:
     public = table.split("PublicTest")
     assert len(public) == 25
     assert np.array_equal(public.truth("FER2013"), table.labels[:25])
@@ -66,18 +66,18 @@ def test_split_and_truth(table):
         ({"rows": np.zeros(0, np.int32)}, "must be"),
     ],
 )
-def test_impossible_tables_are_refused(table, changes, message):
+def test_impossible_tables_are_refused(table, changes, message) -> None:
     with pytest.raises(EvaluationError, match=message):
         dataclasses.replace(table, **changes)
 
 
-def test_a_table_without_votes_has_no_majority(table):
+def test_a_table_without_votes_has_no_majority(table) -> None:
     with pytest.raises(EvaluationError, match="no FER"):
         dataclasses.replace(table, votes=None).truth("FER+ majority")
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not a table at all", None])
-def test_files_that_are_no_table(tmp_path, content):
+def test_files_that_are_no_table(tmp_path, content) -> None:
     path = tmp_path / "x.parquet"
     if content is not None:
         path.write_bytes(content)
@@ -103,7 +103,7 @@ def test_files_that_are_no_table(tmp_path, content):
         ("row", [2**40] * 40, "row must fit"),
     ],
 )
-def test_tables_with_a_wrong_column(table, tmp_path, column, values, message):
+def test_tables_with_a_wrong_column(table, tmp_path, column, values, message) -> None:
     path = tmp_path / "x.parquet"
     table.to_parquet(path)
     arrow = pq.read_table(path)
@@ -128,7 +128,7 @@ def made_of(table, tmp_path, change=lambda t: t, **options) -> bytes:
 
 
 @pytest.mark.parametrize("with_votes", [True, False])
-def test_a_strangers_table_is_read_as_well(table, tmp_path, with_votes):
+def test_a_strangers_table_is_read_as_well(table, tmp_path, with_votes) -> None:
     table = table if with_votes else dataclasses.replace(table, votes=None)
     found = EvaluationTable.from_stranger(made_of(table, tmp_path), "upload.parquet")
     for name in ("rows", "splits", "labels", "single", "flipped"):
@@ -159,7 +159,7 @@ def of_one_text_in_every_row(table, tmp_path):
     return made_of(table, tmp_path, change)
 
 
-def of_nothing(table, tmp_path):
+def of_nothing(table, tmp_path) -> bytes:
     return b""
 
 
@@ -172,7 +172,7 @@ def of_nothing(table, tmp_path):
         (of_nothing, "not a Parquet file"),
     ],
 )
-def test_a_hostile_table_is_refused_in_words(table, tmp_path, make, message):
+def test_a_hostile_table_is_refused_in_words(table, tmp_path, make, message) -> None:
     with pytest.raises(EvaluationError, match=message) as refused:
         EvaluationTable.from_stranger(make(table, tmp_path), "upload.parquet")
     assert str(refused.value).startswith("upload.parquet: ")

@@ -32,23 +32,23 @@ def predicted(probabilities: np.ndarray) -> np.ndarray:
     return probabilities.argmax(axis=1)
 
 
-def test_accuracy_equals_scikit_learn(labels, predicted):
+def test_accuracy_equals_scikit_learn(labels, predicted) -> None:
     assert metrics.accuracy(labels, predicted) == reference.accuracy_score(labels, predicted)
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (1, 1), (5, 10), (2692, 3589), (1, 3589)])
-def test_wilson_equals_scipy(right, n):
+def test_wilson_equals_scipy(right, n) -> None:
     expected = stats.binomtest(right, n).proportion_ci(0.95, method="wilson")
     assert metrics.wilson(right, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 @pytest.mark.parametrize(("right", "n"), [(1, 0), (-1, 10), (11, 10)])
-def test_wilson_refuses_what_is_no_share(right, n):
+def test_wilson_refuses_what_is_no_share(right, n) -> None:
     with pytest.raises(ValueError, match="right"):
         metrics.wilson(right, n)
 
 
-def test_confusion_has_true_classes_in_the_rows(labels, predicted):
+def test_confusion_has_true_classes_in_the_rows(labels, predicted) -> None:
     assert np.array_equal(metrics.confusion(labels, predicted), reference.confusion_matrix(labels, predicted))
     assert metrics.confusion(np.array([2]), np.array([4]))[2, 4] == 1
 
@@ -56,12 +56,12 @@ def test_confusion_has_true_classes_in_the_rows(labels, predicted):
 @pytest.mark.parametrize(
     ("first", "second"), [([], []), ([1], [1, 2]), ([[1]], [[1]]), ([7], [1]), ([1], [7]), ([-1], [1])]
 )
-def test_confusion_refuses_impossible_labels(first, second):
+def test_confusion_refuses_impossible_labels(first, second) -> None:
     with pytest.raises(ValueError, match=r"length|indices"):
         metrics.confusion(np.array(first), np.array(second))
 
 
-def test_row_shares_sum_to_one_and_leave_an_empty_row_zero():
+def test_row_shares_sum_to_one_and_leave_an_empty_row_zero() -> None:
     matrix = np.zeros((K, K), dtype=np.int64)
     matrix[2, 4], matrix[2, 2] = 3, 1
     shares = metrics.row_shares(matrix)
@@ -69,7 +69,7 @@ def test_row_shares_sum_to_one_and_leave_an_empty_row_zero():
     assert shares[0].tolist() == [0.0] * K
 
 
-def test_class_figures_equal_scikit_learn(labels, predicted):
+def test_class_figures_equal_scikit_learn(labels, predicted) -> None:
     predicted[predicted == 1] = 0  # a class that is never named: division by zero
     expected = reference.precision_recall_fscore_support(labels, predicted, labels=range(K), zero_division=0)
     matrix = metrics.confusion(labels, predicted)
@@ -78,22 +78,22 @@ def test_class_figures_equal_scikit_learn(labels, predicted):
     assert metrics.macro_f1(matrix) == pytest.approx(reference.f1_score(labels, predicted, average="macro"))
 
 
-def test_macro_f1_leaves_out_classes_that_do_not_occur():
+def test_macro_f1_leaves_out_classes_that_do_not_occur() -> None:
     labels, predicted = np.array([0, 0, 3, 3]), np.array([0, 3, 3, 3])
     expected = reference.f1_score(labels, predicted, average="macro")
     assert metrics.macro_f1(metrics.confusion(labels, predicted)) == pytest.approx(expected)
 
 
-def test_nll_equals_scikit_learn(labels, probabilities):
+def test_nll_equals_scikit_learn(labels, probabilities) -> None:
     assert metrics.nll(labels, probabilities) == pytest.approx(reference.log_loss(labels, probabilities))
 
 
-def test_nll_of_a_zero_probability_is_finite():
+def test_nll_of_a_zero_probability_is_finite() -> None:
     assert metrics.nll(np.array([1]), np.eye(K)[[0]]) == pytest.approx(-np.log(1e-12))
 
 
 @pytest.mark.parametrize("stretch", [0.3, 1.0, 4.0])
-def test_temperature_is_where_the_nll_is_least(logits, labels, stretch):
+def test_temperature_is_where_the_nll_is_least(logits, labels, stretch) -> None:
     def loss(temperature: float) -> float:
         return reference.log_loss(labels, metrics.softmax(logits * stretch, temperature))
 
@@ -102,7 +102,7 @@ def test_temperature_is_where_the_nll_is_least(logits, labels, stretch):
     assert metrics.fit_temperature(logits * stretch, labels) == pytest.approx(expected, rel=1e-5)
 
 
-def test_temperature_of_two_views_is_where_the_nll_of_their_mean_is_least(logits, labels, rng):
+def test_temperature_of_two_views_is_where_the_nll_of_their_mean_is_least(logits, labels, rng) -> None:
     views = np.stack([logits, logits + rng.normal(size=logits.shape)]) * 3
 
     def loss(temperature: float) -> float:
@@ -115,12 +115,12 @@ def test_temperature_of_two_views_is_where_the_nll_of_their_mean_is_least(logits
     )
 
 
-def test_temperature_needs_as_many_labels_as_logits():
+def test_temperature_needs_as_many_labels_as_logits() -> None:
     with pytest.raises(ValueError, match="as many labels"):
         metrics.fit_temperature(np.zeros((2, K)), np.array([1]))
 
 
-def test_reliability_by_hand():
+def test_reliability_by_hand() -> None:
     probabilities = np.zeros((4, K))
     probabilities[:, 0], probabilities[:, 1] = [0.95, 0.95, 0.6, 0.55], [0.05, 0.05, 0.4, 0.45]
     found = metrics.reliability(np.array([0, 1, 0, 0]), probabilities, bins=10)
@@ -129,7 +129,7 @@ def test_reliability_by_hand():
     assert found.ece == pytest.approx((abs(1 - 0.575) * 2 + abs(0.5 - 0.95) * 2) / 4)
 
 
-def test_ece_equals_the_definition_face_by_face(labels, probabilities):
+def test_ece_equals_the_definition_face_by_face(labels, probabilities) -> None:
     confidence, right = probabilities.max(axis=1), labels == probabilities.argmax(axis=1)
     gaps = []
     for low in range(15):
@@ -139,7 +139,7 @@ def test_ece_equals_the_definition_face_by_face(labels, probabilities):
     assert metrics.reliability(labels, probabilities).ece == pytest.approx(sum(gaps))
 
 
-def test_coverage_ends_at_full_coverage_and_plain_accuracy(labels, probabilities, predicted):
+def test_coverage_ends_at_full_coverage_and_plain_accuracy(labels, probabilities, predicted) -> None:
     curve = metrics.coverage(labels, probabilities)
     assert curve.coverage[-1] == 1
     assert curve.accuracy[-1] == pytest.approx(metrics.accuracy(labels, predicted))
@@ -151,7 +151,7 @@ def test_coverage_ends_at_full_coverage_and_plain_accuracy(labels, probabilities
     assert curve.accuracy[middle] == pytest.approx((labels == predicted)[answered].mean())
 
 
-def test_coverage_takes_equal_confidences_together():
+def test_coverage_takes_equal_confidences_together() -> None:
     probabilities = np.full((4, K), 0.05)
     probabilities[:, 0] = 0.7
     curve = metrics.coverage(np.array([0, 1, 0, 1]), probabilities)
@@ -160,7 +160,7 @@ def test_coverage_takes_equal_confidences_together():
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.9, 1.0])
-def test_threshold_answers_at_least_the_share_and_no_higher_one_does(probabilities, share):
+def test_threshold_answers_at_least_the_share_and_no_higher_one_does(probabilities, share) -> None:
     confidence = probabilities.max(axis=1)
     threshold = metrics.threshold_for(probabilities, share)
     assert (confidence >= threshold).mean() >= share
@@ -168,14 +168,14 @@ def test_threshold_answers_at_least_the_share_and_no_higher_one_does(probabiliti
 
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.1])
-def test_threshold_refuses_impossible_shares(probabilities, share):
+def test_threshold_refuses_impossible_shares(probabilities, share) -> None:
     with pytest.raises(ValueError, match="share"):
         metrics.threshold_for(probabilities, share)
 
 
 @pytest.mark.parametrize("decimals", [1, 16])  # one decimal: many equal scores
 @pytest.mark.parametrize("name", CLASSES)
-def test_precision_recall_equals_scikit_learn(labels, probabilities, decimals, name):
+def test_precision_recall_equals_scikit_learn(labels, probabilities, decimals, name) -> None:
     index = CLASSES.index(name)
     positive, score = labels == index, probabilities[:, index].round(decimals)
     precision, recall, threshold = metrics.precision_recall(positive, score)
@@ -188,13 +188,13 @@ def test_precision_recall_equals_scikit_learn(labels, probabilities, decimals, n
     )
 
 
-def test_precision_recall_needs_a_positive():
+def test_precision_recall_needs_a_positive() -> None:
     with pytest.raises(ValueError, match="positive"):
         metrics.precision_recall(np.zeros(3, dtype=bool), np.arange(3))
 
 
 @pytest.mark.parametrize(("only_first", "only_second"), [(0, 0), (1, 0), (5, 5), (10, 3), (30, 62), (900, 700)])
-def test_mcnemar_equals_the_exact_binomial_test(only_first, only_second):
+def test_mcnemar_equals_the_exact_binomial_test(only_first, only_second) -> None:
     first = np.array([True] * only_first + [False] * only_second + [True] * 7 + [False] * 4)
     second = np.array([False] * only_first + [True] * only_second + [True] * 7 + [False] * 4)
     found = metrics.mcnemar(first, second)
@@ -223,7 +223,7 @@ def test_mcnemar_equals_the_exact_binomial_test(only_first, only_second):
         ("neutral:1 happiness:1 surprise:1 sadness:1 anger:1", None),
     ],
 )
-def test_majority(votes, expected):
+def test_majority(votes, expected) -> None:
     row = np.zeros((1, 10), dtype=np.uint8)
     for part in votes.split():
         name, count = part.split(":")
@@ -232,7 +232,7 @@ def test_majority(votes, expected):
     assert found.tolist() == [metrics.NO_MAJORITY if expected is None else CLASSES.index(expected)]
 
 
-def test_agreement_is_the_largest_share_of_votes():
+def test_agreement_is_the_largest_share_of_votes() -> None:
     votes = np.zeros((2, 10), dtype=np.uint8)
     votes[0, 3], votes[0, 5] = 6, 4
     assert metrics.agreement(votes).tolist() == [0.6, 0.0]

@@ -18,7 +18,7 @@ def random_faces(count: int) -> torch.Tensor:
     return torch.randint(0, 256, (count, 48, 48), dtype=torch.uint8, generator=generator(9))
 
 
-def test_normalise_maps_black_and_white_to_the_ends():
+def test_normalise_maps_black_and_white_to_the_ends() -> None:
     faces = torch.tensor([0, 255], dtype=torch.uint8)[:, None, None].expand(2, 48, 48)
     x = normalise(faces, 0.5, 0.5)
     assert x.shape == (2, 1, 48, 48)
@@ -26,13 +26,13 @@ def test_normalise_maps_black_and_white_to_the_ends():
     assert x[1].max().item() == pytest.approx(1.0, abs=1e-6)  # float32 rounding of 255 / 127.5
 
 
-def test_without_choices_the_faces_pass_unchanged():
+def test_without_choices_the_faces_pass_unchanged() -> None:
     faces = random_faces(3)
     x = Augmenter(faces, PLAIN, 0.5, 0.5)(torch.tensor([2, 0]), generator())
     assert torch.equal(x, normalise(faces[[2, 0]], 0.5, 0.5))
 
 
-def test_crops_are_windows_of_the_reflect_padded_face():
+def test_crops_are_windows_of_the_reflect_padded_face() -> None:
     faces = random_faces(1)
     padded = np.pad(faces[0].numpy(), 4, mode="reflect")
     windows = {padded[r : r + 48, c : c + 48].tobytes() for r in range(9) for c in range(9)}
@@ -45,7 +45,7 @@ def test_crops_are_windows_of_the_reflect_padded_face():
     assert len(seen) > 72
 
 
-def test_flip_mirrors_about_half_of_the_faces():
+def test_flip_mirrors_about_half_of_the_faces() -> None:
     faces = random_faces(1)
     out = crop_and_flip(faces, torch.zeros(1000, dtype=torch.long), 48, 0.5, generator())
     mirrored = (out == faces[0].flip(1)).all(2).all(1)
@@ -54,12 +54,12 @@ def test_flip_mirrors_about_half_of_the_faces():
     assert 430 < mirrored.sum() < 570  # four standard deviations
 
 
-def test_affine_without_limits_is_the_identity():
+def test_affine_without_limits_is_the_identity() -> None:
     x = torch.randn(2, 1, 48, 48)
     assert torch.allclose(affine(x, 0, 0, 0, generator()), x, atol=1e-4)  # bilinear weights round
 
 
-def test_affine_shifts_by_the_share_of_the_side():
+def test_affine_shifts_by_the_share_of_the_side() -> None:
     x = torch.zeros(200, 1, 48, 48)
     x[:, :, 23:25, 23:25] = 1.0
     moved = affine(x, 0, 0, 0.25, generator())
@@ -70,7 +70,7 @@ def test_affine_shifts_by_the_share_of_the_side():
     assert distance.max() > 0.2 * 48  # 200 draws come near the limit
 
 
-def test_erase_greys_rectangles_on_its_share_of_faces():
+def test_erase_greys_rectangles_on_its_share_of_faces() -> None:
     x = torch.ones(1000, 1, 48, 48)
     out = erase(x, 0.4, generator())
     grey = (out == 0).sum((1, 2, 3))
@@ -80,7 +80,7 @@ def test_erase_greys_rectangles_on_its_share_of_faces():
     assert area.max() < 0.32  # 25 % and the pixels that a border covers in part
 
 
-def test_the_seed_decides_everything():
+def test_the_seed_decides_everything() -> None:
     faces = random_faces(4)
     config = TrainConfig(rotate_deg=10, scale=0.1, shift=0.1, erase=0.5)
     augment, index = Augmenter(faces, config, 0.5, 0.5), torch.arange(4)
@@ -96,7 +96,7 @@ def labelled(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("mixup", "cutmix"), [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5), (0.3, 0.2)])
-def test_targets_are_mixed_as_the_faces_are(mixup, cutmix):
+def test_targets_are_mixed_as_the_faces_are(mixup, cutmix) -> None:
     x, targets = mix(*labelled(400), mixup, cutmix, generator())
     assert x.shape == (400, 1, 48, 48)
     assert torch.allclose(targets.sum(1), torch.ones(400))
@@ -107,7 +107,7 @@ def test_targets_are_mixed_as_the_faces_are(mixup, cutmix):
     assert not torch.equal(x, partner)
 
 
-def test_mixup_blends_and_cutmix_cuts_a_square():
+def test_mixup_blends_and_cutmix_cuts_a_square() -> None:
     blended, _ = mix(*labelled(50), 1.0, 0.0, generator())
     assert all(len(face.unique()) == 1 for face in blended)
     cut, _ = mix(*labelled(50), 0.0, 1.0, generator())
@@ -120,7 +120,7 @@ def test_mixup_blends_and_cutmix_cuts_a_square():
     assert heights.min() < 10
 
 
-def test_no_mixing_draws_no_numbers():
+def test_no_mixing_draws_no_numbers() -> None:
     x, targets = labelled(4)
     one = generator()
     assert mix(x, targets, 0.0, 0.0, one) == (x, targets)

@@ -22,7 +22,7 @@ def saved(tmp_path):
     return path, network
 
 
-def test_weights_come_back_as_they_were(saved):
+def test_weights_come_back_as_they_were(saved) -> None:
     path, network = saved
     loaded, card = checkpoint.load_weights(path)
     assert all(
@@ -35,7 +35,7 @@ def full_disk(*_: object) -> None:
     raise OSError("disk full")
 
 
-def test_the_old_file_stays_when_writing_fails(saved, monkeypatch):
+def test_the_old_file_stays_when_writing_fails(saved, monkeypatch) -> None:
     path, network = saved
     before = path.read_bytes()
     monkeypatch.setattr("pathlib.Path.replace", full_disk)
@@ -45,37 +45,37 @@ def test_the_old_file_stays_when_writing_fails(saved, monkeypatch):
     assert list(path.parent.iterdir()) == [path]
 
 
-def truncate(path):
+def truncate(path) -> None:
     path.write_bytes(path.read_bytes()[:-1000])
 
 
-def alter(path):
+def alter(path) -> None:
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes(content)
 
 
-def pickled(path):
+def pickled(path) -> None:
     torch.save({"head": torch.zeros(2)}, path)
 
 
-def old_pickle(path):
+def old_pickle(path) -> None:
     path.write_bytes(pickle.dumps([1, 2]))
 
 
-def foreign(path):
+def foreign(path) -> None:
     path.write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00" + b'{"a":{}}        ' + bytes(64))
 
 
-def empty(path):
+def empty(path) -> None:
     path.write_bytes(b"")
 
 
-def missing(path):
+def missing(path) -> None:
     path.unlink()
 
 
-def onnx_instead(path):
+def onnx_instead(path) -> None:
     network = ResNet9(4).eval()
     export.write_onnx(path, network, train.make_card(CONFIG, network, 0, 0.5))
 
@@ -93,7 +93,7 @@ def onnx_instead(path):
         (onnx_instead, "is it the .onnx file"),
     ],
 )
-def test_damaged_weights_are_refused_by_name(saved, damage, message):
+def test_damaged_weights_are_refused_by_name(saved, damage, message) -> None:
     path, _ = saved
     damage(path)
     with pytest.raises(WeightsError, match=message) as error:
@@ -101,7 +101,7 @@ def test_damaged_weights_are_refused_by_name(saved, damage, message):
     assert str(path) in str(error.value)
 
 
-def test_weights_of_another_width_are_refused(saved):
+def test_weights_of_another_width_are_refused(saved) -> None:
     path, network = saved
     card = train.make_card(CONFIG, network, 0, 0.5)
     checkpoint.save_weights(path, network, replace(card, config=TrainConfig(width=8).to_dict()))
@@ -109,12 +109,12 @@ def test_weights_of_another_width_are_refused(saved):
         checkpoint.load_weights(path)
 
 
-def test_weights_are_not_a_state(saved):
+def test_weights_are_not_a_state(saved) -> None:
     with pytest.raises(WeightsError, match="weights, not a training state"):
         checkpoint.read_progress(saved[0])
 
 
-def test_a_card_that_claims_a_huge_network_takes_no_memory(saved):
+def test_a_card_that_claims_a_huge_network_takes_no_memory(saved) -> None:
     """100 million numbers were made ready for the file's few, and random ones at that."""
     path, network = saved
     card = train.make_card(CONFIG, network, 0, 0.5)
@@ -125,7 +125,7 @@ def test_a_card_that_claims_a_huge_network_takes_no_memory(saved):
     assert torch.equal(torch.random.get_rng_state(), before), "numbers were drawn for it"
 
 
-def test_weights_of_another_dtype_are_refused(saved):
+def test_weights_of_another_dtype_are_refused(saved) -> None:
     path, network = saved
     tensors = {name: t.double() if t.is_floating_point() else t for name, t in network.state_dict().items()}
     card = train.make_card(CONFIG, network, 0, 0.5)
@@ -160,7 +160,7 @@ def load_state(path):
     return checkpoint.load_state(path, {"network": network}, optimizer, scheduler)
 
 
-def test_a_state_comes_back(tmp_path):
+def test_a_state_comes_back(tmp_path) -> None:
     written_state(tmp_path / "state")
     assert load_state(tmp_path / "state") == checkpoint.Progress(CONFIG, 3, 0.5)
 
@@ -196,7 +196,7 @@ def test_a_state_comes_back(tmp_path):
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_state_with_damaged_metadata_is_refused_by_name(tmp_path, text):
+def test_a_state_with_damaged_metadata_is_refused_by_name(tmp_path, text) -> None:
     path = tmp_path / "state"
     tensors, metadata = written_state(path)
     if isinstance(text, dict):
@@ -207,7 +207,7 @@ def test_a_state_with_damaged_metadata_is_refused_by_name(tmp_path, text):
 
 
 @pytest.mark.parametrize("slot", ["lr", "betas", "params", "weight_decay"])
-def test_a_state_whose_settings_have_another_type_is_refused(tmp_path, slot):
+def test_a_state_whose_settings_have_another_type_is_refused(tmp_path, slot) -> None:
     path = tmp_path / "state"
     tensors, metadata = written_state(path)
     values = json.loads(metadata[checkpoint.STATE_KEY])
@@ -230,7 +230,7 @@ def test_a_state_whose_settings_have_another_type_is_refused(tmp_path, slot):
         ("network.head.weight", torch.zeros(7, 1)),
     ],
 )
-def test_a_state_with_other_tensors_is_refused(tmp_path, key, tensor):
+def test_a_state_with_other_tensors_is_refused(tmp_path, key, tensor) -> None:
     path = tmp_path / "state"
     tensors, metadata = written_state(path)
     text = metadata[checkpoint.STATE_KEY]
@@ -260,7 +260,7 @@ EVEN = torch.full((3, 7), 1 / 7)
         ({"probabilities": EVEN}, "[]"),
     ],
 )
-def test_what_teachers_said_is_checked(tmp_path, tensors, text):
+def test_what_teachers_said_is_checked(tmp_path, tensors, text) -> None:
     metadata = {checkpoint.TEACHER_KEY: text, SEAL_KEY: BLANK_SEAL}
     write_sealed(tmp_path / checkpoint.TEACHER_NAME, safetensors.torch.save(tensors, metadata))
     with pytest.raises(WeightsError, match=r"make it again|start the run again"):

@@ -13,19 +13,19 @@ def parse(*flags: str) -> TrainConfig:
     return config.from_arguments(parser.parse_args(flags))
 
 
-def test_the_article_preset_is_the_articles():
+def test_the_article_preset_is_the_articles() -> None:
     article = PRESETS["article"]
     assert (article.optimizer, article.lr_peak, article.epochs, article.batch_size) == ("adam", 0.001, 30, 400)
     assert (article.clip_value, article.crop_pad_px, article.flip, article.width) == (0.1, 4, 0.5, 64)
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_presets_carry_their_name(name):
+def test_presets_carry_their_name(name) -> None:
     assert parse("--preset", name) == PRESETS[name]
     assert PRESETS[name].preset == name
 
 
-def test_a_flag_changes_its_field_and_no_other():
+def test_a_flag_changes_its_field_and_no_other() -> None:
     assert parse("--preset", "smoke", "--lr-peak", "0.2", "--no-compile").lr_peak == 0.2
     assert parse("--epochs", "3").batch_size == PRESETS["article"].batch_size
 
@@ -44,20 +44,20 @@ def test_a_flag_changes_its_field_and_no_other():
         ({"compile": 1}, "compile: expected bool"),
     ],
 )
-def test_impossible_choices_are_named(values, message):
+def test_impossible_choices_are_named(values, message) -> None:
     with pytest.raises(ConfigError, match=message):
         TrainConfig(**values)
 
 
-def test_a_dictionary_brings_the_config_back():
+def test_a_dictionary_brings_the_config_back() -> None:
     assert TrainConfig.from_dict(PRESETS["cpu"].to_dict()) == PRESETS["cpu"]
     with pytest.raises(ConfigError, match="unknown fields: speed"):
         TrainConfig.from_dict({"speed": 3})
 
 
-def test_another_versions_field_that_was_off_is_left_out():
+def test_another_versions_field_that_was_off_is_left_out() -> None:
     assert TrainConfig.from_dict({"whiten": False, "blur": 0.0, "width": 8}) == TrainConfig(width=8)
 
 
-def test_every_field_has_help():
+def test_every_field_has_help() -> None:
     assert all(f.metadata["help"] for f in fields(TrainConfig))

@@ -10,45 +10,45 @@ from fer.learn import devices, ranks
 ROOT = Path(__file__).parents[2]
 
 
-def test_auto_finds_a_device():
+def test_auto_finds_a_device() -> None:
     expected = "cuda" if torch.cuda.is_available() else "cpu"
     assert devices.resolve().torch_device.type == expected
 
 
 @pytest.mark.parametrize("name", ["cuda:99", "nonsense"])
-def test_a_device_that_is_not_there_is_named(name):
+def test_a_device_that_is_not_there_is_named(name) -> None:
     with pytest.raises(devices.DeviceError, match=name):
         devices.resolve(name)
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32)])
-def test_precision_is_what_convolutions_run_in(precision, dtype):
+def test_precision_is_what_convolutions_run_in(precision, dtype) -> None:
     device = devices.resolve("cpu", precision)
     with device.autocast():
         assert torch.nn.Conv2d(1, 1, 1)(torch.zeros(1, 1, 2, 2)).dtype == dtype
 
 
 @pytest.mark.parametrize(("flags", "gains"), [("avx2 avx512_bf16", True), ("avx2", False)])
-def test_auto_precision_follows_the_processor(monkeypatch, flags, gains):
+def test_auto_precision_follows_the_processor(monkeypatch, flags, gains) -> None:
     monkeypatch.setattr(devices, "cpu_info", lambda key: flags)
     assert devices.resolve("cpu", "auto").bf16 is gains
 
 
-def test_a_seed_repeats_the_random_numbers():
+def test_a_seed_repeats_the_random_numbers() -> None:
     device = devices.resolve("cpu")
     first, again = (torch.rand(3, generator=device.generator(5)) for _ in range(2))
     assert torch.equal(first, again)
 
 
 @pytest.mark.parametrize(("count", "processes"), [(400, 1), (400, 3), (2, 4), (0, 2)])
-def test_shares_are_every_row_once_and_equal_to_within_one(count, processes):
+def test_shares_are_every_row_once_and_equal_to_within_one(count, processes) -> None:
     shares = [list(range(count)[devices.Device(torch.device("cpu"), False, rank, processes).share(count)])
               for rank in range(processes)]  # fmt: skip
     assert [row for rows in shares for row in rows] == list(range(count))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-def test_one_process_adds_nothing():
+def test_one_process_adds_nothing() -> None:
     device, network, rows = devices.resolve("cpu"), torch.nn.Linear(1, 1), torch.ones(2)
     with ranks.joined(device):
         assert device.spread(network) is network
@@ -57,7 +57,7 @@ def test_one_process_adds_nothing():
 
 
 @pytest.fixture
-def as_third_of_four(monkeypatch):
+def as_third_of_four(monkeypatch) -> None:
     """The environment that torchrun gives rank 2 of 4 on one machine, with eight GPUs."""
     values = {"TORCHELASTIC_RUN_ID": "none", "RANK": "2", "LOCAL_RANK": "2", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4"}
     for key, value in values.items():
@@ -66,17 +66,17 @@ def as_third_of_four(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
 
 
-def test_under_torchrun_a_rank_knows_its_place(as_third_of_four):
+def test_under_torchrun_a_rank_knows_its_place(as_third_of_four) -> None:
     device = devices.resolve("cpu", "fp32")
     assert (device.rank, device.ranks) == (2, 4)
 
 
-def test_another_launchers_world_is_not_torchruns(as_third_of_four, monkeypatch):
+def test_another_launchers_world_is_not_torchruns(as_third_of_four, monkeypatch) -> None:
     monkeypatch.delenv("TORCHELASTIC_RUN_ID")
     assert devices.resolve("cpu", "fp32").ranks == 1
 
 
-def test_a_rank_takes_its_own_gpu(as_third_of_four, monkeypatch):
+def test_a_rank_takes_its_own_gpu(as_third_of_four, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(torch, "empty", lambda *size, device: asked.append(device))
     monkeypatch.setattr(torch.cuda, "set_device", asked.append)
@@ -91,7 +91,7 @@ def test_a_rank_takes_its_own_gpu(as_third_of_four, monkeypatch):
         ("cuda:1", 8, "each rank takes its own GPU"),
     ],
 )
-def test_ranks_that_do_not_fit_the_gpus_are_told(as_third_of_four, monkeypatch, name, gpus, message):
+def test_ranks_that_do_not_fit_the_gpus_are_told(as_third_of_four, monkeypatch, name, gpus, message) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     with pytest.raises(devices.DeviceError, match=message):
         devices.resolve(name)
@@ -119,7 +119,7 @@ with ranks._signal_watchdog(lambda: print("ending", flush=True)):
 """
 
 
-def test_a_process_that_waits_for_ever_still_hears_a_signal():
+def test_a_process_that_waits_for_ever_still_hears_a_signal() -> None:
     """As in a GPU's collective whose peer is gone: the main thread runs no Python, so KeyboardInterrupt never comes."""
     with subprocess.Popen([sys.executable, "-c", STUCK], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "waiting\n"
@@ -129,7 +129,7 @@ def test_a_process_that_waits_for_ever_still_hears_a_signal():
 
 
 @pytest.mark.parametrize(("name", "calls"), [("cuda:1", [{"mode": "reduce-overhead", "dynamic": False}]), ("cpu", [])])
-def test_only_a_gpu_compiles(name, calls):
+def test_only_a_gpu_compiles(name, calls) -> None:
     network, seen = torch.nn.Linear(1, 1), []
     network.compile = lambda **options: seen.append(options)
     devices.Device(torch.device(name), bf16=False).compile(network)

@@ -16,7 +16,7 @@ def step_once(config: TrainConfig) -> tuple[model.ResNet9, dict[str, torch.Tenso
 
 
 @pytest.mark.parametrize("rows_columns", [(16, 144), (144, 16), (8, 8)])
-def test_orthogonal_brings_singular_values_near_one_and_turns_nothing(rows_columns):
+def test_orthogonal_brings_singular_values_near_one_and_turns_nothing(rows_columns) -> None:
     matrix = torch.randn(rows_columns, generator=torch.Generator().manual_seed(0))
     matrix = torch.nn.init.orthogonal_(matrix) @ torch.diag(torch.linspace(0.5, 3, rows_columns[1]))
     found = optimizer.orthogonal(matrix).float()
@@ -27,11 +27,11 @@ def test_orthogonal_brings_singular_values_near_one_and_turns_nothing(rows_colum
     assert torch.linalg.vector_norm(found - u @ v) < 0.35 * torch.linalg.vector_norm(u @ v)
 
 
-def test_no_gradient_moves_nothing_to_infinity():
+def test_no_gradient_moves_nothing_to_infinity() -> None:
     assert torch.equal(optimizer.orthogonal(torch.zeros(3, 4)), torch.zeros(3, 4, dtype=torch.bfloat16))
 
 
-def test_muon_takes_fp32_where_the_device_has_no_bf16(monkeypatch):
+def test_muon_takes_fp32_where_the_device_has_no_bf16(monkeypatch) -> None:
     taken = []
     real = optimizer.orthogonal
     monkeypatch.setattr(optimizer, "orthogonal", lambda m, dtype: (taken.append(dtype), real(m, dtype))[1])
@@ -55,12 +55,12 @@ def rates(config: TrainConfig, steps_per_epoch: int) -> list[float]:
     return found
 
 
-def test_a_trapezoid_rises_is_level_and_falls_to_nothing():
+def test_a_trapezoid_rises_is_level_and_falls_to_nothing() -> None:
     found = rates(TrainConfig(schedule="trapezoid", epochs=5, lr_peak=0.5, warmup=0.2, cooldown=0.4), 2)
     assert found == pytest.approx([0.5, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25])
 
 
-def test_only_the_cool_down_depends_on_where_a_trapezoid_ends():
+def test_only_the_cool_down_depends_on_where_a_trapezoid_ends() -> None:
     """With the warm-up of a fixed number of steps; the same share of more epochs is longer."""
     short = rates(TrainConfig(schedule="trapezoid", epochs=10, warmup=0.2, cooldown=0.4), 3)
     long = rates(TrainConfig(schedule="trapezoid", epochs=20, warmup=0.1, cooldown=0.4), 3)
@@ -68,14 +68,14 @@ def test_only_the_cool_down_depends_on_where_a_trapezoid_ends():
     assert long[18:36] == pytest.approx([1.0] * 18)
 
 
-def test_onecycle_is_torchs():
+def test_onecycle_is_torchs() -> None:
     found = rates(TrainConfig(optimizer="sgd", epochs=4, warmup=0.25), 5)
     assert max(found) == pytest.approx(1)
     assert found.index(max(found)) == 4
     assert found[-1] < 1e-4
 
 
-def test_muon_moves_each_kernel_by_the_learning_rate():
+def test_muon_moves_each_kernel_by_the_learning_rate() -> None:
     network, before = step_once(TrainConfig(optimizer="muon", lr_peak=0.1))
     kernels = [(n, p) for n, p in network.named_parameters() if p.ndim == 4 and p.shape[1] > 1]
     assert len(kernels) == 7
@@ -87,7 +87,7 @@ def test_muon_moves_each_kernel_by_the_learning_rate():
         assert torch.linalg.svdvals(step).max() < 0.13, name
 
 
-def test_muon_leaves_the_rest_to_sgd():
+def test_muon_leaves_the_rest_to_sgd() -> None:
     muon, before = step_once(TrainConfig(optimizer="muon", lr_peak=0.1, weight_decay=0.01))
     sgd, _ = step_once(TrainConfig(optimizer="sgd", lr_peak=0.1, weight_decay=0.01))
     for (name, by_muon), by_sgd in zip(muon.named_parameters(), sgd.parameters(), strict=True):
@@ -97,7 +97,7 @@ def test_muon_leaves_the_rest_to_sgd():
 
 
 @pytest.mark.parametrize(("step", "kept"), [(0, 0.1), (10, 0.55), (100_000, 0.9)])
-def test_a_young_average_forgets_its_start_fast(step, kept):
+def test_a_young_average_forgets_its_start_fast(step, kept) -> None:
     average, network = torch.nn.BatchNorm2d(3), torch.nn.BatchNorm2d(3)
     for tensor in (network.weight.data, network.running_var):
         tensor.zero_()

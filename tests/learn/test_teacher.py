@@ -23,7 +23,7 @@ def teacher_weights(tmp_path_factory):
     return folder / checkpoint.WEIGHTS_NAME
 
 
-def test_one_teacher_says_its_mean_over_mirror_images(teacher_weights):
+def test_one_teacher_says_its_mean_over_mirror_images(teacher_weights) -> None:
     faces = toy_faces()
     network, card = checkpoint.load_weights(teacher_weights)
     x = train.normalise(train.torch.tensor(faces.split("Training").images), card.mean, card.std)
@@ -34,12 +34,12 @@ def test_one_teacher_says_its_mean_over_mirror_images(teacher_weights):
     assert said.probabilities == pytest.approx(expected.numpy(), abs=3e-4)  # half of float16's step near 1
 
 
-def test_two_teachers_weigh_the_same(teacher_weights):
+def test_two_teachers_weigh_the_same(teacher_weights) -> None:
     once, twice = (teacher.ask([teacher_weights] * n, toy_faces(), DEVICE).probabilities for n in (1, 2))
     assert once == pytest.approx(twice, abs=1e-6)
 
 
-def test_only_training_faces_are_asked_about(teacher_weights):
+def test_only_training_faces_are_asked_about(teacher_weights) -> None:
     faces = toy_faces()
     training = faces.take(np.flatnonzero(faces.splits == SPLITS.index("Training")))
     assert 0 < len(training) < len(faces)
@@ -48,7 +48,7 @@ def test_only_training_faces_are_asked_about(teacher_weights):
 
 
 @pytest.mark.parametrize("knows_votes", [False, True])
-def test_what_was_saved_is_loaded(tmp_path, knows_votes):
+def test_what_was_saved_is_loaded(tmp_path, knows_votes) -> None:
     said = Teacher(np.full((3, 7), 1 / 7, np.float16).astype(np.float32), knows_votes, 3, "abc")
     checkpoint.save_teacher(tmp_path / "said", said)
     loaded = checkpoint.load_teacher(tmp_path / "said")
@@ -56,13 +56,13 @@ def test_what_was_saved_is_loaded(tmp_path, knows_votes):
     assert (loaded.knows_votes, loaded.networks, loaded.data_sha256) == (knows_votes, 3, "abc")
 
 
-def test_what_networks_said_is_stored_to_the_bit(teacher_weights, tmp_path):
+def test_what_networks_said_is_stored_to_the_bit(teacher_weights, tmp_path) -> None:
     said = teacher.ask([teacher_weights], toy_faces(), DEVICE)
     checkpoint.save_teacher(tmp_path / "said", said)
     assert np.array_equal(checkpoint.load_teacher(tmp_path / "said").probabilities, said.probabilities)
 
 
-def test_a_table_counts_as_the_networks_that_it_is_of(teacher_weights, tmp_path):
+def test_a_table_counts_as_the_networks_that_it_is_of(teacher_weights, tmp_path) -> None:
     faces = toy_faces()
     one = teacher.ask([teacher_weights], faces, DEVICE)
     other = replace(one, probabilities=np.eye(7, dtype=np.float32)[faces.split("Training").labels], networks=3)
@@ -72,14 +72,14 @@ def test_a_table_counts_as_the_networks_that_it_is_of(teacher_weights, tmp_path)
     assert said.probabilities == pytest.approx((one.probabilities + 3 * other.probabilities) / 4, abs=1e-3)
 
 
-def test_a_table_of_another_set_is_refused(teacher_weights, tmp_path):
+def test_a_table_of_another_set_is_refused(teacher_weights, tmp_path) -> None:
     said = replace(teacher.ask([teacher_weights], toy_faces(), DEVICE), data_sha256="another")
     checkpoint.save_teacher(tmp_path / "said", said)
     with pytest.raises(WeightsError, match="another set"):
         teacher.ask([tmp_path / "said"], toy_faces(), DEVICE)
 
 
-def test_the_script_writes_what_train_reads(teacher_weights, tmp_path, capsys):
+def test_the_script_writes_what_train_reads(teacher_weights, tmp_path, capsys) -> None:
     dataset.write_cache(toy_faces(), tmp_path / dataset.CACHE_NAME)
     table = tmp_path / "soft.safetensors"
     assert soft_labels.main([str(teacher_weights), "--out", str(table), "--data", str(tmp_path), "--device=cpu"]) == 0
@@ -90,17 +90,17 @@ def test_the_script_writes_what_train_reads(teacher_weights, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("content", [b"", b"not ours", b"\x80\x04N."])
-def test_a_broken_file_is_refused(tmp_path, content):
+def test_a_broken_file_is_refused(tmp_path, content) -> None:
     (tmp_path / checkpoint.TEACHER_NAME).write_bytes(content)
     with pytest.raises(WeightsError, match=checkpoint.TEACHER_NAME):
         checkpoint.load_teacher(tmp_path / checkpoint.TEACHER_NAME)
 
 
-def test_weights_are_not_taken_for_a_teachers_answers(teacher_weights):
+def test_weights_are_not_taken_for_a_teachers_answers(teacher_weights) -> None:
     assert checkpoint.load_teacher(teacher_weights) is None
 
 
-def test_a_pupils_card_tells_of_votes_that_only_its_teacher_saw(teacher_weights, tmp_path):
+def test_a_pupils_card_tells_of_votes_that_only_its_teacher_saw(teacher_weights, tmp_path) -> None:
     faces = toy_faces()
     votes = np.zeros((len(faces), 10), np.uint8)
     votes[:, 0] = 10

@@ -83,12 +83,12 @@ def words_of(page: AppTest) -> str:
         (Filter(brightness=(256.0, 300.0)), 0),
     ],
 )
-def test_filters(faces_, wanted, count):
+def test_filters(faces_, wanted, count) -> None:
     brightness = faces_.images.mean(axis=(1, 2))
     assert len(dataset_filters.select(faces_, brightness, wanted)) == count
 
 
-def test_brightness_splits_the_set_in_two(faces_):
+def test_brightness_splits_the_set_in_two(faces_) -> None:
     brightness = faces_.images.mean(axis=(1, 2))
     middle = float(np.median(brightness))
     dark = dataset_filters.select(faces_, brightness, Filter(brightness=(0, middle)))
@@ -96,7 +96,7 @@ def test_brightness_splits_the_set_in_two(faces_):
     assert len(dark) == (brightness <= middle).sum()
 
 
-def test_a_set_without_votes_asks_none(faces_):
+def test_a_set_without_votes_asks_none(faces_) -> None:
     bare = FaceSet(faces_.images, faces_.labels, faces_.splits, None, faces_.rows)
     assert len(dataset_filters.select(bare, np.zeros(224), Filter(majority="fear", agreement=(0.5, 1.0)))) == 224
     assert "ferplus_majority" not in dataset_filters.as_table(bare, np.zeros(224), np.arange(3))
@@ -107,12 +107,12 @@ def test_a_set_without_votes_asks_none(faces_):
     [{"splits": ("Test",)}, {"classes": ("joy",)}, {"majority": "joy"}, {"agreement": (0.9, 0.1)},
      {"brightness": (9.0, 1.0)}],
 )  # fmt: skip
-def test_impossible_filters_are_refused(changes):
+def test_impossible_filters_are_refused(changes) -> None:
     with pytest.raises(ValueError, match=r"unknown|majority|lies above"):
         Filter(**changes)
 
 
-def test_a_seed_shuffles_the_same_way_each_time():
+def test_a_seed_shuffles_the_same_way_each_time() -> None:
     at = np.arange(50)
     first, again, other = (dataset_filters.ordered(at, "Shuffled", seed) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
@@ -121,7 +121,7 @@ def test_a_seed_shuffles_the_same_way_each_time():
     assert np.array_equal(dataset_filters.ordered(at, "As in the file", 1), at)
 
 
-def test_the_exported_list_names_what_the_grid_shows(faces_):
+def test_the_exported_list_names_what_the_grid_shows(faces_) -> None:
     table = dataset_filters.as_table(faces_, np.full(224, 99.96), np.array([200, 0]))
     assert table["row"].tolist() == [200, 0]
     assert table["split"].tolist() == ["PrivateTest", "Training"]
@@ -142,17 +142,17 @@ def test_the_exported_list_names_what_the_grid_shows(faces_):
         ("Likely wrong labels", "Training", CLASSES[1], [8]),
     ],
 )
-def test_findings(faces_, name, split, label, expected):
+def test_findings(faces_, name, split, label, expected) -> None:
     assert audit_data.finding(imagined_audit(faces_), name, split, label).at.tolist() == expected
 
 
-def test_hardest_faces_come_first(faces_):
+def test_hardest_faces_come_first(faces_) -> None:
     found = audit_data.finding(imagined_audit(faces_), "Hardest faces")
     assert found.at[:3].tolist() == [223, 222, 221]
     assert len(found.captions(found.at[:5])) == 5
 
 
-def test_copies_stand_side_by_side(faces_):
+def test_copies_stand_side_by_side(faces_) -> None:
     near = np.full(224, -1, np.int32)
     near[[0, 100]], near[[1, 50, 200]] = 0, 1
     table = replace(imagined_audit(faces_), near=near)
@@ -168,19 +168,19 @@ def test_copies_stand_side_by_side(faces_):
         ([(0, 0), (10, 10)], [False, False, False, False]),
     ],
 )
-def test_points_inside_a_lasso(corners, expected):
+def test_points_inside_a_lasso(corners, expected) -> None:
     x, y = np.array([2, 12, 9, 5], np.uint16), np.array([4, 4, 5, 1], np.uint16)
     assert inside(np.array(corners), x, y).tolist() == expected
 
 
-def test_the_sprite_holds_every_face_in_its_place(faces_):
+def test_the_sprite_holds_every_face_in_its_place(faces_) -> None:
     picture = gallery.sprite(faces_.images[:13], columns=5)
     assert picture.shape == (3 * 48, 5 * 48)
     assert np.array_equal(picture[48:96, 96:144], faces_.images[7])
     assert not picture[96:, 144:].any()
 
 
-def test_vote_bars_are_as_long_as_the_votes():
+def test_vote_bars_are_as_long_as_the_votes() -> None:
     votes = np.zeros(10, np.uint8)
     votes[[3, 8]] = 8, 2
     bars = face_details.vote_bars(votes)
@@ -190,13 +190,13 @@ def test_vote_bars_are_as_long_as_the_votes():
     assert "width:20%" in bars
 
 
-def test_positions_find_rows_and_say_where_there_is_none(faces_):
+def test_positions_find_rows_and_say_where_there_is_none(faces_) -> None:
     shuffled = faces_.take(np.random.default_rng(0).permutation(224)[:100])
     rows = np.concatenate([shuffled.rows[[40, 3]], [9999, -1]])
     assert dataset_data.positions(shuffled, rows).tolist() == [40, 3, -1, -1]
 
 
-def test_every_overview_chart_has_a_title_with_its_unit():
+def test_every_overview_chart_has_a_title_with_its_unit() -> None:
     original = summary()
     figures = (
         dataset_charts.counts(original.counts),
@@ -207,7 +207,7 @@ def test_every_overview_chart_has_a_title_with_its_unit():
         assert "%" in figure.title or "number of faces" in figure.title
 
 
-def test_augmentation_is_the_trainers_own(faces_):
+def test_augmentation_is_the_trainers_own(faces_) -> None:
     torch = pytest.importorskip("torch")
     from fer.learn.augment import Augmenter
 
@@ -227,28 +227,28 @@ def test_augmentation_is_the_trainers_own(faces_):
     preview.close()
 
 
-def test_without_torch_the_preview_says_what_to_install(faces_, monkeypatch):
+def test_without_torch_the_preview_says_what_to_install(faces_, monkeypatch) -> None:
     monkeypatch.setattr(augmentation.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(augmentation.PreviewError, match="requirements-train"):
         augmentation.Preview().faces(faces_.images[0], PRESETS["article"], 1, 0)
 
 
 @pytest.mark.parametrize("name", ["Overview", "Faces", "Audit", "Map"])
-def test_every_part_opens(page, name):
+def test_every_part_opens(page, name) -> None:
     page.run()
     open_part(page, name)
     assert not page.exception
     assert not page.error
 
 
-def test_a_class_shows_its_faces(page):
+def test_a_class_shows_its_faces(page) -> None:
     open_part(page, "Faces")
     assert headings(page) == ["224 faces"]
     page.get("button_group")[1].set_value(["fear"]).run()
     assert headings(page) == ["32 faces"]
 
 
-def test_the_audit_states_its_precision_against_ferplus(page):
+def test_the_audit_states_its_precision_against_ferplus(page) -> None:
     open_part(page, "Audit")
     assert headings(page) == ["3 faces"]
     assert "Of Training's 100 most suspect" in words_of(page)
@@ -259,7 +259,7 @@ def test_the_audit_states_its_precision_against_ferplus(page):
     assert set(page.get("button_group")[0].options) == set(FINDINGS)
 
 
-def test_without_the_set_counts_and_audit_stand(page, tmp_path, monkeypatch):
+def test_without_the_set_counts_and_audit_stand(page, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "no-data"))
     page.run()
     assert not page.exception
@@ -270,7 +270,7 @@ def test_without_the_set_counts_and_audit_stand(page, tmp_path, monkeypatch):
     assert len(page.dataframe[0].value) == 3
 
 
-def test_pointing_to_a_copy_prepares_it(page, faces_, tmp_path, monkeypatch):
+def test_pointing_to_a_copy_prepares_it(page, faces_, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "new"))
     rows = ["emotion,pixels,Usage"]
     usage = ("Training", "PublicTest", "PrivateTest")
@@ -285,7 +285,7 @@ def test_pointing_to_a_copy_prepares_it(page, faces_, tmp_path, monkeypatch):
     assert "not on this computer" not in words_of(page)
 
 
-def test_pointing_to_nothing_says_so(page, tmp_path, monkeypatch):
+def test_pointing_to_nothing_says_so(page, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "new"))
     page.run()
     page.text_input[0].set_value(str(tmp_path / "nothing.csv"))
@@ -314,14 +314,14 @@ def fetching(page, folder, tmp_path, monkeypatch) -> Callable[[str], AppTest]:
     return press
 
 
-def test_fetching_shows_the_set(fetching, folder, tmp_path):
+def test_fetching_shows_the_set(fetching, folder, tmp_path) -> None:
     (tmp_path / "new").mkdir()
     page = fetching(f"shutil.copy({str(folder / CACHE_NAME)!r}, {str(tmp_path / 'new')!r})")
     assert not page.exception
     assert "not on this computer" not in words_of(page)
 
 
-def test_fetching_that_fails_shows_its_last_lines(fetching):
+def test_fetching_that_fails_shows_its_last_lines(fetching) -> None:
     page = fetching("sys.exit('no network')")
     assert not page.exception
     (code,) = [element.value for element in page.code]
@@ -339,7 +339,7 @@ def large_face() -> None:
     face_details.face_page(found, 40, weights.in_use())
 
 
-def test_a_face_opens_with_all_that_is_known_of_it(page, faces_):
+def test_a_face_opens_with_all_that_is_known_of_it(page, faces_) -> None:
     """Row, split, label, votes as bars, the model's probabilities, and its neighbours by the audit's table."""
     opened = AppTest.from_function(large_face, default_timeout=TIMEOUT_S).run()
     assert not opened.exception
@@ -365,7 +365,7 @@ def large_face_of_a_run() -> None:
     face_details.face_page(found, 40, weights.of_run(Path(os.environ["FER_RUNS"]) / "mine"))
 
 
-def test_a_face_is_shown_with_what_the_runs_weights_say(page, faces_, tmp_path, monkeypatch):
+def test_a_face_is_shown_with_what_the_runs_weights_say(page, faces_, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("FER_RUNS", str(tmp_path / "runs"))
     (tmp_path / "runs" / "mine").mkdir(parents=True)
     write_tiny(tmp_path / "runs" / "mine" / "resnet9.onnx")
@@ -377,7 +377,7 @@ def test_a_face_is_shown_with_what_the_runs_weights_say(page, faces_, tmp_path, 
     assert probability_bars(both[0]) in words_of(opened)
 
 
-def test_only_the_operators_switch_lets_visitors_name_files(page, tmp_path, monkeypatch):
+def test_only_the_operators_switch_lets_visitors_name_files(page, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "new"))
     monkeypatch.delenv("FER_ALLOW_FETCH")
     monkeypatch.setattr(dataset_fetch.st, "get_option", lambda name: "localhost")  # as behind a reverse proxy
@@ -387,7 +387,7 @@ def test_only_the_operators_switch_lets_visitors_name_files(page, tmp_path, monk
     assert not [b for b in page.button if "etch" in b.label]
 
 
-def test_a_damaged_audit_says_what_to_do(page, tmp_path):
+def test_a_damaged_audit_says_what_to_do(page, tmp_path) -> None:
     (tmp_path / "audit.parquet").write_bytes(b"PAR1")
     open_part(page, "Audit")
     assert not page.exception

@@ -73,20 +73,20 @@ def open_part(page: AppTest, name: str) -> AppTest:
     return page.run()
 
 
-def test_judge_takes_split_labels_and_view(table, judged):
+def test_judge_takes_split_labels_and_view(table, judged) -> None:
     assert len(judged.truth) == 70
     assert judged.matrix[FEAR, SAD] == FEAR_TO_SAD
     averaged = evaluation_data.judge(table, "PublicTest", "FER+ majority", "Flip-averaged")
     assert averaged.right.all()
 
 
-def test_faces_of_a_cell_come_most_confident_first(judged):
+def test_faces_of_a_cell_come_most_confident_first(judged) -> None:
     picked = judged.of((judged.truth == FEAR) & (judged.predicted == SAD))
     assert len(picked) == FEAR_TO_SAD
     assert (np.diff(judged.confidence[picked]) <= 0).all()
 
 
-def test_common_faces_are_matched_by_row(judged):
+def test_common_faces_are_matched_by_row(judged) -> None:
     order = np.random.default_rng(0).permutation(len(judged.rows))[:50]
     other = Judged(judged.rows[order], judged.truth[order], judged.probabilities[order])
     first, second = evaluation_data.common(judged, other)
@@ -95,14 +95,14 @@ def test_common_faces_are_matched_by_row(judged):
     assert np.array_equal(first.probabilities, second.probabilities)
 
 
-def test_common_leaves_out_faces_whose_truth_differs(judged):
+def test_common_leaves_out_faces_whose_truth_differs(judged) -> None:
     other = Judged(judged.rows, (judged.truth + (judged.rows == judged.rows[0])) % 7, judged.probabilities)
     first, _ = evaluation_data.common(judged, other)
     assert judged.rows[0] not in first.rows
     assert len(first.rows) == 69
 
 
-def test_evaluate_asks_the_network_for_both_views(tmp_path):
+def test_evaluate_asks_the_network_for_both_views(tmp_path) -> None:
     faces = drawn_set(tmp_path)
     shares = []
 
@@ -119,7 +119,7 @@ def test_evaluate_asks_the_network_for_both_views(tmp_path):
     assert shares[-1] == 1.0
 
 
-def test_known_weights_are_the_shipped_ones_and_runs(tmp_path, monkeypatch):
+def test_known_weights_are_the_shipped_ones_and_runs(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(weights, "FOLDER", tmp_path / "weights")
     monkeypatch.setenv("FER_RUNS", str(tmp_path / "runs"))
     assert weights.known() == {}
@@ -134,7 +134,7 @@ def test_known_weights_are_the_shipped_ones_and_runs(tmp_path, monkeypatch):
     }
 
 
-def test_cells_say_counts_and_shares():
+def test_cells_say_counts_and_shares() -> None:
     counts = np.zeros((7, 7), np.int64)
     counts[FEAR, SAD], counts[FEAR, FEAR] = 5, 15
     texts, spoken = evaluation_words.matrix_cells(counts, as_shares=True)
@@ -144,7 +144,7 @@ def test_cells_say_counts_and_shares():
     assert evaluation_words.worst_cell(counts) == (FEAR, SAD)
 
 
-def test_difference_cells_are_points_of_the_row():
+def test_difference_cells_are_points_of_the_row() -> None:
     first, second = 4 * np.eye(7, dtype=int), 4 * np.eye(7, dtype=int)
     second[FEAR, FEAR], second[FEAR, SAD] = 3, 1
     shades, texts, _ = evaluation_words.difference_cells(first, second)
@@ -154,18 +154,18 @@ def test_difference_cells_are_points_of_the_row():
 
 
 @pytest.mark.parametrize(("value", "text"), [(1.0, "1"), (0.034, "0.034"), (3.2e-7, "3e-07"), (0.0, "0")])
-def test_p_values_show_what_they_mean(value, text):
+def test_p_values_show_what_they_mean(value, text) -> None:
     assert evaluation_words.p_value(value) == text
 
 
-def test_class_table_holds_every_class(judged):
+def test_class_table_holds_every_class(judged) -> None:
     table = evaluation_words.class_table(judged)
     assert table["expression"].tolist() == list(CLASSES)
     assert table["recall"][FEAR] == 50.0
     assert table["faces"].sum() == 70
 
 
-def test_every_chart_has_a_title_with_its_unit(judged):
+def test_every_chart_has_a_title_with_its_unit(judged) -> None:
     assert "number of faces" in evaluation_charts.class_bars(judged.matrix).title
     for chart in (
         evaluation_charts.reliability(metrics.reliability(judged.truth, judged.probabilities)),
@@ -177,7 +177,7 @@ def test_every_chart_has_a_title_with_its_unit(judged):
             assert len(x) == len(y) == len(line.get("notes", x))
 
 
-def test_bars_of_a_class_are_its_right_and_its_wrong_faces(judged):
+def test_bars_of_a_class_are_its_right_and_its_wrong_faces(judged) -> None:
     chart = evaluation_charts.class_bars(judged.matrix)
     wrong = int(((judged.truth == FEAR) & ~judged.right).sum())
     assert chart.values[FEAR].tolist() == [10 - wrong, wrong]
@@ -185,7 +185,7 @@ def test_bars_of_a_class_are_its_right_and_its_wrong_faces(judged):
     assert chart.ends[FEAR] == ["10"]
 
 
-def test_curves_end_where_the_metrics_do(judged):
+def test_curves_end_where_the_metrics_do(judged) -> None:
     """The last point of precision-recall has found every face; the last of reliability is the surest bin."""
     chart = evaluation_charts.precision_recall(judged.truth, judged.probabilities)
     average = metrics.average_precision(judged.truth == FEAR, judged.probabilities[:, FEAR])
@@ -197,14 +197,14 @@ def test_curves_end_where_the_metrics_do(judged):
     assert model[1][-1] == pytest.approx(result.accuracy[result.counts > 0][-1], rel=1e-5)
 
 
-def test_the_coverage_mark_lies_where_the_threshold_answers(judged):
+def test_the_coverage_mark_lies_where_the_threshold_answers(judged) -> None:
     curve = metrics.coverage(judged.truth, judged.probabilities)
     (mark,) = evaluation_charts.coverage(curve, 0.6)["marks"]
     assert mark["x"] == pytest.approx(100 * (judged.confidence >= 0.6).mean())
     assert evaluation_charts.coverage(curve, 1.0)["marks"] == []  # answers nothing
 
 
-def test_the_card_says_everything():
+def test_the_card_says_everything() -> None:
     card = ModelCard(
         "resnet9", "ResNet9, width 64", 6_573_130, 0.5, 0.5, temperature=1.25, unsure_below=0.45,
         framing={"yunet": Framing(0.77, 1.02, 0.5, 0.49)}, training_data="Training", protocol="chosen on PublicTest",
@@ -217,7 +217,7 @@ def test_the_card_says_everything():
         assert part in text
 
 
-def test_the_page_shows_figures_and_matrix_without_the_dataset(page):
+def test_the_page_shows_figures_and_matrix_without_the_dataset(page) -> None:
     page.run()
     assert not page.exception
     assert "92.9\N{NO-BREAK SPACE}%" in words_of(page)  # 65 of 70
@@ -229,28 +229,28 @@ def test_the_page_shows_figures_and_matrix_without_the_dataset(page):
 @pytest.mark.parametrize(
     "name", ["Classes", "Confidence", "Where it fails", "Worse pictures", "Your photos", "Compare", "Model card"]
 )
-def test_every_part_opens(page, name):
+def test_every_part_opens(page, name) -> None:
     page.run()
     open_part(page, name)
     assert not page.exception
     assert not page.error
 
 
-def test_worse_pictures_are_shown_without_the_dataset_from_the_table_that_ships(page):
+def test_worse_pictures_are_shown_without_the_dataset_from_the_table_that_ships(page) -> None:
     clean = RobustnessTable.read(ROBUSTNESS).curve(robustness.UNTOUCHED)[0]
     open_part(page.run(), "Worse pictures")
     assert f"**{percent(clean.accuracy, 1)}** are named right" in words_of(page)
     assert [box.label for box in page.expander] == list(dict.fromkeys(kind.group for kind in KINDS.values()))
 
 
-def test_curves_say_that_they_are_not_of_the_weights_chosen(with_run):
+def test_curves_say_that_they_are_not_of_the_weights_chosen(with_run) -> None:
     with_run.run()
     with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
     open_part(with_run, "Worse pictures")
     assert "These curves belong to other weights" in with_run.info[0].value
 
 
-def test_comparing_one_view_with_two_gives_the_exact_p_value(page):
+def test_comparing_one_view_with_two_gives_the_exact_p_value(page) -> None:
     page.run()
     open_part(page, "Compare")
     assert "0.062" in words_of(page)  # 2 · 0.5⁵ for five faces that only the second gets right
@@ -283,21 +283,21 @@ def unsure_sliders(page: AppTest) -> list[int]:
     return [slider.value for slider in page.slider if slider.label.startswith("Say 'unsure'")]
 
 
-def test_the_first_threshold_is_that_of_the_chosen_weights(with_run):
+def test_the_first_threshold_is_that_of_the_chosen_weights(with_run) -> None:
     open_part(with_run, "Confidence")
     assert unsure_sliders(with_run) == [round(100 * weights.shipped().card.unsure_below)]
     with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
     assert unsure_sliders(with_run) == [10]
 
 
-def test_the_card_is_that_of_the_chosen_weights(with_run):
+def test_the_card_is_that_of_the_chosen_weights(with_run) -> None:
     open_part(with_run, "Model card")
     assert "# tiny" not in words_of(with_run)
     with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
     assert "# tiny" in words_of(with_run)
 
 
-def test_weights_taken_into_use_are_judged_at_first(with_run, tmp_path):
+def test_weights_taken_into_use_are_judged_at_first(with_run, tmp_path) -> None:
     with_run.run()
     assert with_run.selectbox(key="evaluation_weights").value == "Shipped weights"
     with_run.session_state[STORE].weights = str(tmp_path / "runs" / "mine" / "resnet9.onnx")
@@ -307,7 +307,7 @@ def test_weights_taken_into_use_are_judged_at_first(with_run, tmp_path):
     assert with_run.selectbox(key="evaluation_weights").value == "Shipped weights"  # and left where one puts it
 
 
-def test_a_table_without_weights_says_so(with_run, tmp_path):
+def test_a_table_without_weights_says_so(with_run, tmp_path) -> None:
     (tmp_path / "runs" / "mine" / "resnet9.onnx").unlink()
     with_run.run()
     with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
@@ -315,7 +315,7 @@ def test_a_table_without_weights_says_so(with_run, tmp_path):
     assert r"Run mine\: the weights file is not on this computer" in with_run.error[0].value
 
 
-def test_a_weights_file_is_compared_by_reading_the_set(with_tiny, tmp_path, monkeypatch):
+def test_a_weights_file_is_compared_by_reading_the_set(with_tiny, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "set"))
     assert with_tiny.selectbox(key="evaluation_compare_second").value == "Run tiny"  # not the shipped table with itself
     with_tiny.selectbox(key="evaluation_compare_first").set_value("Run angry").run()
@@ -341,13 +341,13 @@ def test_a_weights_file_is_compared_by_reading_the_set(with_tiny, tmp_path, monk
     assert np.sign(drawn["shades"]).tolist() == np.sign(np.round(change, 4)).tolist()
 
 
-def test_a_weights_file_without_the_set_says_what_to_do(with_tiny):
+def test_a_weights_file_without_the_set_says_what_to_do(with_tiny) -> None:
     assert not with_tiny.exception
     assert "scripts/prepare.py" in with_tiny.error[0].value
     assert "Choose two." in with_tiny.info[0].value
 
 
-def test_a_set_without_row_numbers_gets_a_word(page, tmp_path, monkeypatch):
+def test_a_set_without_row_numbers_gets_a_word(page, tmp_path, monkeypatch) -> None:
     from fer.data.dataset import write_cache
     from fer.data.faceset import FaceSet
 
@@ -360,26 +360,26 @@ def test_a_set_without_row_numbers_gets_a_word(page, tmp_path, monkeypatch):
     assert "row numbers" in page.warning[0].value
 
 
-def test_no_table_is_no_error(page, tmp_path):
+def test_no_table_is_no_error(page, tmp_path) -> None:
     shutil.rmtree(tmp_path / "weights")
     page.run()
     assert not page.exception
     assert "No evaluation table yet" in words_of(page)
 
 
-def test_a_damaged_table_says_what_to_do(page, tmp_path):
+def test_a_damaged_table_says_what_to_do(page, tmp_path) -> None:
     (tmp_path / "weights" / "evaluation.parquet").write_bytes(b"PAR1")
     page.run()
     assert not page.exception
     assert "scripts/evaluate.py" in page.error[0].value
 
 
-def test_faces_that_nobody_measured_have_no_parts(page):
+def test_faces_that_nobody_measured_have_no_parts(page) -> None:
     open_part(page.run(), "Where it fails")
     assert "These faces were not measured" in words_of(page)
 
 
-def test_ones_own_photos_are_judged_by_group(page):
+def test_ones_own_photos_are_judged_by_group(page) -> None:
     open_part(page.run(), "Your photos")
     listed = "file,label,age\na.jpg,happy,![old](http://example.org/a.png)\nb.jpg,sad,young\n"
     page.file_uploader(key="evaluation_list").set_value(("list.csv", listed.encode(), "text/csv"))
@@ -399,7 +399,7 @@ def test_ones_own_photos_are_judged_by_group(page):
     assert "| all |" not in words_of(page), "nothing is kept of photos that were taken away"
 
 
-def test_a_photo_that_the_list_names_and_nobody_gave_is_told(page):
+def test_a_photo_that_the_list_names_and_nobody_gave_is_told(page) -> None:
     open_part(page.run(), "Your photos")
     page.file_uploader(key="evaluation_list").set_value(("list.csv", b"file,label\nc.jpg,happy\n", "text/csv"))
     page.file_uploader(key="evaluation_photos").set_value([("a.jpg", SAMPLE.read_bytes(), "image/jpeg")])

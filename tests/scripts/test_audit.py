@@ -23,7 +23,7 @@ def training():
     return toy_faces(per_class=10).split("Training")
 
 
-def test_a_fold_is_judged_by_the_last_epoch_never_by_the_one_that_is_best_on_it(training, tmp_path):
+def test_a_fold_is_judged_by_the_last_epoch_never_by_the_one_that_is_best_on_it(training, tmp_path) -> None:
     near = np.full(len(training), -1)
     found = audit.out_of_fold(training, near, QUICK, options(tmp_path))
     assert found.sum(axis=1) == pytest.approx(np.ones(len(training)), abs=1e-5)
@@ -35,7 +35,7 @@ def test_a_fold_is_judged_by_the_last_epoch_never_by_the_one_that_is_best_on_it(
     assert np.array_equal(audit.out_of_fold(training, near, QUICK, resumed), found)
 
 
-def test_a_fold_of_another_recipe_is_trained_again(training, tmp_path):
+def test_a_fold_of_another_recipe_is_trained_again(training, tmp_path) -> None:
     near, resumed = np.full(len(training), -1), options(tmp_path)
     first = audit.out_of_fold(training, near, QUICK, resumed)
     resumed.resume = True
@@ -43,7 +43,7 @@ def test_a_fold_of_another_recipe_is_trained_again(training, tmp_path):
     assert not np.array_equal(again, first)
 
 
-def test_duplicates_share_a_fold():
+def test_duplicates_share_a_fold() -> None:
     near = np.array([-1, 1, 1, -1, 1, 5, 5])
     fold = audit.folds(near, 3, seed=0)
     assert len(set(fold[[1, 2, 4]])) == 1

@@ -6,13 +6,13 @@ from benchmarks import cpu as benchmark
 from benchmarks.table import Goal, Section, in_turns, markdown_table, report, spread
 
 
-def test_a_bar_in_a_cell_does_not_break_the_table():
+def test_a_bar_in_a_cell_does_not_break_the_table() -> None:
     table = markdown_table(("way", "ms"), [("a|b", 1.5)])
     assert table == "| way | ms |\n| --- | --- |\n| a\\|b | 1.5 |\n"
 
 
 @pytest.mark.parametrize(("reached", "word"), [(True, "yes"), (False, "**no**"), (None, "not measured")])
-def test_every_goal_stands_beside_its_figure(reached, word):
+def test_every_goal_stands_beside_its_figure(reached, word) -> None:
     sections = [
         Section("One", "Words.", ("x",), [(1,)], [Goal("under 1 s", "0.8 s", reached)]),
         Section("Two", "No table.", goals=[Goal("small", "12 MB", True)]),
@@ -24,23 +24,23 @@ def test_every_goal_stands_beside_its_figure(reached, word):
     assert text[two:] == "## Two\n\nNo table.\n"
 
 
-def test_a_row_of_another_width_is_refused():
+def test_a_row_of_another_width_is_refused() -> None:
     with pytest.raises(ValueError, match="Two cells: a row has 1 cells, the head 2"):
         Section("Two cells", "", ("way", "ms"), [("ours",)])
 
 
-def test_every_action_takes_its_turn_in_every_round():
+def test_every_action_takes_its_turn_in_every_round() -> None:
     called = []
     values = in_turns({name: lambda name=name: called.append(name) or len(called) for name in "abc"}, 3, pause_s=0)
     assert "".join(called) == "abcbcacab"
     assert values == {"a": [1, 6, 8], "b": [2, 4, 9], "c": [3, 5, 7]}
 
 
-def test_spread_is_median_fastest_and_slowest():
+def test_spread_is_median_fastest_and_slowest() -> None:
     assert spread([3.0, 1.0, 2.004]) == "2.00 (1.00–3.00)"
 
 
-def test_only_some_parts_are_printed_and_not_written(monkeypatch, capsys, tmp_path):
+def test_only_some_parts_are_printed_and_not_written(monkeypatch, capsys, tmp_path) -> None:
     section = Section("Disk", "", ("what",), [("x",)])
     monkeypatch.setattr(benchmark, "TABLE", tmp_path / "cpu.md")
     monkeypatch.setattr(benchmark, "parts", lambda options: dict.fromkeys(benchmark.PARTS, lambda: [section]))
@@ -53,7 +53,7 @@ def test_only_some_parts_are_printed_and_not_written(monkeypatch, capsys, tmp_pa
     assert "`python benchmarks/cpu.py --rounds 1`" in text
 
 
-def test_work_of_the_network_is_counted_from_its_layers():
+def test_work_of_the_network_is_counted_from_its_layers() -> None:
     from fer.learn.model import ResNet9, flops
 
     by_hand = 48**2 * 9 * 1 * 64 + 24**2 * 9 * 64 * 128 + 2 * 12**2 * 9 * 128**2 + 12**2 * 9 * 128 * 256
@@ -61,7 +61,7 @@ def test_work_of_the_network_is_counted_from_its_layers():
     assert flops(ResNet9(64), batch=2) == 2 * 2 * by_hand
 
 
-def test_torch_computes_what_the_shipped_file_does():
+def test_torch_computes_what_the_shipped_file_does() -> None:
     import numpy as np
 
     from benchmarks.network import shipped, torch_run
@@ -73,7 +73,7 @@ def test_torch_computes_what_the_shipped_file_does():
     assert np.abs(torch_run(network.torch, network.card)(faces) - Classifier().probabilities(faces)).max() < 1e-5
 
 
-def test_the_training_table_stands_each_preset_beside_the_limit(monkeypatch, tmp_path):
+def test_the_training_table_stands_each_preset_beside_the_limit(monkeypatch, tmp_path) -> None:
     from benchmarks import training as benchmark_training
     from fer.learn.config import TrainConfig
 
@@ -91,7 +91,7 @@ def test_the_training_table_stands_each_preset_beside_the_limit(monkeypatch, tmp
     assert row.split(" | ")[2:] == ["400", "100", "100–100", share, "5.0% |"]
 
 
-def test_a_preset_is_timed_by_a_real_training():
+def test_a_preset_is_timed_by_a_real_training() -> None:
     from benchmarks import training as benchmark_training
     from fer.learn import devices
     from fer.learn.config import TrainConfig

@@ -35,7 +35,7 @@ def places(tmp_path):
     return [str(part) for pair in folders.items() for part in pair]
 
 
-def test_every_experiment_can_be(experiments):
+def test_every_experiment_can_be(experiments) -> None:
     for plan in experiments.PLANS.values():
         names = [e.name for e in plan]
         assert len(set(names)) == len(names)
@@ -51,7 +51,7 @@ def test_every_experiment_can_be(experiments):
             assert bool(config.teacher_weight) == bool(e.teachers)
 
 
-def test_a_plan_runs_once_and_goes_on(experiments, places, monkeypatch, capfd):
+def test_a_plan_runs_once_and_goes_on(experiments, places, monkeypatch, capfd) -> None:
     plan = (
         experiments.Experiment("plain", "smoke", 2, QUICK),
         experiments.Experiment("taught", "smoke", 1, QUICK | {"teacher_weight": 0.5}, ("plain",), start="plain"),
@@ -88,7 +88,7 @@ def test_a_plan_runs_once_and_goes_on(experiments, places, monkeypatch, capfd):
     assert "2/2  plain" in capfd.readouterr().out
 
 
-def test_no_training_is_begun_after_the_time(experiments, places, monkeypatch, capsys):
+def test_no_training_is_begun_after_the_time(experiments, places, monkeypatch, capsys) -> None:
     plan = tuple(experiments.Experiment(name, "smoke", 2, QUICK) for name in ("first", "second"))
     monkeypatch.setitem(experiments.PLANS, "toy", plan)
     began = []
@@ -100,7 +100,7 @@ def test_no_training_is_begun_after_the_time(experiments, places, monkeypatch, c
     assert "2 trainings were not started in time" in capsys.readouterr().out
 
 
-def test_in_the_background_it_gives_way_and_writes_into_a_file(experiments, tmp_path, monkeypatch, capsys):
+def test_in_the_background_it_gives_way_and_writes_into_a_file(experiments, tmp_path, monkeypatch, capsys) -> None:
     started, gave_way = [], []
     monkeypatch.setattr(experiments, "give_way", gave_way.append)  # it would end when nothing else runs here
     popen = experiments.subprocess.Popen
@@ -113,7 +113,7 @@ def test_in_the_background_it_gives_way_and_writes_into_a_file(experiments, tmp_
     assert f"kill -INT -- -{started[0].pid}" in capsys.readouterr().out
 
 
-def test_a_session_gives_way_to_all_others_where_the_kernel_has_a_priority_for_it(experiments, tmp_path):
+def test_a_session_gives_way_to_all_others_where_the_kernel_has_a_priority_for_it(experiments, tmp_path) -> None:
     autogroup = tmp_path / "autogroup"
     experiments.give_way(autogroup)
     assert not autogroup.exists()
@@ -122,7 +122,7 @@ def test_a_session_gives_way_to_all_others_where_the_kernel_has_a_priority_for_i
     assert autogroup.read_text() == "19"
 
 
-def test_a_failed_training_leaves_no_row(experiments, places, monkeypatch):
+def test_a_failed_training_leaves_no_row(experiments, places, monkeypatch) -> None:
     monkeypatch.setitem(experiments.PLANS, "toy", (experiments.Experiment("bad", "smoke", 1, {"width": 1}),))
     assert experiments.main(["toy", *places]) == 1
     assert experiments.read(Path(places[-1])) == []

@@ -32,7 +32,7 @@ def places(tmp_path_factory) -> Path:
     return folder
 
 
-def test_the_joined_network_answers_as_the_mean_of_the_logits(places, tmp_path):
+def test_the_joined_network_answers_as_the_mean_of_the_logits(places, tmp_path) -> None:
     given = [str(places / name) for name in ("1.onnx", "2.safetensors")]
     assert join.main([*given, "--out", str(tmp_path), "--data", str(places)]) == 0
     faces = toy_faces().images[:20]
@@ -52,7 +52,7 @@ def test_the_joined_network_answers_as_the_mean_of_the_logits(places, tmp_path):
     assert card.learned_from_votes
 
 
-def test_unlike_networks_are_refused(places, tmp_path, capsys):
+def test_unlike_networks_are_refused(places, tmp_path, capsys) -> None:
     given = [str(places / name) for name in ("1.onnx", "narrow.safetensors")]
     assert join.main([*given, "--out", str(tmp_path / "run"), "--data", str(places)]) == 2
     assert "they must be alike" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Never
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def data(tmp_path, monkeypatch) -> Path:
     return tmp_path / "data"
 
 
-def test_prepares_a_csv_as_a_command(source, data):
+def test_prepares_a_csv_as_a_command(source, data) -> None:
     done = subprocess.run(
         [sys.executable, "scripts/prepare.py", source], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -48,13 +49,13 @@ def test_prepares_a_csv_as_a_command(source, data):
     assert len(dataset.open_faces(data)) == 9
 
 
-def test_data_names_the_folder(source, tmp_path, data):
+def test_data_names_the_folder(source, tmp_path, data) -> None:
     assert prepare.main([str(source), "--data", str(tmp_path / "other")]) == 0
     assert len(dataset.open_faces(tmp_path / "other")) == 9
     assert not data.exists()
 
 
-def test_bad_rows_stop_or_are_counted(source, data, capsys):
+def test_bad_rows_stop_or_are_counted(source, data, capsys) -> None:
     source.write_bytes(source.read_bytes() + b"7,1,Training\n" + b"1,2\n" * 6)
     assert prepare.main([str(source)]) == 2
     error = capsys.readouterr().err
@@ -68,7 +69,7 @@ def test_bad_rows_stop_or_are_counted(source, data, capsys):
     assert "Left out 7 bad rows in all" in shown
 
 
-def test_votes_by_the_source_are_joined_only_where_rows_are_known(data, tmp_path, capsys):
+def test_votes_by_the_source_are_joined_only_where_rows_are_known(data, tmp_path, capsys) -> None:
     folder = unpacked(tmp_path / "set", FACE_FILES)
     votes = folder / "fer2013new.csv"
     votes.write_text("no votes\n")
@@ -79,7 +80,7 @@ def test_votes_by_the_source_are_joined_only_where_rows_are_known(data, tmp_path
 
 
 @pytest.mark.parametrize("place", ["set/fer2013new.csv", "set/ferplus/fer2013new.csv", "ferplus/fer2013new.csv"])
-def test_votes_are_found_by_the_source(tmp_path, place):
+def test_votes_are_found_by_the_source(tmp_path, place) -> None:
     assert prepare.find_votes(unpacked(tmp_path / "set", {"fer2013.csv": b""})) is None
     unpacked(tmp_path, {place: b""})
     assert prepare.find_votes(tmp_path / "set") == tmp_path / place
@@ -94,7 +95,7 @@ def test_votes_are_found_by_the_source(tmp_path, place):
         (["--summary"], "fer2013.npy is not there"),
     ],
 )
-def test_mistakes_give_one_line_and_status_2(data, capsys, monkeypatch, tmp_path, arguments, message):
+def test_mistakes_give_one_line_and_status_2(data, capsys, monkeypatch, tmp_path, arguments, message) -> None:
     monkeypatch.setattr(prepare, "ROOT", tmp_path / "x" / "y")
     assert prepare.main(arguments) == 2
     error = capsys.readouterr().err
@@ -103,22 +104,22 @@ def test_mistakes_give_one_line_and_status_2(data, capsys, monkeypatch, tmp_path
     assert error.count("\n") == 1
 
 
-def test_a_source_and_a_download_are_not_both_taken(source, capsys):
+def test_a_source_and_a_download_are_not_both_taken(source, capsys) -> None:
     with pytest.raises(SystemExit, match="2"):
         prepare.main([str(source), "--download"])
     assert "not both" in capsys.readouterr().err
 
 
-def test_the_summary_is_made_of_the_original_only(source, data, capsys):
+def test_the_summary_is_made_of_the_original_only(source, data, capsys) -> None:
     prepare.main([str(source)])
     assert prepare.main(["--summary"]) == 2
     assert "the summary is made of the original only" in capsys.readouterr().err
 
 
-def test_ctrl_c_leaves_the_old_set(source, data, monkeypatch, capsys):
+def test_ctrl_c_leaves_the_old_set(source, data, monkeypatch, capsys) -> None:
     prepare.main([str(source)])
 
-    def stop(*_):
+    def stop(*_) -> Never:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(dataset, "write_cache", stop)
@@ -127,7 +128,7 @@ def test_ctrl_c_leaves_the_old_set(source, data, monkeypatch, capsys):
     assert len(dataset.open_faces(data)) == 9
 
 
-def test_progress_is_one_line_in_a_terminal(monkeypatch):
+def test_progress_is_one_line_in_a_terminal(monkeypatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -218,7 +219,7 @@ def zipped(source: Path) -> bytes:
     return content.getvalue()
 
 
-def test_downloads_and_prepares(kaggle, data, capsys):
+def test_downloads_and_prepares(kaggle, data, capsys) -> None:
     assert prepare.main(["--download"]) == 0
     assert len(dataset.open_faces(data)) == 9
     assert "100%" in capsys.readouterr().err, "kagglehub shows its progress"
@@ -226,7 +227,7 @@ def test_downloads_and_prepares(kaggle, data, capsys):
     assert kaggle.ranges == [None], "what is here is not fetched again"
 
 
-def test_a_broken_download_goes_on_where_it_stopped(kaggle, data, capsys):
+def test_a_broken_download_goes_on_where_it_stopped(kaggle, data, capsys) -> None:
     kaggle.cuts = 1
     assert prepare.main(["--download"]) == 2
     error = capsys.readouterr().err
@@ -238,7 +239,7 @@ def test_a_broken_download_goes_on_where_it_stopped(kaggle, data, capsys):
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
-def test_a_refusal_says_what_to_do(kaggle, data, capsys, status):
+def test_a_refusal_says_what_to_do(kaggle, data, capsys, status) -> None:
     kaggle.status = status
     assert prepare.main(["--download", "some/set"]) == 2
     error = capsys.readouterr().err
@@ -246,13 +247,13 @@ def test_a_refusal_says_what_to_do(kaggle, data, capsys, status):
     assert "kaggle.com/datasets/some/set with a browser" in error
 
 
-def test_a_damaged_archive_is_not_used(kaggle, data, capsys, monkeypatch):
+def test_a_damaged_archive_is_not_used(kaggle, data, capsys, monkeypatch) -> None:
     monkeypatch.setattr(kaggle, "_send_archive", lambda self: self._send(b"\0" * 1000, "application/zip"))
     assert prepare.main(["--download"]) == 2
     assert "what came from Kaggle is damaged" in capsys.readouterr().err
 
 
-def test_offline_says_so(kaggle, data, capsys, monkeypatch):
+def test_offline_says_so(kaggle, data, capsys, monkeypatch) -> None:
     kaggle_env = pytest.importorskip("kagglesdk.kaggle_env")
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, "http://127.0.0.1:9")
     assert prepare.main(["--download"]) == 2
@@ -261,18 +262,18 @@ def test_offline_says_so(kaggle, data, capsys, monkeypatch):
     assert "python scripts/prepare.py FILE" in error
 
 
-def test_a_name_that_is_none_is_refused(kaggle, data, capsys):
+def test_a_name_that_is_none_is_refused(kaggle, data, capsys) -> None:
     assert prepare.main(["--download", "nonsense"]) == 2
     assert "prepare: nonsense cannot be downloaded" in capsys.readouterr().err
 
 
-def test_without_kagglehub_says_what_to_install(data, capsys, monkeypatch):
+def test_without_kagglehub_says_what_to_install(data, capsys, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     assert prepare.main(["--download"]) == 2
     assert "pip install -r requirements.txt" in capsys.readouterr().err
 
 
-def test_the_downloaded_image_archive_is_read(kaggle, data, tmp_path, capsys):
+def test_the_downloaded_image_archive_is_read(kaggle, data, tmp_path, capsys) -> None:
     kaggle.archive = packed(tmp_path / "a.zip", FACE_FILES).read_bytes()
     assert prepare.main(["--download", "msambare/fer2013"]) == 0
     assert len(dataset.open_faces(data)) == 5

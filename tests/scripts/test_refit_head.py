@@ -45,7 +45,7 @@ def places(tmp_path_factory) -> Path:
     return folder
 
 
-def test_the_best_is_written_and_only_the_last_layer_changed(refit_head, places, tmp_path, capsys):
+def test_the_best_is_written_and_only_the_last_layer_changed(refit_head, places, tmp_path, capsys) -> None:
     report = tmp_path / "votes.md"
     weights = places / "resnet9.onnx"
     run = tmp_path / "refitted"
@@ -70,7 +70,7 @@ def test_the_best_is_written_and_only_the_last_layer_changed(refit_head, places,
     assert (card.commit, card.temperature) == ("abc", 1.0)
 
 
-def test_fit_finds_the_targets(refit_head):
+def test_fit_finds_the_targets(refit_head) -> None:
     rng = np.random.default_rng(0)
     features = rng.normal(size=(400, 7)).astype(np.float32)
     targets = np.eye(7, dtype=np.float32)[features.argmax(1)]

@@ -48,42 +48,42 @@ def stopped(tmp_path_factory):
         (["--start-from", "x.onnx"], "--start-from"),
     ],
 )
-def test_a_flag_that_would_be_ignored_is_refused(stopped, flags, named):
+def test_a_flag_that_would_be_ignored_is_refused(stopped, flags, named) -> None:
     with pytest.raises(ConfigError, match=f"{named}: a resumed run keeps what it was started with"):
         resumed(stopped, *flags)
 
 
 @pytest.mark.parametrize("flags", [[], ["--seed", "0"], ["--epochs", "8", "--schedule", "trapezoid"]])
-def test_a_flag_that_says_what_the_run_is_changes_nothing(stopped, flags):
+def test_a_flag_that_says_what_the_run_is_changes_nothing(stopped, flags) -> None:
     assert resumed(stopped, *flags) == LEVEL
 
 
 @pytest.mark.parametrize("epochs", [4, 5, 16])
-def test_another_end_keeps_the_warm_up_as_long_as_it_was(stopped, epochs):
+def test_another_end_keeps_the_warm_up_as_long_as_it_was(stopped, epochs) -> None:
     moved = resumed(stopped, "--epochs", str(epochs))
     assert moved == replace(LEVEL, epochs=epochs, warmup=moved.warmup)
     assert moved.warmup * epochs == pytest.approx(2)
 
 
-def test_an_end_before_the_cool_down_could_begin_is_refused(stopped):
+def test_an_end_before_the_cool_down_could_begin_is_refused(stopped) -> None:
     with pytest.raises(ConfigError, match=r"--epochs 3: 3 epochs are done and the learning rate falls, or would"):
         resumed(stopped, "--epochs", "3")
 
 
-def test_a_run_that_cools_down_keeps_its_end(tmp_path):
+def test_a_run_that_cools_down_keeps_its_end(tmp_path) -> None:
     fit(tmp_path, LEVEL, stop_after=7)
     with pytest.raises(ConfigError, match="--epochs 16: 7 epochs are done and the learning rate falls"):
         resumed(tmp_path, "--epochs", "16")
 
 
-def test_one_cycle_keeps_its_number_of_epochs(tmp_path):
+def test_one_cycle_keeps_its_number_of_epochs(tmp_path) -> None:
     fit(tmp_path, replace(LEVEL, schedule="onecycle"), stop_after=1)
     with pytest.raises(ConfigError, match="--epochs: the run was planned for 8"):
         resumed(tmp_path, "--epochs", "9")
 
 
 @pytest.mark.parametrize("epochs", [5, 12])
-def test_another_end_is_the_run_that_was_planned_so_from_the_start_to_the_bit(tmp_path, epochs):
+def test_another_end_is_the_run_that_was_planned_so_from_the_start_to_the_bit(tmp_path, epochs) -> None:
     first = fit(tmp_path / "moved", LEVEL, stop_after=3)
     planned = resumed(tmp_path / "moved", "--epochs", str(epochs))
     second = fit(tmp_path / "moved", planned, resume=True)

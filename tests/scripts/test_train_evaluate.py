@@ -76,7 +76,7 @@ def finished_run(data, tmp_path_factory) -> Path:
     return runs / "toy"
 
 
-def test_a_run_leaves_weights_state_and_log(finished_run):
+def test_a_run_leaves_weights_state_and_log(finished_run) -> None:
     kinds = [event.kind for event in Tail(finished_run / LOG_NAME).read()]
     assert kinds[0] == "start"
     assert kinds.count("epoch") == 4
@@ -84,7 +84,7 @@ def test_a_run_leaves_weights_state_and_log(finished_run):
     assert {"best.safetensors", "state.safetensors", "resnet9.onnx"} <= {f.name for f in finished_run.iterdir()}
 
 
-def test_evaluate_writes_weights_that_carry_their_figures(finished_run, data, tmp_path, capsys):
+def test_evaluate_writes_weights_that_carry_their_figures(finished_run, data, tmp_path, capsys) -> None:
     box = {"width": 0.77, "height": 1.02, "center_x": 0.5, "center_y": 0.49}
     (tmp_path / "framing.json").write_text(json.dumps({"yunet": box}))
     out = ["--out", str(tmp_path), "--report", str(tmp_path / "evaluation.md")]
@@ -120,7 +120,9 @@ def test_evaluate_writes_weights_that_carry_their_figures(finished_run, data, tm
         ("evaluate", 2, "no faces of PrivateTest: evaluation needs PublicTest and PrivateTest"),
     ],
 )
-def test_a_set_without_a_split_is_refused_at_once(finished_run, data, tmp_path, capsys, command, lacks, message):
+def test_a_set_without_a_split_is_refused_at_once(
+    finished_run, data, tmp_path, capsys, command, lacks, message
+) -> None:
     faces = dataset.open_faces(data)
     dataset.write_cache(faces.take(faces.splits != lacks), tmp_path / "data" / dataset.CACHE_NAME)
     places = ["--data", str(tmp_path / "data")]
@@ -137,7 +139,7 @@ def test_a_set_without_a_split_is_refused_at_once(finished_run, data, tmp_path, 
 # --- folders and disks that take nothing ---
 
 
-def test_a_runs_folder_that_cannot_be_made_is_one_line(data, tmp_path, capsys):
+def test_a_runs_folder_that_cannot_be_made_is_one_line(data, tmp_path, capsys) -> None:
     (tmp_path / "file").touch()
     assert train.main([*QUICK, "--data", str(data), "--runs", str(tmp_path / "file")]) == 2
     error = capsys.readouterr().err
@@ -169,7 +171,9 @@ class FullDisk:
         (3, ["best.safetensors", "state.safetensors"], "go on with: python scripts/train.py --resume"),
     ],
 )
-def test_a_full_disk_is_one_line_and_the_run_goes_on_later(data, tmp_path, capsys, monkeypatch, files, kept, go_on):
+def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
+    data, tmp_path, capsys, monkeypatch, files, kept, go_on
+) -> None:
     disk = FullDisk(monkeypatch, files)
     places = ["--data", str(data), "--runs", str(tmp_path), "--name", "toy"]
     assert train.main([*QUICK, *places]) == 2
@@ -190,7 +194,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(data, tmp_path, capsy
         assert len(follow(run).epochs) == 4
 
 
-def test_a_disk_that_is_full_at_the_export_keeps_the_weights(data, tmp_path, capsys, monkeypatch):
+def test_a_disk_that_is_full_at_the_export_keeps_the_weights(data, tmp_path, capsys, monkeypatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -204,7 +208,7 @@ def test_a_disk_that_is_full_at_the_export_keeps_the_weights(data, tmp_path, cap
     assert (tmp_path / "toy" / "resnet9.onnx").is_file()
 
 
-def test_evaluate_never_chooses_on_private_test(finished_run, data, tmp_path):
+def test_evaluate_never_chooses_on_private_test(finished_run, data, tmp_path) -> None:
     faces = dataset.open_faces(data)
     labels = faces.labels.copy()
     private = faces.splits == 2
@@ -226,7 +230,7 @@ def test_evaluate_never_chooses_on_private_test(finished_run, data, tmp_path):
     assert cards[0].metrics["PrivateTest"]["accuracy"] != cards[1].metrics["PrivateTest"]["accuracy"]
 
 
-def test_evaluate_ships_the_seed_that_public_test_likes_best_and_reports_all(data, tmp_path, capsys):
+def test_evaluate_ships_the_seed_that_public_test_likes_best_and_reports_all(data, tmp_path, capsys) -> None:
     arguments = [*QUICK, "--epochs", "2", "--data", str(data), "--runs", str(tmp_path)]
     runs = [tmp_path / name for name in ("one", "two", "other")]
     for run, changes in zip(runs, ([], ["--seed", "1"], ["--seed", "2", "--erase", "0.5"]), strict=True):
@@ -256,7 +260,7 @@ def test_evaluate_ships_the_seed_that_public_test_likes_best_and_reports_all(dat
     assert "the runs differ in erase" in capsys.readouterr().err
 
 
-def test_two_runs_of_one_name_get_folders_of_their_own(tmp_path):
+def test_two_runs_of_one_name_get_folders_of_their_own(tmp_path) -> None:
     (tmp_path / "toy").mkdir()
     assert train.new_folder(tmp_path, "toy") == tmp_path / "toy-1"
 
@@ -274,13 +278,13 @@ def test_two_runs_of_one_name_get_folders_of_their_own(tmp_path):
         (["--start-from", "fer/weights/resnet9.onnx"], "width: the weights to start from have 64, got 4"),
     ],
 )
-def test_mistakes_get_one_clear_line(arguments, message, data, tmp_path, capsys):
+def test_mistakes_get_one_clear_line(arguments, message, data, tmp_path, capsys) -> None:
     assert train.main([*QUICK, "--data", str(data), "--runs", str(tmp_path), *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())  # nothing was begun
 
 
-def test_a_run_learns_from_another_and_goes_on_without_it(finished_run, data, tmp_path):
+def test_a_run_learns_from_another_and_goes_on_without_it(finished_run, data, tmp_path) -> None:
     weights = tmp_path / "teacher.safetensors"
     weights.write_bytes((finished_run / "best.safetensors").read_bytes())
     places = ["--data", str(data), "--runs", str(tmp_path), "--name", "pupil"]
@@ -292,7 +296,7 @@ def test_a_run_learns_from_another_and_goes_on_without_it(finished_run, data, tm
 
 
 @pytest.mark.parametrize("name", ["best.safetensors", "resnet9.onnx"])
-def test_a_run_starts_from_another_and_goes_on_without_it(name, finished_run, data, tmp_path, capsys):
+def test_a_run_starts_from_another_and_goes_on_without_it(name, finished_run, data, tmp_path, capsys) -> None:
     weights = tmp_path / name
     weights.write_bytes((finished_run / name).read_bytes())
     places = ["--data", str(data), "--runs", str(tmp_path), "--name", "second"]
@@ -306,13 +310,13 @@ def test_a_run_starts_from_another_and_goes_on_without_it(name, finished_run, da
     assert (first.probabilities(faces).argmax(1) == second.probabilities(faces).argmax(1)).mean() > 0.7
 
 
-def test_missing_data_says_what_to_do(tmp_path, capsys):
+def test_missing_data_says_what_to_do(tmp_path, capsys) -> None:
     assert train.main([*QUICK, "--data", str(tmp_path), "--runs", str(tmp_path)]) == 2
     assert "scripts/prepare.py" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_killed_run_goes_on_where_its_last_epoch_ended(sent, data, tmp_path):
+def test_a_killed_run_goes_on_where_its_last_epoch_ended(sent, data, tmp_path) -> None:
     """What the three signals leave on disk differs; what --resume makes of it must not."""
     places = ["--data", str(data), "--runs", str(tmp_path), "--name", "toy"]
     with run_script(*QUICK, "--epochs", "400", *places) as process:
@@ -331,7 +335,7 @@ def test_a_killed_run_goes_on_where_its_last_epoch_ended(sent, data, tmp_path):
     assert first - 1 in (seen[-1], seen[-1] + 1)
 
 
-def test_the_exported_card_is_the_runs(finished_run):
+def test_the_exported_card_is_the_runs(finished_run) -> None:
     card = Classifier(finished_run / "resnet9.onnx").card
     assert card.config["width"] == 4
     assert "/" not in card.to_json().replace("PublicTest/", "")  # no path of the machine that trained

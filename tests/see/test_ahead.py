@@ -12,17 +12,17 @@ def threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name == "fer-ahead"]
 
 
-def test_items_come_in_order_and_the_thread_ends():
+def test_items_come_in_order_and_the_thread_ends() -> None:
     assert list(ahead(range(100), 3)) == list(range(100))
     assert threads() == []
 
 
-def test_steps_can_follow_each_other():
+def test_steps_can_follow_each_other() -> None:
     first = ahead((i for i in range(20)), 2)
     assert list(ahead((2 * i for i in first), 2)) == list(range(0, 40, 2))
 
 
-def test_an_error_comes_where_the_item_would_have_come():
+def test_an_error_comes_where_the_item_would_have_come() -> None:
     def failing():
         yield 1
         raise ValueError("broken here")
@@ -34,7 +34,7 @@ def test_an_error_comes_where_the_item_would_have_come():
     assert threads() == []
 
 
-def test_no_more_is_made_than_the_bound():
+def test_no_more_is_made_than_the_bound() -> None:
     made = []
 
     def making():
@@ -49,7 +49,7 @@ def test_no_more_is_made_than_the_bound():
     got.close()
 
 
-def test_an_early_end_closes_the_maker_in_its_own_thread():
+def test_an_early_end_closes_the_maker_in_its_own_thread() -> None:
     closed = []
 
     def making():

@@ -22,12 +22,12 @@ def view(wall: np.ndarray, x: int, y: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (7, -3), (-20, 11)])
-def test_patch_is_found_where_it_went(wall: np.ndarray, shift: tuple[int, int]):
+def test_patch_is_found_where_it_went(wall: np.ndarray, shift: tuple[int, int]) -> None:
     found = find_shift(view(wall, 80, 60), view(wall, 80 - shift[0], 60 - shift[1]), BOX, (0, 0), reach_px=24)
     assert found == pytest.approx(shift, abs=0.3)
 
 
-def test_expectation_moves_the_search(wall: np.ndarray):
+def test_expectation_moves_the_search(wall: np.ndarray) -> None:
     pair = view(wall, 80, 60), view(wall, 50, 60)
     assert find_shift(*pair, BOX, (0, 0), reach_px=10) is None
     assert find_shift(*pair, BOX, (26, 0), reach_px=10) == pytest.approx((30, 0), abs=0.3)
@@ -36,19 +36,19 @@ def test_expectation_moves_the_search(wall: np.ndarray):
 @pytest.mark.parametrize(
     ("box", "what"), [((10, 10, 14, 40), "too narrow"), ((-40, 10, 4, 40), "out of sight"), (BOX, "other size")]
 )
-def test_what_cannot_be_found_is_none(wall: np.ndarray, box: tuple, what: str):
+def test_what_cannot_be_found_is_none(wall: np.ndarray, box: tuple, what: str) -> None:
     after = view(wall, 80, 60)
     if what == "other size":
         after = after[:90]
     assert find_shift(view(wall, 80, 60), after, box, (0, 0), reach_px=10) is None
 
 
-def test_plain_wall_says_nothing():
+def test_plain_wall_says_nothing() -> None:
     plain = np.full((120, WIDTH_PX), 80, np.uint8)
     assert find_shift(plain, plain, BOX, (0, 0), reach_px=10) is None
 
 
-def test_faces_move_with_their_patches_when_the_analysis_is_old(wall: np.ndarray):
+def test_faces_move_with_their_patches_when_the_analysis_is_old(wall: np.ndarray) -> None:
     box = tuple(4 * v for v in BOX)
     faces = {1: Face(box, 0.9, "yunet")}
     before, after = view(wall, 80, 60), view(wall, 65, 60)
@@ -58,7 +58,7 @@ def test_faces_move_with_their_patches_when_the_analysis_is_old(wall: np.ndarray
     assert late[1].box == pytest.approx((box[0] + 60, box[1], box[2] + 60, box[3]), abs=2)
 
 
-def test_small_keeps_the_shape_of_the_picture_and_what_it_shows():
+def test_small_keeps_the_shape_of_the_picture_and_what_it_shows() -> None:
     picture = np.zeros((480, 640), np.uint8)
     picture[:, 320:] = 200
     shrunk = small(picture)

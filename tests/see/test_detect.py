@@ -47,20 +47,20 @@ def group(sample: np.ndarray, size: tuple[int, int], face_px: int) -> tuple[np.n
     return picture, boxes
 
 
-def test_the_sample_has_one_face(detector, sample_image):
+def test_the_sample_has_one_face(detector, sample_image) -> None:
     (face,) = detector.detect(sample_image)
     assert face.detector == detector.name
     assert overlap(face.box, FACE) > 0.6
     assert all(type(value) is float for value in (*face.box, face.score))
 
 
-def test_grey_finds_the_same_face(detector, sample_image):
+def test_grey_finds_the_same_face(detector, sample_image) -> None:
     (face,) = detector.detect(cv2.cvtColor(sample_image, cv2.COLOR_RGB2GRAY))
     assert overlap(face.box, FACE) > 0.6
 
 
 @pytest.mark.parametrize("size", [(300, 300), (1280, 1280), (3000, 3000), (700, 600)])
-def test_boxes_and_landmarks_are_in_pixels_of_the_image_given(yunet, sample_image, size):
+def test_boxes_and_landmarks_are_in_pixels_of_the_image_given(yunet, sample_image, size) -> None:
     scale = np.array([size[0] / 512, size[1] / 512])
     (face,) = yunet.detect(cv2.resize(sample_image, size, interpolation=cv2.INTER_AREA))
     assert overlap(face.box, tuple(np.array(FACE) * np.tile(scale, 2))) > 0.75
@@ -69,7 +69,7 @@ def test_boxes_and_landmarks_are_in_pixels_of_the_image_given(yunet, sample_imag
     np.testing.assert_allclose(np.array(face.landmarks), expected, atol=0.1 * face.height)
 
 
-def test_an_800_by_600_group_keeps_its_24_px_faces(yunet, sample_image):
+def test_an_800_by_600_group_keeps_its_24_px_faces(yunet, sample_image) -> None:
     picture, boxes = group(sample_image, (800, 600), 24)
     assert len(boxes) == 20
     found = yunet.detect(picture)
@@ -77,14 +77,14 @@ def test_an_800_by_600_group_keeps_its_24_px_faces(yunet, sample_image):
     assert all(any(overlap(face.box, box) > 0.5 for face in found) for box in boxes)
 
 
-def test_the_second_look_finds_what_the_first_cannot(yunet, sample_image):
+def test_the_second_look_finds_what_the_first_cannot(yunet, sample_image) -> None:
     picture, boxes = group(sample_image, (2000, 1500), 24)  # 8 px high in the first look
     first, both = yunet.detect(picture, thorough=False), yunet.detect(picture)
     assert len(first) < 0.2 * len(boxes)
     assert len(both) == len(boxes)
 
 
-def test_faces_of_both_looks_are_named_once(yunet, sample_image):
+def test_faces_of_both_looks_are_named_once(yunet, sample_image) -> None:
     picture, boxes = group(sample_image, (1280, 960), 64)  # 32 px in the first look: found in both
     assert len(yunet.detect(picture, thorough=False)) == len(boxes)
     assert len(yunet.detect(picture)) == len(boxes)
@@ -100,12 +100,12 @@ def looks(yunet, monkeypatch):
     return sizes
 
 
-def test_a_large_face_needs_one_look(yunet, sample_image, looks):
+def test_a_large_face_needs_one_look(yunet, sample_image, looks) -> None:
     yunet.detect(cv2.resize(sample_image, (1280, 1280)))
     assert looks == [(640, 640)]
 
 
-def test_an_empty_picture_gets_a_second_look_unless_in_haste(yunet, looks):
+def test_an_empty_picture_gets_a_second_look_unless_in_haste(yunet, looks) -> None:
     empty = np.zeros((720, 1280, 3), np.uint8)
     assert yunet.detect(empty, thorough=False) == []
     assert looks == [(360, 640)]
@@ -122,7 +122,7 @@ def in_front(picture: np.ndarray, sample: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (2000, 1500), (6000, 4000)])
-def test_a_large_face_in_front_hides_no_face_24_px_wide(yunet, sample_image, size):
+def test_a_large_face_in_front_hides_no_face_24_px_wide(yunet, sample_image, size) -> None:
     picture, boxes = group(sample_image, size, 30)  # 30 px high is 24 px wide
     width, height = size
     hidden_from, hidden_to = (width - 0.75 * height) / 2 - 40, (width + 0.75 * height) / 2 + 40
@@ -136,12 +136,12 @@ def test_a_large_face_in_front_hides_no_face_24_px_wide(yunet, sample_image, siz
 
 
 @pytest.mark.parametrize("side", [1280, 2000, 3100, 4900])
-def test_a_large_face_is_found_once_however_fine_the_look(yunet, sample_image, side):
+def test_a_large_face_is_found_once_however_fine_the_look(yunet, sample_image, side) -> None:
     (face,) = yunet.detect(cv2.resize(sample_image, (side, side), interpolation=cv2.INTER_CUBIC))
     assert overlap(face.box, tuple(np.array(FACE) * side / 512)) > 0.7
 
 
-def test_a_hint_of_a_small_face_beside_a_large_one_is_worth_a_second_look(yunet, sample_image, looks):
+def test_a_hint_of_a_small_face_beside_a_large_one_is_worth_a_second_look(yunet, sample_image, looks) -> None:
     picture = np.full((720, 1280, 3), 90, np.uint8)
     yunet.detect(in_front(picture, sample_image))
     assert looks == [(360, 640)], "the usual photo: one look"
@@ -150,7 +150,7 @@ def test_a_hint_of_a_small_face_beside_a_large_one_is_worth_a_second_look(yunet,
     assert len(looks) == 3
 
 
-def test_a_100_megapixel_photo_is_looked_at_small(yunet, looks):
+def test_a_100_megapixel_photo_is_looked_at_small(yunet, looks) -> None:
     yunet.detect(np.zeros((10_000, 10_000), np.uint8))
     assert looks[0] == (640, 640)
     assert all(max(look) <= detect.TILE_PX for look in looks)
@@ -159,7 +159,7 @@ def test_a_100_megapixel_photo_is_looked_at_small(yunet, looks):
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (1600, 1600), (1601, 10), (3600, 2400), (8, 5000)])
-def test_tiles_cover_a_picture_and_share_enough(width, height):
+def test_tiles_cover_a_picture_and_share_enough(width, height) -> None:
     covered = np.zeros((height, width), np.uint8)
     pieces = list(detect.tiles(width, height))
     for left, top, right, bottom in pieces:
@@ -173,7 +173,7 @@ def test_tiles_cover_a_picture_and_share_enough(width, height):
             assert end - start >= detect.TILE_OVERLAP_PX
 
 
-def test_a_face_on_a_seam_is_named_once(yunet, sample_image):
+def test_a_face_on_a_seam_is_named_once(yunet, sample_image) -> None:
     picture = np.full((2400, 3600, 3), 90, np.uint8)
     (_, _, end, _), (start, *_) = sorted(detect.tiles(3600, 2400))[0], sorted(detect.tiles(3600, 2400))[-1]
     assert start > 0
@@ -187,17 +187,17 @@ def test_a_face_on_a_seam_is_named_once(yunet, sample_image):
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 1), (2, 3000, 3), (3000, 1), (1, 4000), (9000, 2, 3), (6, 60000)])
-def test_pictures_of_any_shape_are_taken(detector, shape):
+def test_pictures_of_any_shape_are_taken(detector, shape) -> None:
     assert detector.detect(np.zeros(shape, np.uint8)) == []
 
 
-def test_a_small_picture_of_a_face_is_enlarged(yunet, sample_image):
+def test_a_small_picture_of_a_face_is_enlarged(yunet, sample_image) -> None:
     crop = cv2.resize(sample_image[50:190, 155:295], (40, 40), interpolation=cv2.INTER_AREA)
     (face,) = yunet.detect(crop)
     assert overlap(face.box, (7, 4, 32, 36)) > 0.5
 
 
-def test_threads_share_a_detector(detector, sample_image):
+def test_threads_share_a_detector(detector, sample_image) -> None:
     found: list[list[Face]] = []
     workers = [threading.Thread(target=lambda: found.append(detector.detect(sample_image))) for _ in range(4)]
     for worker in workers:
@@ -208,18 +208,18 @@ def test_threads_share_a_detector(detector, sample_image):
 
 
 @pytest.mark.parametrize("name", ["", "YuNet", "mtcnn"])
-def test_an_unknown_detector_is_refused(name):
+def test_an_unknown_detector_is_refused(name) -> None:
     with pytest.raises(ValueError, match="yunet, haar"):
         make_detector(name)
 
 
 @pytest.mark.parametrize("score", [-0.1, 1.1, 70, float("nan")])
-def test_a_score_that_is_no_share_is_refused(score):
+def test_a_score_that_is_no_share_is_refused(score) -> None:
     with pytest.raises(ValueError, match=r"min_score must lie in 0\.\.1"):
         YuNet(min_score=score)
 
 
-def test_a_missing_cascade_is_named(monkeypatch, tmp_path):
+def test_a_missing_cascade_is_named(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(detect.cv2, "__file__", str(tmp_path / "__init__.py"))
     with pytest.raises(DetectorError, match="opencv-python-headless"):
         Haar()
@@ -237,11 +237,11 @@ def test_a_missing_cascade_is_named(monkeypatch, tmp_path):
         ((10_000, 10_000), 640, False, (640, 640)),
     ],
 )
-def test_shrink(shape, longest, enlarge, expected):
+def test_shrink(shape, longest, enlarge, expected) -> None:
     assert shrink(np.zeros(shape, np.uint8), longest, enlarge).shape[:2] == expected
 
 
-def test_shrinking_a_large_picture_stays_faithful(rng):
+def test_shrinking_a_large_picture_stays_faithful(rng) -> None:
     """Rows and columns are skipped first, in the large: what is left must still lie where it lay."""
     pattern = cv2.resize(rng.integers(0, 256, (8, 8), dtype=np.uint8), (6007, 6007), interpolation=cv2.INTER_CUBIC)
     exact = cv2.resize(pattern, (640, 640), interpolation=cv2.INTER_AREA)
@@ -249,12 +249,12 @@ def test_shrinking_a_large_picture_stays_faithful(rng):
 
 
 @pytest.mark.parametrize("quarters", range(4))
-def test_a_turned_photo_is_offered_its_turn_back(yunet, sample_image, quarters):
+def test_a_turned_photo_is_offered_its_turn_back(yunet, sample_image, quarters) -> None:
     turned = np.ascontiguousarray(np.rot90(sample_image, quarters))
     assert suggest_turn(yunet, turned) == (360 - 90 * quarters) % 360
 
 
-def test_without_faces_no_turn_is_offered(yunet):
+def test_without_faces_no_turn_is_offered(yunet) -> None:
     assert suggest_turn(yunet, np.zeros((100, 50, 3), np.uint8)) == 0
 
 
@@ -283,12 +283,12 @@ class Scripted:
         (([0.9], [0.9], [0.9, 0.9], []), 180),
     ],
 )
-def test_only_a_clearly_better_turn_is_offered(scores, turn):
+def test_only_a_clearly_better_turn_is_offered(scores, turn) -> None:
     assert suggest_turn(Scripted(*scores), np.zeros((8, 8), np.uint8)) == turn
 
 
 @pytest.mark.parametrize(("scores", "turn"), [((0.92, 0.9), 0), ((0.95, 0.8), 180), ((0.89,), 180), ((), 180)])
-def test_a_photo_whose_faces_surely_stand_is_not_looked_at_turned(scores, turn):
+def test_a_photo_whose_faces_surely_stand_is_not_looked_at_turned(scores, turn) -> None:
     faces = [Face((0, 0, 1, 1), score, "scripted") for score in scores]
     looks = Scripted([0.8], [], [0.95], [])
     assert suggest_turn(looks, np.zeros((8, 8), np.uint8), faces) == turn
@@ -296,6 +296,6 @@ def test_a_photo_whose_faces_surely_stand_is_not_looked_at_turned(scores, turn):
 
 
 @pytest.mark.parametrize("quarters", range(4))
-def test_what_was_found_changes_nothing_about_the_turn(yunet, sample_image, quarters):
+def test_what_was_found_changes_nothing_about_the_turn(yunet, sample_image, quarters) -> None:
     turned = np.ascontiguousarray(np.rot90(sample_image, quarters))
     assert suggest_turn(yunet, turned, yunet.detect(turned)) == suggest_turn(yunet, turned)

@@ -47,32 +47,32 @@ def grey_image() -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_every_expression_has_its_colour(grey_image, name):
+def test_every_expression_has_its_colour(grey_image, name) -> None:
     found = annotate(grey_image, [prediction(best=CLASSES.index(name))])
     assert color_of(name) == tuple(bytes.fromhex(COLORS[name][1:]))
     assert count(found, color_of(name)) > 200
 
 
-def test_unsure_has_its_own_colour_and_names_the_closest_class(grey_image, words):
+def test_unsure_has_its_own_colour_and_names_the_closest_class(grey_image, words) -> None:
     found = annotate(grey_image, [prediction(confidence=0.4, label=UNSURE)])
     assert count(found, color_of(UNSURE)) > 200
     assert words == ["unsure (happy 40 %)"]
     assert color_of(UNSURE) not in {color_of(name) for name in CLASSES}
 
 
-def test_of_several_faces_each_caption_begins_with_its_number(grey_image, words):
+def test_of_several_faces_each_caption_begins_with_its_number(grey_image, words) -> None:
     annotate(grey_image, [prediction()])
     annotate(grey_image, [prediction(), prediction(best=4, identity=2)])
     annotate_planes(np.full((300, 240), 128, np.uint8), [prediction(identity=7)])
     assert words == ["happy 90 %", "2 sad 90 %", "1 happy 90 %", "7 happy 90 %"]
 
 
-def test_a_held_label_is_drawn_with_its_own_figure(grey_image, words):
+def test_a_held_label_is_drawn_with_its_own_figure(grey_image, words) -> None:
     annotate(grey_image, [prediction(best=CLASSES.index("sad"), confidence=0.46, label="happy")])
     assert words == ["happy 9 %"]
 
 
-def test_the_image_given_is_left_alone(grey_image):
+def test_the_image_given_is_left_alone(grey_image) -> None:
     before = grey_image.copy()
     found = annotate(grey_image, [prediction()])
     np.testing.assert_array_equal(grey_image, before)
@@ -80,13 +80,13 @@ def test_the_image_given_is_left_alone(grey_image):
     assert not np.shares_memory(annotate(grey_image, []), grey_image)
 
 
-def test_grey_becomes_rgb():
+def test_grey_becomes_rgb() -> None:
     found = annotate(np.full((200, 240), 60, np.uint8), [prediction()])
     assert found.shape == (200, 240, 3)
     assert count(found, color_of("happy")) > 200
 
 
-def test_the_box_is_where_the_face_is(grey_image, monkeypatch):
+def test_the_box_is_where_the_face_is(grey_image, monkeypatch) -> None:
     box_alone(monkeypatch)
     found = annotate(grey_image, [prediction()])
     ys, xs = np.nonzero((found == color_of("happy")).all(axis=2))
@@ -95,7 +95,7 @@ def test_the_box_is_where_the_face_is(grey_image, monkeypatch):
 
 
 @pytest.mark.parametrize("mirror", [False, True])
-def test_planes_are_drawn_on_where_the_face_is_in_luma_and_chroma(monkeypatch, mirror):
+def test_planes_are_drawn_on_where_the_face_is_in_luma_and_chroma(monkeypatch, mirror) -> None:
     box_alone(monkeypatch)
     planes = np.full((480 * 3 // 2, 640), 128, np.uint8)
     annotate_planes(planes, [prediction((100.0, 80.0, 180.0, 180.0))], mirror)
@@ -105,7 +105,7 @@ def test_planes_are_drawn_on_where_the_face_is_in_luma_and_chroma(monkeypatch, m
     assert (xs.min(), ys.min(), xs.max(), ys.max()) == (left, 80, right, 179)
 
 
-def test_both_canvases_show_the_same_picture(rng):
+def test_both_canvases_show_the_same_picture(rng) -> None:
     """A photo and a frame of it look alike, but for pixels that chroma of half the size cannot follow."""
     image = cv2.GaussianBlur(rng.integers(0, 256, (240, 320, 3)).astype(np.uint8), (0, 0), 9)
     planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
@@ -116,7 +116,7 @@ def test_both_canvases_show_the_same_picture(rng):
     assert differs.mean() < 0.03
 
 
-def test_landmarks_are_drawn_on_demand(grey_image, monkeypatch):
+def test_landmarks_are_drawn_on_demand(grey_image, monkeypatch) -> None:
     box_alone(monkeypatch)
     inside = np.s_[45:95, 55:85]
     plain = annotate(grey_image, [prediction()])[inside]
@@ -132,7 +132,7 @@ def test_landmarks_are_drawn_on_demand(grey_image, monkeypatch):
     "box",
     [(0, 0, 1, 1), (-500, -500, 9999, 9999), (-90, -90, -10, -10), (9000, 9000, 9100, 9100), (0.2, 0.2, 0.4, 0.4)],
 )
-def test_any_box_on_any_image_is_drawn_within_it(shape, box):
+def test_any_box_on_any_image_is_drawn_within_it(shape, box) -> None:
     found = annotate(np.zeros((*shape, 3), np.uint8), [prediction(box)], landmarks=True)
     assert found.shape == (*shape, 3)
     assert found.any(), "nothing was drawn"
@@ -145,7 +145,7 @@ def test_any_box_on_any_image_is_drawn_within_it(shape, box):
 @pytest.mark.parametrize(
     "box", [(100, 90, 160, 150), (0, 0, 60, 60), (180, 0, 240, 60), (0, 140, 60, 200), (190, 150, 239, 199)]
 )
-def test_the_caption_lies_wholly_in_the_image(box, monkeypatch, grey_image):
+def test_the_caption_lies_wholly_in_the_image(box, monkeypatch, grey_image) -> None:
     placed = []
     put = cv2.putText
 
@@ -165,7 +165,7 @@ def test_the_caption_lies_wholly_in_the_image(box, monkeypatch, grey_image):
 
 @pytest.mark.parametrize(("width", "height"), [(320, 240), (640, 480), (1280, 720), (4000, 3000), (10_000, 8_000)])
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.9])
-def test_captions_can_be_read_when_the_image_fills_a_screen(monkeypatch, width, height, share):
+def test_captions_can_be_read_when_the_image_fills_a_screen(monkeypatch, width, height, share) -> None:
     """Capitals of 9 px at least, or 1/100 of the longer side: 9 px where the photo is shown 900 px wide."""
     scales = []
     monkeypatch.setattr(draw.cv2, "putText", lambda *arguments: scales.append(arguments[4]))
@@ -175,7 +175,7 @@ def test_captions_can_be_read_when_the_image_fills_a_screen(monkeypatch, width, 
     assert scales[0] * 22 <= max(9, max(width, height) / 40)
 
 
-def test_ink_stands_out_from_its_plate():
+def test_ink_stands_out_from_its_plate() -> None:
     """WCAG 2: contrast of at least 7 : 1, on RGB and on luma."""
 
     def luminance(color):
@@ -186,6 +186,6 @@ def test_ink_stands_out_from_its_plate():
     assert to_yuv(PLATE)[1:] == to_yuv(INK)[1:] == (128, 128)
 
 
-def test_the_most_prominent_faces_caption_lies_on_top(words, grey_image):
+def test_the_most_prominent_faces_caption_lies_on_top(words, grey_image) -> None:
     annotate(grey_image, [prediction(best=3), prediction(best=4, identity=2)])
     assert words[-1] == "1 happy 90 %"

@@ -16,12 +16,12 @@ def share(best: float, index: int = 3) -> np.ndarray:
     return rest
 
 
-def test_a_face_knows_its_size_and_centre():
+def test_a_face_knows_its_size_and_centre() -> None:
     face = Face(BOX, 0.9, "yunet", POINTS)
     assert (face.width, face.height, face.center) == (30, 40, (25, 40))
 
 
-def test_a_face_may_reach_beyond_the_image():
+def test_a_face_may_reach_beyond_the_image() -> None:
     assert Face((-5.0, -5.0, 5.0, 5.0), 1.0, "haar").center == (0, 0)
 
 
@@ -38,12 +38,12 @@ def test_a_face_may_reach_beyond_the_image():
         (BOX, 0.9, POINTS[:4], "5 landmarks"),
     ],
 )
-def test_impossible_faces_are_refused(box, score, landmarks, says):
+def test_impossible_faces_are_refused(box, score, landmarks, says) -> None:
     with pytest.raises(ValueError, match=says):
         Face(box, score, "yunet", landmarks)
 
 
-def test_a_face_is_scaled_and_moved_whole():
+def test_a_face_is_scaled_and_moved_whole() -> None:
     face = Face(BOX, 0.9, "yunet", POINTS)
     assert face.scaled(2).box == (20, 40, 80, 120)
     assert face.scaled(2, 0.5) == Face((20.0, 10.0, 80.0, 30.0), 0.9, "yunet", ((2.0, 1.0),) * 5)
@@ -52,12 +52,12 @@ def test_a_face_is_scaled_and_moved_whole():
     assert Face(BOX, 0.9, "haar").scaled(3).landmarks is None
 
 
-def test_landmarks_keep_their_places_in_a_fitted_box():
+def test_landmarks_keep_their_places_in_a_fitted_box() -> None:
     face = Face((0.0, 0.0, 10.0, 20.0), 0.9, "yunet", ((5.0, 5.0),) * 5)
     assert face.fitted((100.0, 200.0, 120.0, 220.0)).landmarks == ((110.0, 205.0),) * 5
 
 
-def test_a_figure_is_that_of_the_class_named():
+def test_a_figure_is_that_of_the_class_named() -> None:
     held = Prediction(Face(BOX, 0.9, "yunet"), share(0.5, index=4), "happy")
     assert (held.best, held.closest) == ("sad", "happy")
     assert held.confidence == pytest.approx(0.5 / 6)
@@ -66,11 +66,11 @@ def test_a_figure_is_that_of_the_class_named():
 
 
 @pytest.mark.parametrize("index", range(7))
-def test_the_best_class_has_the_largest_probability(index):
+def test_the_best_class_has_the_largest_probability(index) -> None:
     assert Prediction(Face(BOX, 0.9, "yunet"), share(0.6, index), UNSURE).best == CLASSES[index]
 
 
-def test_a_label_that_there_is_not_is_refused():
+def test_a_label_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValueError, match="label must be one of"):
         Prediction(Face(BOX, 0.9, "yunet"), share(0.6), "joy")
 
@@ -79,11 +79,11 @@ def test_a_label_that_there_is_not_is_refused():
     "probabilities",
     [np.full(6, 1 / 6), np.full((1, 7), 1 / 7), np.full(7, 0.2), np.zeros(7), np.array([1.5, -0.5, 0, 0, 0, 0, 0])],
 )
-def test_impossible_probabilities_are_refused(probabilities):
+def test_impossible_probabilities_are_refused(probabilities) -> None:
     with pytest.raises(ValueError, match="probabilities"):
         Observation(Face(BOX, 0.9, "yunet"), probabilities.astype(np.float32))
 
 
-def test_nan_probabilities_are_refused():
+def test_nan_probabilities_are_refused() -> None:
     with pytest.raises(ValueError, match="probabilities"):
         Observation(Face(BOX, 0.9, "yunet"), np.full(7, np.nan, dtype=np.float32))

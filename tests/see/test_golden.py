@@ -13,7 +13,7 @@ GOLDEN = {
 
 
 @pytest.mark.parametrize("detector", GOLDEN)
-def test_the_sample_photo_says_what_it_said(sample_image, detector):
+def test_the_sample_photo_says_what_it_said(sample_image, detector) -> None:
     (prediction,) = Recognizer(detector=detector).predict(sample_image)
     expected = GOLDEN[detector]
     # Half a pixel, and a hundredth: JPEG decoders and processors round differently; a real change moves more.
@@ -22,7 +22,7 @@ def test_the_sample_photo_says_what_it_said(sample_image, detector):
     assert prediction.probabilities[CLASSES.index("happy")] == pytest.approx(expected["happy"], abs=0.01)
 
 
-def test_the_card_states_where_its_figures_come_from():
+def test_the_card_states_where_its_figures_come_from() -> None:
     card = Recognizer().card
     assert {"yunet", "haar"} <= set(card.framing)
     for split in ("PublicTest", "PrivateTest"):

@@ -74,7 +74,7 @@ def plain_reference(found: list[Look], by: JudgeSettings) -> list[list[np.ndarra
 
 
 @given(sequences(), settings)
-def test_one_by_one_and_all_at_once_say_the_same(found: list[Look], by: JudgeSettings):
+def test_one_by_one_and_all_at_once_say_the_same(found: list[Look], by: JudgeSettings) -> None:
     one_by_one = Judge(by)
     stepwise = [one_by_one.add(look) for look in found]
     at_once = judge(found, by)
@@ -85,7 +85,7 @@ def test_one_by_one_and_all_at_once_say_the_same(found: list[Look], by: JudgeSet
 
 
 @given(sequences(), settings)
-def test_probabilities_are_smoothed_as_the_formula_says(found: list[Look], by: JudgeSettings):
+def test_probabilities_are_smoothed_as_the_formula_says(found: list[Look], by: JudgeSettings) -> None:
     # A missed face says what it said last; one that has faded from memory meanwhile would start over.
     seen_only = [Look(look.time_s, tuple(t for t in look.tracks if t.seen)) for look in found]
     for sample, row in zip(judge(seen_only, by), plain_reference(seen_only, by), strict=True):
@@ -95,7 +95,7 @@ def test_probabilities_are_smoothed_as_the_formula_says(found: list[Look], by: J
 
 
 @given(sequences(), settings)
-def test_a_figure_is_always_that_of_the_label_beside_it(found: list[Look], by: JudgeSettings):
+def test_a_figure_is_always_that_of_the_label_beside_it(found: list[Look], by: JudgeSettings) -> None:
     for sample in judge(found, by):
         for said in sample.predictions:
             words = caption(said)
@@ -106,7 +106,7 @@ def test_a_figure_is_always_that_of_the_label_beside_it(found: list[Look], by: J
 
 
 @given(sequences(), settings)
-def test_a_label_is_never_held_far_under_the_threshold_or_far_behind(found: list[Look], by: JudgeSettings):
+def test_a_label_is_never_held_far_under_the_threshold_or_far_behind(found: list[Look], by: JudgeSettings) -> None:
     for sample in judge(found, by):
         for said in sample.predictions:
             if said.label != UNSURE:
@@ -115,7 +115,7 @@ def test_a_label_is_never_held_far_under_the_threshold_or_far_behind(found: list
 
 
 @given(sequences())
-def test_without_smoothing_each_look_speaks_for_itself(found: list[Look]):
+def test_without_smoothing_each_look_speaks_for_itself(found: list[Look]) -> None:
     for look, sample in zip(found, judge(found, JudgeSettings(0.3, smoothing_s=0.0)), strict=True):
         for track, said in zip(look.tracks, sample.predictions, strict=True):
             if track.seen:
@@ -124,7 +124,7 @@ def test_without_smoothing_each_look_speaks_for_itself(found: list[Look]):
                 np.testing.assert_array_equal(said.probabilities, alone.probabilities)
 
 
-def test_a_missed_face_keeps_what_was_said_of_it():
+def test_a_missed_face_keeps_what_was_said_of_it() -> None:
     first = Track(1, Observation(FACE, probabilities("sad")))
     missed = Track(1, Observation(FACE, probabilities("happy")), seen=False)
     for smoothing_s in (0.0, 0.2):
@@ -135,14 +135,14 @@ def test_a_missed_face_keeps_what_was_said_of_it():
 
 
 @pytest.mark.parametrize("fps", [4, 15, 30])
-def test_smoothing_follows_time_not_frames(fps: int):
+def test_smoothing_follows_time_not_frames(fps: int) -> None:
     """After one time constant 63 % of a change has arrived, whatever the frame rate."""
     rows = [probabilities("sad", 1.0), *[probabilities("happy", 1.0)] * (fps // 2)]
     last = judge(looks(rows, 0.5 / (fps // 2)), JudgeSettings(smoothing_s=0.5))[-1]
     assert last.predictions[0].probabilities[CLASSES.index("happy")] == pytest.approx(1 - np.exp(-1), abs=1e-6)
 
 
-def test_label_holds_still_on_a_noisy_face_and_follows_a_true_switch(rng: np.random.Generator):
+def test_label_holds_still_on_a_noisy_face_and_follows_a_true_switch(rng: np.random.Generator) -> None:
     """Near-tied noisy probabilities for a minute, then a real change."""
 
     def noisy(favoured: str, sure: float) -> np.ndarray:
@@ -157,7 +157,7 @@ def test_label_holds_still_on_a_noisy_face_and_follows_a_true_switch(rng: np.ran
     assert steady[15 * 60 :].index("happy") / 15 < 0.5
 
 
-def test_who_comes_back_after_long_is_judged_afresh():
+def test_who_comes_back_after_long_is_judged_afresh() -> None:
     near_tie = probabilities("sad", 0.3)
     near_tie[CLASSES.index("happy")] = 0.25
     near_tie /= near_tie.sum()
@@ -181,7 +181,7 @@ def test_who_comes_back_after_long_is_judged_afresh():
         (UNSURE, 1.0, 0.0, 1.0, "happy"),  # a threshold of one can be left
     ],
 )
-def test_hysteresis(previous: str | None, happy: float, sad: float, unsure_below: float, expected: str):
+def test_hysteresis(previous: str | None, happy: float, sad: float, unsure_below: float, expected: str) -> None:
     values = [0.0] * len(CLASSES)
     values[CLASSES.index("happy")], values[CLASSES.index("sad")] = happy, sad
     assert steady_label(previous, values, unsure_below, hysteresis=0.1) == expected
@@ -190,13 +190,13 @@ def test_hysteresis(previous: str | None, happy: float, sad: float, unsure_below
 @pytest.mark.parametrize(
     ("best", "threshold", "label"), [(0.9, 0.5, "happy"), (0.4, 0.5, UNSURE), (0.4, 0.0, "happy"), (0.5, 0.5, "happy")]
 )
-def test_a_face_alone_is_unsure_below_the_threshold(best: float, threshold: float, label: str):
+def test_a_face_alone_is_unsure_below_the_threshold(best: float, threshold: float, label: str) -> None:
     (said,) = judge_alone([Observation(FACE, probabilities("happy", best))], threshold)
     assert (said.label, said.best, said.identity) == (label, "happy", 1)
     assert said.confidence == pytest.approx(best)
 
 
-def test_captions():
+def test_captions() -> None:
     def said(label: str, sure: float) -> Prediction:
         return Prediction(FACE, probabilities("happy", sure), label)
 
@@ -219,17 +219,17 @@ def test_captions():
         *({"faded": value} for value in (0, "0.5", None, math.nan, True)),
     ],
 )
-def test_settings_refuse_what_cannot_be(wrong: dict):
+def test_settings_refuse_what_cannot_be(wrong: dict) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(wrong))}.* must be"):
         JudgeSettings(**wrong)
 
 
 @pytest.mark.parametrize("share", [0, 1, 0.5, np.float32(0.5), np.float64(0.5), np.int64(1)])
-def test_settings_take_every_kind_of_number(share):
+def test_settings_take_every_kind_of_number(share) -> None:
     assert JudgeSettings(unsure_below=share, hysteresis=share).unsure_below == share
 
 
-def test_settings_can_be_handed_to_another_language():
+def test_settings_can_be_handed_to_another_language() -> None:
     told = json.loads(json.dumps(asdict(JudgeSettings(0.4))))
     limits = tuple(Limit(**limit) for limit in told.pop("limits"))
     assert JudgeSettings(**told, limits=limits) == JudgeSettings(0.4)
@@ -238,7 +238,7 @@ def test_settings_can_be_handed_to_another_language():
 TURNED = Quality(100, 1.0, 120, 50, 1.0, turn=10.0, tilt=0.0)
 
 
-def test_a_face_that_cannot_be_read_is_unsure_for_its_reason_and_says_no_expression():
+def test_a_face_that_cannot_be_read_is_unsure_for_its_reason_and_says_no_expression() -> None:
     observation = Observation(FACE, probabilities("happy", 0.99), quality=TURNED)
     [said] = judge_alone([observation], unsure_below=0.5)
     assert (said.label, said.unreadable, caption(said)) == (UNSURE, "turned away", "unsure: turned away")
@@ -246,7 +246,7 @@ def test_a_face_that_cannot_be_read_is_unsure_for_its_reason_and_says_no_express
     assert (read.label, read.unreadable) == ("happy", "")
 
 
-def test_a_face_that_turns_back_is_read_again_and_without_limits_every_face_is():
+def test_a_face_that_turns_back_is_read_again_and_without_limits_every_face_is() -> None:
     frontal = replace(TURNED, turn=0.0)
     seen = [Observation(FACE, probabilities("happy", 0.99), quality=q) for q in (frontal, TURNED, frontal)]
     found = [Look(i * 0.1, (Track(1, observation),)) for i, observation in enumerate(seen)]
@@ -255,13 +255,13 @@ def test_a_face_that_turns_back_is_read_again_and_without_limits_every_face_is()
     assert [sample.predictions[0].label for sample in everyone] == ["happy"] * 3
 
 
-def test_a_face_that_the_detector_missed_keeps_its_reason():
+def test_a_face_that_the_detector_missed_keeps_its_reason() -> None:
     away = Observation(FACE, probabilities("happy"), quality=TURNED)
     found = [Look(0.0, (Track(1, away),)), Look(0.1, (Track(1, away, seen=False),))]
     assert judge(found)[1].predictions[0].unreadable == "turned away"
 
 
-def test_a_face_is_judged_with_or_without_its_mirror_image_at_any_time():
+def test_a_face_is_judged_with_or_without_its_mirror_image_at_any_time() -> None:
     seen = Observation(FACE, probabilities("happy"), single=probabilities("sad"))
     stored = [Look(0.1 * i, (Track(1, seen),)) for i in range(3)]
     for both_ways, label in ((True, "happy"), (False, "sad")):

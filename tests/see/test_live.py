@@ -55,7 +55,7 @@ def analysed(session: LiveSession) -> int:
     return len(session.timeline())
 
 
-def test_newest_frame_is_analysed_and_older_ones_are_dropped(open_session):
+def test_newest_frame_is_analysed_and_older_ones_are_dropped(open_session) -> None:
     seen, gate = [], threading.Semaphore(0)
 
     def analyse(image, settings):
@@ -75,7 +75,7 @@ def test_newest_frame_is_analysed_and_older_ones_are_dropped(open_session):
     assert seen == pytest.approx(expected, abs=2)
 
 
-def test_frames_come_back_while_the_analysis_hangs(open_session):
+def test_frames_come_back_while_the_analysis_hangs(open_session) -> None:
     gate = threading.Event()
     session = open_session(lambda image, settings: gate.wait(10) and [])
     for i in range(50):
@@ -91,7 +91,7 @@ def luma_edge(drawn: np.ndarray, row: int) -> list[int]:
 
 
 @pytest.mark.parametrize("mirror", [False, True])
-def test_box_is_drawn_on_the_face_in_both_chroma_and_luma(open_session, mirror: bool):
+def test_box_is_drawn_on_the_face_in_both_chroma_and_luma(open_session, mirror: bool) -> None:
     session = open_session(lambda image, settings: [observation()], LiveSettings(mirror=mirror))
     frame = picture()
     session.show(frame, 0.0)
@@ -105,7 +105,7 @@ def test_box_is_drawn_on_the_face_in_both_chroma_and_luma(open_session, mirror: 
     assert (frame == picture()).all(), "the frame given must not be changed"
 
 
-def test_mirror_turns_the_picture_but_not_the_words(open_session):
+def test_mirror_turns_the_picture_but_not_the_words(open_session) -> None:
     session = open_session(lambda image, settings: [], LiveSettings(mirror=True))
     frame = picture(60)
     frame[:HEIGHT, : WIDTH // 2] = 200
@@ -117,7 +117,7 @@ def test_mirror_turns_the_picture_but_not_the_words(open_session):
     assert blue[0, -1] == 180
 
 
-def test_box_keeps_its_place_when_the_picture_shrinks_in_mid_stream(open_session):
+def test_box_keeps_its_place_when_the_picture_shrinks_in_mid_stream(open_session) -> None:
     """The fake detector always sees the face at the same share of the picture."""
 
     def analyse(image, settings):
@@ -134,7 +134,7 @@ def test_box_keeps_its_place_when_the_picture_shrinks_in_mid_stream(open_session
     assert session.predictions()[0].face.box == pytest.approx((100, 80, 180, 180), abs=1)
 
 
-def test_box_is_carried_by_motion_to_the_frame_it_is_drawn_on(open_session):
+def test_box_is_carried_by_motion_to_the_frame_it_is_drawn_on(open_session) -> None:
     session = open_session(
         lambda image, settings: [observation((x[0], 80, x[0] + 80, 180))], LiveSettings(mirror=False)
     )
@@ -146,7 +146,7 @@ def test_box_is_carried_by_motion_to_the_frame_it_is_drawn_on(open_session):
     assert min(luma_edge(drawn, 130)) == pytest.approx(130, abs=4)
 
 
-def test_session_survives_an_analysis_that_raises_and_says_so(open_session):
+def test_session_survives_an_analysis_that_raises_and_says_so(open_session) -> None:
     calls = []
 
     def analyse(image, settings):
@@ -164,7 +164,7 @@ def test_session_survives_an_analysis_that_raises_and_says_so(open_session):
     assert session.stats().error is None
 
 
-def test_close_ends_the_thread_once_and_gives_back(open_session):
+def test_close_ends_the_thread_once_and_gives_back(open_session) -> None:
     before = threading.active_count()
     closed = []
     session = open_session(lambda image, settings: [], on_close=lambda: closed.append(1))
@@ -177,7 +177,7 @@ def test_close_ends_the_thread_once_and_gives_back(open_session):
     assert session.show(picture(), 1.0).shape == (HEIGHT * 3 // 2, WIDTH)
 
 
-def test_a_closed_session_lets_go_of_its_analysis(open_session):
+def test_a_closed_session_lets_go_of_its_analysis(open_session) -> None:
     def analyse(image, settings):
         return []
 
@@ -191,14 +191,14 @@ def test_a_closed_session_lets_go_of_its_analysis(open_session):
     assert analysed(session) == 1
 
 
-def test_session_without_frames_ends_by_itself(open_session):
+def test_session_without_frames_ends_by_itself(open_session) -> None:
     closed = threading.Event()
     session = open_session(lambda image, settings: [], on_close=closed.set, idle_limit_s=0.05)
     assert closed.wait(5)
     assert session.closed
 
 
-def test_stream_whose_clock_starts_anew_goes_on(open_session):
+def test_stream_whose_clock_starts_anew_goes_on(open_session) -> None:
     session = open_session(lambda image, settings: [observation()])
     for count, time_s in enumerate((100.0, 100.1, 0.0, 0.1, 50.0), 1):
         session.show(picture(), time_s)
@@ -206,7 +206,7 @@ def test_stream_whose_clock_starts_anew_goes_on(open_session):
     assert [sample.predictions[0].identity for sample in session.timeline()] == [1, 1, 2, 2, 3]
 
 
-def test_nothing_is_recorded_unless_asked(open_session):
+def test_nothing_is_recorded_unless_asked(open_session) -> None:
     session = open_session(lambda image, settings: [observation()])
     session.show(picture(), 0.0)
     wait_until(lambda: analysed(session) == 1)
@@ -220,7 +220,7 @@ def test_nothing_is_recorded_unless_asked(open_session):
     assert session.recording is None
 
 
-def test_settings_change_in_mid_stream(open_session):
+def test_settings_change_in_mid_stream(open_session) -> None:
     detectors = []
     session = open_session(lambda image, settings: detectors.append(settings.detector) or [])
     session.show(picture(), 0.0)
@@ -231,7 +231,7 @@ def test_settings_change_in_mid_stream(open_session):
     assert detectors == ["yunet", "haar"]
 
 
-def test_stats_count_what_came_and_what_was_analysed(open_session):
+def test_stats_count_what_came_and_what_was_analysed(open_session) -> None:
     session = open_session(lambda image, settings: [])
     assert session.stats().analysis_ms is None
     for i in range(5):
@@ -245,7 +245,7 @@ def test_stats_count_what_came_and_what_was_analysed(open_session):
     assert session.snapshot().shape == (HEIGHT, WIDTH, 3)
 
 
-def test_no_more_is_analysed_than_came(open_session, monkeypatch):
+def test_no_more_is_analysed_than_came(open_session, monkeypatch) -> None:
     """A look ends in the window in which its frame no longer is."""
     monkeypatch.setattr(live, "RATE_WINDOW_S", 0.05)
     session = open_session(lambda image, settings: time.sleep(0.1) or [])
@@ -254,12 +254,12 @@ def test_no_more_is_analysed_than_came(open_session, monkeypatch):
     assert session.stats().analysed_per_s == session.stats().frames_per_s == 0
 
 
-def test_settings_refuse_what_cannot_be():
+def test_settings_refuse_what_cannot_be() -> None:
     with pytest.raises(ValueError, match="detector must be one of"):
         LiveSettings(detector="none")
 
 
-def test_other_settings_judge_the_last_minute_again(open_session):
+def test_other_settings_judge_the_last_minute_again(open_session) -> None:
     session = open_session(lambda image, settings: [observation()])
     session.show(picture(), 0.0)
     wait_until(lambda: analysed(session) == 1)
@@ -270,12 +270,12 @@ def test_other_settings_judge_the_last_minute_again(open_session):
     assert [sample.predictions[0].label for sample in session.timeline()] == ["unsure", "unsure"]
 
 
-def test_no_picture_outlives_close(open_session, monkeypatch: pytest.MonkeyPatch):
+def test_no_picture_outlives_close(open_session, monkeypatch: pytest.MonkeyPatch) -> None:
     """`close` comes while `show` is drawing, on another thread."""
     session = open_session(lambda image, settings: [])
     draw = live.annotate_planes
 
-    def draw_and_close(*arguments):
+    def draw_and_close(*arguments) -> None:
         draw(*arguments)
         session.close()
 
@@ -286,7 +286,7 @@ def test_no_picture_outlives_close(open_session, monkeypatch: pytest.MonkeyPatch
     assert session.stats().size is None
 
 
-def test_a_failure_after_the_analysis_does_not_end_the_session(open_session, monkeypatch: pytest.MonkeyPatch):
+def test_a_failure_after_the_analysis_does_not_end_the_session(open_session, monkeypatch: pytest.MonkeyPatch) -> None:
     session = open_session(lambda image, settings: [observation()])
     monkeypatch.setattr(live.Tracker, "update", lambda *arguments: 1 / 0)
     session.show(picture(), 0.0)

@@ -21,7 +21,7 @@ def said(unsure_below: float = 0.0) -> list[Prediction]:
     return judge_alone([Observation(FACE, SHARES)], unsure_below)
 
 
-def test_rows():
+def test_rows() -> None:
     first, second = report.rows([*said(), *said(0.9)], "a.jpg")
     assert tuple(first) == report.COLUMNS
     assert first == {
@@ -32,32 +32,32 @@ def test_rows():
     assert (second["face"], second["label"], second["best"]) == (2, "unsure", "happy")
 
 
-def test_a_photos_rows_have_its_turn_as_well():
+def test_a_photos_rows_have_its_turn_as_well() -> None:
     (row,) = report.photo_rows(said(), "a.jpg", 90)
     assert tuple(row) == report.PHOTO_COLUMNS
     assert row == {**report.rows(said(), "a.jpg")[0], "turn_deg": 90}
 
 
-def test_every_column_is_documented():
+def test_every_column_is_documented() -> None:
     for column in set(report.PHOTO_COLUMNS) - set(CLASSES[1:-1]):
         assert column in report.__doc__
 
 
 @pytest.mark.parametrize("source", ["a.jpg", 'quote " comma , line\nbreak', "Gesicht ü 😀.png", ""])
-def test_csv_and_json_keep_every_value(source):
+def test_csv_and_json_keep_every_value(source) -> None:
     table = report.photo_rows(said() * 2, source, 0)
     assert json.loads(report.to_json(table)) == table
     read = list(csv.DictReader(io.StringIO(report.to_csv(table), newline="")))
     assert read == [{name: str(value) for name, value in row.items()} for row in table]
 
 
-def test_no_faces():
+def test_no_faces() -> None:
     assert report.rows([], "a.jpg") == []
     assert json.loads(report.to_json([])) == []
     assert report.to_csv([]).strip().split(",") == list(report.PHOTO_COLUMNS)
 
 
-def test_the_columns_are_what_users_scripts_rely_on():
+def test_the_columns_are_what_users_scripts_rely_on() -> None:
     """A change here breaks people's scripts: make it on purpose, and say so."""
     expected = "source,face,left,top,right,bottom,score,detector,label,quality,best,confidence"
     assert ",".join(report.COLUMNS) == f"{expected},{','.join(CLASSES)}"

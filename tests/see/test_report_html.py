@@ -25,7 +25,7 @@ class Tags(HTMLParser):
         self.found.append((tag, dict(attributes)))
 
 
-def test_it_asks_for_nothing_from_outside_and_runs_nothing():
+def test_it_asks_for_nothing_from_outside_and_runs_nothing() -> None:
     portraits = {1: np.full((192, 192, 3), 90, np.uint8)}
     hostile = Seen("<script>alert(1)</script>.mp4", SEEN.samples, 5.0, People().named(1, "<img src=x onerror=y>"))
     text = report(hostile, SETTINGS, portraits, key_moments(hostile))
@@ -39,7 +39,7 @@ def test_it_asks_for_nothing_from_outside_and_runs_nothing():
     assert "default-src 'none'" in text
 
 
-def test_it_says_who_showed_what_and_how_it_was_made():
+def test_it_says_who_showed_what_and_how_it_was_made() -> None:
     text = report(SEEN, SETTINGS, {})
     assert "A &lt;b&gt; &amp; C" in text
     assert text.count("<rect") == 3
@@ -49,7 +49,7 @@ def test_it_says_who_showed_what_and_how_it_was_made():
     assert "no face found" in nobody
 
 
-def test_the_clearest_moment_of_each_label_has_its_picture():
+def test_the_clearest_moment_of_each_label_has_its_picture() -> None:
     samples = [Sample(i / 10, (said(1, "happy" if i < 5 else "sad"),)) for i in range(10)]
     samples[3].predictions[0].probabilities[3] = 0.95
     seen = Seen("a.mp4", samples, 1.0, marks=[Mark(0, 1, "x")])

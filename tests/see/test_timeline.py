@@ -36,14 +36,14 @@ def look(time_s: float, *labels: str) -> Look:
     return Look(time_s, tuple(tracks), 1_700_000_000 + time_s)
 
 
-def test_timeline_keeps_one_minute():
+def test_timeline_keeps_one_minute() -> None:
     line = Timeline(span_s=60)
     for second in range(200):
         line.add(look(float(second)))
     assert [s.time_s for s in line.samples()] == [float(v) for v in range(139, 200)]
 
 
-def test_seconds_and_spans_follow_time_and_skip_pauses():
+def test_seconds_and_spans_follow_time_and_skip_pauses() -> None:
     samples = [
         sample(0.0, said(1, "happy")),
         sample(0.5, said(1, "happy"), said(2, "sad")),
@@ -55,19 +55,19 @@ def test_seconds_and_spans_follow_time_and_skip_pauses():
     assert label_spans(samples)[1] == [(0.0, 1.0, "happy"), (1.0, 2.0, "sad"), (9.0, 9.5, "sad")]
 
 
-def test_what_a_file_shows_holds_until_the_next_look_and_to_its_end():
+def test_what_a_file_shows_holds_until_the_next_look_and_to_its_end() -> None:
     samples = [Sample(t, (said(1, "happy"),)) for t in (0.0, 1.5, 6.0)]
     assert label_seconds(samples) == {1: {"happy": 6.0}}
     assert label_spans(samples, end_s=8.0) == {1: [(0.0, 8.0, "happy")]}
     assert label_seconds(samples[:1], end_s=2.0) == {1: {"happy": 2.0}}
 
 
-def test_few_looks_of_a_camera_are_no_pauses():
+def test_few_looks_of_a_camera_are_no_pauses() -> None:
     samples = [sample(2.0 * step, said(1, "happy")) for step in range(5)]
     assert label_seconds(samples) == {1: {"happy": 8.0}}
 
 
-def test_other_settings_judge_the_whole_timeline_again():
+def test_other_settings_judge_the_whole_timeline_again() -> None:
     line = Timeline(JudgeSettings(unsure_below=0.5))
     line.add(look(0.0, "happy"))
     line.add(look(5.0, "sad"))
@@ -77,7 +77,7 @@ def test_other_settings_judge_the_whole_timeline_again():
     assert line.newest == line.samples()[-1]
 
 
-def test_csv_has_a_row_for_each_face_of_each_frame():
+def test_csv_has_a_row_for_each_face_of_each_frame() -> None:
     text = to_csv([sample(10.0, said(1, "happy"), said(2, "sad")), sample(10.25, said(1, "fear"))]).decode()
     rows = list(csv.DictReader(io.StringIO(text)))
     assert tuple(rows[0]) == COLUMNS
@@ -91,7 +91,7 @@ def test_csv_has_a_row_for_each_face_of_each_frame():
     assert float(rows[0]["p_happy"]) == pytest.approx(0.88)
 
 
-def test_recording_ends_at_its_limits(monkeypatch: pytest.MonkeyPatch):
+def test_recording_ends_at_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     recording = Recording()
     assert recording.add(look(0.0))
     assert recording.add(look(timeline.RECORD_LIMIT_S))
@@ -102,7 +102,7 @@ def test_recording_ends_at_its_limits(monkeypatch: pytest.MonkeyPatch):
     assert not crowded.add(look(0.1, "sad"))
 
 
-def test_empty_recording_is_an_empty_table():
+def test_empty_recording_is_an_empty_table() -> None:
     assert to_csv([]).decode().strip() == ",".join(COLUMNS)
     assert label_seconds([]) == label_spans([]) == {}
     assert Recording().duration_s == 0

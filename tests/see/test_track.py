@@ -37,7 +37,7 @@ def best(track: Track) -> str:
 
 
 @pytest.mark.parametrize("fps", [5, 15, 30])
-def test_box_is_carried_onto_a_crossing_face(fps: int, rng: np.random.Generator):
+def test_box_is_carried_onto_a_crossing_face(fps: int, rng: np.random.Generator) -> None:
     """640 px in two seconds, detector jitter of 2 % of the width, drawn up to 100 ms after the analysis."""
     tracker = Tracker()
     speed = 320.0
@@ -50,7 +50,7 @@ def test_box_is_carried_onto_a_crossing_face(fps: int, rng: np.random.Generator)
     assert np.percentile(errors, 95) < WIDTH_PX / 10
 
 
-def test_identity_survives_a_short_occlusion_and_ends_after_a_long_one():
+def test_identity_survives_a_short_occlusion_and_ends_after_a_long_one() -> None:
     tracker = Tracker(TrackSettings(forget_s=1.5))
     first = tracker.update([seen(100)], 0.0)[0].identity
     hidden = [tracker.update([], step / 10) for step in range(1, 10)]
@@ -62,7 +62,7 @@ def test_identity_survives_a_short_occlusion_and_ends_after_a_long_one():
 
 
 @pytest.mark.parametrize(("fps", "hidden_s"), [(15, 0.0), (15, 0.5), (8, 0.5), (30, 0.4)])
-def test_two_faces_cross_and_keep_their_identities(fps: int, hidden_s: float, rng: np.random.Generator):
+def test_two_faces_cross_and_keep_their_identities(fps: int, hidden_s: float, rng: np.random.Generator) -> None:
     """One goes right, one left; around the meeting the detector sees only the front one."""
     tracker = Tracker()
     for step in range(3 * fps):
@@ -78,7 +78,7 @@ def test_two_faces_cross_and_keep_their_identities(fps: int, hidden_s: float, rn
     assert {best(track) for track in tracks} == {"happy", "sad"}
 
 
-def test_lingers_through_one_missed_detection_then_hides():
+def test_lingers_through_one_missed_detection_then_hides() -> None:
     tracker = Tracker(TrackSettings(linger_s=0.25))
     tracker.update([seen(100)], 0.0)
     (missed,) = tracker.update([], 0.1)
@@ -87,14 +87,14 @@ def test_lingers_through_one_missed_detection_then_hides():
     assert tracker.update([], 0.3) == ()
 
 
-def test_motion_is_not_trusted_for_ever():
+def test_motion_is_not_trusted_for_ever() -> None:
     tracker = Tracker(TrackSettings(linger_s=10, forget_s=10))
     for step in range(10):
         tracker.update([seen(30.0 * step)], step / 10)
     assert tracker.at(0.9 + 5)[1].center == pytest.approx(tracker.at(0.9 + 0.5)[1].center)
 
 
-def test_landmarks_move_with_the_box():
+def test_landmarks_move_with_the_box() -> None:
     face = Face((0, 0, 100, 100), 0.9, "yunet", landmarks=((30, 40), (70, 40), (50, 60), (35, 80), (65, 80)))
     tracker = Tracker()
     for step in range(12):
@@ -106,7 +106,7 @@ def test_landmarks_move_with_the_box():
     assert now.landmarks[0][0] == pytest.approx(12 * 20 + 30, abs=4)
 
 
-def test_tracks_are_widest_first():
+def test_tracks_are_widest_first() -> None:
     tracks = Tracker().update([seen(100, width=50), seen(400, width=150)], 0.0)
     assert [round(track.observation.face.width) for track in tracks] == [150, 50]
 
@@ -123,11 +123,11 @@ def numbers_after(*steps: tuple[float, list[float]], tracker: Tracker | None = N
 
 
 @pytest.mark.parametrize("away_s", [1, 2, 4])
-def test_who_looks_away_for_seconds_comes_back_under_the_same_number(away_s: int):
+def test_who_looks_away_for_seconds_comes_back_under_the_same_number(away_s: int) -> None:
     assert numbers_after((0, [300]), (3, []), (3 + away_s, [340])) == [[1], [], [1]]
 
 
-def test_who_walks_out_of_the_picture_comes_back_at_its_edge_under_the_same_number():
+def test_who_walks_out_of_the_picture_comes_back_at_its_edge_under_the_same_number() -> None:
     tracker = Tracker()
     for step in range(20):
         tracker.update([seen(300 + 20 * step)], step / 15)
@@ -137,11 +137,11 @@ def test_who_walks_out_of_the_picture_comes_back_at_its_edge_under_the_same_numb
     assert back.identity == 1
 
 
-def test_two_who_look_away_come_back_each_under_the_own_number():
+def test_two_who_look_away_come_back_each_under_the_own_number() -> None:
     assert numbers_after((0, [200, 340]), (2, []), (4, [330, 190])) == [[1, 2], [], [1, 2]]
 
 
-def test_who_comes_back_elsewhere_or_in_another_size_or_after_long_is_somebody_new():
+def test_who_comes_back_elsewhere_or_in_another_size_or_after_long_is_somebody_new() -> None:
     assert numbers_after((0, [100]), (2, []), (4, [500])) == [[1], [], [2]]
     assert numbers_after((0, [100]), (2, []), (8, [100])) == [[1], [], [2]]
     tracker = Tracker()
@@ -149,7 +149,7 @@ def test_who_comes_back_elsewhere_or_in_another_size_or_after_long_is_somebody_n
     assert tracker.update([seen(100, width=3 * WIDTH_PX)], 4.0)[0].identity == 2
 
 
-def test_a_face_in_sight_keeps_its_number_from_one_who_left():
+def test_a_face_in_sight_keeps_its_number_from_one_who_left() -> None:
     """The second comes closer to where the first was last than to the own place."""
     assert numbers_after((0, [100, 300]), (2, [300]), (2.5, [240]), (3, [190]), (3.5, [140])) == [
         *([1, 2], [2], [2], [2], [2]),
@@ -157,7 +157,7 @@ def test_a_face_in_sight_keeps_its_number_from_one_who_left():
 
 
 @given(st.lists(st.lists(st.floats(0, 640), max_size=6), min_size=1, max_size=25), st.sampled_from([0.07, 0.4, 2.0]))
-def test_no_two_faces_ever_share_a_number_and_none_is_given_twice(looks: list[list[float]], every_s: float):
+def test_no_two_faces_ever_share_a_number_and_none_is_given_twice(looks: list[list[float]], every_s: float) -> None:
     tracker, highest = Tracker(), 0
     for step, xs in enumerate(looks):
         tracks = tracker.update([seen(x) for x in xs], step * every_s)
@@ -170,14 +170,14 @@ def test_no_two_faces_ever_share_a_number_and_none_is_given_twice(looks: list[li
 
 
 @pytest.mark.parametrize("every_s", [0.1, 0.5, 1.5, 2.0, 30.0])
-def test_a_still_face_is_one_however_far_apart_the_looks_are(every_s: float):
+def test_a_still_face_is_one_however_far_apart_the_looks_are(every_s: float) -> None:
     tracker = Tracker()
     looks = [tracker.update([seen(100)], every_s * step) for step in range(8)]
     assert [[track.identity for track in look] for look in looks] == [[1]] * 8
 
 
 @pytest.mark.parametrize("every_s", [0.5, 2.0])
-def test_where_looks_are_few_a_face_survives_two_that_miss_it(every_s: float):
+def test_where_looks_are_few_a_face_survives_two_that_miss_it(every_s: float) -> None:
     tracker = Tracker()
     tracker.update([seen(100)], 0.0)
     for step in (1, 2):
@@ -185,7 +185,7 @@ def test_where_looks_are_few_a_face_survives_two_that_miss_it(every_s: float):
     assert [track.identity for track in tracker.update([seen(100)], 3 * every_s)] == [1]
 
 
-def test_where_looks_are_some_a_missed_face_lingers_for_one_but_not_for_seconds():
+def test_where_looks_are_some_a_missed_face_lingers_for_one_but_not_for_seconds() -> None:
     for every_s, lingers in ((0.4, 1), (2.0, 0)):
         tracker = Tracker()
         for step in range(3):
@@ -194,7 +194,7 @@ def test_where_looks_are_some_a_missed_face_lingers_for_one_but_not_for_seconds(
         assert tracker.update([], 4 * every_s) == ()
 
 
-def test_time_must_go_forward():
+def test_time_must_go_forward() -> None:
     tracker = Tracker()
     tracker.update([], 1.0)
     with pytest.raises(ValueError, match="in order"):
@@ -202,10 +202,10 @@ def test_time_must_go_forward():
 
 
 @pytest.mark.parametrize("wrong", [{"linger_s": -1}, {"reach": -0.1}, {"forget_s": float("nan")}])
-def test_settings_refuse_what_cannot_be(wrong: dict):
+def test_settings_refuse_what_cannot_be(wrong: dict) -> None:
     with pytest.raises(ValueError, match=f"track settings: {next(iter(wrong))}"):
         TrackSettings(**wrong)
 
 
-def test_settings_can_be_handed_to_another_language():
+def test_settings_can_be_handed_to_another_language() -> None:
     assert TrackSettings(**json.loads(json.dumps(asdict(TrackSettings())))) == TrackSettings()

@@ -55,7 +55,7 @@ def heard(content: bytes) -> tuple[str, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("container", ["mp4", "mpegts", "matroska"])
-def test_a_copy_plays_with_its_sound(container):
+def test_a_copy_plays_with_its_sound(container) -> None:
     content, _ = copied(clip(greys(), container, sound="aac"))
     with av.open(io.BytesIO(content)) as film:
         assert film.format.name.startswith("mov")
@@ -87,7 +87,7 @@ def test_a_copy_plays_with_its_sound(container):
         ("asf", "wmav2", 44_100, "stereo", "aac"),
     ],
 )
-def test_sound_is_heard_at_its_time_whatever_it_was(container, codec, rate, channels, written):
+def test_sound_is_heard_at_its_time_whatever_it_was(container, codec, rate, channels, written) -> None:
     content, copy = copied(beeping(container, codec, 1.0, rate, channels))
     name, times_s, loud = heard(content)
     assert name == written
@@ -96,7 +96,7 @@ def test_sound_is_heard_at_its_time_whatever_it_was(container, codec, rate, chan
     assert times_s[-1] == pytest.approx(1.0, abs=0.15)
 
 
-def test_joined_sound_goes_on_with_its_pictures():
+def test_joined_sound_goes_on_with_its_pictures() -> None:
     part = beeping("mpegts", "mp2", 1.0, 48_000, "stereo")
     content, copy = copied(part + part)
     _, times_s, loud = heard(content)
@@ -110,7 +110,7 @@ def test_joined_sound_goes_on_with_its_pictures():
     assert numbers == [*range(25), *range(25)]
 
 
-def test_damaged_sound_is_told_and_the_pictures_are_copied(monkeypatch):
+def test_damaged_sound_is_told_and_the_pictures_are_copied(monkeypatch) -> None:
     file = VideoFile(beeping("mov", "pcm_s16le"))
     copy = Copy(file)
     monkeypatch.setattr(copy._sound, "add", lambda packet: (_ for _ in ()).throw(av.error.InvalidDataError(22, "x")))
@@ -127,7 +127,7 @@ def test_damaged_sound_is_told_and_the_pictures_are_copied(monkeypatch):
 @pytest.mark.parametrize(
     ("container", "known", "unknown"), [("matroska", b"A_PCM/INT/LIT", b"A_QQQ/INT/LIT"), ("mov", b"sowt", b"qqqq")]
 )
-def test_sound_that_nobody_knows_is_told_and_the_pictures_are_copied(container, known, unknown):
+def test_sound_that_nobody_knows_is_told_and_the_pictures_are_copied(container, known, unknown) -> None:
     content, copy = copied(beeping(container, "pcm_s16le").replace(known, unknown))
     with av.open(io.BytesIO(content)) as film:
         assert len(list(film.decode(video=0))) == 25
@@ -135,12 +135,12 @@ def test_sound_that_nobody_knows_is_told_and_the_pictures_are_copied(container, 
     assert "is silent" in copy.trouble
 
 
-def test_no_sound_is_no_trouble():
+def test_no_sound_is_no_trouble() -> None:
     _, copy = copied(clip(greys()))
     assert copy.trouble is None
 
 
-def test_a_copy_may_go_into_a_file(tmp_path):
+def test_a_copy_may_go_into_a_file(tmp_path) -> None:
     with open(tmp_path / "copy.mp4", "wb") as into:
         file = VideoFile(clip(greys()))
         copy = Copy(file, into)

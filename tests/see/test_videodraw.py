@@ -27,7 +27,7 @@ def pictures(content: bytes) -> list[np.ndarray]:
         return [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
 
 
-def test_boxes_lie_on_the_face_in_frames_between_the_looks():
+def test_boxes_lie_on_the_face_in_frames_between_the_looks() -> None:
     """With two looks a second the square moves 20 px from one to the next, a third of its width."""
     content = clip(moving())
     drawn = pictures(write_copy(content, read(content, looks_per_s=2).samples())[0])
@@ -40,13 +40,13 @@ def test_boxes_lie_on_the_face_in_frames_between_the_looks():
         assert columns.max() == pytest.approx(80 + 4 * i, abs=8)
 
 
-def test_a_copy_without_faces_is_the_video():
+def test_a_copy_without_faces_is_the_video() -> None:
     content, trouble = write_copy(clip(numbered(20)), [])
     assert [number_in(picture) for picture in pictures(content)] == list(range(20))
     assert trouble is None
 
 
-def test_a_part_begins_at_nought_with_its_own_sound():
+def test_a_part_begins_at_nought_with_its_own_sound() -> None:
     told = []
     source = clip(numbered(30), "matroska", sound="flac")
     content, _ = write_copy(source, [], CopySettings(start_s=0.5, end_s=1.5), progress=told.append)
@@ -61,7 +61,7 @@ def test_a_part_begins_at_nought_with_its_own_sound():
 
 
 @pytest.mark.parametrize(("blurred", "gone"), [((), False), ((1,), True), ((2,), False), (None, True)])
-def test_chosen_faces_are_made_unknowable(blurred, gone):
+def test_chosen_faces_are_made_unknowable(blurred, gone) -> None:
     rng = np.random.default_rng(0)
     face = rng.integers(0, 2, (15, 15)).repeat(4, 0).repeat(4, 1)[..., None].repeat(3, 2) * 180 + 40
     frames = greys(10, SIZE)
@@ -80,13 +80,13 @@ def test_chosen_faces_are_made_unknowable(blurred, gone):
 @pytest.mark.parametrize(
     "box", [(-50, -50, 20, 20), (310, 230, 400, 300), (500, 500, 600, 600), (10.4, 10.6, 11.2, 12)]
 )
-def test_a_blur_at_the_edge_or_outside_stays_in_the_picture(box):
+def test_a_blur_at_the_edge_or_outside_stays_in_the_picture(box) -> None:
     planes = np.full((360, 320), 99, np.uint8)
     blur(planes, box)
     assert (planes == 99).all()
 
 
-def test_an_error_in_drawing_reaches_the_caller(monkeypatch):
+def test_an_error_in_drawing_reaches_the_caller(monkeypatch) -> None:
     def fail(*arguments: object) -> None:
         raise RuntimeError("no ink")
 
@@ -96,18 +96,18 @@ def test_an_error_in_drawing_reaches_the_caller(monkeypatch):
     assert not [thread for thread in threading.enumerate() if thread.name == "fer-ahead"]
 
 
-def test_what_is_no_video_is_refused():
+def test_what_is_no_video_is_refused() -> None:
     with pytest.raises(VideoError):
         write_copy(b"nothing", [])
 
 
-def test_between_two_looks_a_box_goes_straight():
+def test_between_two_looks_a_box_goes_straight() -> None:
     before, after = Sample(1.0, (said(10),)), Sample(2.0, (said(50),))
     lefts = [between(before, after, t)[0].face.box[0] for t in (1.0, 1.25, 1.5, 2.0)]
     assert lefts == pytest.approx([10, 20, 30, 50])
 
 
-def test_between_two_looks_come_and_gone_faces_do_not_move():
+def test_between_two_looks_come_and_gone_faces_do_not_move() -> None:
     before = Sample(1.0, (said(10, 1),))
     after = Sample(2.0, (said(50, 2),))
     assert [t.identity for t in between(before, after, 1.5)] == [1]
@@ -116,7 +116,7 @@ def test_between_two_looks_come_and_gone_faces_do_not_move():
     assert [t.identity for t in between(None, after, 0.5)] == [2]
 
 
-def test_any_moment_can_be_asked_for_in_any_order():
+def test_any_moment_can_be_asked_for_in_any_order() -> None:
     samples = [Sample(float(t), (said(10.0 * t),)) for t in range(1, 6)]
     between_looks = Between(samples)
     for time_s in (0.0, 3.5, 9.0, 1.25, 1.5, 5.0, 2.0):

@@ -127,7 +127,7 @@ def assert_right_frames_at_right_times(frames: list[Frame], times_s: list[float]
 
 
 @pytest.mark.parametrize(("container", "name"), [(c, name) for c, names in CONTAINERS.items() for name in names])
-def test_every_frame_comes_at_its_time(container, name):
+def test_every_frame_comes_at_its_time(container, name) -> None:
     file = VideoFile(film(container, name))
     frames = [part for part in file.read() if isinstance(part, Frame)]
     assert_right_frames_at_right_times(frames, [i / FILM_RATE for i in range(COUNT)])
@@ -135,7 +135,7 @@ def test_every_frame_comes_at_its_time(container, name):
     assert file.left_out == []
 
 
-def test_every_container_that_is_allowed_is_read():
+def test_every_container_that_is_allowed_is_read() -> None:
     read = {videofile._opened(io.BytesIO(film(c, names[0], 10))).format.name for c, names in CONTAINERS.items()}
     needs_a_camera = {"dv"}  # one size, one rate
     assert {name for name in videofile.CONTAINERS if not any(name in r.split(",") for r in read)} == needs_a_camera
@@ -143,7 +143,7 @@ def test_every_container_that_is_allowed_is_read():
 
 @pytest.mark.parametrize("size", [(97, 65), (98, 63), (130, 66), (65, 97)])
 @pytest.mark.parametrize(("container", "name"), [("matroska", "FFV1"), ("mov", "QuickTime animation"), ("webm", "VP9")])
-def test_odd_sizes(container, name, size):
+def test_odd_sizes(container, name, size) -> None:
     file = VideoFile(film(container, name, 5, size))
     assert (file.width_px, file.height_px) == size
     frames = [part for part in file.read() if isinstance(part, Frame)]
@@ -152,7 +152,7 @@ def test_odd_sizes(container, name, size):
 
 
 @pytest.mark.parametrize(("container", "codec"), [("mp4", "libx264"), ("matroska", "libx264"), ("webm", "libvpx-vp9")])
-def test_a_variable_rate_keeps_its_times(container, codec):
+def test_a_variable_rate_keeps_its_times(container, codec) -> None:
     times_s = [0.0, 0.1, 0.5, 0.52, 0.54, 2.0, 7.5, 7.6, 7.7, 7.8]
     frames = frames_of(clip(numbered(10), container, codec, times_s=times_s))
     assert numbers(frames) == list(range(10))
@@ -160,7 +160,7 @@ def test_a_variable_rate_keeps_its_times(container, codec):
 
 
 @pytest.mark.parametrize("container", ["mp4", "mpegts", "matroska"])
-def test_a_late_start_is_late(container):
+def test_a_late_start_is_late(container) -> None:
     """The sound begins at 0, the picture three seconds later."""
     times_s = [3 + i / 10 for i in range(5)]
     frames = frames_of(clip(numbered(5), container, times_s=times_s, sound="aac"))
@@ -169,7 +169,7 @@ def test_a_late_start_is_late(container):
 
 
 @pytest.mark.parametrize(("lengths", "jumps"), [((20, 20), "once"), ((5, 5, 5), "2 times"), ((12, 30), "once")])
-def test_joined_transport_streams_go_on(lengths, jumps):
+def test_joined_transport_streams_go_on(lengths, jumps) -> None:
     parts = [film("mpegts", "H.264", n) for n in lengths]
     file = VideoFile(b"".join(parts))
     frames = [part for part in file.read() if isinstance(part, Frame)]
@@ -180,7 +180,7 @@ def test_joined_transport_streams_go_on(lengths, jumps):
 
 
 @pytest.mark.parametrize("container", ["matroska", "webm", "avi", "mpeg", "vob", "h264", "m4v", "mpeg2video", "obu"])
-def test_files_joined_byte_by_byte_are_read_on(container):
+def test_files_joined_byte_by_byte_are_read_on(container) -> None:
     name = CONTAINERS[container][0]
     file = VideoFile(film(container, name, 20) + film(container, name, 25))
     frames = [part for part in file.read() if isinstance(part, Frame)]
@@ -191,7 +191,7 @@ def test_files_joined_byte_by_byte_are_read_on(container):
 
 @pytest.mark.parametrize("cut", [1.0, 0.7])
 @pytest.mark.parametrize("container", ["mp4", "mov", "3gp", "flv", "asf", "nut", "ivf", "mxf", "mp4 fragments"])
-def test_a_second_file_that_is_not_read_is_told(container, cut):
+def test_a_second_file_that_is_not_read_is_told(container, cut) -> None:
     def made(count: int) -> bytes:
         return fragments(count) if container == "mp4 fragments" else film(container, CONTAINERS[container][0], count)
 
@@ -204,49 +204,49 @@ def test_a_second_file_that_is_not_read_is_told(container, cut):
 
 
 @pytest.mark.parametrize(("container", "name"), [("matroska", "H.264"), ("avi", "H.264")])
-def test_a_second_file_without_a_whole_picture_is_told(container, name):
+def test_a_second_file_without_a_whole_picture_is_told(container, name) -> None:
     second = film(container, name, 25)
     assert videojoined.JOINED in told(film(container, name, 20) + second[: len(second) // 2])
 
 
-def test_a_second_file_in_another_container_is_told():
+def test_a_second_file_in_another_container_is_told() -> None:
     assert videojoined.JOINED in told(film("matroska", "H.264") + film("mp4", "H.264"))
 
 
 @pytest.mark.parametrize("container", [*CONTAINERS])
-def test_what_is_no_video_behind_a_file_is_not_told_as_one(container, rng):
+def test_what_is_no_video_behind_a_file_is_not_told_as_one(container, rng) -> None:
     """Padding, a signature, tags."""
     content = film(container, CONTAINERS[container][0]) + b"TAG" + rng.bytes(5000)
     assert videojoined.JOINED not in told(content)
 
 
-def test_a_file_full_of_a_containers_name_is_looked_at_no_longer_than_any_other(monkeypatch):
+def test_a_file_full_of_a_containers_name_is_looked_at_no_longer_than_any_other(monkeypatch) -> None:
     looked = []
     monkeypatch.setattr(videojoined.re, "search", lambda *_: looked.append(1))
     assert told(film("mp4", "H.264", 5) + b"ftyp" * 100_000) == []
     assert len(looked) == videojoined._MOST_NAMES
 
 
-def test_a_head_that_lies_across_two_pieces_is_found(monkeypatch):
+def test_a_head_that_lies_across_two_pieces_is_found(monkeypatch) -> None:
     monkeypatch.setattr(videojoined, "_PIECE", 64)
     for padding in range(0, 130, 7):
         assert videojoined.JOINED in told(film("mp4", "H.264", 5) + bytes(padding) + film("mp4", "H.264", 5))
 
 
-def test_a_long_step_of_a_broadcasts_clock_is_no_pause():
+def test_a_long_step_of_a_broadcasts_clock_is_no_pause() -> None:
     late = clip(numbered(5, first=5), "mpegts", times_s=[100 + i / 10 for i in range(5)])
     frames = frames_of(clip(numbered(5), "mpegts") + late)
     assert numbers(frames) == list(range(10))
     assert frames[-1].time_s < 2
 
 
-def test_a_long_pause_of_a_slide_show_is_one():
+def test_a_long_pause_of_a_slide_show_is_one() -> None:
     frames = frames_of(clip(numbered(3), "matroska", times_s=[0, 60, 120]))
     assert [f.time_s for f in frames] == pytest.approx([0, 60, 120])
 
 
 @pytest.mark.parametrize("every_s", [11, 60, 400])
-def test_pictures_that_hold_long_and_are_stored_out_of_order_are_no_jump(every_s, rng):
+def test_pictures_that_hold_long_and_are_stored_out_of_order_are_no_jump(every_s, rng) -> None:
     """The first packets of Matroska have no time but that of presentation; a still picture is stored with B-frames."""
     times_s = [every_s * i for i in range(3)]
     still = rng.integers(0, 256, (64, 96, 3), np.uint8)
@@ -258,7 +258,7 @@ def test_pictures_that_hold_long_and_are_stored_out_of_order_are_no_jump(every_s
     assert file.left_out == []
 
 
-def test_a_stream_cut_at_its_start_says_what_is_missing():
+def test_a_stream_cut_at_its_start_says_what_is_missing() -> None:
     whole = film("mpegts", "H.264", 60)
     file = VideoFile(whole[188 * 8 :])
     [*frames] = (part for part in file.read() if isinstance(part, Frame))
@@ -267,7 +267,7 @@ def test_a_stream_cut_at_its_start_says_what_is_missing():
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (2562, 1442), (720, 1280), (50, 46)])
-def test_large_frames_are_shrunk_to_even_sides(size):
+def test_large_frames_are_shrunk_to_even_sides(size) -> None:
     file = VideoFile(clip(greys(2, size)))
     assert (file.width_px, file.height_px) == size
     width, height = file.frame_size
@@ -293,7 +293,7 @@ WAYS = {  # display matrix → what is stored so that CORNER is shown
 
 
 @pytest.mark.parametrize("matrix", WAYS)
-def test_a_display_matrix_turns_and_mirrors(matrix):
+def test_a_display_matrix_turns_and_mirrors(matrix) -> None:
     file = VideoFile(shown_by(matrix, clip([np.ascontiguousarray(WAYS[matrix])] * 2)))
     assert (file.width_px, file.height_px) == file.frame_size == (64, 48)
     [first, _] = [part for part in file.read() if isinstance(part, Frame)]
@@ -333,7 +333,7 @@ def bright_box(picture: np.ndarray) -> tuple[float, float, float, float]:
 
 
 @pytest.mark.parametrize("other", [(160, 320), (640, 360), (100, 100), (80, 44)])
-def test_a_size_that_changes_keeps_its_shape(other):
+def test_a_size_that_changes_keeps_its_shape(other) -> None:
     frames = frames_of(changing((320, 180), other))
     assert [f.image.shape[:2] for f in frames] == [(180, 320)] * 3 + [other[::-1]] * 3
     scale = min(320 / other[0], 180 / other[1])
@@ -349,7 +349,7 @@ def test_a_size_that_changes_keeps_its_shape(other):
 @pytest.mark.parametrize(
     ("container", "codec"), [("mp4", "libx264"), ("matroska", "libx264"), ("mpegts", "mpeg2video")]
 )
-def test_pixels_that_are_not_square_are_made_so(container, codec):
+def test_pixels_that_are_not_square_are_made_so(container, codec) -> None:
     """Anamorphic: 64 × 48 stored, 16:9 shown."""
     file = io.BytesIO()
     with av.open(file, "w", format=container) as out:
@@ -378,7 +378,7 @@ def test_pixels_that_are_not_square_are_made_so(container, codec):
         ("m4v", "MPEG-4"),
     ],
 )
-def test_pixels_that_change_their_shape_alone_are_made_square(container, name, pixels):
+def test_pixels_that_change_their_shape_alone_are_made_square(container, name, pixels) -> None:
     """A broadcast goes from 4:3 to 16:9 and back: as many pixels as before, each of another width. The decoder holds
     some frames from before the change back until after it."""
     parts = [film(container, name, pixel=pixel) for pixel in pixels]
@@ -392,7 +392,7 @@ def test_pixels_that_change_their_shape_alone_are_made_square(container, name, p
 
 
 @pytest.mark.parametrize("inside", ["1/1", "3/2"])
-def test_the_pixels_shape_is_the_containers_where_the_pictures_say_another(inside, monkeypatch):
+def test_the_pixels_shape_is_the_containers_where_the_pictures_say_another(inside, monkeypatch) -> None:
     """As players have it; some programs change the shape of an MP4 without encoding it again."""
     monkeypatch.setitem(CODECS, "H.264 of its own shape", ("libx264", "yuv420p", {"x264-params": f"sar={inside}"}))
     file = VideoFile(film("mp4", "H.264 of its own shape", 5, pixel=Fraction(4, 3)))
@@ -400,13 +400,13 @@ def test_the_pixels_shape_is_the_containers_where_the_pictures_say_another(insid
     assert {frame.image.shape for frame in file.frames()} == {(64, 128, 3)}
 
 
-def test_full_range_is_not_made_darker():
+def test_full_range_is_not_made_darker() -> None:
     frames = frames_of(clip(greys(), "avi", "mjpeg", pixels="yuvj420p"))
     assert [brightness(f) for f in frames] == pytest.approx([40 + 10 * i for i in range(10)], abs=4)
     assert [f.image.mean() for f in frames] == pytest.approx([40 + 10 * i for i in range(10)], abs=4)
 
 
-def test_the_fast_mode_gives_fewer_frames_at_their_times():
+def test_the_fast_mode_gives_fewer_frames_at_their_times() -> None:
     content = film("mp4", "H.264")
     file = VideoFile(content, fast=True)
     frames = [part for part in file.read() if isinstance(part, Frame)]
@@ -415,7 +415,7 @@ def test_the_fast_mode_gives_fewer_frames_at_their_times():
     assert file.left_out == []
 
 
-def test_no_length_is_no_mistake():
+def test_no_length_is_no_mistake() -> None:
     """Browsers record WebM without one."""
     file = io.BytesIO()
 
@@ -445,12 +445,12 @@ def test_no_length_is_no_mistake():
         clip(greys())[:800],  # its end, where an MP4 says what is in it, is missing
     ],
 )
-def test_what_is_no_video_is_refused(content):
+def test_what_is_no_video_is_refused(content) -> None:
     with pytest.raises(VideoError, match="Use MP4"):
         VideoFile(content)
 
 
-def test_a_path_is_read_as_its_bytes_are(tmp_path):
+def test_a_path_is_read_as_its_bytes_are(tmp_path) -> None:
     path = tmp_path / "no ending"
     path.write_bytes(film("mpegts", "H.264", 5))
     assert numbers(frames_of(path)) == list(range(5))
@@ -465,7 +465,7 @@ def test_a_path_is_read_as_its_bytes_are(tmp_path):
         "ffconcat version 1.0\nfile '{url}'\n",
     ],
 )
-def test_a_playlist_opens_no_other_file(playlist, tmp_path):
+def test_a_playlist_opens_no_other_file(playlist, tmp_path) -> None:
     """FFmpeg would follow it to any file or address that the server can reach."""
     (tmp_path / "secret.mp4").write_bytes(clip(greys()))
     for url in (f"file://{tmp_path}/secret.mp4", f"{tmp_path}/secret.mp4"):
@@ -473,7 +473,7 @@ def test_a_playlist_opens_no_other_file(playlist, tmp_path):
             VideoFile(playlist.format(url=url).encode())
 
 
-def test_a_container_that_is_not_on_the_list_is_refused():
+def test_a_container_that_is_not_on_the_list_is_refused() -> None:
     """FFmpeg would open it; the list is what keeps its playlist readers out, whatever its own checks are."""
     raw = b"YUV4MPEG2 W64 H48 F10:1 Ip A1:1 C420jpeg\n" + 2 * (b"FRAME\n" + bytes(64 * 72))
     with av.open(io.BytesIO(raw)) as source:
@@ -482,7 +482,7 @@ def test_a_container_that_is_not_on_the_list_is_refused():
         VideoFile(raw)
 
 
-def test_sound_alone_is_refused():
+def test_sound_alone_is_refused() -> None:
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as out:
         stream = out.add_stream("aac", 48_000)
@@ -494,7 +494,7 @@ def test_sound_alone_is_refused():
         VideoFile(file.getvalue())
 
 
-def test_a_way_of_storing_that_nobody_knows_is_refused():
+def test_a_way_of_storing_that_nobody_knows_is_refused() -> None:
     """There is no decoder for it, so PyAV gives the stream no codec context."""
     content = film("avi", "MPEG-4", 3)
     assert content.count(b"FMP4") == 2
@@ -502,13 +502,13 @@ def test_a_way_of_storing_that_nobody_knows_is_refused():
         VideoFile(content.replace(b"FMP4", b"ZZZZ"))
 
 
-def test_a_huge_picture_is_refused(monkeypatch):
+def test_a_huge_picture_is_refused(monkeypatch) -> None:
     monkeypatch.setattr(videofile, "MAX_PIXELS", 64 * 48 - 1)
     with pytest.raises(VideoError, match="64 × 48 pixels"):
         VideoFile(clip(greys()))
 
 
-def test_a_picture_that_grows_huge_is_left_out(monkeypatch):
+def test_a_picture_that_grows_huge_is_left_out(monkeypatch) -> None:
     content = changing((64, 48), (640, 480), (64, 48))
     monkeypatch.setattr(videofile, "MAX_PIXELS", 64 * 48)
     file = VideoFile(content)
@@ -517,7 +517,7 @@ def test_a_picture_that_grows_huge_is_left_out(monkeypatch):
 
 
 @pytest.mark.parametrize("container", ["mpegts", "matroska", "avi", "mp4", "flv"])
-def test_a_broken_middle_moves_no_other_frame(container):
+def test_a_broken_middle_moves_no_other_frame(container) -> None:
     whole = bytearray(film(container, "H.264 without B-frames", 60))
     hole = whole.index(b"\x00\x00", len(whole) // 2)
     whole[hole : hole + 188 * 2] = bytes(188 * 2)
@@ -531,7 +531,7 @@ def test_a_broken_middle_moves_no_other_frame(container):
 
 
 @pytest.mark.parametrize(("container", "name"), [("matroska", "H.264"), ("avi", "Motion JPEG"), ("flv", "H.264")])
-def test_a_cut_end_keeps_what_comes_before_and_says_so(container, name):
+def test_a_cut_end_keeps_what_comes_before_and_says_so(container, name) -> None:
     whole = film(container, name, 60)
     file = VideoFile(whole[: len(whole) // 2])
     frames = [part for part in file.read() if isinstance(part, Frame)]
@@ -541,7 +541,7 @@ def test_a_cut_end_keeps_what_comes_before_and_says_so(container, name):
 
 
 @pytest.mark.parametrize("turn_deg", [90, 180, 270])
-def test_a_phones_lying_video_is_set_upright(turn_deg):
+def test_a_phones_lying_video_is_set_upright(turn_deg) -> None:
     stored = np.rot90(CORNER, turn_deg // 90)  # counter-clockwise; the matrix turns it back
     file = VideoFile(lying(clip([np.ascontiguousarray(stored)] * 2), turn_deg))
     assert (file.width_px, file.height_px) == (64, 48)

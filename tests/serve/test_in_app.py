@@ -47,7 +47,7 @@ def app(*options, **environment):
 
 
 @pytest.mark.parametrize("switch", ["1", ""])
-def test_pages_and_api_from_one_server(switch):
+def test_pages_and_api_from_one_server(switch) -> None:
     with app(FER_API=switch) as address:
         assert "<title>Streamlit</title>" in requests.get(address, timeout=60).text
         sent = {"data": SAMPLE.read_bytes(), "headers": {"Content-Type": "image/jpeg"}, "timeout": 60}
@@ -69,7 +69,7 @@ def own_addresses():
 
 
 @pytest.mark.parametrize("token", ["", "0123456789abcdef-token"])
-def test_other_computers_need_the_token(token):
+def test_other_computers_need_the_token(token) -> None:
     elsewhere = own_addresses()
     with app(
         "--server.address", "0.0.0.0", FER_API="1", FER_API_TOKEN=token, FER_API_HOSTS=",".join(elsewhere)
@@ -90,13 +90,13 @@ def test_other_computers_need_the_token(token):
         assert status(here, {}) == (401 if token else 200)
 
 
-def test_answers_are_sent_at_once():
+def test_answers_are_sent_at_once() -> None:
     """The connections of a socket that is made as Streamlit's is have TCP_NODELAY from the server's start on."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
 
-        async def start():
+        async def start() -> None:
             async with lifespan(None):
                 pass
 

@@ -21,7 +21,7 @@ def stream(address, **options):
     return connect(address.replace("http", "ws") + "/live", max_size=None, **options)
 
 
-def test_a_frame_gives_its_faces(address):
+def test_a_frame_gives_its_faces(address) -> None:
     with stream(address) as socket:
         for number in (1, 2):
             socket.send(FRAME)
@@ -32,7 +32,7 @@ def test_a_frame_gives_its_faces(address):
             assert "source" not in face
 
 
-def test_a_frame_that_is_none_is_said_and_the_next_is_read(address):
+def test_a_frame_that_is_none_is_said_and_the_next_is_read(address) -> None:
     with stream(address) as socket:
         socket.send(b"no frame")
         assert "not an image" in json.loads(socket.recv(60))["error"]
@@ -40,7 +40,7 @@ def test_a_frame_that_is_none_is_said_and_the_next_is_read(address):
         assert len(json.loads(socket.recv(60))["faces"]) == 1
 
 
-def test_only_the_newest_frame_is_read(address, monkeypatch):
+def test_only_the_newest_frame_is_read(address, monkeypatch) -> None:
     """Ten frames while the first is being read: one more answer, for the last."""
     begun, go = threading.Event(), threading.Event()
 
@@ -62,7 +62,7 @@ def test_only_the_newest_frame_is_read(address, monkeypatch):
 
 
 @pytest.mark.parametrize(("frame", "code"), [("text", 1003), (bytes(4 * 2**20 + 1), 1009)])
-def test_what_is_no_frame_ends_the_stream(address, frame, code):
+def test_what_is_no_frame_ends_the_stream(address, frame, code) -> None:
     with stream(address) as socket:
         socket.send(frame)
         with pytest.raises(ConnectionClosed) as closed:
@@ -70,7 +70,7 @@ def test_what_is_no_frame_ends_the_stream(address, frame, code):
         assert closed.value.rcvd.code == code
 
 
-def test_a_foreign_page_or_a_missing_token_gets_no_stream(address):
+def test_a_foreign_page_or_a_missing_token_gets_no_stream(address) -> None:
     with pytest.raises(InvalidStatus, match="403"):
         stream(address, origin="https://evil.example")
     with serving(ServeSettings(token="0123456789abcdef")) as (guarded, _):
@@ -82,7 +82,7 @@ def test_a_foreign_page_or_a_missing_token_gets_no_stream(address):
             pass
 
 
-def test_streams_are_bounded_and_given_back():
+def test_streams_are_bounded_and_given_back() -> None:
     with serving(replace(ServeSettings(), live=1)) as (address, service):
         with stream(address), pytest.raises(InvalidStatus, match="403"):
             stream(address)

@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Never
 
 import pytest
 import requests
@@ -39,7 +40,7 @@ def problem(answer, status):
     return said
 
 
-def test_a_photo_gives_what_the_command_prints(address, capsys):
+def test_a_photo_gives_what_the_command_prints(address, capsys) -> None:
     main([str(SAMPLE), "--json"])
     expected = capsys.readouterr().out.replace(json.dumps(str(SAMPLE)), '"image"')
     answer = requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60)
@@ -47,13 +48,13 @@ def test_a_photo_gives_what_the_command_prints(address, capsys):
     assert answer.text == expected
 
 
-def test_many_photos_as_a_form(address):
+def test_many_photos_as_a_form(address) -> None:
     files = [("file", ("a.jpg", PHOTO, "image/jpeg")), ("file", ("b.jpg", PHOTO, "image/jpeg"))]
     answer = requests.post(f"{address}/faces", files=files, timeout=60)
     assert [row["source"] for row in answer.json()] == ["a.jpg", "b.jpg"]
 
 
-def test_settings_of_one_request(address):
+def test_settings_of_one_request(address) -> None:
     answer = requests.post(f"{address}/faces?unsure_below=1&detector=haar", PHOTO, headers=JPEG, timeout=60)
     (row,) = answer.json()
     assert (row["label"], row["detector"]) == ("unsure", "haar")
@@ -65,7 +66,7 @@ def picture_file(form, *images):
     return file.getvalue()
 
 
-def test_a_turned_photo_and_an_animation_are_told(address):
+def test_a_turned_photo_and_an_animation_are_told(address) -> None:
     with Image.open(SAMPLE) as sample:
         hanging, empty = sample.rotate(180), Image.new("RGB", sample.size)
         files = [
@@ -83,7 +84,7 @@ def test_a_turned_photo_and_an_animation_are_told(address):
     assert "Fer-Notes" not in plain.headers
 
 
-def test_boxes_of_a_photo_read_at_half_its_sides_are_in_the_files_pixels(address, monkeypatch):
+def test_boxes_of_a_photo_read_at_half_its_sides_are_in_the_files_pixels(address, monkeypatch) -> None:
     (whole,) = requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60).json()
     monkeypatch.setattr("fer.see.images.HALVED_MP", 0.1)  # the service runs in this process
     (halved,) = requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60).json()
@@ -95,11 +96,11 @@ def test_boxes_of_a_photo_read_at_half_its_sides_are_in_the_files_pixels(address
 @pytest.mark.parametrize(
     "query", ["unsure_below=2", "unsure_below=nan", "unsure_below=True", "unsure_below=", "detector=mtcnn"]
 )
-def test_settings_that_cannot_be(address, query):
+def test_settings_that_cannot_be(address, query) -> None:
     assert query.split("=")[0] in problem(requests.post(f"{address}/faces?{query}", PHOTO, timeout=60), 400)["detail"]
 
 
-def test_photos_that_cannot_be_read_are_named(address):
+def test_photos_that_cannot_be_read_are_named(address) -> None:
     said = problem(requests.post(f"{address}/faces", b"no photo", headers=JPEG, timeout=60), 422)
     assert "not an image" in said["detail"]
     files = [("file", ("a.jpg", PHOTO)), ("file", ("b.jpg", b"no photo"))]
@@ -107,7 +108,7 @@ def test_photos_that_cannot_be_read_are_named(address):
     assert [refused["source"] for refused in said["refused"]] == ["b.jpg"]
 
 
-def test_what_is_no_photo_at_all(address):
+def test_what_is_no_photo_at_all(address) -> None:
     problem(requests.post(f"{address}/faces", "text", headers={"Content-Type": "text/plain"}, timeout=60), 415)
     problem(requests.post(f"{address}/faces", b"", headers=JPEG, timeout=60), 400)
     problem(requests.post(f"{address}/faces", b"x", headers={"Content-Type": "multipart/form-data"}, timeout=60), 400)
@@ -117,7 +118,7 @@ def test_what_is_no_photo_at_all(address):
     assert answer.headers["Allow"] == "POST"
 
 
-def test_too_much_is_refused_before_it_has_come():
+def test_too_much_is_refused_before_it_has_come() -> None:
     with serving(replace(ServeSettings(), photo_bytes=2**20, photos=2)) as (address, _):
         problem(requests.post(f"{address}/faces", bytes(2**20 + 1), headers=JPEG, timeout=60), 413)
         files = [("file", (f"{number}.jpg", PHOTO)) for number in range(3)]
@@ -145,13 +146,13 @@ def endless(address, pieces):
         return connection.recv(100)
 
 
-def test_a_body_that_dribbles_is_given_up():
+def test_a_body_that_dribbles_is_given_up() -> None:
     with serving(replace(ServeSettings(), body_s=0.3)) as (address, service):
         assert b" 408 " in endless(address, [b"x"])
         assert service.taken == 0
 
 
-def test_eight_clients_lose_no_request(address):
+def test_eight_clients_lose_no_request(address) -> None:
     with ThreadPoolExecutor(8) as clients:
         answers = list(
             clients.map(lambda _: requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60), range(40))
@@ -160,7 +161,7 @@ def test_eight_clients_lose_no_request(address):
     assert len({answer.text for answer in answers}) == 1
 
 
-def test_answers_are_sent_at_once():
+def test_answers_are_sent_at_once() -> None:
     """Head and body of an answer are two pieces; without TCP_NODELAY the second waits 40 ms for the first."""
     with (
         listen("127.0.0.1", 0) as listening,
@@ -170,7 +171,7 @@ def test_answers_are_sent_at_once():
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_a_full_queue_says_so_and_empties():
+def test_a_full_queue_says_so_and_empties() -> None:
     held, go = threading.Event(), threading.Event()
 
     def slow(*_):
@@ -192,7 +193,7 @@ def test_a_full_queue_says_so_and_empties():
         assert requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60).status_code == 200
 
 
-def test_too_fast_is_told_when_to_come_again():
+def test_too_fast_is_told_when_to_come_again() -> None:
     with serving(replace(ServeSettings(), per_second=0.1, burst=2)) as (address, _):
         answers = [requests.get(f"{address}/health", timeout=60) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -200,17 +201,17 @@ def test_too_fast_is_told_when_to_come_again():
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "evil.example:80"])
-def test_a_foreign_name_is_refused(address, host):
+def test_a_foreign_name_is_refused(address, host) -> None:
     """DNS rebinding: a page whose name points here."""
     assert requests.get(f"{address}/health", headers={"Host": host}, timeout=60).status_code == 400
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
-def test_a_foreign_page_is_refused(address, origin):
+def test_a_foreign_page_is_refused(address, origin) -> None:
     problem(requests.post(f"{address}/faces", PHOTO, headers={**JPEG, "Origin": origin}, timeout=60), 403)
 
 
-def test_a_page_of_the_same_server_may_ask(address):
+def test_a_page_of_the_same_server_may_ask(address) -> None:
     origin = address.removesuffix("/api/v1")
     assert requests.post(f"{address}/faces", PHOTO, headers={**JPEG, "Origin": origin}, timeout=60).status_code == 200
 
@@ -218,7 +219,7 @@ def test_a_page_of_the_same_server_may_ask(address):
 TOKEN = "0123456789abcdef-token"
 
 
-def test_a_token_is_asked_of_everybody_where_there_is_one():
+def test_a_token_is_asked_of_everybody_where_there_is_one() -> None:
     with serving(ServeSettings(token=TOKEN)) as (address, _):
         for wrong in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}):
             answer = requests.post(f"{address}/faces", PHOTO, headers={**JPEG, **wrong}, timeout=60)
@@ -231,17 +232,17 @@ def test_a_token_is_asked_of_everybody_where_there_is_one():
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
-def test_behind_a_proxy_nobody_is_this_computer(address, header):
+def test_behind_a_proxy_nobody_is_this_computer(address, header) -> None:
     problem(requests.get(f"{address}/metrics", headers={header: "127.0.0.1"}, timeout=60), 401)
 
 
-def test_a_token_that_can_be_guessed_is_refused():
+def test_a_token_that_can_be_guessed_is_refused() -> None:
     with pytest.raises(ServeError, match="at least 16"):
         from_environment({"FER_API_TOKEN": "secret"})
     assert TOKEN not in repr(ServeSettings(token=TOKEN))
 
 
-def test_a_video_is_read_beside(address, sample_image):
+def test_a_video_is_read_beside(address, sample_image) -> None:
     film = clip([sample_image[:480, :480]] * 6)
     answer = requests.post(f"{address}/videos", film, headers={"Content-Type": "video/mp4"}, timeout=60)
     assert answer.status_code == 202
@@ -269,14 +270,14 @@ def wait_until_read(place):
         time.sleep(0.05)
 
 
-def test_a_video_that_cannot_be_read_says_why(address):
+def test_a_video_that_cannot_be_read_says_why(address) -> None:
     answer = requests.post(f"{address}/videos", files={"file": ("x.mp4", b"no video")}, timeout=60)
     place = f"{address}/videos/{answer.json()['id']}"
     assert "not a video" in wait_until_read(place)["detail"]
     problem(requests.get(f"{place}/table", timeout=60), 422)
 
 
-def test_videos_are_bounded():
+def test_videos_are_bounded() -> None:
     with serving(replace(ServeSettings(), jobs=1)) as (address, _):
         film = clip(greys(3))
         assert (
@@ -286,7 +287,7 @@ def test_videos_are_bounded():
         problem(requests.post(f"{address}/videos", film, headers={"Content-Type": "video/mp4"}, timeout=60), 429)
 
 
-def test_nothing_of_an_upload_touches_the_disk(address, monkeypatch, tmp_path):
+def test_nothing_of_an_upload_touches_the_disk(address, monkeypatch, tmp_path) -> None:
     """Starlette's own form parser writes files above 1 MB to a temporary file."""
     made = []
     original = tempfile.SpooledTemporaryFile.rollover
@@ -296,7 +297,7 @@ def test_nothing_of_an_upload_touches_the_disk(address, monkeypatch, tmp_path):
     assert made == []
 
 
-def test_metrics_count(address):
+def test_metrics_count(address) -> None:
     requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60)
     text = requests.get(f"{address}/metrics", timeout=60).text
     assert 'fer_requests_total{route="/faces",status="200"}' in text
@@ -304,10 +305,10 @@ def test_metrics_count(address):
     assert "fer_requests_under_way 0" in text
 
 
-def test_an_error_of_the_server_tells_nothing_of_it(served, monkeypatch, caplog):
+def test_an_error_of_the_server_tells_nothing_of_it(served, monkeypatch, caplog) -> None:
     address, service = served
 
-    def broken(*_):
+    def broken(*_) -> Never:
         raise RuntimeError("secret words")
 
     monkeypatch.setattr(service, "photo", broken)
@@ -316,7 +317,7 @@ def test_an_error_of_the_server_tells_nothing_of_it(served, monkeypatch, caplog)
     assert "secret words" in caplog.text
 
 
-def test_the_page_for_people(address):
+def test_the_page_for_people(address) -> None:
     answer = requests.get(f"{address}/docs", timeout=60)
     assert "/api/v1/videos/{key}/table" in answer.text
     assert "<script" not in answer.text

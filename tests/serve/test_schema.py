@@ -38,9 +38,9 @@ def base():
 
 @schema.parametrize()
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_the_service_is_as_its_document_says(case, base):
+def test_the_service_is_as_its_document_says(case, base) -> None:
     case.call_and_validate(base_url=base, checks=CHECKS)
 
 
-def test_the_document_is_served(base):
+def test_the_document_is_served(base) -> None:
     assert requests.get(f"{base}/api/v1/openapi.json", timeout=60).json() == document(ServeSettings())

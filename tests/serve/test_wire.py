@@ -46,7 +46,7 @@ def post(*headers, body=b"", version=b"1.1"):
     return head + b"\r\n" + body
 
 
-def length(count):
+def length(count) -> bytes:
     return b"Content-Length: %d\r\n" % count
 
 
@@ -70,24 +70,24 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("request_bytes", "status"), REFUSED.values(), ids=REFUSED)
-def test_each_refusal_is_a_problem(address, request_bytes, status):
+def test_each_refusal_is_a_problem(address, request_bytes, status) -> None:
     found, media_type, body = said(address, request_bytes, over=b"HTTP/1.0" in request_bytes)
     assert (found, media_type) == (status, "application/problem+json")
     assert json.loads(body)["status"] == status
 
 
-def test_a_body_without_length_by_http_1_0_is_read_no_further_than_said(address):
+def test_a_body_without_length_by_http_1_0_is_read_no_further_than_said(address) -> None:
     """HTTP/1.0 has no pieces: without a length there is no body."""
     assert said(address, post(JPEG, version=b"1.0") + PHOTO)[0] == 400
     assert said(address, post(JPEG, length(len(PHOTO)), version=b"1.0", body=PHOTO))[0] == 200
 
 
-def test_head_has_no_body(address):
+def test_head_has_no_body(address) -> None:
     status, _, body = said(address, b"HEAD /api/v1/health HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
     assert (status, body) == (200, b"")
 
 
-def test_who_never_finishes_a_head_is_hung_up_on(address, monkeypatch):
+def test_who_never_finishes_a_head_is_hung_up_on(address, monkeypatch) -> None:
     """First requests, and second ones of a connection that is kept; a body and a stream have their own limits."""
     monkeypatch.setattr(connection, "HEAD_S", 0.3)
     whole = b"GET /api/v1/health HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -108,7 +108,7 @@ def test_who_never_finishes_a_head_is_hung_up_on(address, monkeypatch):
         assert b"200 OK" in sending.recv(65_536)
 
 
-def test_room_for_a_video_is_taken_before_it_comes():
+def test_room_for_a_video_is_taken_before_it_comes() -> None:
     """Otherwise many at once would each fill the memory, to be refused at their end."""
     head = b"POST /api/v1/videos HTTP/1.1\r\n" + HOST + b"Content-Type: video/mp4\r\n" + length(10**6) + b"\r\n"
     with serving(replace(ServeSettings(), jobs=1)) as (address, service), connect(address) as first:
@@ -124,7 +124,7 @@ def test_room_for_a_video_is_taken_before_it_comes():
         assert film.status_code == 202
 
 
-def test_a_token_from_a_file_may_end_with_a_line():
+def test_a_token_from_a_file_may_end_with_a_line() -> None:
     assert from_environment({"FER_API_TOKEN": " 0123456789abcdef\n"}).token == "0123456789abcdef"
 
 
@@ -137,13 +137,13 @@ def test_a_token_from_a_file_may_end_with_a_line():
         (["--host", "192.0.2.1"], "FER_API_TOKEN"),
     ],
 )
-def test_impossible_arguments_are_one_line(capsys, arguments, words):
+def test_impossible_arguments_are_one_line(capsys, arguments, words) -> None:
     assert main(["serve", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
 
 
-def test_a_port_in_use_and_an_address_of_another_computer_are_said(capsys, monkeypatch):
+def test_a_port_in_use_and_an_address_of_another_computer_are_said(capsys, monkeypatch) -> None:
     monkeypatch.setenv("FER_API_TOKEN", "0123456789abcdef")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main(["serve", "--port", str(taken.getsockname()[1])]) == 2
@@ -152,7 +152,7 @@ def test_a_port_in_use_and_an_address_of_another_computer_are_said(capsys, monke
     assert "cannot listen at 192.0.2.1" in capsys.readouterr().err
 
 
-def test_ctrl_c_ends_it_quietly():
+def test_ctrl_c_ends_it_quietly() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "fer", "serve", "--port", "0"],
         cwd=ROOT,

@@ -26,7 +26,7 @@ def chart(values: list[list[float]], **changes: Any) -> Bars:
         (chart([[0, 0], [0, 0]]), [[0, 0], [0, 0]]),
     ],
 )
-def test_the_longest_row_is_as_wide_as_the_chart(drawn, lengths, monkeypatch):
+def test_the_longest_row_is_as_wide_as_the_chart(drawn, lengths, monkeypatch) -> None:
     sent = {}
     monkeypatch.setattr(bars, "component", lambda *about: lambda **what: sent.update(what["data"]))
     bars.bars(drawn, "key")
@@ -42,7 +42,7 @@ def test_the_longest_row_is_as_wide_as_the_chart(drawn, lengths, monkeypatch):
         ([[1, 1], [1, 1]], {"ends": [["1", "2"], ["3", "4"]]}, "ends must hold 1"),
     ],
 )
-def test_what_does_not_fit_is_refused(values, changes, words):
+def test_what_does_not_fit_is_refused(values, changes, words) -> None:
     parts = {"spoken": WORDS, "ends": [["1"], ["2"]]} | changes
     with pytest.raises(ValueError, match=words):
         Bars("t", ["a", "b"], SERIES, np.array(values), **parts)

@@ -38,7 +38,7 @@ def viewer(monkeypatch: pytest.MonkeyPatch):
         viewer.session.close()
 
 
-def test_a_seat_is_taken_by_a_stream_and_given_back_at_its_end(viewer: Viewer):
+def test_a_seat_is_taken_by_a_stream_and_given_back_at_its_end(viewer: Viewer) -> None:
     seats = Seats(1)
     processor = viewer.open(StubRecognizer(), seats)
     assert seats.full
@@ -52,7 +52,7 @@ def test_a_seat_is_taken_by_a_stream_and_given_back_at_its_end(viewer: Viewer):
     assert not viewer.running
 
 
-def test_a_second_start_gives_the_first_one_back(viewer: Viewer):
+def test_a_second_start_gives_the_first_one_back(viewer: Viewer) -> None:
     seats = Seats(1)
     first = viewer.open(StubRecognizer(), seats)
     viewer.open(StubRecognizer(), seats)
@@ -60,10 +60,10 @@ def test_a_second_start_gives_the_first_one_back(viewer: Viewer):
     assert seats.taken == 1
 
 
-def test_seats_are_never_oversold():
+def test_seats_are_never_oversold() -> None:
     seats, refused = Seats(5), []
 
-    def take():
+    def take() -> None:
         try:
             seats.take(FakeSession())
         except NoSeatError:
@@ -77,7 +77,7 @@ def test_seats_are_never_oversold():
     assert (seats.taken, len(refused)) == (5, 35)
 
 
-def test_a_silent_session_keeps_its_seat_until_somebody_wants_it():
+def test_a_silent_session_keeps_its_seat_until_somebody_wants_it() -> None:
     seats, closed = Seats(1), []
     silent = FakeSession(silent_s=0.0, closed=closed)
     seats.take(silent)
@@ -96,7 +96,7 @@ def test_a_silent_session_keeps_its_seat_until_somebody_wants_it():
 
 
 @pytest.mark.parametrize(("size", "expected"), [((64, 48), (64, 48)), ((65, 49), (64, 48))])
-def test_frames_keep_their_size_but_for_an_odd_last_pixel(size: tuple[int, int], expected: tuple[int, int]):
+def test_frames_keep_their_size_but_for_an_odd_last_pixel(size: tuple[int, int], expected: tuple[int, int]) -> None:
     session = LiveSession(lambda image, settings: [], LiveSettings(mirror=False))
     frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), 90, np.uint8), format="rgb24")
     frame.pts, frame.time_base = 3000, Fraction(1, 90000)
@@ -106,13 +106,13 @@ def test_frames_keep_their_size_but_for_an_odd_last_pixel(size: tuple[int, int],
     assert np.abs(out.to_ndarray(format="rgb24").astype(int) - 90).max() <= 3
 
 
-def test_settings_reach_the_running_session(viewer: Viewer):
+def test_settings_reach_the_running_session(viewer: Viewer) -> None:
     viewer.open(StubRecognizer(), Seats(1))
     viewer.change(LiveSettings(detector="haar"))
     assert viewer.session.settings.detector == "haar"
 
 
-def test_recording_is_taken_over_from_a_session_that_ended(viewer: Viewer):
+def test_recording_is_taken_over_from_a_session_that_ended(viewer: Viewer) -> None:
     viewer.open(StubRecognizer(), Seats(1))
     viewer.start_recording()
     viewer.session.close()
@@ -123,7 +123,9 @@ def test_recording_is_taken_over_from_a_session_that_ended(viewer: Viewer):
     assert viewer.recording is None
 
 
-def test_a_connection_that_gave_up_is_remembered_until_one_works(viewer: Viewer, monkeypatch: pytest.MonkeyPatch):
+def test_a_connection_that_gave_up_is_remembered_until_one_works(
+    viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = [0.0]
     monkeypatch.setattr(live_stream.time, "monotonic", lambda: clock[0])
     assert viewer.stream(playing=False, signalling=True).connecting_s == 0
@@ -134,7 +136,7 @@ def test_a_connection_that_gave_up_is_remembered_until_one_works(viewer: Viewer,
     assert not viewer.stream(playing=True, signalling=True).failed
 
 
-def test_a_stop_in_the_first_seconds_is_no_failure(viewer: Viewer):
+def test_a_stop_in_the_first_seconds_is_no_failure(viewer: Viewer) -> None:
     viewer.stream(playing=False, signalling=True)
     assert not viewer.stream(playing=False, signalling=False).failed
 
@@ -143,12 +145,12 @@ def test_a_stop_in_the_first_seconds_is_no_failure(viewer: Viewer):
     ("environment", "cores", "expected"),
     [({}, 1, 1), ({}, 2, 3), ({}, 64, 8), ({"FER_MAX_LIVE_SESSIONS": " 30 "}, 2, 30)],
 )
-def test_seat_limit(environment: dict[str, str], cores: int, expected: int):
+def test_seat_limit(environment: dict[str, str], cores: int, expected: int) -> None:
     assert seat_limit(environment, cores) == expected
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "many", "1.5"])
-def test_seat_limit_refuses_what_is_no_count(wrong: str):
+def test_seat_limit_refuses_what_is_no_count(wrong: str) -> None:
     with pytest.raises(ValueError, match="FER_MAX_LIVE_SESSIONS"):
         seat_limit({"FER_MAX_LIVE_SESSIONS": wrong})
 
@@ -167,22 +169,22 @@ TURN_SERVER = {"urls": "turn:example.org:3478", "username": "u", "credential": "
         ({"FER_STUN_URL": "stun:example.org"}, {}, [{"urls": "stun:example.org"}]),
     ],
 )
-def test_ice_servers(environment: dict, secrets: dict, expected: list):
+def test_ice_servers(environment: dict, secrets: dict, expected: list) -> None:
     assert ice_servers(environment, secrets) == expected
 
 
-def test_turn_without_credential_is_refused():
+def test_turn_without_credential_is_refused() -> None:
     with pytest.raises(ValueError, match="FER_TURN_CREDENTIAL"):
         ice_servers({"FER_TURN_URL": "turn:example.org"}, {})
 
 
-def test_the_camera_is_asked_for_no_sound():
+def test_the_camera_is_asked_for_no_sound() -> None:
     asked = constraints(640, 480, 15)
     assert asked["audio"] is False
     assert asked["video"]["frameRate"] == {"ideal": 15, "max": 15}
 
 
-def test_snapshot_is_a_png_and_outlives_the_stream(viewer: Viewer):
+def test_snapshot_is_a_png_and_outlives_the_stream(viewer: Viewer) -> None:
     viewer.take_snapshot()
     assert viewer.snapshot is None
     processor = viewer.open(StubRecognizer(), Seats(1))
@@ -195,7 +197,7 @@ def test_snapshot_is_a_png_and_outlives_the_stream(viewer: Viewer):
     assert viewer.snapshot is None
 
 
-def test_faces_are_found_in_a_smaller_copy_and_given_in_the_pictures_pixels(sample_image: np.ndarray):
+def test_faces_are_found_in_a_smaller_copy_and_given_in_the_pictures_pixels(sample_image: np.ndarray) -> None:
     import cv2
 
     from fer.see.detect import make_detector
@@ -208,7 +210,7 @@ def test_faces_are_found_in_a_smaller_copy_and_given_in_the_pictures_pixels(samp
     assert found.landmarks is not None
 
 
-def test_each_session_has_its_own_detectors(sample_image: np.ndarray):
+def test_each_session_has_its_own_detectors(sample_image: np.ndarray) -> None:
     asked = []
 
     class Recognizer:
@@ -226,7 +228,9 @@ def test_each_session_has_its_own_detectors(sample_image: np.ndarray):
     ("both_ways", "slow_s", "expected"),
     [(True, 0.0, [True] * 22), (True, 0.1, [True] * 10 + [False] * 12), (False, 0.0, [False] * 22)],
 )
-def test_mirror_images_are_read_while_looks_keep_up(monkeypatch, both_ways: bool, slow_s: float, expected: list[bool]):
+def test_mirror_images_are_read_while_looks_keep_up(
+    monkeypatch, both_ways: bool, slow_s: float, expected: list[bool]
+) -> None:
     now_s, asked = 0.0, []
 
     class Recognizer:
@@ -244,7 +248,7 @@ def test_mirror_images_are_read_while_looks_keep_up(monkeypatch, both_ways: bool
     assert asked == expected
 
 
-def test_other_weights_take_over_from_the_next_frame_on(viewer: Viewer, monkeypatch: pytest.MonkeyPatch):
+def test_other_weights_take_over_from_the_next_frame_on(viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_stream, "make_analyse", lambda recognizer: recognizer)
     first, second = StubRecognizer(), StubRecognizer()
     viewer.use(first)
@@ -257,7 +261,7 @@ def test_other_weights_take_over_from_the_next_frame_on(viewer: Viewer, monkeypa
     assert viewer.session is session, "the camera runs on"
 
 
-def test_a_stream_ends_at_once_though_its_analysis_hangs():
+def test_a_stream_ends_at_once_though_its_analysis_hangs() -> None:
     """The event loop of all viewers calls `on_ended`: it must not wait for one of them."""
     began, gate, given = threading.Event(), threading.Event(), []
     session = LiveSession(

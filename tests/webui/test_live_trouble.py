@@ -27,25 +27,25 @@ from webui.view.live_trouble import Browser, Stream, diagnose
         (Browser(cameras=0), Stream(playing=True, frames=99, silent_s=40, ended=True), lt.ENDED),
     ],
 )
-def test_diagnosis(browser: Browser, stream: Stream, expected: lt.Notice | None):
+def test_diagnosis(browser: Browser, stream: Stream, expected: lt.Notice | None) -> None:
     assert diagnose(browser, stream) == expected
 
 
-def test_failing_analysis_is_shown():
+def test_failing_analysis_is_shown() -> None:
     notice = diagnose(Browser(), Stream(playing=True, frames=3, analysis_error="RuntimeError: no luck"))
     assert notice is not None
     assert "no luck" in notice.text
 
 
 @pytest.mark.parametrize("odd", [None, 3, "x", {"cameras": "many", "permission": None, "error": ["x"] * 1000}])
-def test_whatever_the_browser_sends_is_survived(odd: object):
+def test_whatever_the_browser_sends_is_survived(odd: object) -> None:
     browser = Browser.of(odd)
     assert browser.secure
     assert browser.cameras == -1
     assert len(browser.error) <= 300
 
 
-def test_every_notice_says_what_to_do():
+def test_every_notice_says_what_to_do() -> None:
     for notice in (lt.INSECURE, lt.DENIED, lt.ASKING, lt.NO_CAMERA, lt.BUSY, lt.NO_WAY, lt.UNPLUGGED, lt.ENDED):
         assert notice.text.count(".") >= 2, notice.text
     assert "4 of 4" in lt.seats_full(4, 4).text

@@ -19,7 +19,7 @@ def resident_bytes() -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc, on Linux, keeps memory that can be asked back")
-def test_memory_between_pieces_that_are_still_used_goes_back_to_the_system():
+def test_memory_between_pieces_that_are_still_used_goes_back_to_the_system() -> None:
     pieces = [bytes([1]) * PIECE_BYTES for _ in range(PIECES)]
     kept = pieces[::50]
     del pieces
@@ -29,14 +29,14 @@ def test_memory_between_pieces_that_are_still_used_goes_back_to_the_system():
     assert len(kept) == PIECES // 50
 
 
-def test_a_system_without_glibc_is_left_alone(monkeypatch: pytest.MonkeyPatch):
+def test_a_system_without_glibc_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr("ctypes.CDLL", lambda name: pytest.fail("no C library to ask"))
     return_freed_memory()
 
 
 @pytest.mark.app
-def test_the_libraries_are_frozen_once_and_no_visitors_objects(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_the_libraries_are_frozen_once_and_no_visitors_objects(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path))
     monkeypatch.setenv("FER_RUNS", str(tmp_path))
     monkeypatch.chdir(ROOT)

@@ -13,14 +13,14 @@ def known() -> RobustnessTable:
     return RobustnessTable("", "PublicTest", 0.4, tuple(rows))
 
 
-def test_a_curve_goes_from_the_untouched_faces_to_strength_five():
+def test_a_curve_goes_from_the_untouched_faces_to_strength_five() -> None:
     light, sharp, *_ = charts(known(), ACCURACY)
     assert [series["label"] for series in sharp["series"]] == ["blur", "motion", "low resolution"]
     assert light["tables"][0] == [[0, 1, 2, 3, 4, 5], [0.7, 0.6, 0.5, 0.4, 0.3, 0.2]]
     assert "low light from 70\N{NO-BREAK SPACE}% to 20\N{NO-BREAK SPACE}%" in light["spoken"]
 
 
-def test_every_figure_has_its_own_values_and_unit():
+def test_every_figure_has_its_own_values_and_unit() -> None:
     assert charts(known(), UNSURE)[0]["tables"][0][1] == [0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
     error = charts(known(), ECE)[0]
     assert error["tables"][0][1] == [2, 4, 6, 8, 10, 12]
@@ -28,6 +28,6 @@ def test_every_figure_has_its_own_values_and_unit():
     assert "(points)" in error["title"]
 
 
-def test_every_damage_is_drawn_once():
+def test_every_damage_is_drawn_once() -> None:
     drawn = [series["label"] for chart in charts(known(), ACCURACY) for series in chart["series"]]
     assert sorted(drawn) == sorted(KINDS)

@@ -40,7 +40,7 @@ def get(address: str, asked: str = "", method: str = "GET") -> Answer:
     return Answer(sent[0]["status"], head, b"".join(message.get("body", b"") for message in sent[1:]))
 
 
-def test_the_whole_file():
+def test_the_whole_file() -> None:
     file = OpenFile(CONTENT, "video/webm")
     answer = get(file.address)
     assert (answer.status, answer.content, answer.headers["content-type"]) == (200, CONTENT, "video/webm")
@@ -59,7 +59,7 @@ def test_the_whole_file():
         ("bytes=-99999999", slice(0, None)),
     ],
 )
-def test_a_part(asked, part):
+def test_a_part(asked, part) -> None:
     file = OpenFile(CONTENT, "video/mp4")
     answer = get(file.address, asked)
     assert (answer.status, answer.content) == (206, CONTENT[part])
@@ -68,13 +68,13 @@ def test_a_part(asked, part):
 
 
 @pytest.mark.parametrize("asked", ["bytes=-", "bytes=5-2", "bytes=99999999-", "bytes=0-1,5-6", "lines=0-", "bytes=-0"])
-def test_a_part_that_is_not_there(asked):
+def test_a_part_that_is_not_there(asked) -> None:
     file = OpenFile(CONTENT, "video/mp4")
     answer = get(file.address, asked)
     assert (answer.status, answer.headers["content-range"]) == (416, f"bytes */{len(CONTENT)}")
 
 
-def test_each_has_an_address_of_its_own_and_a_closed_one_has_none():
+def test_each_has_an_address_of_its_own_and_a_closed_one_has_none() -> None:
     one, other = OpenFile(b"one", "video/mp4"), OpenFile(b"one", "video/mp4")
     address = one.address
     assert address != other.address

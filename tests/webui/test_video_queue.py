@@ -39,7 +39,7 @@ def opened(name: str, gate: Gate) -> Watched:
     return Watched((name, name, content), ReadBy("yunet", "x"), reading, People(), JudgeSettings())
 
 
-def test_one_is_read_at_a_time():
+def test_one_is_read_at_a_time() -> None:
     videos, first, second = VideoQueue(), Gate(), Gate()
     one, two = opened("one", first), opened("two", second)
     videos.add([one, two])
@@ -53,7 +53,7 @@ def test_one_is_read_at_a_time():
     assert (videos.unread, len(two.reading.looks)) == (None, 10)
 
 
-def test_a_closed_one_is_read_no_further_and_the_next_begins():
+def test_a_closed_one_is_read_no_further_and_the_next_begins() -> None:
     videos, first, second = VideoQueue(), Gate(), Gate()
     one, two = opened("one", first), opened("two", second)
     videos.add([one, two])
@@ -68,7 +68,7 @@ def test_a_closed_one_is_read_no_further_and_the_next_begins():
     assert two.reading.wait(WAIT_S)
 
 
-def test_one_that_is_closed_while_it_waits_is_never_read():
+def test_one_that_is_closed_while_it_waits_is_never_read() -> None:
     videos, first, second = VideoQueue(), Gate(), Gate()
     one, two = opened("one", first), opened("two", second)
     second.go_on.set()
@@ -80,7 +80,7 @@ def test_one_that_is_closed_while_it_waits_is_never_read():
     assert second.looks == 0
 
 
-def test_a_session_that_ends_ends_its_readings():
+def test_a_session_that_ends_ends_its_readings() -> None:
     videos, first, second = VideoQueue(), Gate(), Gate()
     readings = []
     for gate in (first, second):
@@ -95,7 +95,7 @@ def test_a_session_that_ends_ends_its_readings():
     assert (first.looks, second.looks) == (1, 0)
 
 
-def test_limits_in_words(monkeypatch):
+def test_limits_in_words(monkeypatch) -> None:
     monkeypatch.delenv("FER_VIDEO_MB", raising=False)
     monkeypatch.setenv("FER_VIDEO_MINUTES", "45")
     assert video_limits() == VideoLimits(carried_mb(), 45 * 60)
@@ -103,7 +103,7 @@ def test_limits_in_words(monkeypatch):
     assert VideoLimits(800, 2700).words == "Up to 800 MB and 45 min each, up to 4K."
 
 
-def test_the_server_takes_what_the_page_promises(monkeypatch):
+def test_the_server_takes_what_the_page_promises(monkeypatch) -> None:
     before = st.get_option("server.maxUploadSize")
     monkeypatch.setenv("FER_VIDEO_MB", "2500")
     try:
@@ -114,7 +114,7 @@ def test_the_server_takes_what_the_page_promises(monkeypatch):
 
 
 @pytest.mark.parametrize("value", ["", "0", "-3", "nan", "many", "1e9"])
-def test_limits_that_cannot_be_are_named(monkeypatch, value):
+def test_limits_that_cannot_be_are_named(monkeypatch, value) -> None:
     monkeypatch.setenv("FER_VIDEO_MINUTES", value)
     if not value:
         assert video_limits().longest_s > 3600

@@ -39,18 +39,18 @@ def reading_of(*samples: Sample, done: bool = True, share: float = 0.0, took_s: 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0, "0:00"), (7.9, "0:08"), (59.6, "1:00"), (65, "1:05"), (600, "10:00")]
 )
-def test_clock(seconds, words):
+def test_clock(seconds, words) -> None:
     assert clock(seconds) == words
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0, "0:00.0"), (7.94, "0:07.9"), (59.96, "1:00.0"), (65.26, "1:05.3"), (3725, "62:05.0")]
 )
-def test_a_stretch_of_half_a_second_does_not_begin_when_it_ends(seconds, words):
+def test_a_stretch_of_half_a_second_does_not_begin_when_it_ends(seconds, words) -> None:
     assert clock(seconds, tenths=True) == words
 
 
-def test_about_counts_faces_once_all_is_read():
+def test_about_counts_faces_once_all_is_read() -> None:
     sample = Sample(12.0, (said(1, "happy"),))
     assert videos.about(reading_of(sample, done=False)) == "1920 × 1080 px · 0:12 min"
     assert videos.about(reading_of(sample)) == "1920 × 1080 px · 0:12 min · 1 face"
@@ -61,19 +61,19 @@ def test_about_counts_faces_once_all_is_read():
     ("share", "took_s", "left"),
     [(0.5, 10, "about 10 s left"), (0.1, 60, "about 9 min left"), (0.6, 30, "about 20 s left")],
 )
-def test_progress_says_how_long_it_takes(share, took_s, left):
+def test_progress_says_how_long_it_takes(share, took_s, left) -> None:
     words = videos.progress_words(reading_of(Sample(30.0, ()), share=share, took_s=took_s))
     assert words == f"Read up to 0:30 of 2:05 · {left}"
 
 
-def test_progress_does_not_guess_too_early():
+def test_progress_does_not_guess_too_early() -> None:
     reading = reading_of(Sample(1.0, ()), share=0.01, took_s=1)
     assert "left" not in videos.progress_words(reading)
     reading.file.duration_s = None
     assert videos.progress_words(reading) == "Read up to 0:01"
 
 
-def test_who_waits_says_so():
+def test_who_waits_says_so() -> None:
     assert videos.progress_words(reading_of()) == "Waits for its turn"
 
 
@@ -86,18 +86,18 @@ def test_who_waits_says_so():
         ("", "video_faces.csv"),
     ],
 )
-def test_download_names_hold_no_path(name, expected):
+def test_download_names_hold_no_path(name, expected) -> None:
     assert videos.file_name(name, "faces.csv") == expected
 
 
-def test_the_sample_is_a_video_with_a_face():
+def test_the_sample_is_a_video_with_a_face() -> None:
     content = videos.sample_clip(resources.SAMPLE.read_bytes())
     file = VideoFile(content)
     assert file.duration_s == pytest.approx(6, abs=0.2)
     assert (file.width_px, file.height_px) == (480, 480)
 
 
-def test_previews_are_small():
+def test_previews_are_small() -> None:
     steps = (reading := VideoReading(clip(moving()), see_bright)).steps()
     next(steps)
     assert len(videos.preview(reading.picture())) < 40_000
@@ -105,5 +105,5 @@ def test_previews_are_small():
 
 
 @pytest.mark.parametrize("shape", [(2, 1280, 3), (1280, 2, 3), (1, 1, 3)])
-def test_a_strip_has_a_preview_too(shape):
+def test_a_strip_has_a_preview_too(shape) -> None:
     assert videos.jpeg(np.zeros(shape, np.uint8), 160).startswith(b"\xff\xd8")

@@ -30,7 +30,7 @@ def names(video: Watched) -> set[str]:
     return {seen.people.name(face.identity) for sample in seen.samples for face in sample.predictions}
 
 
-def test_a_name_a_split_and_a_merge(video):
+def test_a_name_a_split_and_a_merge(video) -> None:
     video.act({"do": "name", "id": 1, "name": " Ada "})
     assert names(video) == {"Ada"}
     video.act({"do": "split", "id": 1, "time": 1.0})
@@ -44,7 +44,7 @@ def test_a_name_a_split_and_a_merge(video):
     assert names(video) == {"Ada"}
 
 
-def test_who_comes_after_somebody_left_is_asked_about(video):
+def test_who_comes_after_somebody_left_is_asked_about(video) -> None:
     video.act({"do": "split", "id": 1, "time": 1.0})
     assert video.same_again() == [(2, 1)]
     video.others.add((2, 1))
@@ -54,7 +54,7 @@ def test_who_comes_after_somebody_left_is_asked_about(video):
     assert video.same_again() == []
 
 
-def test_another_threshold_judges_the_same_looks(video):
+def test_another_threshold_judges_the_same_looks(video) -> None:
     before = video.seen()
     assert video.seen().samples is before.samples
     video.judged_by = JudgeSettings(unsure_below=0.95)
@@ -62,7 +62,7 @@ def test_another_threshold_judges_the_same_looks(video):
     assert {face.label for sample in unsure.samples for face in sample.predictions} == {"unsure"}
 
 
-def test_figures_follow_the_part(video):
+def test_figures_follow_the_part(video) -> None:
     video.act({"do": "part", "part": [0.5, 1.0]})
     part = video.seen_part()
     assert [sample.time_s for sample in part.samples] == pytest.approx([0.5, 0.6, 0.7, 0.8, 0.9, 1.0], abs=2e-3)
@@ -70,7 +70,7 @@ def test_figures_follow_the_part(video):
     assert len(video.seen_part().samples) == 20
 
 
-def test_marks_come_and_go(video):
+def test_marks_come_and_go(video) -> None:
     video.act({"do": "mark", "from": 1.0, "to": 1.5, "note": " door "})
     video.act({"do": "mark", "from": 0.2, "to": 0.2, "note": "x" * 900})
     assert [(mark.start_s, len(mark.note)) for mark in video.seen().marks] == [(0.2, 200), (1.0, 4)]
@@ -95,12 +95,12 @@ def test_marks_come_and_go(video):
         {"do": "split", "id": 1, "time": float("nan")},
     ],
 )
-def test_what_makes_no_sense_does_nothing(video, what):
+def test_what_makes_no_sense_does_nothing(video, what) -> None:
     video.act(what)
     assert (video.people, video.part, video.marks) == (People(), None, [])
 
 
-def test_a_file_that_the_browser_does_not_play_gets_a_copy_once(video):
+def test_a_file_that_the_browser_does_not_play_gets_a_copy_once(video) -> None:
     before = video.address
     video.act({"do": "unplayable"})
     made = video.playable
@@ -112,7 +112,7 @@ def test_a_file_that_the_browser_does_not_play_gets_a_copy_once(video):
     assert video.address == video.address
 
 
-def test_an_error_in_the_making_is_kept():
+def test_an_error_in_the_making_is_kept() -> None:
     def fail(tell) -> bytes:
         raise ValueError("full")
 
@@ -121,7 +121,7 @@ def test_an_error_in_the_making_is_kept():
     assert (str(made.error), made.content) == ("full", b"")
 
 
-def test_ten_minutes_are_judged_and_packed_at_once():
+def test_ten_minutes_are_judged_and_packed_at_once() -> None:
     """Only a hopeless slowness fails; the time itself is in benchmarks/video.md."""
     content = clip(greys(2, (320, 240)))
     reading = VideoReading(content, see_bright)
