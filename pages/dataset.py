@@ -1,6 +1,7 @@
 """The training data: counts, faces, their flaws, and a map of all of them."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -24,10 +25,10 @@ from webui.frame.layout import empty_state, page_head
 from webui.frame.session import KEPT, session
 from webui.parts.bars import bars
 from webui.parts.charts import percent
+from webui.parts.controls import one_of, tabs
 from webui.parts.face_grid import sheet
 from webui.parts.tiles import figures
 
-PARTS = ("Overview", "Faces", "Augmentation", "Audit", "Map")
 ALL = "all"
 # Fields of TrainConfig: label with the unit, the slider's maximum and step
 AUGMENTATIONS: dict[str, tuple[str, float, float]] = {
@@ -138,9 +139,7 @@ def choices(found: FaceSet) -> tuple[Filter, str, int]:
         "Brightness (mean grey level)", 0, 255, (0, 255), key="dataset_brightness", persist_state=KEPT
     )
     with fourth:
-        order = st.segmented_control(
-            "Order", ORDERS, default=ORDERS[0], required=True, key="dataset_order", persist_state=KEPT
-        )
+        order = one_of("Order", ORDERS, key="dataset_order")
         seed = 0
         if order == ORDERS[0]:
             seed = st.number_input("Seed of the shuffle", 0, 2**31 - 1, 0, key="dataset_seed", persist_state=KEPT)
@@ -260,24 +259,24 @@ def main() -> None:
     table = audit_data.audit()
     if found is None:
         dataset_fetch.offer()
-    tabs = dict(
-        zip(PARTS, st.tabs(list(PARTS), key="dataset_part", on_change="rerun", bind="query-params"), strict=True)
+    tabs(
+        {
+            "Overview": overview,
+            "Faces": no_faces if found is None else partial(faces, found),
+            "Augmentation": no_faces if found is None else partial(augmentation, found),
+            "Audit": no_audit if table is None else partial(audit_part, table, found),
+            "Map": no_audit if table is None else partial(lasso_map.draw, table, found),
+        },
+        key="dataset_part",
     )
-    with tabs["Overview"]:
-        if tabs["Overview"].open:
-            overview()
-    for name, draw_faces in (("Faces", faces), ("Augmentation", augmentation)):
-        with tabs[name]:
-            if tabs[name].open and found is not None:
-                draw_faces(found)
-            elif tabs[name].open:
-                empty_state("🖼️", "No faces here yet", "They appear once the dataset is on this computer.")
-    for name, draw in (("Audit", audit_part), ("Map", lasso_map.draw)):
-        with tabs[name]:
-            if tabs[name].open and table is not None:
-                draw(table, found)
-            elif tabs[name].open:
-                empty_state("🔎", "No audit yet", "Make it with: python scripts/audit.py")
+
+
+def no_faces() -> None:
+    empty_state("🖼️", "No faces here yet", "They appear once the dataset is on this computer.")
+
+
+def no_audit() -> None:
+    empty_state("🔎", "No audit yet", "Make it with: python scripts/audit.py")
 
 
 main()

@@ -1,7 +1,6 @@
 """How good the model is, what it confuses, and the faces behind every number."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 
 import streamlit as st
@@ -25,21 +24,12 @@ from webui.frame.session import KEPT, advise, session
 from webui.frame.weights import Weights
 from webui.parts.bars import bars, pressed_part
 from webui.parts.charts import percent
+from webui.parts.controls import one_of, tabs
 from webui.parts.curves import curves
 from webui.parts.matrix import matrix, pressed_cell
 from webui.parts.tiles import figures
 
 SHARE = (0.0, 100.0)  # ends of an axis in %
-PARTS = (
-    "Mistakes",
-    "Classes",
-    "Confidence",
-    "Where it fails",
-    "Worse pictures",
-    "Your photos",
-    "Compare",
-    "Model card",
-)
 
 
 def headline(judged: Judged) -> None:
@@ -60,15 +50,7 @@ def mistakes(judged: Judged, asked: Weights) -> None:
     counts = judged.matrix
     left, right = st.columns([1, 1], gap="large")
     with left:
-        unit = st.segmented_control(
-            "Unit",
-            ["Share of the row", "Faces"],
-            default="Share of the row",
-            required=True,
-            key="evaluation_unit",
-            persist_state=KEPT,
-            label_visibility="collapsed",
-        )
+        unit = one_of("Unit", ["Share of the row", "Faces"], key="evaluation_unit", label_visibility="collapsed")
         mine = session()
         if (cell := pressed_cell("evaluation_confusion")) is not None:
             mine.evaluation.cell, mine.pages["evaluation_cell_faces"] = cell, 0
@@ -137,13 +119,11 @@ def compare(known: dict[str, Weights], split: str, labels: str) -> None:
     for column, name, start in zip(st.columns(2), ("First", "Second"), (0, 1), strict=True):
         with column:
             chosen = choose_table(name, f"evaluation_compare_{name.lower()}", known, start)
-            view = st.segmented_control(
+            view = one_of(
                 "View",
                 VIEWS,
-                default=VIEWS[start if len(known) == 1 else 0],
-                required=True,
                 key=f"evaluation_compare_view_{name.lower()}",
-                persist_state=KEPT,
+                first=start if len(known) == 1 else 0,
                 label_visibility="collapsed",
             )
         if chosen is not None:
@@ -240,21 +220,19 @@ def main() -> None:
         show_error(error)
         return
     headline(judged)
-    tabs = st.tabs(list(PARTS), key="evaluation_part", on_change="rerun", bind="query-params")
-    drawers: tuple[Callable[[], None], ...] = (
-        lambda: mistakes(judged, chosen.weights),
-        lambda: classes(judged, chosen.weights),
-        lambda: confidence(judged, chosen.weights),
-        lambda: show_slices(judged, chosen),
-        lambda: robustness(chosen.weights),
-        lambda: own_photos(chosen.weights),
-        lambda: compare(known, split, labels),
-        lambda: show_card(chosen.weights),
+    tabs(
+        {
+            "Mistakes": lambda: mistakes(judged, chosen.weights),
+            "Classes": lambda: classes(judged, chosen.weights),
+            "Confidence": lambda: confidence(judged, chosen.weights),
+            "Where it fails": lambda: show_slices(judged, chosen),
+            "Worse pictures": lambda: robustness(chosen.weights),
+            "Your photos": lambda: own_photos(chosen.weights),
+            "Compare": lambda: compare(known, split, labels),
+            "Model card": lambda: show_card(chosen.weights),
+        },
+        key="evaluation_part",
     )
-    for tab, draw in zip(tabs, drawers, strict=True):
-        if tab.open:
-            with tab:
-                draw()
     st.caption(LIMITS)
 
 

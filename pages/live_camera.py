@@ -17,6 +17,7 @@ from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, page_head, refused
 from webui.frame.memory import return_freed_memory
 from webui.frame.session import KEPT, set_widget
+from webui.parts.controls import one_of
 from webui.view import device, live_charts, live_seats, live_stream, live_trouble, live_view, settings
 from webui.view.live_seats import NoSeatError, Seats
 from webui.view.live_stream import FrameProcessor, Viewer
@@ -173,12 +174,11 @@ def show_full(seats: Seats) -> None:
 
 def choose_where() -> str:
     """Where faces are read. The server is the fallback for browsers that cannot."""
-    where = st.segmented_control(
-        "Where faces are read", [DEVICE, SERVER], default=DEVICE, required=True, key="live_where", persist_state=KEPT,
+    return one_of(
+        "Where faces are read", [DEVICE, SERVER], key="live_where",
         help="On this device nothing leaves the browser, and the picture waits for no network. On the server it goes "
         "there and back as video (WebRTC): for browsers that are too old or too slow.",
     )  # fmt: skip
-    return where or DEVICE
 
 
 def use_server() -> None:

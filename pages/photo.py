@@ -12,6 +12,7 @@ from webui.frame import resources, weights
 from webui.frame.downloads import Offer, download_link
 from webui.frame.layout import LIMITS, PRIVATE, empty_state, page_head, plain, refused
 from webui.frame.session import KEPT, session, set_widget, widget
+from webui.parts.controls import one_of
 from webui.view import device, photos, results, settings
 from webui.view.photos import Photo, Reading
 from webui.view.why import why
@@ -224,13 +225,11 @@ def show_readings(readings: list[tuple[Photo, Reading]], threshold: float) -> No
 
 def choose_where() -> str:
     """Where faces are read."""
-    where = st.segmented_control(
-        "Where photos are read", [SERVER, DEVICE], default=SERVER, required=True, key="photo_where", persist_state=KEPT,
-        on_change=keep_photos,
+    return one_of(
+        "Where photos are read", [SERVER, DEVICE], key="photo_where", on_change=keep_photos,
         help="On this device, no photo leaves the browser, which reads JPEG, PNG and any other format it can open. "
         "The app reads more formats, turns photos and writes one table for many.",
     )  # fmt: skip
-    return where or SERVER
 
 
 def keep_photos() -> None:

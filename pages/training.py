@@ -13,7 +13,8 @@ from fer.runs.shipped import NAME, shipped_run
 from webui.dataset import data as dataset_data
 from webui.frame import weights
 from webui.frame.layout import empty_state, no_dataset, page_head, show_error
-from webui.frame.session import KEPT, session
+from webui.frame.session import session
+from webui.parts.controls import one_of
 from webui.training import charts, views
 from webui.training.actions import show_actions
 from webui.training.form import training_form
@@ -140,13 +141,10 @@ def show_chosen(runs: list[Run], launcher_: launch.Launcher | None, shipped: Run
             show = st.error if alarm.fatal else st.warning
             show(f"**{plain(run.name)}**: {plain(alarm.words)}", icon=":material/warning:")
     views.show_legend(runs, lambda run: None if run is shipped else show_actions(run, launcher_))
-    view = st.segmented_control(
+    view = one_of(
         "View",
         list(views.VIEWS),
-        default="Curves",
         key="training_view",
-        persist_state=KEPT,
-        required=True,
         format_func=lambda name: f"{views.VIEWS[name]} {name}",
         label_visibility="collapsed",
     )

@@ -29,7 +29,9 @@ def calls(module: Path) -> Iterator[ast.Call]:
 
 
 def is_widget(call: ast.Call) -> bool:
-    """st.slider(…), column.slider(…)."""
+    """st.slider(…), column.slider(…), or one of webui.parts.controls."""
+    if isinstance(call.func, ast.Name):
+        return call.func.id in {"one_of", "tabs"}
     return isinstance(call.func, ast.Attribute) and hasattr(st, call.func.attr)
 
 
@@ -83,7 +85,7 @@ def test_every_widget_that_can_be_kept_is() -> None:
         f"{module.relative_to(ROOT)}:{call.lineno}"
         for module in MODULES
         for call in calls(module)
-        if is_widget(call) and call.func.attr in KEEPABLE  # type: ignore[attr-defined]
+        if is_widget(call) and getattr(call.func, "attr", None) in KEEPABLE
         and not (keyword(call, "key") and keyword(call, "persist_state"))
         and str(module.relative_to(ROOT)) not in IN_PASSING
     ]  # fmt: skip

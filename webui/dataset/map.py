@@ -9,7 +9,8 @@ from fer.emotions import CLASSES, COLORS
 from webui.dataset import audit as audit_data
 from webui.dataset import data as dataset_data
 from webui.dataset.face_details import faces_with_details, open_face
-from webui.frame.session import KEPT, session
+from webui.frame.session import session
+from webui.parts.controls import one_of
 from webui.parts.face_map import face_map, inside
 
 COLORINGS = ("Class", "Split", "Likely wrong")
@@ -18,9 +19,7 @@ COLORINGS = ("Class", "Split", "Likely wrong")
 @st.fragment
 def draw(table: Audit, found: FaceSet | None) -> None:
     """The map. found: the set, if it is on this computer; without it a lasso lists rows instead of faces."""
-    by = st.segmented_control(
-        "Colour by", COLORINGS, default="Class", required=True, key="dataset_color_by", persist_state=KEPT
-    )
+    by = one_of("Colour by", COLORINGS, key="dataset_color_by")
     kinds, names, colors = _coloring(table, by)
     caught = face_map(
         table.x,

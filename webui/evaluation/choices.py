@@ -17,6 +17,7 @@ from webui.frame.layout import show_error
 from webui.frame.session import KEPT, Upload, session, set_widget, widget
 from webui.frame.weights import Weights
 from webui.parts.charts import percent
+from webui.parts.controls import one_of
 
 FILE = "A file …"
 _MAX_MB = 64
@@ -90,33 +91,24 @@ def _progress(bar: Any, share: float) -> None:
 def choose_part(table: EvaluationTable) -> tuple[str, str, str]:
     """The split, the source of labels and the view."""
     with st.container(horizontal=True, gap="medium"):
-        split = st.segmented_control(
+        split = one_of(
             "Split",
             TEST_SPLITS[::-1],
-            default="PrivateTest",
-            required=True,
             key="evaluation_split",
-            persist_state=KEPT,
             bind="query-params",
             help="Everything was chosen on PublicTest; PrivateTest was read only once, at the end.",
         )
-        labels = st.segmented_control(
+        labels = one_of(
             "Labels",
             LABELS if table.votes is not None else LABELS[:1],
-            default=LABELS[0],
-            required=True,
             key="evaluation_labels",
-            persist_state=KEPT,
             help="FER2013's own label, or what more than half of ten FER+ taggers said. Faces without such a "
             "majority among the seven classes are left out.",
         )
-        view = st.segmented_control(
+        view = one_of(
             "View",
             VIEWS,
-            default=VIEWS[0],
-            required=True,
             key="evaluation_view",
-            persist_state=KEPT,
             help="Probabilities of the face as it is, or their mean with those of its mirror image.",
         )
     return split, labels, view

@@ -12,9 +12,9 @@ from fer.judge.robustness import UNTOUCHED, RobustnessError, RobustnessTable, Ro
 from fer.weights import ROBUSTNESS, SAMPLE
 from webui.frame import weights
 from webui.frame.layout import show_error
-from webui.frame.session import KEPT
 from webui.frame.weights import Weights
 from webui.parts.charts import percent
+from webui.parts.controls import one_of
 from webui.parts.curves import curves, plain_numbers
 
 ACCURACY, UNSURE, ECE = FIGURES = ("Accuracy", "Unsure", "Calibration error")
@@ -41,9 +41,7 @@ def robustness(asked: Weights) -> None:
         f"The same {clean.n:,} faces of {table.split}, damaged in twelve ways at five strengths. Untouched, "
         f"**{percent(clean.accuracy, 1)}** are named right and **{percent(clean.unsure, 1)}** are 'unsure'."
     )
-    figure = st.segmented_control(
-        "Figure", FIGURES, default=ACCURACY, required=True, key="evaluation_robustness_figure", persist_state=KEPT
-    )
+    figure = one_of("Figure", FIGURES, key="evaluation_robustness_figure")
     st.caption(_EXPLAINED[figure])
     curves(charts(table, figure), "strength (0: untouched)", f"evaluation_robustness_{figure}", (0, max(STRENGTHS)))
     st.markdown("**What the strengths look like**")

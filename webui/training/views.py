@@ -18,6 +18,7 @@ from webui.evaluation.words import matrix_cells
 from webui.frame.layout import empty_state
 from webui.frame.session import KEPT, session, set_widget, widget
 from webui.parts.charts import percent
+from webui.parts.controls import one_of
 from webui.parts.curves import curves
 from webui.parts.face_grid import face_grid
 from webui.parts.matrix import matrix
@@ -158,9 +159,7 @@ def _legend_line(run: Run, color: str) -> str:
 def show_curves(runs: Sequence[Run], shown: Sequence[charts.Curve], key: str) -> None:
     """A chart for each figure in two columns, with common controls."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        axis = st.segmented_control(
-            "Axis", ["Epochs", "Time"], default="Epochs", key=f"training_axis_{key}", persist_state=KEPT, required=True
-        )
+        axis = one_of("Axis", ["Epochs", "Time"], key=f"training_axis_{key}")
         smoothing = st.slider(
             "Smoothing", 0.0, 0.99, 0.0, 0.01, key=f"training_smoothing_{key}", persist_state=KEPT, width=220
         )

@@ -7,6 +7,7 @@ import streamlit as st
 from fer.see.caption import percent
 from fer.see.judge import JudgeSettings
 from webui.frame.session import KEPT, advise
+from webui.parts.controls import one_of
 
 DETECTORS = {"yunet": "YuNet", "haar": "Haar"}
 
@@ -48,14 +49,11 @@ def choose(page: str, unsure_below: float, over_time: bool = True) -> ViewSettin
             persist_state=KEPT,
             help="How long expressions are averaged for. At 0 each look is judged alone, and labels flicker.",
         )
-    detector = st.segmented_control(
+    detector = one_of(
         "Face detector",
         list(DETECTORS),
-        default="yunet",
-        required=True,
-        format_func=DETECTORS.__getitem__,
         key=f"{page}_detector",
-        persist_state=KEPT,
+        format_func=DETECTORS.__getitem__,
         help="YuNet finds small, turned and half-hidden faces. Haar (2001) is what most older programs use.",
     )
     both_ways = st.toggle(
@@ -66,4 +64,4 @@ def choose(page: str, unsure_below: float, over_time: bool = True) -> ViewSettin
         help="Each face is read twice, as it is and mirrored: about one point more right answers for twice the "
         "network's time. A live camera does so only while it keeps up.",
     )
-    return ViewSettings(detector or "yunet", JudgeSettings(threshold / 100, smoothing_s, both_ways=both_ways))
+    return ViewSettings(detector, JudgeSettings(threshold / 100, smoothing_s, both_ways=both_ways))
