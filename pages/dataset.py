@@ -92,11 +92,9 @@ def faces(found: FaceSet) -> None:
         st.info("No face passes these filters.")
         return
 
-    def words(part: slice) -> tuple[list[str], list[str]]:
-        some = at[part]
-        names = [CLASSES[label] for label in found.labels[some]]
-        rows = zip(found.rows[some], names, found.splits[some], strict=True)
-        return names, [f"row {row}: {name}, {SPLITS[split]}" for row, name, split in rows]
+    def words(index: int) -> tuple[str, str]:
+        name = CLASSES[found.labels[at[index]]]
+        return name, f"{name}, {SPLITS[found.splits[at[index]]]}"
 
     faces_with_details(found, at, words, "faces of the set", "dataset_faces", per_page=84)
 
@@ -245,10 +243,9 @@ def listed(table: Audit, found: FaceSet | None, chosen: audit_data.Finding) -> N
         st.dataframe(audit_data.as_table(table, chosen.at), hide_index=True)
         return
 
-    def words(part: slice) -> tuple[list[str], list[str]]:
-        captions = chosen.captions(chosen.at[part])
-        rows = zip(table.rows[chosen.at[part]], captions, strict=True)
-        return captions, [f"row {row}: {caption}".replace("\n", " ") for row, caption in rows]
+    def words(index: int) -> tuple[str, str]:
+        caption = chosen.caption(chosen.at[index])
+        return caption, caption.replace("\n", " ")
 
     faces_with_details(found, at, words, chosen.name, "dataset_audit", per_page=60)
 

@@ -22,11 +22,12 @@ from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, page_head, show_error
 from webui.frame.session import KEPT, advise, session
 from webui.frame.weights import Weights
-from webui.parts.bars import bars, pressed_part
+from webui.parts.bars import bars
 from webui.parts.charts import percent
+from webui.parts.component import pressed
 from webui.parts.controls import one_of, tabs
 from webui.parts.curves import curves
-from webui.parts.matrix import matrix, pressed_cell
+from webui.parts.matrix import matrix
 from webui.parts.tiles import figures
 
 SHARE = (0.0, 100.0)  # ends of an axis in %
@@ -52,7 +53,7 @@ def mistakes(judged: Judged, asked: Weights) -> None:
     with left:
         unit = one_of("Unit", ["Share of the row", "Faces"], key="evaluation_unit", label_visibility="collapsed")
         mine = session()
-        if (cell := pressed_cell("evaluation_confusion")) is not None:
+        if (cell := pressed("evaluation_confusion", "cell")) is not None:
             mine.evaluation.cell, mine.pages["evaluation_cell_faces"] = cell, 0
         selected = mine.evaluation.cell or evaluation_words.worst_cell(counts)
         texts, spoken = evaluation_words.matrix_cells(counts, unit != "Faces")
@@ -73,7 +74,7 @@ def classes(judged: Judged, asked: Weights) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
         mine = session()
-        if (part := pressed_part("evaluation_class_bars")) is not None:  # a second press closes it again
+        if (part := pressed("evaluation_class_bars", "part")) is not None:  # a second press closes it again
             mine.evaluation.bar = None if part == mine.evaluation.bar else part
             mine.pages["evaluation_class_faces"] = 0
         selected = mine.evaluation.bar

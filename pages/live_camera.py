@@ -167,11 +167,6 @@ def show_probabilities(samples: Sequence[Sample]) -> None:
     st.plotly_chart(live_charts.probabilities(samples, chosen), config=live_charts.CONFIG)
 
 
-def show_full(seats: Seats) -> None:
-    live_trouble.show(live_trouble.seats_full(seats.taken, seats.limit))
-    st.button("Try again", icon=":material/refresh:")
-
-
 def choose_where() -> str:
     """Where faces are read. The server is the fallback for browsers that cannot."""
     return one_of(
@@ -181,13 +176,9 @@ def choose_where() -> str:
     )  # fmt: skip
 
 
-def use_server() -> None:
-    set_widget("live_where", SERVER)
-
-
 def show_device(card: ModelCard, live: LiveSettings, constraints: dict[str, Any]) -> None:
     """The camera that reads in the browser; it has its own buttons, cards, timeline and recording."""
-    device.camera(weights.in_use(), card, live, constraints, "live_device", use_server)
+    device.camera(weights.in_use(), card, live, constraints, "live_device", partial(set_widget, "live_where", SERVER))
     st.caption(f":material/lock: {PRIVATE_DEVICE}")
 
 
@@ -202,7 +193,8 @@ def show_server(viewer: Viewer, model: "Recognizer", live: LiveSettings, constra
         context = open_camera(viewer, seats, constraints)
     with notices:
         if context is None:
-            show_full(seats)
+            live_trouble.show(live_trouble.seats_full(seats.taken, seats.limit))
+            st.button("Try again", icon=":material/refresh:")
             return
         active = context.state.playing or context.state.signalling
         st.fragment(show_status, run_every=STATUS_EVERY_S if active else None)(viewer, context)
@@ -217,14 +209,11 @@ def show_server(viewer: Viewer, model: "Recognizer", live: LiveSettings, constra
     show_recording(viewer)
 
 
-def refusals() -> tuple[type[Exception], ...]:
-    """Errors that keep the camera from starting: weights that are refused, a TURN server without its name."""
-    return (*weights.load_errors(), ValueError)
-
-
 page_head("Live camera", "Every face in front of your webcam and the expression it shows.")
 st.html(STYLE)
 where = choose_where()
+# Weights that are refused, a TURN server without its name.
+refusals: tuple[type[Exception], ...] = (*weights.load_errors(), ValueError)
 try:
     model = live_stream.model()
     live, constraints = choose_settings(model.card.unsure_below, where)
@@ -232,7 +221,7 @@ try:
         show_device(model.card, live, constraints)
     else:
         show_server(live_stream.viewer(), model, live, constraints)
-except refusals() as error:
+except refusals as error:
     refused("The live camera cannot start", str(error))
     st.stop()
 st.caption(LIMITS)

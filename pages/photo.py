@@ -1,6 +1,7 @@
 """Photo page: photos in, the expression on every face out."""
 
 import time
+from functools import partial
 
 import streamlit as st
 
@@ -157,7 +158,12 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
             st.html(photos.face_cards(reading, threshold))
             why(reading.crops, weights.in_use(), key)
         elif not reading.suggested_deg:
-            show_no_face()
+            empty_state(
+                "🔍",
+                "No face found",
+                "Faces should look at the camera, be upright and well lit, and be at least 24 pixels wide. "
+                "Try a closer or brighter photo, or turn it.",
+            )
         with st.container(horizontal=True, gap="small"):
             if count:
                 show_png_download(photo, reading, threshold, key)
@@ -201,15 +207,6 @@ def offer_turn(photo: Photo, reading: Reading, key: str) -> None:
     )
 
 
-def show_no_face() -> None:
-    empty_state(
-        "🔍",
-        "No face found",
-        "Faces should look at the camera, be upright and well lit, and be at least 24 pixels wide. "
-        "Try a closer or brighter photo, or turn it.",
-    )
-
-
 def show_readings(readings: list[tuple[Photo, Reading]], threshold: float) -> None:
     if len(readings) > 1:
         show_summary(readings, threshold)
@@ -238,15 +235,11 @@ def keep_photos() -> None:
     mine.earlier, mine.given = [*mine.earlier, *mine.given][:MAX_PHOTOS], []
 
 
-def use_server() -> None:
-    set_widget("photo_where", SERVER)
-
-
 def show_device(card: ModelCard, asked: settings.ViewSettings) -> None:
     """Photos read in the browser; they have their own drop zone, cards and downloads."""
     if asked.detector != "yunet":
         st.caption("On this device faces are found by YuNet; Haar runs in the app only.")
-    device.photos(weights.in_use(), card, asked.judge, "photo_device", use_server)
+    device.photos(weights.in_use(), card, asked.judge, "photo_device", partial(set_widget, "photo_where", SERVER))
     st.caption(f":material/lock: {PRIVATE_DEVICE}")
     st.caption(LIMITS)
 

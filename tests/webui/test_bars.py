@@ -28,7 +28,7 @@ def chart(values: list[list[float]], **changes: Any) -> Bars:
 )
 def test_the_longest_row_is_as_wide_as_the_chart(drawn, lengths, monkeypatch) -> None:
     sent = {}
-    monkeypatch.setattr(bars, "component", lambda *about: lambda **what: sent.update(what["data"]))
+    monkeypatch.setattr(bars, "show", lambda name, html, key, data, *values: sent.update(data))
     bars.bars(drawn, "key")
     assert sent["lengths"] == lengths
 

@@ -26,19 +26,16 @@ FINDINGS = {
 }
 
 
-Captions = Callable[[np.ndarray], list[str]]
-
-
 @dataclass(frozen=True, eq=False)
 class Finding:
     """A finding of the audit.
 
-    at: positions in the audit, int64 (K,), in order. captions: positions → a short caption for each.
+    at: positions in the audit, int64 (K,), in order. caption: position → a short caption.
     """
 
     name: str
     at: np.ndarray
-    captions: Captions
+    caption: Callable[[int], str]
 
 
 def audit() -> Audit | None:
@@ -59,42 +56,33 @@ def _read(path: str, changed_ns: int) -> Audit:
 
 def finding(table: Audit, name: str, split: str | None = None, label: str | None = None) -> Finding:
     """One of FINDINGS, optionally for one split and one class only."""
-    order, captions = _listed(table, name)
-    kept = np.ones(len(order), dtype=bool)
+    at = _listed(table, name)
     if split is not None:
-        kept &= table.splits[order] == SPLITS.index(split)
+        at = at[table.splits[at] == SPLITS.index(split)]
     if label is not None:
-        kept &= table.labels[order] == CLASSES.index(label)
-    at = order[kept]
-    return Finding(name, at, captions)
+        at = at[table.labels[at] == CLASSES.index(label)]
+
+    def caption(place: int) -> str:
+        if name in ("Likely wrong labels", "Hardest faces"):
+            return f"{CLASSES[table.labels[place]]}\n→ {CLASSES[table.suggested[place]]}"
+        return f"{CLASSES[table.labels[place]]}\n{SPLITS[table.splits[place]]}"
+
+    return Finding(name, at, caption)
 
 
-def _listed(table: Audit, name: str) -> tuple[np.ndarray, Captions]:
-    def relabelled(at: np.ndarray) -> list[str]:
-        pairs = zip(table.labels[at], table.suggested[at], strict=True)
-        return [f"{CLASSES[label]}\n→ {CLASSES[other]}" for label, other in pairs]
-
-    def splits(at: np.ndarray) -> list[str]:
-        return [
-            f"{CLASSES[label]}\n{SPLITS[split]}"
-            for split, label in zip(table.splits[at], table.labels[at], strict=True)
-        ]
-
+def _listed(table: Audit, name: str) -> np.ndarray:
     if name == "Likely wrong labels":
-        return table.suspects(), relabelled
+        return table.suspects()
     if name == "Hardest faces":
-        return np.argsort(table.own, kind="stable")[:1000], relabelled
-    if name == "Not a face":
-        where = np.flatnonzero(table.face_votes > 5)
-        return where[np.argsort(-table.face_votes[where].astype(int), kind="stable")], splits
-    group = table.exact if name == "Exact duplicates" else table.near
-    chosen = {
-        "Leaks": table.leaks,
-        "Exact duplicates": table.exact != NONE,
-        "Near duplicates": (table.near != NONE) & (table.exact == NONE),
+        return np.argsort(table.own, kind="stable")[:1000]
+    chosen, order = {
+        "Not a face": (table.face_votes > 5, -table.face_votes.astype(int)),
+        "Leaks": (table.leaks, table.near),
+        "Exact duplicates": (table.exact != NONE, table.exact),
+        "Near duplicates": ((table.near != NONE) & (table.exact == NONE), table.near),
     }[name]
-    where = np.flatnonzero(chosen)
-    return where[np.lexsort((where, group[where]))], splits
+    where: np.ndarray = np.flatnonzero(chosen)
+    return where[np.argsort(order[where], kind="stable")]  # copies, which are in one group, side by side
 
 
 def judges(table: Audit) -> dict[str, str]:

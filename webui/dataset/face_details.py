@@ -90,14 +90,11 @@ def _neighbours(found: FaceSet, at: int) -> int | None:
     return face_grid(found.images[near], near, names, spoken, "nearest faces", key=f"face_near_{at}", size_px=56)
 
 
-Words = Callable[[slice], tuple[list[str], list[str]]]
-
-
 @st.fragment
 def faces_with_details(
     found: FaceSet,
     at: np.ndarray,
-    words: Words,
+    words: Callable[[int], tuple[str, str]],
     label: str,
     key: str,
     per_page: int = 48,
@@ -105,11 +102,13 @@ def faces_with_details(
 ) -> None:
     """A paged grid of the faces at these positions; pressing one opens it enlarged, and nothing else is redrawn.
 
-    words: some of the positions → a caption and a spoken sentence for each. Called for one page only: words for
-    35,887 faces take a tenth of a second. asked: the weights whose probabilities are shown; None: those in use.
+    words: index into `at` → a caption and a sentence, spoken after the row's number. Called for one page only: words
+    for 35,887 faces take a tenth of a second. asked: the weights whose probabilities are shown; None: those in use.
     """
     shown = pager(len(at), per_page, key)
-    pressed = face_grid(found.images[at[shown]], at[shown], *words(shown), label, key)
+    texts = [words(index) for index in range(len(at))[shown]]
+    spoken = [f"row {row}: {text}" for row, (_, text) in zip(found.rows[at[shown]], texts, strict=True)]
+    pressed = face_grid(found.images[at[shown]], at[shown], [caption for caption, _ in texts], spoken, label, key)
     if pressed is not None:
         open_face(pressed, asked)
 

@@ -21,16 +21,8 @@ def draw(table: Audit, found: FaceSet | None) -> None:
     """The map. found: the set, if it is on this computer; without it a lasso lists rows instead of faces."""
     by = one_of("Colour by", COLORINGS, key="dataset_color_by")
     kinds, names, colors = _coloring(table, by)
-    caught = face_map(
-        table.x,
-        table.y,
-        kinds,
-        table.rows,
-        names,
-        colors,
-        f"{len(table):,} faces as the network sees them (no unit; close together means alike)",
-        f"dataset_map_{by}",
-    )
+    title = f"{len(table):,} faces as the network sees them (no unit; close together means alike)"
+    caught = face_map(table.x, table.y, kinds, table.rows, names, colors, title, f"dataset_map_{by}")
     st.caption(
         "Press a point to open its face; draw a lasso to list many. Zoom with two fingers, or with the wheel after "
         "pressing the map."
@@ -54,9 +46,9 @@ def _in_the_lasso(table: Audit, found: FaceSet | None, at: np.ndarray) -> None:
         return
     places = dataset_data.positions(found, table.rows[at])
 
-    def words(part: slice) -> tuple[list[str], list[str]]:
-        names = [CLASSES[label] for label in table.labels[at[part]]]
-        return names, [f"row {row}: {name}" for row, name in zip(table.rows[at[part]], names, strict=True)]
+    def words(index: int) -> tuple[str, str]:
+        name = CLASSES[table.labels[at[index]]]
+        return name, name
 
     if len(at) and (places >= 0).all():
         faces_with_details(found, places, words, "faces in the lasso", "dataset_lasso", per_page=60)

@@ -45,8 +45,8 @@ def reliability(result: metrics.Reliability) -> dict[str, Any]:
     return _chart(
         f"Reliability (accuracy in % by confidence in %); ECE {ece}",
         [
-            (_line("perfect", GREY, dotted=True), 100 * diagonal, diagonal),
-            (_line("model", BLUE, dots=radii, notes=notes), 100 * confidence, accuracy),
+            ({"label": "perfect", "color": GREY, "dotted": True}, 100 * diagonal, diagonal),
+            ({"label": "model", "color": BLUE, "dots": radii, "notes": notes}, 100 * confidence, accuracy),
         ],
         f"Accuracy by confidence in {int(filled.sum())} bins; on average they differ by {ece}.",
     )
@@ -54,18 +54,17 @@ def reliability(result: metrics.Reliability) -> dict[str, Any]:
 
 def coverage(curve: metrics.Coverage, threshold: float) -> dict[str, Any]:
     """Accuracy of the answered faces against their share, with the threshold marked, for parts.curves."""
-    at = int(np.searchsorted(-curve.threshold, -threshold, side="right")) - 1
+    answered = curve.coverage[curve.threshold >= threshold][-1:]
     kept = _thinned(len(curve.threshold))
     notes = [f"unsure below {percent(value)}" for value in curve.threshold[kept]]
     drawn = _chart(
         "Accuracy of the faces answered (%) by the share answered (%)",
-        [(_line("right", BLUE, notes=notes), 100 * curve.coverage[kept], curve.accuracy[kept])],
+        [({"label": "right", "color": BLUE, "notes": notes}, 100 * curve.coverage[kept], curve.accuracy[kept])],
         f"From {percent(curve.accuracy[-1])} right where all faces are answered; the fewer are answered, the more of "
         "them are right.",
     )
-    if at >= 0:
-        drawn["marks"] = [{"x": 100 * float(curve.coverage[at]), "label": f"unsure below {percent(threshold)}"}]
-    return drawn | {"legend": False}
+    marks = [{"x": 100 * float(share), "label": f"unsure below {percent(threshold)}"} for share in answered]
+    return drawn | {"legend": False, "marks": marks}
 
 
 def precision_recall(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
@@ -79,7 +78,7 @@ def precision_recall(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, 
         label = f"{name} {metrics.average_precision(positive, probabilities[:, index]):.2f}"
         kept = _thinned(len(recall))
         notes = [f"probability from {value:.2f}" for value in threshold[kept]]
-        line = _line(label, COLORS[name], dotted=index % 2 == 1, notes=notes)
+        line = {"label": label, "color": COLORS[name], "dotted": index % 2 == 1, "notes": notes}
         lines.append((line, 100 * recall[kept], precision[kept]))
         spoken.append(label)
     title = "Precision (%) by recall (%), one curve a class; average precision beside the name"
@@ -90,18 +89,12 @@ def _chart(title: str, lines: list[tuple[dict[str, Any], np.ndarray, np.ndarray]
     return {
         "title": title,
         "format": "percent",
-        "log": False,
         "legend": True,
         "height": _HEIGHT_PX,
         "spoken": f"{title}. {spoken}",
         "series": [style for style, _, _ in lines],
         "tables": [[plain_numbers(x), plain_numbers(y)] for _, x, y in lines],
-        "marks": [],
     }
-
-
-def _line(label: str, color: str, dotted: bool = False, **more: Any) -> dict[str, Any]:
-    return {"label": label, "color": color, "dotted": dotted, "faint": False, **more}
 
 
 def _thinned(count: int) -> np.ndarray:

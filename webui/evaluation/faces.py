@@ -18,21 +18,19 @@ def show_faces(judged: Judged, picked: np.ndarray, title: str, key: str, asked: 
     if not len(picked):
         st.caption("None.")
         return
-    rows, confidence = judged.rows[picked], judged.confidence[picked]
-    truth, named = judged.truth[picked], judged.predicted[picked]
+    confidence, truth, named = judged.confidence[picked], judged.truth[picked], judged.predicted[picked]
     found = dataset_data.faces_or_message()
     if found is None:
         no_dataset()
         return
     st.caption("Most confident first, with the model's probability for its answer. Press a face to see more.")
-    at = dataset_data.positions(found, rows)
+    at = dataset_data.positions(found, judged.rows[picked])
     if (at < 0).any():
         st.warning("The set on this computer lacks these faces or their row numbers. Prepare the whole fer2013.csv.")
         return
 
-    def words(part: slice) -> tuple[list[str], list[str]]:
-        shares = [percent(value) for value in confidence[part]]
-        named_so = zip(rows[part], truth[part], named[part], shares, strict=True)
-        return shares, [f"row {row}: {CLASSES[t]}, named {CLASSES[n]} with {share}" for row, t, n, share in named_so]
+    def words(index: int) -> tuple[str, str]:
+        share = percent(confidence[index])
+        return share, f"{CLASSES[truth[index]]}, named {CLASSES[named[index]]} with {share}"
 
     faces_with_details(found, at, words, title, key, asked=asked)

@@ -17,9 +17,10 @@ from webui.evaluation.slices import chart as slices_chart
 from webui.frame.session import session
 from webui.parts.bars import bars
 from webui.parts.charts import percent
+from webui.parts.component import pressed
 from webui.parts.curves import curves
 from webui.parts.face_grid import face_grid, pager
-from webui.parts.matrix import matrix, pressed_cell
+from webui.parts.matrix import matrix
 
 _SHARE = (0.0, 100.0)
 _PER_PAGE = 30
@@ -73,7 +74,7 @@ def _mistakes(own: OwnFaces, judged: Judged) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
         mine = session()
-        if (cell := pressed_cell(f"{_KEY}_confusion")) is not None:
+        if (cell := pressed(f"{_KEY}_confusion", "cell")) is not None:
             mine.evaluation.own_cell, mine.pages[f"{_KEY}_faces"] = cell, 0
         selected = mine.evaluation.own_cell or words.worst_cell(judged.matrix)
         texts, spoken = words.matrix_cells(judged.matrix, as_shares=False)

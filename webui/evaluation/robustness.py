@@ -72,7 +72,6 @@ def _chart(table: RobustnessTable, figure: str, group: str, names: list[str]) ->
     return {
         "title": f"{group}: {figure.lower()} ({unit})",
         "format": "number" if figure == ECE else "percent",
-        "log": False,
         "legend": True,
         "height": _HEIGHT_PX,
         "spoken": f"{group}, {figure.lower()} by strength: {spoken}.",
@@ -81,7 +80,6 @@ def _chart(table: RobustnessTable, figure: str, group: str, names: list[str]) ->
                 "label": name,
                 "color": _LINES[i],
                 "dotted": i % 2 == 1,
-                "faint": False,
                 "notes": ["untouched", *(f"{level:g} {KINDS[name].unit}" for level in KINDS[name].levels)],
             }
             for i, name in enumerate(names)
@@ -90,7 +88,6 @@ def _chart(table: RobustnessTable, figure: str, group: str, names: list[str]) ->
             [plain_numbers(row.strength for row in rows), plain_numbers(_value(row, figure) for row in rows)]
             for rows in drawn.values()
         ],
-        "marks": [],
     }
 
 

@@ -13,8 +13,9 @@ from webui.evaluation.faces import show_faces
 from webui.evaluation.words import p_value
 from webui.frame.layout import show_error
 from webui.frame.session import session
-from webui.parts.bars import Bars, Series, bars, pressed_part
+from webui.parts.bars import Bars, Series, bars
 from webui.parts.charts import percent
+from webui.parts.component import pressed
 
 _KEY = "evaluation_slices"
 _CHANCE = 0.05
@@ -31,7 +32,7 @@ def show_slices(judged: Judged, chosen: Chosen) -> None:
         st.caption("These faces were not measured: they are not FER2013's.")
         return
     mine = session()
-    if (part := pressed_part(_KEY)) is not None:
+    if (part := pressed(_KEY, "part")) is not None:
         mine.evaluation.slice, mine.pages["evaluation_slice_faces"] = found[part[0]].name, 0
     names = [one.name for one in found]
     selected = names.index(mine.evaluation.slice) if mine.evaluation.slice in names else 0

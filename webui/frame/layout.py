@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
 from fer import web
@@ -62,6 +63,13 @@ def no_dataset() -> None:
     st.caption(
         "Already have fer2013.csv, icml_face_data.csv, the image folders or Parquet? Name it: "
         "`python scripts/prepare.py PATH`. The folder is `data/`, or the one that `FER_DATA` names."
+    )
+
+
+def note_line(*, key: str) -> DeltaGenerator:
+    """A framed line for a note above every page: words at the left, what to press at the right."""
+    return st.container(
+        key=key, border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     )
 
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from webui.frame import weights
-from webui.frame.layout import plain
+from webui.frame.layout import note_line, plain
 
 
 def show_weights_note() -> None:
@@ -12,16 +12,7 @@ def show_weights_note() -> None:
     mine = weights.in_use()
     if mine == weights.shipped():
         return
-    with (
-        place,
-        st.container(
-            key="frame_weights_note",
-            border=True,
-            horizontal=True,
-            horizontal_alignment="distribute",
-            vertical_alignment="center",
-        ),
-    ):
+    with place, note_line(key="frame_weights_note"):
         st.markdown(
             f":material/swap_horiz: Every page uses the weights of **{plain(mine.name)}**, in this session only.",
             width="content",

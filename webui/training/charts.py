@@ -84,10 +84,8 @@ def recall(run: Run) -> dict[str, Any]:
         "title": "Recall of each class",
         "legend": True,
         "format": "percent",
-        "log": False,
-        "series": [{"label": name, "color": COLORS[name], "dotted": False, "faint": False} for name in CLASSES],
+        "series": [{"label": name, "color": COLORS[name]} for name in CLASSES],
         "tables": [_table(_x(run, wall_time=False), list(rows.T))],
-        "marks": [],
     }
 
 

@@ -19,17 +19,14 @@ def sheet_faces(run: Run, sheet: Sheet) -> tuple[np.ndarray, np.ndarray | None, 
     except DatasetError as error:
         return blank, sheet.labels, str(error)
     if found is None:
-        return blank, sheet.labels, "The dataset is not on this computer, so only the predictions are shown."
-    if _fingerprint(found) != run.start.get("data_sha256"):
-        return (
-            blank,
-            sheet.labels,
-            "This run was trained on different data than this computer has, so only the predictions are shown.",
-        )
-    at = dataset_data.positions(found, sheet.rows)
-    if (at < 0).any():
-        return blank, sheet.labels, "The dataset lacks some of these faces, so only the predictions are shown."
-    return np.array(found.images[at]), np.array(found.labels[at]), ""
+        missing = "The dataset is not on this computer"
+    elif _fingerprint(found) != run.start.get("data_sha256"):
+        missing = "This run was trained on different data than this computer has"
+    elif (at := dataset_data.positions(found, sheet.rows)).min() < 0:
+        missing = "The dataset lacks some of these faces"
+    else:
+        return np.array(found.images[at]), np.array(found.labels[at]), ""
+    return blank, sheet.labels, f"{missing}, so only the predictions are shown."
 
 
 @st.cache_data(show_spinner=False, max_entries=2, hash_funcs={"fer.data.faceset.FaceSet": id})

@@ -187,7 +187,14 @@ def face_cards(reading: Reading, unsure_below: float) -> str:
 
 def summary(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> list[dict[str, object]]:
     """A row per photo: its name, the number of faces, and the count of each label as text."""
-    return [_summary_row(photo, reading.judged(unsure_below)) for photo, reading in readings]
+    return [
+        {
+            "photo": photo.name,
+            "faces": len(reading.observations),
+            "expressions": label_counts(reading.judged(unsure_below)) or "no face found",
+        }
+        for photo, reading in readings
+    ]
 
 
 def tables(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> tuple[str, str]:
@@ -209,10 +216,6 @@ def label_counts(predictions: Sequence["Prediction"]) -> str:
     """'2 × happy, 1 × unsure', most frequent first; '' without faces."""
     counts = Counter(p.label for p in predictions)
     return ", ".join(f"{n} × {label}" for label, n in counts.most_common())
-
-
-def _summary_row(photo: Photo, predictions: Sequence["Prediction"]) -> dict[str, object]:
-    return {"photo": photo.name, "faces": len(predictions), "expressions": label_counts(predictions) or "no face found"}
 
 
 def _crop(image: np.ndarray, box: tuple[float, float, float, float]) -> bytes:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from webui.frame.layout import plain
+from webui.frame.layout import note_line, plain
 from webui.frame.session import session
 from webui.parts.charts import percent
 from webui.view.video_queue import VideoQueue
@@ -32,7 +32,6 @@ def _reading(queue: VideoQueue) -> None:
 
 
 def _line(words: str, way: str) -> None:
-    with st.container(key="frame_reading_note", border=True, horizontal=True, horizontal_alignment="distribute",
-                      vertical_alignment="center"):  # fmt: skip
+    with note_line(key="frame_reading_note"):
         st.markdown(words, width="content")
         st.page_link("pages/video.py", label=way, icon=":material/arrow_forward:", width="content")

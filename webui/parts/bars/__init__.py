@@ -8,10 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from webui.frame.session import widget
-from webui.parts.component import component
-
-Part = tuple[int, int]
+from webui.parts.component import show
 
 
 @dataclass(frozen=True)
@@ -52,32 +49,19 @@ class Bars:
                 raise ValueError(f"{name} must hold {wanted} texts for each of {rows} rows")
 
 
-def bars(chart: Bars, key: str, pressable: bool = False, selected: Part | None = None) -> None:
-    """Shows the bars; in the next run `pressed_part` returns the one that was pressed."""
+def bars(chart: Bars, key: str, pressable: bool = False, selected: tuple[int, int] | None = None) -> None:
+    """Shows the bars; in the next run `pressed(key, "part")` is the (row, series) that was pressed."""
     longest = chart.values.sum(axis=1).max() if chart.stacked else chart.values.max()
     whole = chart.full or float(longest) or 1.0
-    component("bars", '<figure class="bars"></figure>')(
-        key=key,
-        data={
-            "title": chart.title,
-            "names": list(chart.names),
-            "series": [[one.name, one.color, one.pattern] for one in chart.series],
-            "lengths": np.round(100 * chart.values / whole, 3).tolist(),
-            "spoken": [list(row) for row in chart.spoken],
-            "ends": [list(row) for row in chart.ends],
-            "stacked": chart.stacked,
-            "pressable": pressable,
-            "selected": selected,
-        },
-        on_part_change=_nothing,
-    )
-
-
-def pressed_part(key: str) -> Part | None:
-    """The (row, series) pressed since the last run; known before the bars are drawn, so that they can show it."""
-    part = (widget(key) or {}).get("part")
-    return None if part is None else (int(part[0]), int(part[1]))
-
-
-def _nothing() -> None:
-    """Streamlit reruns the fragment for a component's value only if a callback is given."""
+    data = {
+        "title": chart.title,
+        "names": chart.names,
+        "series": [[one.name, one.color, one.pattern] for one in chart.series],
+        "lengths": np.round(100 * chart.values / whole, 3).tolist(),
+        "spoken": chart.spoken,
+        "ends": chart.ends,
+        "stacked": chart.stacked,
+        "pressable": pressable,
+        "selected": selected,
+    }
+    show("bars", '<figure class="bars"></figure>', key, data, "part")

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from webui.parts.component import component
+from webui.parts.component import show
 
 _HTML = '<div class="curves"><button type="button" hidden>Show all</button><div class="list"></div></div>'
 
@@ -19,13 +19,13 @@ def curves(
 ) -> None:
     """Shows charts side by side with a shared horizontal axis, zoom (drag; double click resets it) and hover.
 
-    Each chart has a title (its identity), `format` "percent" or "number", `log`, `series` of {label, color, dotted,
-    faint}, `tables` of [x, y, y …] whose columns follow the series, one table for each run, `marks` of {x, label},
-    and may have a `hint`, a `legend`, a `height` in pixels, and `spoken`, a sentence for screen readers. A series may
-    have `dots`, the radius of each point in pixels, and `notes`, words for each point. x_range: the horizontal axis'
-    limits; None: those of the data.
+    Each chart has a title (its identity), `format` "percent" or "number", `series` of {label, color}, `tables` of
+    [x, y, y …] whose columns follow the series, one table for each run, and may be `log`, have `marks` of {x, label},
+    a `hint`, a `legend`, a `height` in pixels, and `spoken`, a sentence for screen readers. A series may be `dotted`
+    or `faint`, and have `dots`, the radius of each point in pixels, and `notes`, words for each point. x_range: the
+    horizontal axis' limits; None: those of the data.
     """
-    component("curves", _HTML)(key=key, data={"charts": list(charts), "x_title": x_title, "x_range": x_range})
+    show("curves", _HTML, key, {"charts": charts, "x_title": x_title, "x_range": x_range})
 
 
 def plain_numbers(values: Iterable[float]) -> list[float | None]:

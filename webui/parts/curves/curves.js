@@ -113,7 +113,7 @@ const drawLines = (figure, { lines, toX, toY }) => lines.flatMap((line) => {
   return [path, ...dots]
 })
 
-const drawMarks = (figure, { toX, right, bottom }) => figure.spec.marks.flatMap(({ x, label }) => {
+const drawMarks = (figure, { toX, right, bottom }) => (figure.spec.marks ?? []).flatMap(({ x, label }) => {
   const onRight = toX(x) > (MARGIN.left + right) / 2
   return [
     svg("line", { class: "mark", x1: toX(x), x2: toX(x), y1: MARGIN.top, y2: bottom }),

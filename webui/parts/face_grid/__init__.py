@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from webui.frame.session import session
-from webui.parts.component import component
+from webui.parts.component import show
 
 _SPRITE_COLUMNS = 10
 
@@ -59,23 +59,17 @@ def face_grid(
     """
     columns = min(_SPRITE_COLUMNS, len(images))
     faces = [[int(row), caption, words] for row, caption, words in zip(rows, captions, spoken, strict=True)]
-    result = component("face_grid", '<div class="grid" role="group"></div>', "return_focus.js")(
-        key=key,
-        data={
-            "sprite": data_url(sprite(images, columns)),
-            "columns": columns,
-            "rows": -(-len(images) // columns),
-            "faces": faces,
-            "label": label,
-            "size_px": size_px,
-        },
-        on_face_change=_nothing,
-    )
-    return None if result.face is None else int(result.face)
-
-
-def _nothing() -> None:
-    """Streamlit reruns the fragment for a component's value only if a callback is given."""
+    data = {
+        "sprite": data_url(sprite(images, columns)),
+        "columns": columns,
+        "rows": -(-len(images) // columns),
+        "faces": faces,
+        "label": label,
+        "size_px": size_px,
+    }
+    html = '<div class="grid" role="group"></div>'
+    face = show("face_grid", html, key, data, "face", scripts=("return_focus.js",)).face
+    return None if face is None else int(face)
 
 
 def pager(n: int, per_page: int, key: str) -> slice:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from webui.parts.component import component
+from webui.parts.component import show
 
 _MOST_KINDS = 8
 
@@ -42,20 +42,16 @@ def face_map(
     rows: int32 (N,), the number returned when a point is pressed.
     """
     assert len(names) <= _MOST_KINDS, "the shader holds eight colours"
-    result = component("face_map", '<div class="map"></div>', "return_focus.js")(
-        key=key,
-        data={
-            "x": _packed(x, np.uint16),
-            "y": _packed(y, np.uint16),
-            "kinds": _packed(kinds, np.uint8),
-            "rows": _packed(rows, np.int32),
-            "names": list(names),
-            "colors": list(colors),
-            "title": title,
-        },
-        on_face_change=_nothing,
-        on_lasso_change=_nothing,
-    )
+    data = {
+        "x": _packed(x, np.uint16),
+        "y": _packed(y, np.uint16),
+        "kinds": _packed(kinds, np.uint8),
+        "rows": _packed(rows, np.int32),
+        "names": names,
+        "colors": colors,
+        "title": title,
+    }
+    result = show("face_map", '<div class="map"></div>', key, data, "face", "lasso", scripts=("return_focus.js",))
     if result.face is not None:
         return Caught(face=int(result.face))
     if result.lasso is not None:
@@ -81,7 +77,3 @@ def inside(corners: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _packed(values: np.ndarray, dtype: type) -> str:
     return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode()
-
-
-def _nothing() -> None:
-    """Streamlit reruns the fragment for a component's value only if a callback is given."""
