@@ -271,10 +271,10 @@ def people_rows(recognizer: Recognizer, folder: Path) -> Iterator[str]:
     """Real people, several pictures each: similarity within one person and between two."""
     names, found = [], []
     for path in sorted(folder.glob("*/*")):
-        observed = recognizer.observe(open_image(path), features=True)
-        if observed and observed[0].features is not None:
+        image = open_image(path)
+        if faces := recognizer.detect(image)[:1]:
             names.append(path.parent.name)
-            found.append(observed[0].features)
+            found.append(recognizer.features(recognizer.crops(image, faces))[0])
     mean, _, axes = centre(recognizer)
     who = np.array(names)
     pairs = np.triu(np.ones((len(who), len(who)), dtype=bool), 1)

@@ -1,20 +1,11 @@
 """Runs a pipeline step in a separate thread. Standard library only."""
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Generator, Iterable
-from contextlib import suppress
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 T = TypeVar("T")
-_POLL_S = 0.1  # how long the thread may take to notice, with a full queue, that the consumer is gone
-
-
-class _Failed:
-    """How the work ended: with an error, or normally."""
-
-    def __init__(self, error: BaseException | None) -> None:
-        self.error = error
 
 
 def ahead(items: Iterable[T], most: int = 4) -> Generator[T]:
@@ -23,36 +14,16 @@ def ahead(items: Iterable[T], most: int = 4) -> Generator[T]:
     An error in that thread is raised here, where the item would have come. Ending early (`close`, an error, a break)
     also ends the thread, before this returns; the thread closes `items` if it can be closed.
     """
-    line: queue.Queue[T | _Failed] = queue.Queue(most)
-    ended = threading.Event()
-
-    def put(item: T | _Failed) -> None:
-        while not ended.is_set():
-            with suppress(queue.Full):
-                line.put(item, timeout=_POLL_S)
-                return
-
-    def work() -> None:
-        error: BaseException | None = None
+    maker = iter(items)
+    end: Any = object()
+    with ThreadPoolExecutor(1, "fer-ahead") as thread:
+        waiting = deque(thread.submit(next, maker, end) for _ in range(most))
         try:
-            for item in items:
-                put(item)
-                if ended.is_set():
-                    break
-        except BaseException as raised:  # handed to the consumer: here it would go unseen
-            error = raised
+            while (item := waiting.popleft().result()) is not end:
+                waiting.append(thread.submit(next, maker, end))
+                yield item
         finally:
-            if isinstance(items, Generator):
-                items.close()
-        put(_Failed(error))
-
-    thread = threading.Thread(target=work, name="fer-ahead", daemon=True)
-    thread.start()
-    try:
-        while not isinstance(item := line.get(), _Failed):
-            yield item
-        if item.error is not None:
-            raise item.error
-    finally:
-        ended.set()
-        thread.join()
+            for future in waiting:
+                future.cancel()
+            if isinstance(maker, Generator):
+                thread.submit(maker.close)

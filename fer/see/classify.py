@@ -1,5 +1,6 @@
 """48×48 grey faces → calibrated probabilities and features, through ONNX Runtime."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -37,47 +38,34 @@ class Classifier:
         faces: grey uint8 (N, 48, 48); N may be 0. Raises ValueError for anything else.
         mirror: for this call only; None means the classifier's setting.
         """
-        return self._run(["probabilities"], faces, mirror)[0]
+        probabilities, _ = self.both_ways(faces, mirror)
+        return probabilities
 
-    def both_ways(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The mean of each face's probabilities and its mirror image's, and the former alone; as `probabilities`."""
-        starts = range(0, max(len(faces), 1), CHUNK)
-        views = [self._views(["probabilities"], faces[start : start + CHUNK])[0] for start in starts]
-        single, mirrored = np.concatenate(views, axis=1)
-        return (single + mirrored) / 2, single
+    def both_ways(
+        self, faces: np.ndarray, mirror: bool | None = None
+    ) -> tuple[np.ndarray, Iterable[np.ndarray | None]]:
+        """What `probabilities` returns, and for each face those of it alone; None if no mirror image was read."""
+        single, *mirrored = self._run("probabilities", faces, self.mirror if mirror is None else mirror)
+        return ((single + mirrored[0]) / 2, single) if mirrored else (single, [None] * len(single))
 
     def features(self, faces: np.ndarray) -> np.ndarray:
         """The last layer's input, float32 (N, D). faces: as for `probabilities`."""
-        return self._run(["features"], faces)[0]
+        features: np.ndarray = self._run("features", faces, mirror=False)[0]
+        return features
 
-    def both(self, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities and features from one run, which costs no more than the probabilities alone."""
-        probabilities, features = self._run(["probabilities", "features"], faces)
-        return probabilities, features
-
-    def _run(self, outputs: list[str], faces: np.ndarray, mirror: bool | None = None) -> list[np.ndarray]:
+    def _run(self, output: str, faces: np.ndarray, mirror: bool) -> np.ndarray:
+        """An output for the faces and, with `mirror`, for their mirror images: (1 or 2, N, …)."""
         side = self.card.input_size_px
         found = getattr(faces, "dtype", type(faces).__name__), getattr(faces, "shape", ())
         if not isinstance(faces, np.ndarray) or found[0] != np.uint8 or found[1][1:] != (side, side):
             raise ValueError(f"faces must be uint8 (N, {side}, {side}), got {found[0]} {found[1]}")
-        both = outputs != ["features"] and (self.mirror if mirror is None else mirror)
-        starts = range(0, max(len(faces), 1), CHUNK)
-        chunks = [self._run_chunk(outputs, faces[start : start + CHUNK], both) for start in starts]
-        return chunks[0] if len(chunks) == 1 else [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
-
-    def _run_chunk(self, outputs: list[str], faces: np.ndarray, mirror: bool) -> list[np.ndarray]:
-        if not mirror:
-            plain: list[np.ndarray] = self._session.run(outputs, {"faces": faces})
-            return plain
-        return [
-            (single + mirrored) / 2 if name == "probabilities" else single
-            for name, (single, mirrored) in zip(outputs, self._views(outputs, faces), strict=True)
-        ]
-
-    def _views(self, outputs: list[str], faces: np.ndarray) -> list[np.ndarray]:
-        """Each output for the faces and for their mirror images: (2, N, …)."""
-        found = self._session.run(outputs, {"faces": np.concatenate([faces, faces[:, :, ::-1]])})
-        return [values.reshape(2, len(faces), *values.shape[1:]) for values in found]
+        parts = []
+        for start in range(0, max(len(faces), 1), CHUNK):
+            part = faces[start : start + CHUNK]
+            shown = np.concatenate([part, part[:, :, ::-1]]) if mirror else part
+            values: np.ndarray = self._session.run([output], {"faces": shown})[0]
+            parts.append(values.reshape(1 + mirror, len(part), *values.shape[1:]))
+        return np.concatenate(parts, axis=1)
 
 
 def _options(threads: int | None) -> onnxruntime.SessionOptions:

@@ -144,14 +144,11 @@ class Haar:
             boxes, _, weights = self._cascade.detectMultiScale3(
                 grey, scaleFactor=1.1, minNeighbors=5, outputRejectLevels=True
             )
-        scale_x, scale_y = image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]
+        scale = image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]
+        scores = (1 / (1 + float(np.exp(-weight))) for weight in weights)
         return [
-            Face(
-                (x * scale_x, y * scale_y, (x + width) * scale_x, (y + height) * scale_y),
-                1 / (1 + float(np.exp(-weight))),
-                self.name,
-            )
-            for (x, y, width, height), weight in zip(np.array(boxes).tolist(), weights, strict=True)
+            Face((x, y, x + width, y + height), score, self.name).scaled(*scale)
+            for (x, y, width, height), score in zip(np.array(boxes, float).tolist(), scores, strict=True)
         ]
 
 

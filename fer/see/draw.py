@@ -7,7 +7,6 @@ drawing (benchmarks/live.md).
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -24,23 +23,6 @@ INK: Color = (245, 245, 245)
 SHAPES = {"lines": 300, "text_of_face": 8, "least_text": 90, "most_text": 45, "text_pad": 3, "text_min_px": 9.0}
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _FONT_PX = 22.0  # height of a capital letter at scale 1
-
-
-class Canvas(Protocol):
-    """A surface to draw on. Coordinates are pixels and may lie outside it."""
-
-    width: int
-    height: int
-
-    def fill(self, box: Box, color: Color) -> None:
-        """Fills the box."""
-        ...
-
-    def dot(self, at: Point, radius_px: int, color: Color) -> None: ...
-
-    def write(self, text: str, at: Point, scale: float, stroke_px: int) -> None:
-        """Writes in INK; at: the left end of the baseline."""
-        ...
 
 
 def annotate(image: np.ndarray, predictions: Sequence[Prediction], *, landmarks: bool = False) -> np.ndarray:
@@ -74,7 +56,7 @@ def color_of(label: str) -> Color:
 
 
 def _draw(
-    canvas: Canvas, predictions: Sequence[Prediction], landmarks: bool, numbered: bool, mirror: bool = False
+    canvas: "Canvas", predictions: Sequence[Prediction], landmarks: bool, numbered: bool, mirror: bool = False
 ) -> None:
     thick_px = max(1, round(max(canvas.width, canvas.height) / SHAPES["lines"]))
     boxes = [_inside(canvas, _mirrored(canvas, seen.face.box) if mirror else seen.face.box) for seen in predictions]
@@ -90,12 +72,12 @@ def _draw(
         _draw_caption(canvas, box, f"{seen.identity} {words}" if numbered else words, color_of(seen.label), thick_px)
 
 
-def _mirrored(canvas: Canvas, box: Box) -> Box:
+def _mirrored(canvas: "Canvas", box: Box) -> Box:
     left, top, right, bottom = box
     return canvas.width - right, top, canvas.width - left, bottom
 
 
-def _inside(canvas: Canvas, box: Box) -> Box:
+def _inside(canvas: "Canvas", box: Box) -> Box:
     """The part of a box that lies on the canvas, so that a face at its edge has a closed frame."""
     left, top, right, bottom = box
     left, right = (min(max(x, 0.0), float(canvas.width)) for x in (left, right))
@@ -103,7 +85,7 @@ def _inside(canvas: Canvas, box: Box) -> Box:
     return left, top, right, bottom
 
 
-def _draw_frame(canvas: Canvas, box: Box, color: Color, thick_px: int) -> None:
+def _draw_frame(canvas: "Canvas", box: Box, color: Color, thick_px: int) -> None:
     """Four bars just inside the box."""
     left, top, right, bottom = box
     canvas.fill((left, top, right, top + thick_px), color)
@@ -112,7 +94,7 @@ def _draw_frame(canvas: Canvas, box: Box, color: Color, thick_px: int) -> None:
     canvas.fill((right - thick_px, top, right, bottom), color)
 
 
-def _draw_caption(canvas: Canvas, box: Box, words: str, color: Color, thick_px: int) -> None:
+def _draw_caption(canvas: "Canvas", box: Box, words: str, color: Color, thick_px: int) -> None:
     """On a dark plate with a bar in the colour: above the box, or inside it if there is no room above."""
     longest = max(canvas.width, canvas.height)
     # Scales with the face's width, so that neighbours' captions do not overlap, and with the picture's, to be legible.
@@ -131,7 +113,7 @@ def _draw_caption(canvas: Canvas, box: Box, words: str, color: Color, thick_px: 
 
 
 class RGBCanvas:
-    """picture: RGB uint8 (H, W, 3), drawn on in place."""
+    """picture: RGB uint8 (H, W, 3), drawn on in place. Coordinates are pixels and may lie outside it."""
 
     def __init__(self, picture: np.ndarray) -> None:
         self.picture = picture
@@ -145,11 +127,12 @@ class RGBCanvas:
         cv2.circle(self.picture, _whole(at), radius_px, color, cv2.FILLED, cv2.LINE_AA)
 
     def write(self, text: str, at: Point, scale: float, stroke_px: int) -> None:
+        """Writes in INK; at: the left end of the baseline."""
         cv2.putText(self.picture, text, _whole(at), _FONT, scale, INK, stroke_px, cv2.LINE_AA)
 
 
 class YUVCanvas:
-    """planes: uint8 (H * 3 / 2, W), I420, drawn on in place; chroma has half the size."""
+    """The same for planes, uint8 (H * 3 / 2, W), I420; chroma has half the size."""
 
     def __init__(self, planes: np.ndarray) -> None:
         rows, self.width = planes.shape
@@ -176,6 +159,9 @@ class YUVCanvas:
     def write(self, text: str, at: Point, scale: float, stroke_px: int) -> None:
         """On luma alone: the plate below has no colour."""
         cv2.putText(self.luma, text, _whole(at), _FONT, scale, to_yuv(INK)[0], stroke_px, cv2.LINE_AA)
+
+
+Canvas = RGBCanvas | YUVCanvas
 
 
 @cache

@@ -103,7 +103,6 @@ class Observation:
 
     probabilities: float32 (7,), calibrated, summing to 1, in the order of fer.emotions.CLASSES.
     single: where `probabilities` is a mean with the mirror image, those of the unmirrored face, likewise; else None.
-    features: the last layer's input, float32 (D,), if requested; else None.
     quality: what decides whether the face can be read, if measured; else None.
 
     Raises ValueError unless the probabilities are seven numbers in 0..1 that sum to 1.
@@ -111,7 +110,6 @@ class Observation:
 
     face: Face
     probabilities: np.ndarray = field(compare=False)
-    features: np.ndarray | None = field(default=None, compare=False, repr=False)
     quality: Quality | None = field(default=None, repr=False)
     single: np.ndarray | None = field(default=None, compare=False, repr=False)
 

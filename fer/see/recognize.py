@@ -1,9 +1,9 @@
 """From an image to its faces and their expressions: the entry point of fer.see."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import cv2
@@ -12,11 +12,11 @@ import numpy as np
 from fer.card import Framing, ModelCard, WeightsError
 from fer.see.classify import CHUNK, Classifier
 from fer.see.detect import Detector, make_detector, suggest_turn
-from fer.see.faces import Box, Face, Observation, Prediction, Quality, Sample
+from fer.see.faces import Box, Face, Look, Observation, Prediction, Quality, Sample
 from fer.see.images import ImageSource, as_picture, check_image
-from fer.see.judge import JudgeSettings, check_share, judge_alone
+from fer.see.judge import Judge, JudgeSettings, check_share, judge_alone
 from fer.see.quality import measure
-from fer.see.stream import follow
+from fer.see.track import Tracker
 from fer.weights import shipped_framing
 
 _Found = tuple[list[Face], np.ndarray, list[Quality]]
@@ -75,9 +75,7 @@ class Recognizer:
     def __enter__(self) -> "Recognizer":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -119,56 +117,55 @@ class Recognizer:
     ) -> Iterator[Sample]:
         """The faces in a video or camera stream over time, with identities and stable labels; one Sample per frame.
 
+        The app's camera does more (fer.see.live: it never waits for the analysis); the steps are the same.
+
         frames: images, or pairs of a time in seconds and an image; without times, each frame gets its time of arrival.
             docs/python.md has examples for a webcam and a network camera, with OpenCV.
         settings: threshold, smoothing, hysteresis; None means the card's threshold and the app's defaults.
 
         Raises ValueError if a time does not advance.
         """
-        chosen = settings or JudgeSettings(self.card.unsure_below)
-        return follow(frames, lambda image: self.observe(image, thorough=False), chosen)
+        tracker, judge = Tracker(), Judge(settings or JudgeSettings(self.card.unsure_below))
+        start_s = time.monotonic()
+        for frame in frames:
+            time_s, image = frame if isinstance(frame, tuple) else (time.monotonic() - start_s, frame)
+            yield judge.add(Look(time_s, tracker.update(self.observe(image, thorough=False), time_s)))
 
-    def observe(self, image: ImageSource, thorough: bool = True, features: bool = False) -> list[Observation]:
+    def observe(self, image: ImageSource, thorough: bool = True) -> list[Observation]:
         """The faces in an image and the network's output for each, not judged; the most prominent face first.
 
-        thorough, errors: as for `predict`. features: whether to return these too.
+        thorough, errors: as for `predict`.
         """
-        picture = as_picture(image)
-        seen = self.observe_faces(picture.image, self.detect(picture.image, thorough), features)
-        return [replace(one, face=one.face.scaled(picture.scale)) for one in seen]
+        return next(self.observe_many([image], thorough))
 
     def observe_many(self, images: Iterable[ImageSource], thorough: bool = True) -> Iterator[list[Observation]]:
         """Like `observe`, for each image in order; see `predict_many`."""
         check_several(images)
-        refused: list[Exception] = []
         waiting: list[_Found] = []
-        for found in self._found(images, thorough, refused):
-            waiting.append(found)
-            if len(waiting) == _MOST_WAITING or sum(len(crops) for _, crops, _ in waiting) >= CHUNK:
-                yield from self._read(waiting)
-                waiting = []
-        yield from self._read(waiting)
-        if refused:
-            raise refused[0]
-
-    def _found(self, images: Iterable[ImageSource], thorough: bool, refused: list[Exception]) -> Iterator[_Found]:
-        """The faces of each image, their crops and their quality, up to the first refused image: see `refused`."""
         try:
             for image in images:
                 picture = as_picture(image)
-                faces = self.detect(picture.image, thorough)
-                crops = self.crops(picture.image, faces)
-                qualities = self.qualities(picture.image, faces, crops)
-                yield [face.scaled(picture.scale) for face in faces], crops, qualities
-        except Exception as error:  # raised by observe_many after the images before it
-            refused.append(error)
+                faces, crops, qualities = self._cut(picture.image, self.detect(picture.image, thorough))
+                waiting.append(([face.scaled(picture.scale) for face in faces], crops, qualities))
+                if len(waiting) == _MOST_WAITING or sum(len(crops) for _, crops, _ in waiting) >= CHUNK:
+                    ready, waiting = waiting, []
+                    yield from self._read(ready)
+        except Exception:  # an image was refused: those before it come first
+            yield from self._read(waiting)
+            raise
+        yield from self._read(waiting)
 
-    def _read(self, waiting: Sequence[_Found]) -> Iterator[list[Observation]]:
-        crops = [of_image for _, of_image, _ in waiting if len(of_image)]
-        probabilities = iter(self.classify(np.concatenate(crops)) if crops else ())
-        for faces, _, qualities in waiting:
-            measured = zip(faces, qualities, strict=True)
-            yield [Observation(face, next(probabilities), quality=quality) for face, quality in measured]
+    def _cut(self, image: np.ndarray, faces: Sequence[Face]) -> _Found:
+        crops = self.crops(image, faces)
+        return list(faces), crops, self.qualities(image, faces, crops)
+
+    def _read(self, found: Sequence[_Found], mirror: bool | None = None) -> Iterator[list[Observation]]:
+        """The network's output for the faces of several images, run as one batch."""
+        crops = [of_image for _, of_image, _ in found if len(of_image)]
+        said = zip(*self._classifier.both_ways(np.concatenate(crops), mirror), strict=True) if crops else iter(())
+        for faces, _, qualities in found:
+            measured = zip(faces, qualities, said, strict=False)  # `said` goes on with the next image's faces
+            yield [Observation(face, shares, quality, single) for face, quality, (shares, single) in measured]
 
     def detect(self, image: ImageSource, thorough: bool = True) -> list[Face]:
         """The faces in an image, the most prominent first."""
@@ -178,24 +175,12 @@ class Recognizer:
         ordered = sorted(faces, key=lambda face: prominence(face, width, height), reverse=True)
         return [face.scaled(picture.scale) for face in ordered]
 
-    def observe_faces(
-        self, image: np.ndarray, faces: Sequence[Face], features: bool = False, mirror: bool | None = None
-    ) -> list[Observation]:
+    def observe_faces(self, image: np.ndarray, faces: Sequence[Face], mirror: bool | None = None) -> list[Observation]:
         """The network's output for each face found in `image`, an array, in the same order; all run as one batch.
 
-        mirror: as for the Recognizer, for this call only and without `features`; None means the Recognizer's.
+        mirror: as for the Recognizer, for this call only; None means the Recognizer's.
         """
-        if not faces:
-            return []
-        crops = self.crops(image, faces)
-        qualities = self.qualities(image, faces, crops)
-        if not features and (self._classifier.mirror if mirror is None else mirror):
-            both = zip(faces, *self._classifier.both_ways(crops), qualities, strict=True)
-            return [Observation(face, row, quality=quality, single=single) for face, row, single, quality in both]
-        if not features:
-            seen = zip(faces, self.classify(crops, mirror), qualities, strict=True)
-            return [Observation(face, row, quality=quality) for face, row, quality in seen]
-        return [Observation(*seen) for seen in zip(faces, *self._classifier.both(crops), qualities, strict=True)]
+        return next(self._read([self._cut(image, faces)], mirror))
 
     def crops(self, image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
         """The network's input for each face of an array: grey uint8 (N, 48, 48), framed as in FER2013."""

@@ -128,7 +128,7 @@ class _Known:
         self.last_seen_s = time_s
         self.missed = 0
         self.settings = settings
-        self.observation = replace(observation, features=None)
+        self.observation = observation
         self._start(observation.face)
 
     def places(self, time_s: float) -> np.ndarray:
@@ -147,7 +147,7 @@ class _Known:
             self._start(observation.face)
         else:
             self._move(_place(observation.face), time_s)
-        self.observation = replace(observation, features=None)
+        self.observation = observation
         self.last_seen_s, self.missed = time_s, 0
 
     def expected_covariance(self, time_s: float) -> np.ndarray:

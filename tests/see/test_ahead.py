@@ -9,7 +9,7 @@ from fer.see.ahead import ahead
 
 
 def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name == "fer-ahead"]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("fer-ahead")]
 
 
 def test_items_come_in_order_and_the_thread_ends() -> None:
@@ -62,5 +62,5 @@ def test_an_early_end_closes_the_maker_in_its_own_thread() -> None:
         if item == 5:
             break
     got.close()
-    assert closed == ["fer-ahead"]
+    assert closed == ["fer-ahead_0"]
     assert threads() == []

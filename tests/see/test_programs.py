@@ -115,13 +115,13 @@ def test_faces_of_several_images_are_one_batch(
     recognizer: Recognizer, sample_image: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
-    classify = recognizer.classify
+    both_ways = recognizer._classifier.both_ways
 
-    def counted(faces: np.ndarray) -> np.ndarray:
+    def counted(faces: np.ndarray, mirror: bool | None) -> object:
         batches.append(len(faces))
-        return classify(faces)
+        return both_ways(faces, mirror)
 
-    monkeypatch.setattr(recognizer, "classify", counted)
+    monkeypatch.setattr(recognizer._classifier, "both_ways", counted)
     assert len(list(recognizer.predict_many([sample_image] * 20))) == 20
     assert batches == [16, 4]
 

@@ -93,7 +93,7 @@ def test_an_error_in_drawing_reaches_the_caller(monkeypatch) -> None:
     monkeypatch.setattr(videodraw, "annotate_planes", fail)
     with pytest.raises(RuntimeError, match="no ink"):
         write_copy(clip(moving()), [])
-    assert not [thread for thread in threading.enumerate() if thread.name == "fer-ahead"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fer-ahead")]
 
 
 def test_what_is_no_video_is_refused() -> None:
