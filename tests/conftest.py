@@ -2,10 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from fer.data.faceset import FaceSet
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "fer" / "weights" / "sample.jpg"
@@ -94,7 +98,7 @@ def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def faces(prepared_folder: Path):
+def faces(prepared_folder: Path) -> "FaceSet":
     """The real FER2013 as a FaceSet; skips where it is not at hand."""
     from fer.data import dataset
 

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -96,8 +97,18 @@ def running_app(home: Path, **environment: str) -> Iterator[str]:
                 process.wait()
 
 
+class StartApp(Protocol):
+    def __call__(self, home: Path, **environment: str) -> AbstractContextManager[str]: ...
+
+
+class OpenChromium(Protocol):
+    def __call__(
+        self, film: Path | None = None, flags: tuple[str, ...] = (), url: str | None = None, script: str = ""
+    ) -> BrowserContext: ...
+
+
 @pytest.fixture(scope="session")
-def start_app() -> Callable[..., AbstractContextManager[str]]:
+def start_app() -> StartApp:
     """For a module whose pages need another environment: `with start_app(home, NAME=value) as url`."""
     return running_app
 
@@ -131,7 +142,7 @@ def films(tmp_path_factory: pytest.TempPathFactory, sample_image: np.ndarray) ->
 
 
 @pytest.fixture
-def open_chromium(browser: Browser, server: str) -> Iterator[Callable[..., BrowserContext]]:
+def open_chromium(browser: Browser, server: str) -> Iterator[OpenChromium]:
     """Starts a Chromium whose camera plays a film, which is named on its command line; without one it has no camera.
 
     script: put into every page before its own.
@@ -140,14 +151,14 @@ def open_chromium(browser: Browser, server: str) -> Iterator[Callable[..., Brows
     expect.set_options(timeout=WAIT_MS)
 
     def start(
-        film: Path | None = None, flags: tuple[str, ...] = (), url: str = server, script: str = ""
+        film: Path | None = None, flags: tuple[str, ...] = (), url: str | None = None, script: str = ""
     ) -> BrowserContext:
         arguments = [f for f in CHROMIUM_FLAGS if "media-stream" not in f or film is not None]
         if film is not None:
             arguments.append(f"--use-file-for-fake-video-capture={film}")
         chromium = browser.browser_type.launch(executable_path=chromium_path(), args=[*arguments, *flags])
         opened.append(chromium)
-        context = chromium.new_context(base_url=url, viewport={"width": 1280, "height": 900})
+        context = chromium.new_context(base_url=url or server, viewport={"width": 1280, "height": 900})
         context.add_init_script(script)
         return context
 

@@ -4,8 +4,8 @@ Wide and on a phone, in the light and the dark theme.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from fer.weights import EVALUATION, WEIGHTS
 from tests.browser.axe import Violation, script, violations
+from tests.browser.conftest import StartApp
 from tests.fakes.evaluated import ANGRY, drawn_set, imagined_table
 from tests.fakes.tiny import write_tiny
 from tests.fakes.written_runs import write_run
@@ -30,9 +31,7 @@ STREAMLITS: list[str] = []  # selectors of what is Streamlit's own and cannot be
 
 
 @pytest.fixture(scope="module")
-def server(
-    start_app: Callable[..., AbstractContextManager[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def server(start_app: StartApp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app with the drawn set and two runs, and an operator who lets pages train."""
     folder = tmp_path_factory.mktemp("looked_at")
     faces = drawn_set(folder)
@@ -46,9 +45,7 @@ def server(
 
 
 @pytest.fixture(scope="module")
-def bare_server(
-    start_app: Callable[..., AbstractContextManager[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def bare_server(start_app: StartApp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app without a dataset and without runs."""
     home = tmp_path_factory.mktemp("bare")
     with start_app(home, FER_DATA=str(home / "none"), FER_RUNS=str(home / "none")) as url:

@@ -4,6 +4,7 @@ import base64
 import re
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.conftest import ROOT, SAMPLE
 from tests.fakes.serving import serving
@@ -15,11 +16,11 @@ AS_BLOB = "const photo = await (await fetch(`data:image/jpeg;base64,${text}`)).b
 
 
 @pytest.mark.parametrize(("block", "said"), list(zip(BLOCKS, SAID, strict=True)))
-def test_the_clients_in_javascript(browser, block, said) -> None:
+def test_the_clients_in_javascript(browser: Browser, block: str, said: str) -> None:
     with serving() as (address, _):
         address = address.replace("127.0.0.1", "localhost")
         page = browser.new_page()
-        lines = []
+        lines: list[str] = []
         page.on("console", lambda message: lines.append(message.text) if message.type == "log" else None)
         page.goto(f"{address}/health")
         photo = base64.b64encode(SAMPLE.read_bytes()).decode()

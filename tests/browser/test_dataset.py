@@ -1,8 +1,7 @@
 """The dataset page in a real browser: classes, filters, export, a face's details, the audit, the map, augmentation."""
 
 import csv
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,15 +11,14 @@ pytestmark = pytest.mark.browser
 
 from fer.data.audit import Audit  # noqa: E402
 from fer.weights import AUDIT  # noqa: E402
+from tests.browser.conftest import StartApp  # noqa: E402
 from tests.fakes.evaluated import drawn_set  # noqa: E402
 
 needs_audit = pytest.mark.skipif(not AUDIT.is_file(), reason="scripts/audit.py has not written its table yet")
 
 
 @pytest.fixture(scope="module")
-def drawn_server(
-    start_app: Callable[..., AbstractContextManager[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def drawn_server(start_app: StartApp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app with the drawn set: 32 faces of each class."""
     folder = tmp_path_factory.mktemp("drawn")
     drawn_set(folder)
@@ -132,9 +130,7 @@ def test_augmentation_answers_a_slider(faces: Page) -> None:
 
 
 @needs_audit
-def test_the_audit_lists_and_exports_without_the_set(
-    start_app: Callable[..., AbstractContextManager[str]], page: Page, tmp_path: Path
-) -> None:
+def test_the_audit_lists_and_exports_without_the_set(start_app: StartApp, page: Page, tmp_path: Path) -> None:
     table = Audit.from_parquet()
     with start_app(tmp_path, FER_DATA=str(tmp_path / "none")) as url:
         other = page.context.new_page()

@@ -7,18 +7,17 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import cv2
 import pytest
-from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from fer.emotions import CLASSES
 from fer.see.timeline import COLUMNS
 from fer.weights import SAMPLE
-from tests.browser.conftest import WAIT_MS
+from tests.browser.conftest import WAIT_MS, OpenChromium
 from tests.browser.troubles import BUSY, KEEP_CAMERA, UNPLUG
 
 pytestmark = pytest.mark.browser
@@ -64,12 +63,20 @@ IMPATIENT = """(() => {
 NO_WORKER = "window.Worker = class { constructor() { throw new DOMException('refused by policy', 'SecurityError') } }"
 
 
+class OpenLive(Protocol):
+    def __call__(
+        self, film: Path | None = None, flags: tuple[str, ...] = (), script: str = "", held_back: float = math.inf
+    ) -> Page: ...
+
+
 @pytest.fixture
-def open_live(open_chromium: Callable[..., BrowserContext]) -> Callable[..., Page]:
+def open_live(open_chromium: OpenChromium) -> OpenLive:
     """The page in a Chromium of its own, read on the device. No message of the server of that size or more arrives."""
 
-    def open_page(*asked: Any, held_back: float = math.inf, **named: Any) -> Page:
-        page = open_chromium(*asked, **named).new_page()
+    def open_page(
+        film: Path | None = None, flags: tuple[str, ...] = (), script: str = "", held_back: float = math.inf
+    ) -> Page:
+        page = open_chromium(film, flags, script=script).new_page()
         page.set_default_timeout(WAIT_MS)
         if held_back < math.inf:
             page.route_web_socket("**/_stcore/stream", lambda socket: pass_on(socket, held_back))
@@ -106,7 +113,7 @@ def drawn_box(page: Page) -> list[float]:
     )
 
 
-def test_box_label_cards_and_timeline(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_box_label_cards_and_timeline(open_live: OpenLive, films: dict[str, Path]) -> None:
     page = open_live(films["still"])
     start(page)
     expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
@@ -124,7 +131,7 @@ def test_box_label_cards_and_timeline(open_live: Callable[..., Page], films: dic
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_no_frame_goes_over_the_network(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_no_frame_goes_over_the_network(open_live: OpenLive, films: dict[str, Path]) -> None:
     """While the camera runs, records and takes a snapshot, nothing at all is sent."""
     sent: list[tuple[str, int]] = []
     page = open_live(films["still"], script=KEEP_CAMERA)
@@ -155,7 +162,7 @@ def test_no_frame_goes_over_the_network(open_live: Callable[..., Page], films: d
     assert page.evaluate("window.camera.getAudioTracks().length") == 0
 
 
-def test_faces_come_go_and_keep_their_numbers(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_faces_come_go_and_keep_their_numbers(open_live: OpenLive, films: dict[str, Path]) -> None:
     page = open_live(films["acts"])
     start(page)
     expect(page.locator(".live-panel .verdict")).to_have_count(2)
@@ -164,7 +171,7 @@ def test_faces_come_go_and_keep_their_numbers(open_live: Callable[..., Page], fi
     assert page.locator(".live-strip").count() >= 2
 
 
-def test_recording_and_snapshot_can_be_taken_home(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_recording_and_snapshot_can_be_taken_home(open_live: OpenLive, films: dict[str, Path]) -> None:
     page = open_live(films["still"])
     start(page)
     expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
@@ -190,7 +197,7 @@ def test_recording_and_snapshot_can_be_taken_home(open_live: Callable[..., Page]
     assert cv2.imread(str(download.value.path())).shape == (480, 640, 3)
 
 
-def test_settings_change_at_once(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_settings_change_at_once(open_live: OpenLive, films: dict[str, Path]) -> None:
     page = open_live(films["still"], script=KEEP_CAMERA)
     start(page)
     expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
@@ -205,7 +212,7 @@ def test_settings_change_at_once(open_live: Callable[..., Page], films: dict[str
     assert page.evaluate("window.camera.active"), "the camera has not been restarted"
 
 
-def test_worker_and_camera_end_with_the_page(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_worker_and_camera_end_with_the_page(open_live: OpenLive, films: dict[str, Path]) -> None:
     page = open_live(films["still"], script=KEEP_CAMERA)
     start(page)
     expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
@@ -238,7 +245,7 @@ def test_worker_and_camera_end_with_the_page(open_live: Callable[..., Page], fil
     ids=["held elsewhere", "insecure", "no SIMD", "no memory", "damaged", "no worker"],
 )
 def test_trouble_says_what_to_do_and_offers_the_server(
-    open_live: Callable[..., Page], films: dict[str, Path], script: str, words: str
+    open_live: OpenLive, films: dict[str, Path], script: str, words: str
 ) -> None:
     page = open_live(films["still"], script=script)
     start(page)
@@ -246,14 +253,14 @@ def test_trouble_says_what_to_do_and_offers_the_server(
     expect(page.get_by_role("button", name="Read on the server")).to_be_visible()
 
 
-def test_an_open_question_is_pointed_at(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_an_open_question_is_pointed_at(open_live: OpenLive, films: dict[str, Path]) -> None:
     page = open_live(films["still"], script=NO_ANSWER)
     start(page)
     expect(page.get_by_role("alert")).to_contain_text("The browser asks whether this page may use the camera")
     expect(page.get_by_role("button", name="Read on the server")).to_have_count(0)
 
 
-def test_networks_that_do_not_arrive(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_networks_that_do_not_arrive(open_live: OpenLive, films: dict[str, Path]) -> None:
     """Something between browser and server holds back the one large message; the rest of the page comes."""
     page = open_live(films["still"], script=IMPATIENT, held_back=1_000_000)
     start(page)
@@ -262,7 +269,7 @@ def test_networks_that_do_not_arrive(open_live: Callable[..., Page], films: dict
     expect(page.locator('iframe[title^="streamlit_webrtc"]')).to_be_visible()
 
 
-def test_the_look_follows_the_device(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_the_look_follows_the_device(open_live: OpenLive, films: dict[str, Path]) -> None:
     """Looks give up mirror images and get smaller while each takes long, and take both back; even where there are not
     two in a second.
     """
@@ -280,7 +287,7 @@ def test_the_look_follows_the_device(open_live: Callable[..., Page], films: dict
     worker.evaluate(ASKED.format("!asked.bothWays && asked.look === 480"))
 
 
-def test_refused_and_missing_camera_say_what_to_do(open_live: Callable[..., Page]) -> None:
+def test_refused_and_missing_camera_say_what_to_do(open_live: OpenLive) -> None:
     page = open_live(flags=("--use-fake-device-for-media-stream", "--deny-permission-prompts"))
     start(page)
     expect(page.get_by_role("alert")).to_contain_text("blocks the camera for this page")
@@ -291,7 +298,7 @@ def test_refused_and_missing_camera_say_what_to_do(open_live: Callable[..., Page
     expect(page.get_by_role("button", name="Read on the server")).to_be_visible()
 
 
-def test_camera_unplugged_midway_says_so_and_comes_back(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_camera_unplugged_midway_says_so_and_comes_back(open_live: OpenLive, films: dict[str, Path]) -> None:
     page = open_live(films["still"], script=KEEP_CAMERA)
     start(page)
     expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
@@ -308,7 +315,7 @@ def test_camera_unplugged_midway_says_so_and_comes_back(open_live: Callable[...,
     expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
 
 
-def test_where_the_device_cannot_the_server_can(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_where_the_device_cannot_the_server_can(open_live: OpenLive, films: dict[str, Path]) -> None:
     page = open_live(films["still"], script=NO_SIMD)
     start(page)
     page.get_by_role("button", name="Read on the server").click()
@@ -316,7 +323,7 @@ def test_where_the_device_cannot_the_server_can(open_live: Callable[..., Page], 
     expect(page.get_by_text("goes to the machine that runs this app")).to_be_visible()
 
 
-def test_a_hidden_tab_rests(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_a_hidden_tab_rests(open_live: OpenLive, films: dict[str, Path]) -> None:
     page = open_live(films["still"])
     start(page)
     expect(page.locator(".live-panel .verdict")).to_contain_text("happy")
@@ -331,7 +338,7 @@ def test_a_hidden_tab_rests(open_live: Callable[..., Page], films: dict[str, Pat
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_photos_are_read_on_this_device(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_photos_are_read_on_this_device(open_live: OpenLive, films: dict[str, Path]) -> None:
     sent: list[str] = []
     page = open_live(films["still"])
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Photo").click()

@@ -1,12 +1,11 @@
 """The evaluation page in a real browser: the matrix, the faces behind its cells, files, comparison, the card."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from scipy.stats import binomtest
 
 pytestmark = pytest.mark.browser
@@ -16,6 +15,7 @@ from fer.emotions import CLASSES  # noqa: E402
 from fer.judge import metrics  # noqa: E402
 from fer.judge.evaluation import EvaluationTable  # noqa: E402
 from fer.weights import EVALUATION  # noqa: E402
+from tests.browser.conftest import StartApp  # noqa: E402
 from tests.fakes import tiny  # noqa: E402
 from tests.fakes.evaluated import ANGRY, FEAR_TO_SAD, drawn_set, imagined_table  # noqa: E402
 from tests.fakes.tiny import write_tiny  # noqa: E402
@@ -34,9 +34,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(
-    start_app: Callable[..., AbstractContextManager[str]], home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def server(start_app: StartApp, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment = {"FER_DATA": str(home), "FER_RUNS": str(home / "runs")}
     with start_app(tmp_path_factory.mktemp("home"), **environment) as url:
         yield url
@@ -63,7 +61,7 @@ def choose(page: Page, label: str, option: str) -> None:
         page.get_by_role("option", name=option, exact=True).click()
 
 
-def cell(page: Page, true: str, named: str):
+def cell(page: Page, true: str, named: str) -> Locator:
     return page.get_by_role("button", name=f"true {true}, named {named}:")
 
 
@@ -165,9 +163,7 @@ def test_a_weights_file_is_compared(evaluation: Page, home: Path, tmp_path: Path
     expect(evaluation.get_by_role("group", name=words).get_by_role("button")).to_have_count(only_second)
 
 
-def test_a_weights_file_without_the_set_says_what_to_do(
-    start_app: Callable[..., AbstractContextManager[str]], page: Page, tmp_path: Path
-) -> None:
+def test_a_weights_file_without_the_set_says_what_to_do(start_app: StartApp, page: Page, tmp_path: Path) -> None:
     with start_app(tmp_path, FER_DATA=str(tmp_path / "none"), FER_RUNS=str(tmp_path / "none")) as url:
         other = page.context.new_page()
         other.set_default_timeout(60_000)
@@ -213,7 +209,7 @@ def test_no_part_is_wider_than_the_screen(evaluation: Page, size: tuple[int, int
 @pytest.mark.data
 @pytest.mark.skipif(not EVALUATION.is_file(), reason="the shipped weights have no evaluation table yet")
 def test_fear_taken_for_sad_in_the_shipped_table(
-    start_app: Callable[..., AbstractContextManager[str]], prepared_folder: Path, page: Page, tmp_path: Path
+    start_app: StartApp, prepared_folder: Path, page: Page, tmp_path: Path
 ) -> None:
     """The real table on the real set: the cell's faces, page by page, are those that the table counts."""
     table = EvaluationTable.from_parquet(EVALUATION).split("PrivateTest")

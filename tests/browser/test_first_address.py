@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from webui.frame.navigation import PAGES
+from tests.browser.conftest import StartApp
+from webui.frame.navigation import PAGES, PageEntry
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("entry", [PAGES[1], PAGES[-1]], ids=lambda entry: entry.title)
-def test_a_page_opened_first_has_its_frame(browser: Browser, start_app, tmp_path: Path, entry) -> None:
+def test_a_page_opened_first_has_its_frame(
+    browser: Browser, start_app: StartApp, tmp_path: Path, entry: PageEntry
+) -> None:
     with start_app(tmp_path, FER_DATA=str(tmp_path / "no-data"), FER_RUNS=str(tmp_path / "no-runs")) as url:
         context = browser.new_context(base_url=url)
         page = context.new_page()

@@ -11,8 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from tests.browser.conftest import ROOT, WAIT_MS, free_port, wait_for_health
+from tests.browser.conftest import ROOT, WAIT_MS, OpenChromium, StartApp, free_port, wait_for_health
 from tests.browser.troubles import BUSY, KEEP_CAMERA, UNPLUG
 from tests.fakes.camera_clip import SIZE
 
@@ -47,18 +47,28 @@ NO_WAY = """window.RTCPeerConnection = class extends window.RTCPeerConnection {
 
 
 @pytest.fixture(scope="module")
-def server(
-    tmp_path_factory: pytest.TempPathFactory, start_app: Callable[..., AbstractContextManager[str]]
-) -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory, start_app: StartApp) -> Iterator[str]:
     """A server with seats enough, for a browser that was closed keeps its own for some seconds."""
     with start_app(tmp_path_factory.mktemp("live"), FER_MAX_LIVE_SESSIONS="9") as url:
         yield url
 
 
+class OpenLive(Protocol):
+    def __call__(
+        self, film: Path | None = None, flags: tuple[str, ...] = (), url: str | None = None, script: str = ""
+    ) -> Page: ...
+
+
 @pytest.fixture
-def open_live(open_chromium: Callable[..., BrowserContext]) -> Callable[..., Page]:
+def open_live(open_chromium: OpenChromium) -> OpenLive:
     """The page in a Chromium of its own, read on the server."""
-    return lambda *asked, **named: visit(open_chromium(*asked, **named))
+
+    def open_page(
+        film: Path | None = None, flags: tuple[str, ...] = (), url: str | None = None, script: str = ""
+    ) -> Page:
+        return visit(open_chromium(film, flags, url, script))
+
+    return open_page
 
 
 def visit(context: BrowserContext) -> Page:
@@ -140,7 +150,7 @@ def box_of(picture: np.ndarray, color: str) -> tuple[float, float, float, float]
     return float(columns[0]), float(rows[0]), float(columns[-1]), float(rows[-1])
 
 
-def test_box_label_table_timeline_and_stop(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_box_label_table_timeline_and_stop(open_live: OpenLive, films: dict[str, Path]) -> None:
     from fer.emotions import COLORS
 
     page = open_live(films["still"])
@@ -167,7 +177,7 @@ def test_box_label_table_timeline_and_stop(open_live: Callable[..., Page], films
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_faces_come_go_and_keep_their_numbers(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_faces_come_go_and_keep_their_numbers(open_live: OpenLive, films: dict[str, Path]) -> None:
     page = open_live(films["acts"])
     start(page)
     expect(page.locator(".face .verdict")).to_have_count(2)
@@ -176,9 +186,7 @@ def test_faces_come_go_and_keep_their_numbers(open_live: Callable[..., Page], fi
     assert page.locator(".live-strip").count() >= 2
 
 
-def test_recording_is_shown_while_on_and_can_be_taken_home(
-    open_live: Callable[..., Page], films: dict[str, Path]
-) -> None:
+def test_recording_is_shown_while_on_and_can_be_taken_home(open_live: OpenLive, films: dict[str, Path]) -> None:
     page = open_live(films["still"])
     start(page)
     page.get_by_role("button", name="Record").click()
@@ -196,13 +204,13 @@ def test_recording_is_shown_while_on_and_can_be_taken_home(
     expect(page.get_by_role("heading", name=re.compile("Recording of"))).to_have_count(0)
 
 
-def test_refused_camera_says_what_to_do(open_live: Callable[..., Page]) -> None:
+def test_refused_camera_says_what_to_do(open_live: OpenLive) -> None:
     page = open_live(flags=("--use-fake-device-for-media-stream", "--deny-permission-prompts"))
     component(page).get_by_role("button", name=START).click()
     expect(page.get_by_role("alert")).to_contain_text("blocks the camera for this page")
 
 
-def test_missing_camera_says_what_to_do(open_live: Callable[..., Page]) -> None:
+def test_missing_camera_says_what_to_do(open_live: OpenLive) -> None:
     page = open_live(flags=("--use-fake-ui-for-media-stream",))
     component(page).get_by_role("button", name=START).click()
     expect(page.get_by_role("alert")).to_contain_text("No camera was found")
@@ -218,7 +226,7 @@ def test_missing_camera_says_what_to_do(open_live: Callable[..., Page]) -> None:
     ids=["permission pending", "camera held elsewhere", "ICE fails"],
 )
 def test_start_that_does_not_come_about_says_what_to_do(
-    open_live: Callable[..., Page], films: dict[str, Path], script: str, words: str
+    open_live: OpenLive, films: dict[str, Path], script: str, words: str
 ) -> None:
     page = open_live(films["still"], script=script)
     component(page).get_by_role("button", name=START).click()
@@ -226,7 +234,7 @@ def test_start_that_does_not_come_about_says_what_to_do(
 
 
 def test_camera_unplugged_midway_says_so_and_frees_its_seat(
-    open_live: Callable[..., Page], films: dict[str, Path], small_server: str
+    open_live: OpenLive, films: dict[str, Path], small_server: str
 ) -> None:
     page = open_live(films["still"], url=small_server, script=KEEP_CAMERA)
     start(page)
@@ -239,7 +247,7 @@ def test_camera_unplugged_midway_says_so_and_frees_its_seat(
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_two_tabs_at_once_do_not_disturb_each_other(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_two_tabs_at_once_do_not_disturb_each_other(open_live: OpenLive, films: dict[str, Path]) -> None:
     first = open_live(films["still"])
     start(first)
     second = visit(first.context)
@@ -275,7 +283,7 @@ def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.wait()
 
 
-def test_plain_http_from_another_machine_says_so(open_live: Callable[..., Page], small_server: str) -> None:
+def test_plain_http_from_another_machine_says_so(open_live: OpenLive, small_server: str) -> None:
     """A page from a name that is not localhost gets no camera from the browser."""
     url = small_server.replace("localhost", "elsewhere.test")
     page = open_live(flags=("--host-resolver-rules=MAP elsewhere.test 127.0.0.1",), url=url)
@@ -283,7 +291,7 @@ def test_plain_http_from_another_machine_says_so(open_live: Callable[..., Page],
 
 
 def test_viewer_too_many_is_told_so_and_let_in_later(
-    open_live: Callable[..., Page], films: dict[str, Path], small_server: str
+    open_live: OpenLive, films: dict[str, Path], small_server: str
 ) -> None:
     first = open_live(films["still"], url=small_server)
     start(first)
@@ -295,9 +303,7 @@ def test_viewer_too_many_is_told_so_and_let_in_later(
     stop(second)  # a closed tab's place is free only when its silence has lasted
 
 
-def test_stop_frees_the_seat_for_the_next_start(
-    open_live: Callable[..., Page], films: dict[str, Path], small_server: str
-) -> None:
+def test_stop_frees_the_seat_for_the_next_start(open_live: OpenLive, films: dict[str, Path], small_server: str) -> None:
     """One seat, three starts: each stop must give the seat back."""
     page = open_live(films["still"], url=small_server)
     for _ in range(3):
@@ -305,7 +311,7 @@ def test_stop_frees_the_seat_for_the_next_start(
         stop(page)
 
 
-def test_leaving_the_page_ends_the_stream(open_live: Callable[..., Page], films: dict[str, Path]) -> None:
+def test_leaving_the_page_ends_the_stream(open_live: OpenLive, films: dict[str, Path]) -> None:
     page = open_live(films["still"])
     start(page)
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Photo").click()

@@ -1,12 +1,12 @@
 """What a visitor chose is still there after a walk through the pages, also with a run's weights in use."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from fer.weights import EVALUATION, WEIGHTS
+from tests.browser.conftest import StartApp
 from tests.fakes.evaluated import ANGRY, drawn_set, imagined_table
 from tests.fakes.tiny import write_tiny
 from tests.fakes.written_runs import write_run
@@ -18,9 +18,7 @@ BANNER = "Every page uses the weights of Run mine"
 
 
 @pytest.fixture(scope="module")
-def server(
-    start_app: Callable[..., AbstractContextManager[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def server(start_app: StartApp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app with the drawn set and one run that has its weights and its table."""
     folder = tmp_path_factory.mktemp("walked")
     run = write_run(folder / "runs" / "mine")

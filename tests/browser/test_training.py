@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -26,6 +25,7 @@ from fer.runs.log import LOG_NAME, RunLog, Tail  # noqa: E402
 from fer.runs.shipped import NAME  # noqa: E402
 from fer.see.caption import caption  # noqa: E402
 from fer.see.images import open_image  # noqa: E402
+from tests.browser.conftest import StartApp  # noqa: E402
 from tests.fakes.cartoons import cartoon_faces  # noqa: E402
 from tests.fakes.written_runs import epoch_values, write_run  # noqa: E402
 from webui.frame.resources import SAMPLE  # noqa: E402
@@ -46,9 +46,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(
-    start_app: Callable[..., AbstractContextManager[str]], data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def server(start_app: StartApp, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app of an operator who lets pages train."""
     environment = {"FER_RUNS": str(data / "runs"), "FER_DATA": str(data), "FER_ALLOW_TRAINING": "1", **ONE_THREAD}
     with start_app(tmp_path_factory.mktemp("home"), **environment) as url:

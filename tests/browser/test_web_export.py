@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -56,7 +57,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 
 @pytest.fixture
-def visit(browser: Browser, served: Served, tmp_path: Path, sample_image) -> Iterator[Callable[[], Page]]:
+def visit(browser: Browser, served: Served, tmp_path: Path, sample_image: np.ndarray) -> Iterator[Callable[[], Page]]:
     """Opens the folder's page in a Chromium whose camera shows a face; any complaint of the browser fails the test."""
     film = write_y4m(tmp_path / "still.y4m", still(sample_image))
     chromium = browser.browser_type.launch(

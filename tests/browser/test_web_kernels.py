@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -166,7 +166,9 @@ def changed(file: bytes, change: str) -> bytes:
     ],
     ids=["layer", "padding", "pooling", "torn", "empty", "foreign"],
 )
-def test_what_the_kernels_do_not_know_is_refused_in_words(modules: Modules, spoil, words: str) -> None:
+def test_what_the_kernels_do_not_know_is_refused_in_words(
+    modules: Modules, spoil: Callable[[bytes], bytes], words: str
+) -> None:
     load = """async ({ kernels, file }, { compileKernels, Kernels, Network, ModelError }) => {
       try { new Network(new Kernels(await compileKernels(kernels)), file) }
       catch (error) { return { known: error instanceof ModelError, words: error.message } }

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any
 
 from fer.batch.work import Chunk, Done, Settings, read_chunk
 
@@ -12,6 +13,6 @@ def read(chunk: Chunk, settings: Settings) -> Done:
     return read_chunk(chunk, settings)
 
 
-def sigint_handler(chunk, settings):
+def sigint_handler(chunk: Chunk, settings: Settings) -> Any:
     """What a worker does at Ctrl-C."""
     return signal.getsignal(signal.SIGINT)

@@ -12,7 +12,8 @@ def galaxy(rng: np.random.Generator, side_px: int = 640) -> np.ndarray:
     angle = 2 * np.pi * turns * along + np.pi * rng.integers(0, 2, 6000)
     x, y = (side_px / 2 + reach * along * f(angle) + rng.normal(0, side_px / 60, 6000) for f in (np.cos, np.sin))
     _put_stars(image, x, y * rng.uniform(0.5, 1) + side_px / 8, rng, 0.5)
-    _put_stars(image, *rng.uniform(0, side_px, (2, 800)), rng, 1.0)
+    x, y = rng.uniform(0, side_px, (2, 800))
+    _put_stars(image, x, y, rng, 1.0)
     glow = cv2.GaussianBlur(image, (0, 0), side_px / 40) * 6
     core = np.zeros_like(image)
     cv2.circle(core, (side_px // 2, side_px // 2), side_px // 20, (255, 230, 190), -1)

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+from collections.abc import Iterator
 
 import uvicorn
 
@@ -13,7 +14,7 @@ from fer.serve.settings import ServeSettings
 
 
 @contextlib.contextmanager
-def serving(settings: ServeSettings | None = None, workers: int = 2):
+def serving(settings: ServeSettings | None = None, workers: int = 2) -> Iterator[tuple[str, Service]]:
     """Gives (address of the API, the Service behind it)."""
     service = Service(settings or ServeSettings(), workers)
     server = uvicorn.Server(configuration(application(service), service.settings))

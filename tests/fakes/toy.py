@@ -12,5 +12,5 @@ def toy_faces(per_class: int = 20, splits: tuple[int, ...] = (0, 1)) -> FaceSet:
     images = rng.integers(0, 60, (len(labels), 48, 48), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[3 + 6 * label : 9 + 6 * label] += 180
-    splits = np.repeat(np.uint8(splits), 7 * per_class)
-    return FaceSet(images, labels.astype(np.int64), splits, None, np.arange(len(labels)))
+    split_of = np.repeat(np.array(splits, np.uint8), 7 * per_class)
+    return FaceSet(images, labels.astype(np.int64), split_of, None, np.arange(len(labels)))

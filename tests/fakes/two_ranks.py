@@ -22,7 +22,9 @@ FULL = replace(PLAIN, epochs=3, batch_size=139, dropout=0.1, ema_decay=0.5, rota
 FULL = replace(FULL, optimizer="muon", mixup=0.3, cutmix=0.3)
 
 
-def fit(config: TrainConfig, folder: Path, device: devices.Device, stop_at: int | None = None, resume: bool = False):
+def fit(
+    config: TrainConfig, folder: Path, device: devices.Device, stop_at: int | None = None, resume: bool = False
+) -> list[tuple[object, object]]:
     """The losses of each epoch; `stop_at` ends the run as Ctrl-C does, before that epoch's state is written."""
     losses = []
 

@@ -14,7 +14,7 @@ INPUTS = {"table": 60, "video": 100, "state": 100}
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))
-def test_damaged_files_are_read_or_refused_with_the_documented_error(name) -> None:
+def test_damaged_files_are_read_or_refused_with_the_documented_error(name: str) -> None:
     count = INPUTS.get(name, 300)
     result = fuzz(name, 0, count)
     assert result.inputs == count
@@ -27,7 +27,7 @@ def test_a_damaged_file_is_the_same_each_time() -> None:
     assert len({mutate(seeds, n) for n in range(50)}) > 40
 
 
-def test_whatever_a_reader_should_not_do_is_found(monkeypatch, tmp_path) -> None:
+def test_whatever_a_reader_should_not_do_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The worker itself, on a reader that does all of it."""
     errors = (KeyError,)
 
