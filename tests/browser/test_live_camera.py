@@ -128,7 +128,8 @@ def grab(page: Page) -> np.ndarray:
     """The returned video's picture now, RGB uint8 at SIZE, whatever size the stream has shrunk to."""
     data = component(page).locator("video").evaluate(GRAB)
     png = np.frombuffer(base64.b64decode(data.split(",", 1)[1]), np.uint8)
-    picture = cv2.cvtColor(cv2.imdecode(png, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    picture = cv2.imdecode(png, cv2.IMREAD_COLOR_RGB)
+    assert picture is not None
     return cv2.resize(picture, SIZE, interpolation=cv2.INTER_NEAREST)
 
 

@@ -14,7 +14,7 @@ from fer.cli import main
 from fer.emotions import CLASSES, UNSURE
 from fer.see import report
 from fer.see.caption import percent
-from webui.frame.resources import SAMPLE
+from fer.weights import SAMPLE
 
 pytestmark = pytest.mark.browser
 
@@ -88,8 +88,10 @@ def test_a_photo_is_taken_by_what_is_inside_whatever_its_ending(photo_page: Page
     paths = [tmp_path / name for name in names]
     with Image.open(SAMPLE) as picture:
         for path in paths:
-            more = {"format": "MPO", "save_all": True, "append_images": [picture]} if path.suffix == ".mpo" else {}
-            picture.save(path, **{"format": "JPEG", **more})
+            if path.suffix == ".mpo":
+                picture.save(path, "MPO", save_all=True, append_images=[picture])
+            else:
+                picture.save(path, "JPEG")
     upload(photo_page, *paths)
     expect(photo_page.get_by_role("heading", name=f"{len(names)} photos, {len(names)} faces")).to_be_visible()
     expect(photo_page.get_by_text("cannot be read")).to_have_count(0)

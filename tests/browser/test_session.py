@@ -5,12 +5,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from fer.weights import EVALUATION, WEIGHTS
+from fer.weights import EVALUATION, SAMPLE, WEIGHTS
 from tests.browser.conftest import StartApp
 from tests.fakes.evaluated import ANGRY, drawn_set, imagined_table
 from tests.fakes.tiny import write_tiny
 from tests.fakes.written_runs import write_run
-from webui.frame.resources import SAMPLE
 
 pytestmark = pytest.mark.browser
 

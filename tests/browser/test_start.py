@@ -1,5 +1,7 @@
 """The start page as a visitor sees it, on a server without a dataset."""
 
+from typing import Literal
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -44,7 +46,7 @@ def test_first_step_leads_to_the_sample(page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("address", ["/", "/photo?from=sample"])
-def test_no_sideways_scroll_on_a_phone(page: Page, address: str, scheme: str) -> None:
+def test_no_sideways_scroll_on_a_phone(page: Page, address: str, scheme: Literal["light", "dark"]) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/")

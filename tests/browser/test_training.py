@@ -25,10 +25,10 @@ from fer.runs.log import LOG_NAME, RunLog, Tail  # noqa: E402
 from fer.runs.shipped import NAME  # noqa: E402
 from fer.see.caption import caption  # noqa: E402
 from fer.see.images import open_image  # noqa: E402
+from fer.weights import SAMPLE  # noqa: E402
 from tests.browser.conftest import StartApp  # noqa: E402
 from tests.fakes.cartoons import cartoon_faces  # noqa: E402
 from tests.fakes.written_runs import epoch_values, write_run  # noqa: E402
-from webui.frame.resources import SAMPLE  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 MANY_EPOCHS = 5000  # more than any machine does before the test ends the run
@@ -66,7 +66,7 @@ def runs(data: Path) -> Iterator[Path]:
 X_RANGE = "figure => [Number(figure.dataset.from), Number(figure.dataset.to)]"
 
 
-def train(runs: Path, data: Path, *arguments: str) -> subprocess.Popen:
+def train(runs: Path, data: Path, *arguments: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "scripts/train.py", "--preset=smoke", f"--data={data}", f"--runs={runs}", *arguments]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, **ONE_THREAD})
 

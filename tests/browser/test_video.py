@@ -4,17 +4,17 @@ import csv
 import io
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
-import cv2
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
+from fer.see.images import open_image
 from fer.see.videotable import VIDEO_COLUMNS
+from fer.weights import SAMPLE
 from tests.fakes.camera_clip import acts
 from tests.fakes.clips import clip
-from webui.frame.resources import SAMPLE
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight seconds: one face, then two, then none."""
-    photo = cv2.cvtColor(cv2.imread(str(SAMPLE)), cv2.COLOR_BGR2RGB)
+    photo = open_image(SAMPLE)
     path = tmp_path_factory.mktemp("film") / "acts.mp4"
     path.write_bytes(clip(acts(photo, fps=10), sound="aac"))
     return path
@@ -97,12 +97,17 @@ def test_a_video_plays_as_it_is_with_a_band_for_each_person(video_page: Page, fi
     assert max(float(row["elapsed_s"]) for row in rows) == pytest.approx(6, abs=0.4)
 
 
+def width_of(track: Locator) -> float:
+    box = track.bounding_box()
+    assert box is not None
+    return box["width"]
+
+
 def test_bands_keys_and_player_share_one_clock(video_page: Page, film: Path) -> None:
     upload(video_page, film)
     expect(people(video_page)).to_have_count(2)
     track = video_page.get_by_role("slider", name="Person 1 over time")
-    box = track.bounding_box()
-    track.click(position={"x": box["width"] / 2, "y": 10})
+    track.click(position={"x": width_of(track) / 2, "y": 10})
     wait_for_time(video_page, 4)
     expect(track).to_have_attribute("aria-valuetext", re.compile(r"0:0[34]\.\d, \w+"))
     video_page.keyboard.press("ArrowRight")
@@ -123,7 +128,7 @@ def test_a_press_before_the_file_has_come_is_kept(video_page: Page, film: Path) 
     upload(video_page, film)
     expect(people(video_page)).to_have_count(2)
     track = video_page.get_by_role("slider", name="Person 1 over time")
-    track.click(position={"x": track.bounding_box()["width"] / 2, "y": 10})
+    track.click(position={"x": width_of(track) / 2, "y": 10})
     assert inside(video_page, "return player.querySelector('video').readyState") == 0
     expect(track).to_have_attribute("aria-valuetext", re.compile(r"0:0[34]\.\d, \w+"))
     released.append(True)
@@ -136,7 +141,7 @@ def test_both_ends_of_a_part_can_be_set_at_once(video_page: Page, film: Path) ->
     upload(video_page, film)
     expect(people(video_page)).to_have_count(2)
     track = video_page.get_by_role("slider", name="Person 1 over time")
-    track.click(position={"x": track.bounding_box()["width"] / 4, "y": 10})
+    track.click(position={"x": width_of(track) / 4, "y": 10})
     wait_for_time(video_page, 2)
     video_page.keyboard.press("[")
     for _ in range(3):
@@ -163,7 +168,7 @@ def test_a_part_a_mark_a_name_and_a_merge(video_page: Page, film: Path) -> None:
     expect(people(video_page)).to_have_count(2)
     rename(video_page, 0, "Ada")
     track = video_page.get_by_role("slider", name="Ada over time")
-    width = track.bounding_box()["width"]
+    width = width_of(track)
     track.click(position={"x": width / 4, "y": 10})
     wait_for_time(video_page, 2)
     video_page.keyboard.press("[")
@@ -240,11 +245,11 @@ def test_a_video_is_taken_by_what_is_inside_whatever_its_ending(video_page: Page
         "old.flv": ("flv", "flv"),
         "a film.jpg": ("matroska", "libx264"),
     }
-    photo = cv2.cvtColor(cv2.imread(str(SAMPLE)), cv2.COLOR_BGR2RGB)
+    photo = open_image(SAMPLE)
     paths = [tmp_path / name for name in kinds]
     for path, (container, codec) in zip(paths, kinds.values(), strict=True):
         with av.open(str(path), "w", format=container) as out:
-            stream = out.add_stream(codec, 25)
+            stream = cast("av.VideoStream", out.add_stream(codec, 25))
             (stream.height, stream.width), stream.pix_fmt = photo.shape[:2], "yuv420p"
             for _ in range(50):
                 out.mux(stream.encode(av.VideoFrame.from_ndarray(photo)))

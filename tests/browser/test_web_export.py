@@ -92,8 +92,9 @@ def see_a_face(page: Page) -> None:
 def test_a_face_is_labelled_and_offline_too(visit: Callable[[], Page], served: Served) -> None:
     page = visit()
     sent: list[str] = []
-    page.on("request", lambda request: request.method != "GET" and sent.append(request.url))
-    page.on("request", lambda request: request.url.startswith((served.url, "blob:")) or sent.append(request.url))
+    own = (served.url, "blob:")
+    page.on("request", lambda request: sent.append(request.url) if request.method != "GET" else None)
+    page.on("request", lambda request: None if request.url.startswith(own) else sent.append(request.url))
     see_a_face(page)
     assert page.evaluate(KEPT) == len(list(served.folder.iterdir()))
     assert sent == []
@@ -151,7 +152,7 @@ def test_settings_and_photos(visit: Callable[[], Page], tmp_path: Path) -> None:
 def test_everybody_can_use_it(visit: Callable[[], Page], size: tuple[int, int]) -> None:
     """By keyboard alone, with axe-core's rules, in both themes; what is seen is said."""
     page = visit()
-    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    page.set_viewport_size({"width": size[0], "height": size[1]})
 
     def grave() -> list[str]:
         found = []

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -236,13 +237,13 @@ def read(
     mirror: bool,
     images: list[np.ndarray],
     look: int | None,
-) -> list:
+) -> list[Any]:
     pictures = [{"pixels": rgba(image), "width": image.shape[1], "height": image.shape[0]} for image in images]
     numbers = rules(recognizer.card, mirror)
     return page.call(READ, {"kernels": KERNELS, "models": models, "rules": numbers, "pictures": pictures, "look": look})
 
 
-def compare_faces(found: list[dict], faces: list[Face], probabilities: np.ndarray) -> None:
+def compare_faces(found: list[dict[str, Any]], faces: list[Face], probabilities: np.ndarray) -> None:
     """Same faces within 0.001 px, probabilities within 1e-3, so the same labels unless two are that close."""
     assert len(found) == len(faces)
     order = np.argsort([face["box"][0] for face in found])

@@ -77,7 +77,7 @@ def lives(seed: int) -> Iterator[tuple[float, list[Observation]]]:
         yield time_s, found
 
 
-def looks_for_the_page(seed: int) -> list[dict]:
+def looks_for_the_page(seed: int) -> list[dict[str, object]]:
     return [
         {
             "time": time_s,
@@ -85,7 +85,7 @@ def looks_for_the_page(seed: int) -> list[dict]:
             "later": 0.04,
             "faces": [
                 {"box": seen.face.box, "landmarks": seen.face.landmarks, "score": seen.face.score,
-                 "probabilities": seen.probabilities.tolist(), "quality": asdict(seen.quality)}
+                 "probabilities": seen.probabilities.tolist(), "quality": seen.quality and asdict(seen.quality)}
                 for seen in found
             ],
         }
@@ -115,7 +115,9 @@ def test_same_identities_boxes_labels_words_spans_and_csv(
         assert [face["identity"] for face in step["carried"]] == list(carried)
         for face in step["carried"]:
             np.testing.assert_allclose(face["box"], carried[face["identity"]].box, rtol=1e-9, atol=1e-6)
-            np.testing.assert_allclose(face["landmarks"], carried[face["identity"]].landmarks, rtol=1e-9, atol=1e-6)
+            points = carried[face["identity"]].landmarks
+            assert points is not None
+            np.testing.assert_allclose(face["landmarks"], points, rtol=1e-9, atol=1e-6)
     assert {p.unreadable for sample in samples for p in sample.predictions} == {"", "turned away"}
     assert len(label_seconds(samples)) > 4
     wanted_seconds = label_seconds(samples)

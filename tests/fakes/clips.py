@@ -4,6 +4,7 @@ import io
 import itertools
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import cast
 
 import av
 import numpy as np
@@ -28,11 +29,11 @@ def clip(
     times = list(times_s) if times_s is not None else [i / RATE for i in range(len(frames))]
     file = io.BytesIO()
     with av.open(file, "w", format=container) as out:
-        video = out.add_stream(codec, RATE, options=options)
+        video = cast("av.VideoStream", out.add_stream(codec, RATE, options=options))
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = pixels
         video.codec_context.time_base = Fraction(1, 1000)
-        audio = out.add_stream(sound, 48_000) if sound else None
+        audio = cast("av.AudioStream", out.add_stream(sound, 48_000)) if sound else None
         for picture, time_s in zip(frames, times, strict=True):
             frame = av.VideoFrame.from_ndarray(picture)
             frame.pts, frame.time_base = round(1000 * time_s), Fraction(1, 1000)

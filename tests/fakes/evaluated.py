@@ -61,6 +61,7 @@ def imagined_audit(faces: FaceSet) -> Audit:
     issue = np.zeros(n, dtype=bool)
     issue[[7, 8, 9]] = True
     along = np.linspace(0, 65535, n).astype(np.uint16)
+    assert faces.votes is not None
     return Audit(
         rows=faces.rows.astype(np.int32),
         splits=faces.splits,

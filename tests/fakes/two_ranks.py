@@ -53,7 +53,9 @@ def gradient_error(device: devices.Device, training: bool) -> float:
     loss = F.cross_entropy(spread(x[mine]), labels[mine], reduction="sum") / (31 / device.ranks)
     loss.backward()
     F.cross_entropy(alone(x), labels).backward()
-    pairs = [(a.grad, b.grad) for a, b in zip(network.parameters(), alone.parameters(), strict=True)]
+    weights = zip(network.parameters(), alone.parameters(), strict=True)
+    pairs = [(a.grad, b.grad) for a, b in weights if a.grad is not None and b.grad is not None]
+    assert len(pairs) == len(list(alone.parameters()))
     pairs += list(zip(network.buffers(), alone.buffers(), strict=True))
     return max(float((a - b).abs().max()) for a, b in pairs)
 

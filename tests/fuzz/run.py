@@ -57,7 +57,8 @@ def _work(name: str, first: int, last: int, folder: Path) -> tuple[int | str, st
     }
     with open(folder / "lines", "w+") as lines, open(folder / "words", "w+") as words:
         worker = subprocess.Popen(command, cwd=ROOT, env=env, stdout=lines, stderr=words)
-        seen, ended = None, None
+        seen: str | None = None
+        ended: int | str | None = None
         while ended is None:
             try:
                 ended = worker.wait(STUCK_S)

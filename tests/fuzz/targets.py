@@ -14,8 +14,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import av
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
+
+    from fer.learn.model import ResNet9
 
 FACES = 12
 _BLANK = b"0" * 64
@@ -93,10 +101,10 @@ def video_seeds() -> list[bytes]:
     ):
         file = io.BytesIO()
         with av.open(file, "w", format=container) as out:
-            video = out.add_stream(codec, rate=10)
+            video = cast("av.VideoStream", out.add_stream(codec, rate=10))
             video.width, video.height = 64, 48
             video.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-            audio = out.add_stream(sound, rate=48000, layout="mono") if sound else None
+            audio = cast("av.AudioStream", out.add_stream(sound, rate=48000, layout="mono")) if sound else None
             for shift in range(8):
                 out.mux(video.encode(av.VideoFrame.from_ndarray(np.roll(_picture(), shift, 1), "rgb24")))
             out.mux(video.encode(None))
@@ -301,7 +309,7 @@ def read_weights(content: bytes, folder: Path) -> object:
     return network.probabilities(np.zeros((1, 48, 48), np.uint8))
 
 
-def _training(width: int = 4) -> tuple[object, object, object]:
+def _training(width: int = 4) -> "tuple[ResNet9, Optimizer, LRScheduler]":
     import torch
 
     from fer.learn.model import ResNet9
@@ -332,7 +340,7 @@ def state_seeds() -> list[bytes]:
 
 
 @cache
-def _kept_training() -> tuple[object, object, object]:
+def _kept_training() -> "tuple[ResNet9, Optimizer, LRScheduler]":
     return _training()
 
 
@@ -343,7 +351,7 @@ def read_state(content: bytes, folder: Path) -> object:
     path = folder / "state.safetensors"
     path.write_bytes(sealed(content))
     try:
-        checkpoint.load_weights(path)
+        return checkpoint.load_weights(path)
     except WeightsError:
         network, optimizer, scheduler = _kept_training()
         return checkpoint.load_state(path, {"network": network}, optimizer, scheduler)

@@ -1,6 +1,7 @@
 """A share of a minute of damaged files through every reader; `python -m tests.fuzz` does it for hours."""
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,13 @@ def test_whatever_a_reader_should_not_do_is_found(monkeypatch: pytest.MonkeyPatc
     errors = (KeyError,)
 
     def read(content: bytes, folder: Path) -> object:
-        return {
-            b"known": lambda: {}["x"],
+        readers: dict[bytes, Callable[[], object]] = {
+            b"known": lambda: {"y": 1}["x"],
             b"unknown": lambda: 1 / 0,
             b"slow": lambda: [None for _ in iter(int, 1)],
             b"memory": lambda: (_ for _ in ()).throw(MemoryError()),
-        }[content]()
+        }
+        return readers[content]()
 
     monkeypatch.setattr(worker, "TIME_S", 0.3)
     signal.signal(signal.SIGVTALRM, worker._slow)

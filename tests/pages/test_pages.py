@@ -11,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from fer.batch.table import ERROR, FACE, to_table
 from fer.tables import parquet_file
+from fer.weights import SAMPLE
 from webui.frame import weights
 from webui.frame.navigation import PAGES
-from webui.frame.resources import SAMPLE
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120  # a loaded machine; never part of a verdict

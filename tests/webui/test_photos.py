@@ -17,7 +17,7 @@ from fer.card import Framing, ModelCard
 from fer.emotions import CLASSES
 from fer.see.faces import Face, Observation
 from fer.see.images import ImageError
-from webui.frame.resources import SAMPLE
+from fer.weights import SAMPLE
 from webui.view import photos
 from webui.view.photos import Photo, Reading
 
