@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -104,14 +105,14 @@ def test_the_crop_is_square_for_any_box() -> None:
     assert right - left == pytest.approx(bottom - top) == pytest.approx(50)
 
 
-def test_a_sealed_file_reads_as_written(tmp_path) -> None:
+def test_a_sealed_file_reads_as_written(tmp_path: Path) -> None:
     path = tmp_path / "new folder" / "weights"
     digest = write_sealed(path, CONTENT)
     assert read_sealed(path) == CONTENT.replace(BLANK_SEAL.encode(), digest.encode())
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_kill_while_writing_leaves_the_old_file(tmp_path, monkeypatch) -> None:
+def test_a_kill_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "weights"
     write_sealed(path, CONTENT)
     before = path.read_bytes()
@@ -138,7 +139,7 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path, monkeypatch) -> None
         (lambda sealed: b"PK\x03\x04" + sealed, "pickled"),
     ],
 )
-def test_a_file_that_is_not_whole_or_not_ours_is_refused(tmp_path, change, says) -> None:
+def test_a_file_that_is_not_whole_or_not_ours_is_refused(tmp_path: Path, change, says) -> None:
     path = tmp_path / "weights"
     write_sealed(path, CONTENT)
     path.write_bytes(change(path.read_bytes()))
@@ -148,7 +149,7 @@ def test_a_file_that_is_not_whole_or_not_ours_is_refused(tmp_path, change, says)
     assert "scripts/train.py" in str(refused.value)
 
 
-def test_every_byte_of_an_onnx_file_counts(tmp_path) -> None:
+def test_every_byte_of_an_onnx_file_counts(tmp_path: Path) -> None:
     path = tiny.write_tiny(tmp_path / "tiny.onnx")
     sealed = path.read_bytes()
     for position in range(0, len(sealed), max(1, len(sealed) // 97)):
@@ -157,7 +158,7 @@ def test_every_byte_of_an_onnx_file_counts(tmp_path) -> None:
             read_sealed(path)
 
 
-def test_a_missing_file_and_a_huge_one_are_refused(tmp_path, monkeypatch) -> None:
+def test_a_missing_file_and_a_huge_one_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WeightsError, match="cannot be read"):
         read_sealed(tmp_path / "nothing")
     path = tmp_path / "weights"

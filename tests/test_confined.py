@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -32,7 +33,7 @@ confined.serve(read, ValueError)
 
 
 @pytest.fixture
-def reader(tmp_path, monkeypatch) -> str:
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "a_reader.py").write_text(READER)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     return "a_reader"
@@ -57,13 +58,13 @@ def test_memory_is_bounded(reader) -> None:
         confined.run(reader, b"take memory")
 
 
-def test_time_is_bounded(reader, monkeypatch) -> None:
+def test_time_is_bounded(reader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confined, "TIME_S", 2)
     with pytest.raises(ConfinedError, match="more than 2 s"):
         confined.run(reader, b"for ever")
 
 
-def test_no_reader_is_left_behind(reader, monkeypatch) -> None:
+def test_no_reader_is_left_behind(reader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confined, "TIME_S", 1)
     with pytest.raises(ConfinedError):
         confined.run(reader, b"for ever")
@@ -72,7 +73,7 @@ def test_no_reader_is_left_behind(reader, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize(("platform", "limited"), [("linux", True), ("darwin", False)])
-def test_memory_is_limited_where_the_system_can(monkeypatch, platform, limited) -> None:
+def test_memory_is_limited_where_the_system_can(monkeypatch: pytest.MonkeyPatch, platform, limited) -> None:
     """macOS refuses RLIMIT_AS: there every table would be called dangerous."""
     limits, written = [], io.BytesIO()
     monkeypatch.setattr(sys, "platform", platform)

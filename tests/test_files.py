@@ -1,11 +1,12 @@
 import os
+from pathlib import Path
 
 import pytest
 
 from fer.files import write_whole
 
 
-def test_a_file_is_written_with_its_folders_and_replaced(tmp_path) -> None:
+def test_a_file_is_written_with_its_folders_and_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "file"
     write_whole(path, b"old")
     write_whole(path, b"new", durable=False)
@@ -14,7 +15,9 @@ def test_a_file_is_written_with_its_folders_and_replaced(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("stage", ["write", "fsync", "rename"])
-def test_an_error_at_any_stage_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch, stage) -> None:
+def test_an_error_at_any_stage_leaves_the_old_file_and_no_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage
+) -> None:
     path = tmp_path / "file"
     write_whole(path, b"old")
 
@@ -33,7 +36,9 @@ def test_an_error_at_any_stage_leaves_the_old_file_and_no_rest(tmp_path, monkeyp
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_what_is_durable_reaches_the_disk_before_it_gets_the_name(tmp_path, monkeypatch) -> None:
+def test_what_is_durable_reaches_the_disk_before_it_gets_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: steps.append(f"fsync {os.fstat(descriptor).st_size}"))
     real = type(tmp_path).replace

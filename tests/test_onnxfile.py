@@ -23,7 +23,7 @@ def model_of(content: bytes) -> onnx.ModelProto:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @pytest.mark.parametrize("width", [1, 5, 40])
-def test_onnx_reads_the_file_and_would_write_the_same_bytes(width, dtype, rng) -> None:
+def test_onnx_reads_the_file_and_would_write_the_same_bytes(width, dtype, rng: np.random.Generator) -> None:
     tensors = {n: rng.normal(size=s).astype(np.float32) for n, s in onnxgraph.shapes(width).items()}
     content = onnxgraph.build(tensors, tiny.CARD, dtype)
     model = model_of(content)
@@ -38,7 +38,7 @@ def test_onnx_reads_the_file_and_would_write_the_same_bytes(width, dtype, rng) -
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_a_file_is_read_as_it_was_written(tmp_path, dtype) -> None:
+def test_a_file_is_read_as_it_was_written(tmp_path: Path, dtype) -> None:
     path = tmp_path / "a.onnx"
     write_sealed(path, onnxgraph.build(tiny.TENSORS, tiny.CARD, dtype))
     found = onnxfile.read(path)
@@ -70,7 +70,7 @@ def sealed(path: Path, model: onnx.ModelProto) -> Path:
     return path
 
 
-def test_what_the_tests_seal_would_be_taken_unchanged(tmp_path) -> None:
+def test_what_the_tests_seal_would_be_taken_unchanged(tmp_path: Path) -> None:
     assert onnxfile.read(sealed(tmp_path / "a.onnx", good())).card == tiny.CARD
 
 
@@ -257,7 +257,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE, ids=lambda kind: kind.__name__)
-def test_a_sealed_file_that_is_not_our_network_never_reaches_onnx_runtime(tmp_path, monkeypatch, kind) -> None:
+def test_a_sealed_file_that_is_not_our_network_never_reaches_onnx_runtime(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind
+) -> None:
     monkeypatch.setattr("onnxruntime.InferenceSession", lambda *_: pytest.fail("the graph was given to ONNX Runtime"))
     model = good()
     kind(model)
@@ -271,7 +273,7 @@ def test_a_sealed_file_that_is_not_our_network_never_reaches_onnx_runtime(tmp_pa
 
 
 @pytest.mark.parametrize("position", range(0, 2000, 37))
-def test_a_changed_byte_under_a_new_seal_is_refused_or_is_a_tensors(tmp_path, position) -> None:
+def test_a_changed_byte_under_a_new_seal_is_refused_or_is_a_tensors(tmp_path: Path, position) -> None:
     """What a stranger can change and seal again is numbers and words, never the graph."""
     content = bytearray(onnxgraph.build(tiny.TENSORS, tiny.CARD, np.float32))
     content[-position - 1] ^= 1
@@ -284,14 +286,16 @@ def test_a_changed_byte_under_a_new_seal_is_refused_or_is_a_tensors(tmp_path, po
     assert model_of(found.content).graph.node == good().graph.node
 
 
-def test_a_file_is_read_from_memory_as_well(tmp_path) -> None:
+def test_a_file_is_read_from_memory_as_well(tmp_path: Path) -> None:
     content = tiny.write_tiny(tmp_path / "a.onnx").read_bytes()
     assert onnxfile.parse(content, "a visitor's file").card == tiny.CARD
     with pytest.raises(WeightsError, match="a visitor's file: truncated or altered"):
         onnxfile.parse(content + b"x", "a visitor's file")
 
 
-def test_a_card_of_an_earlier_version_lacks_fields_and_its_file_is_read(tmp_path, monkeypatch) -> None:
+def test_a_card_of_an_earlier_version_lacks_fields_and_its_file_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A field that the card got since is not in the file's text."""
     path = tmp_path / "earlier.onnx"
     whole = tiny.CARD.to_json()

@@ -16,7 +16,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ROOT], check=True)
     (built,) = folder.glob("fer_app-*.whl")
@@ -24,7 +24,7 @@ def wheel(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def fer(wheel, tmp_path_factory) -> Path:
+def fer(wheel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command `fer` of a new environment: the wheel, and the packages of this environment beneath it."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False)
@@ -36,13 +36,13 @@ def fer(wheel, tmp_path_factory) -> Path:
     return folder / "bin" / "fer"
 
 
-def test_it_reads_the_sample(fer, tmp_path) -> None:
+def test_it_reads_the_sample(fer, tmp_path: Path) -> None:
     sample = ROOT / "fer" / "weights" / "sample.jpg"
     done = subprocess.run([fer, "photo", sample, "--json"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert [row["label"] for row in json.loads(done.stdout)] == ["happy"]
 
 
-def test_the_commands_find_their_scripts_and_no_checkout(fer, tmp_path) -> None:
+def test_the_commands_find_their_scripts_and_no_checkout(fer, tmp_path: Path) -> None:
     code = "import fer.installed as i; print(i.app_folder())"
     place = subprocess.run(
         [fer.with_name("python"), "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True

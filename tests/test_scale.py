@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import av
 import numpy as np
@@ -63,26 +64,26 @@ def large(orientation):
     return file.getvalue()
 
 
-def shown(path, capsys):
+def shown(path, capsys: pytest.CaptureFixture[str]):
     main([str(path), "--json"])
     return json.loads(capsys.readouterr().out)
 
 
-def served(path, capsys):
+def served(path, capsys: pytest.CaptureFixture[str]):
     rows, _ = Service(ServeSettings(), 1).photo(Upload("x", path.read_bytes()), "yunet", None)
     return rows
 
 
-def streamed(path, capsys):
+def streamed(path, capsys: pytest.CaptureFixture[str]):
     return json.loads(Stream(Recognizer()).see(1, path.read_bytes(), 0.0))["faces"]
 
 
-def batched(path, capsys):
+def batched(path, capsys: pytest.CaptureFixture[str]):
     chunk = Chunk(0, tuple(Walk([str(path)])))
     return pq.read_table(io.BytesIO(read_chunk(chunk, Settings(weights_hash(None))).content)).to_pylist()
 
 
-def on_the_page(path, capsys):
+def on_the_page(path, capsys: pytest.CaptureFixture[str]):
     from webui.view import photos
 
     photo = photos.Photo(path.name, path.read_bytes())
@@ -91,7 +92,7 @@ def on_the_page(path, capsys):
 
 
 @pytest.fixture(params=[1, 6])
-def photo(request, tmp_path, monkeypatch):
+def photo(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(images, "HALVED_MP", 1)  # 50 in earnest, which would take seconds each
     path = tmp_path / "large.jpg"
     path.write_bytes(large(request.param))
@@ -99,7 +100,7 @@ def photo(request, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("door", [shown, served, streamed, batched, on_the_page])
-def test_a_photo_that_is_read_at_half_its_sides(photo, door, sample_box, capsys) -> None:
+def test_a_photo_that_is_read_at_half_its_sides(photo, door, sample_box, capsys: pytest.CaptureFixture[str]) -> None:
     (row,) = door(photo, capsys)
     expected = sample_box * FACE_PX + [*CORNER, *CORNER]
     assert [row[edge] for edge in EDGES] == pytest.approx(expected, abs=0.06 * FACE_PX)
@@ -116,26 +117,26 @@ def test_a_frame_of_a_stream_says_its_own_size(photo) -> None:
     assert (said["width"], said["height"]) == SIZE
 
 
-def looked_at(content, recognizer, tmp_path):
+def looked_at(content, recognizer, tmp_path: Path):
     first = next(iter(Looks(content, recognizer, 0.5, 10)))
     return [prediction.face.box for prediction in first.predictions]
 
 
-def in_the_table(content, recognizer, tmp_path):
+def in_the_table(content, recognizer, tmp_path: Path):
     path, table = tmp_path / "large.mp4", tmp_path / "t.csv"
     path.write_bytes(content)
     assert main(["video", str(path), "--every", "1", "--csv", str(table)]) == 0
     return _boxes(table.read_bytes())
 
 
-def in_the_parquet(content, recognizer, tmp_path):
+def in_the_parquet(content, recognizer, tmp_path: Path):
     path, table = tmp_path / "large.mp4", tmp_path / "t.parquet"
     path.write_bytes(content)
     assert main(["video", str(path), "--every", "1", "--parquet", str(table)]) == 0
     return [[row[edge] for edge in EDGES] for row in pq.read_table(table).to_pylist()]
 
 
-def on_the_video_page(content, recognizer, tmp_path):
+def on_the_video_page(content, recognizer, tmp_path: Path):
     from fer.see.judge import JudgeSettings
     from fer.see.people import People
     from fer.see.video import VideoReading
@@ -163,6 +164,6 @@ def video_of_4k():
 
 
 @pytest.mark.parametrize("door", [looked_at, in_the_table, in_the_parquet, on_the_video_page])
-def test_a_video_of_4k(video_of_4k, door, recognizer, sample_box, tmp_path) -> None:
+def test_a_video_of_4k(video_of_4k, door, recognizer, sample_box, tmp_path: Path) -> None:
     (box,) = door(video_of_4k, recognizer, tmp_path)
     assert box == pytest.approx(sample_box * 1400 + [2000, 300, 2000, 300], abs=0.06 * 1400)

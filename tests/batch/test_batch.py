@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from fer.batch.engines.local import LocalEngine
@@ -33,7 +34,7 @@ def settings():
     return Settings(weights_sha256=weights_hash(None))
 
 
-def test_every_file_has_its_row(tmp_path, capsys, sample_image) -> None:
+def test_every_file_has_its_row(tmp_path: Path, capsys: pytest.CaptureFixture[str], sample_image: np.ndarray) -> None:
     folder = tmp_path / "in"
     make_photos(folder, 2, side_px=200)
     grey(folder / "grey.png")
@@ -74,7 +75,7 @@ def test_every_file_has_its_row(tmp_path, capsys, sample_image) -> None:
     assert said.err == ""  # quiet: no terminal here
 
 
-def test_the_table_says_what_the_photo_command_says(tmp_path, capsys) -> None:
+def test_the_table_says_what_the_photo_command_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (row,) = batch(SAMPLE, "--out", tmp_path / "out", "--workers", "1")
     capsys.readouterr()
     main([str(SAMPLE), "--json"])
@@ -84,14 +85,14 @@ def test_the_table_says_what_the_photo_command_says(tmp_path, capsys) -> None:
             assert row[name] == (pytest.approx(value, abs=0.06) if isinstance(value, float) else value), name
 
 
-def test_a_face_that_cannot_be_read_says_why(tmp_path, sample_image) -> None:
+def test_a_face_that_cannot_be_read_says_why(tmp_path: Path, sample_image: np.ndarray) -> None:
     blurred = cv2.GaussianBlur(sample_image, None, 4)
     cv2.imwrite(str(tmp_path / "blurred.png"), blurred)
     rows = batch(SAMPLE, tmp_path / "blurred.png", "--out", tmp_path / "out", "--workers", "1")
     assert [(row["label"], row["quality"]) for row in rows] == [("happy", ""), ("unsure", "blurred")]
 
 
-def test_pictures_and_crops_on_demand(tmp_path) -> None:
+def test_pictures_and_crops_on_demand(tmp_path: Path) -> None:
     (photo,) = make_photos(tmp_path / "in", 1, side_px=200)
     grey(tmp_path / "in" / "grey.png")
     batch(photo.parent, "--out", tmp_path / "out", "--annotate", "--faces", "--workers", "1")
@@ -103,7 +104,7 @@ def test_pictures_and_crops_on_demand(tmp_path) -> None:
     assert crop.name.startswith("0000-")
 
 
-def test_what_was_read_is_not_read_again(tmp_path, capsys) -> None:
+def test_what_was_read_is_not_read_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_photos(tmp_path / "in", 4)
     batch(tmp_path / "in", "--out", tmp_path / "out", "--workers", "1")
     before = parts(tmp_path / "out")
@@ -112,7 +113,7 @@ def test_what_was_read_is_not_read_again(tmp_path, capsys) -> None:
     assert "0 files read" in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_new_and_changed_files_are_read(tmp_path) -> None:
+def test_new_and_changed_files_are_read(tmp_path: Path) -> None:
     photos = make_photos(tmp_path / "in", 4, side_px=200)
     batch(tmp_path / "in", "--out", tmp_path / "out", "--workers", "1")
     grey(photos[0])
@@ -125,7 +126,7 @@ def test_new_and_changed_files_are_read(tmp_path) -> None:
     assert len(rows) == 5
 
 
-def test_errors_can_be_tried_again(tmp_path) -> None:
+def test_errors_can_be_tried_again(tmp_path: Path) -> None:
     """A file that could not be read and looks the same, as after a network's failure."""
     photo = grey(tmp_path / "in" / "x.png")
     content, times = photo.read_bytes(), photo.stat().st_mtime_ns
@@ -140,7 +141,7 @@ def test_errors_can_be_tried_again(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("other", [["--unsure-below", "0.9"], ["--detector", "haar"], ["--annotate"], ["--looks", "5"]])
-def test_other_settings_are_refused(tmp_path, capsys, other) -> None:
+def test_other_settings_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], other) -> None:
     make_photos(tmp_path / "in", 1)
     batch(tmp_path / "in", "--out", tmp_path / "out", "--workers", "1")
     before = parts(tmp_path / "out")
@@ -149,7 +150,7 @@ def test_other_settings_are_refused(tmp_path, capsys, other) -> None:
     assert parts(tmp_path / "out") == before
 
 
-def test_a_foreign_folder_is_refused(tmp_path, capsys) -> None:
+def test_a_foreign_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_photos(tmp_path / "in", 1)
     batch(tmp_path / "in", "--out", tmp_path / "in", status=2)
     assert "no result" in capsys.readouterr().err
@@ -161,7 +162,7 @@ def test_a_threshold_that_is_no_share_is_refused(settings, threshold) -> None:
         dataclasses.replace(settings, unsure_below=threshold)
 
 
-def test_two_batches_do_not_share_a_folder(tmp_path, settings) -> None:
+def test_two_batches_do_not_share_a_folder(tmp_path: Path, settings) -> None:
     with Result(str(tmp_path), settings), pytest.raises(ResultError, match="another"):
         Result(str(tmp_path), settings)
     Result(str(tmp_path), settings).close()
@@ -180,13 +181,13 @@ def test_two_batches_do_not_share_a_folder(tmp_path, settings) -> None:
         ([str(SAMPLE), "--engine", "ray", "--address", "ray://10.0.0.1:6379"], "RAY_AUTH_TOKEN"),
     ],
 )
-def test_a_mistake_is_one_line(tmp_path, capsys, arguments, word) -> None:
+def test_a_mistake_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments, word) -> None:
     assert main(["batch", *arguments, "--out", str(tmp_path / "out")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert word in line
 
 
-def test_a_file_that_ends_its_process_costs_only_itself(tmp_path, settings) -> None:
+def test_a_file_that_ends_its_process_costs_only_itself(tmp_path: Path, settings) -> None:
     """Of a chunk's files each is tried alone, and only the one to blame becomes an error."""
     photos = make_photos(tmp_path / "in", 6, side_px=200)
     shutil.copy(photos[0], tmp_path / "in" / "deadly.jpg")
@@ -202,12 +203,12 @@ def test_a_file_that_ends_its_process_costs_only_itself(tmp_path, settings) -> N
     assert len(rows) == 7
 
 
-def test_a_killed_worker_changes_nothing(tmp_path, settings) -> None:
+def test_a_killed_worker_changes_nothing(tmp_path: Path, settings) -> None:
     make_photos(tmp_path / "in", 200)
     kill_one_half_way(tmp_path, settings, LocalEngine(2), lambda engine: next(iter(engine._pool._processes)))
 
 
-def test_killed_at_any_moment_it_goes_on(tmp_path, pytestconfig) -> None:
+def test_killed_at_any_moment_it_goes_on(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     """The parts at the end are those of an undisturbed run, byte for byte, and no process is left behind."""
     make_photos(tmp_path / "in", 400)
     seed = time.time_ns()
@@ -228,7 +229,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path, pytestconfig) -> None:
     assert len(table(tmp_path / "out")) == 400
 
 
-def test_what_a_killed_writer_left_is_cleaned(tmp_path) -> None:
+def test_what_a_killed_writer_left_is_cleaned(tmp_path: Path) -> None:
     make_photos(tmp_path / "in", 2)
     command = (tmp_path / "in", "--out", tmp_path / "out", "--annotate", "--faces", "--workers", "1")
     rows = batch(*command)
@@ -239,7 +240,7 @@ def test_what_a_killed_writer_left_is_cleaned(tmp_path) -> None:
     assert not [path for path in left if path.exists()]
 
 
-def start(tmp_path, out):
+def start(tmp_path: Path, out):
     command = [sys.executable, "-m", "fer", "batch", str(tmp_path / "in"), "--out", str(tmp_path / out), "--workers=2"]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

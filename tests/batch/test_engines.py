@@ -24,14 +24,14 @@ def settings():
     return Settings(weights_sha256=weights_hash(None))
 
 
-def test_dask_goes_on_without_a_killed_worker(tmp_path, settings) -> None:
+def test_dask_goes_on_without_a_killed_worker(tmp_path: Path, settings) -> None:
     make_photos(tmp_path / "in", 200)
     engine = make_engine("dask", 2)
     assert engine.workers == 2
     kill_one_half_way(tmp_path, settings, engine, lambda engine: next(iter(engine._client.run(os.getpid).values())))
 
 
-def test_ray_goes_on_without_a_killed_worker(tmp_path, settings) -> None:
+def test_ray_goes_on_without_a_killed_worker(tmp_path: Path, settings) -> None:
     make_photos(tmp_path / "in", 200)
     engine = make_engine("ray", 2)
     assert engine.workers == 2
@@ -50,7 +50,7 @@ def reading(pid):
         yield from reading(child)
 
 
-def test_a_cluster_that_does_not_answer_is_said(monkeypatch) -> None:
+def test_a_cluster_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask, "_CONNECT_S", 1)
     with pytest.raises(EngineError, match="no Dask scheduler answers"):
         make_engine("dask", address="127.0.0.1:9")
@@ -76,7 +76,7 @@ def test_addresses_that_are_refused(address) -> None:
         check_address(address, "tcp", ("tcp", "tls"))
 
 
-def test_a_cluster_that_is_there_is_used_and_left_alone(tmp_path, settings) -> None:
+def test_a_cluster_that_is_there_is_used_and_left_alone(tmp_path: Path, settings) -> None:
     photos = make_photos(tmp_path / "in", 2)
     theirs = make_engine("dask", 1)
     workers = list(theirs._client.run(os.getpid).values())

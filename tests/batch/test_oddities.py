@@ -46,7 +46,7 @@ def command(*arguments):
     return [sys.executable, "-m", "fer", "batch", *map(str, arguments)]
 
 
-def test_odd_names_survive_table_csv_and_review(tmp_path) -> None:
+def test_odd_names_survive_table_csv_and_review(tmp_path: Path) -> None:
     for name in NAMES:
         grey(tmp_path / "in" / name)
     rows = batch(tmp_path / "in", "--out", tmp_path / "out", "--csv", "--workers", "1")
@@ -55,7 +55,7 @@ def test_odd_names_survive_table_csv_and_review(tmp_path) -> None:
     assert sorted(Path(file.source).name for file in seen) == sorted(NAMES)
 
 
-def test_what_is_no_file_and_what_is_broken(tmp_path) -> None:
+def test_what_is_no_file_and_what_is_broken(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     make_photos(folder, 1)
     for name in ("empty.jpg", "empty.mp4", "empty.zip"):
@@ -75,7 +75,7 @@ def test_what_is_no_file_and_what_is_broken(tmp_path) -> None:
     assert not [row["reason"] for row in rows if "unexpectedly" in (row["reason"] or "")]
 
 
-def test_the_result_may_lie_among_the_photos(tmp_path) -> None:
+def test_the_result_may_lie_among_the_photos(tmp_path: Path) -> None:
     """What the batch writes is no source, in a folder and for a pattern; named itself it is refused."""
     make_photos(tmp_path, 2)
     out = tmp_path / "out"
@@ -86,7 +86,7 @@ def test_the_result_may_lie_among_the_photos(tmp_path) -> None:
         list(Walk([str(out / "annotated")], str(out)))
 
 
-def test_folders_may_be_nested_by_the_thousand(tmp_path, monkeypatch) -> None:
+def test_folders_may_be_nested_by_the_thousand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for _ in range(1200):
         Path("d").mkdir()
@@ -105,7 +105,7 @@ def test_a_name_that_no_file_can_have_is_refused_in_words(name) -> None:
         list(Walk([name]))
 
 
-def test_a_list_of_windows(tmp_path) -> None:
+def test_a_list_of_windows(tmp_path: Path) -> None:
     """A byte order mark, CRLF, blank lines, a file twice, one that is not there."""
     for name in ("a.png", "b c.png"):
         grey(tmp_path / name)
@@ -115,7 +115,7 @@ def test_a_list_of_windows(tmp_path) -> None:
     assert [item.trouble is None for item in items] == [True, True, False]
 
 
-def test_a_zip_is_opened_once_and_again_when_it_has_changed(tmp_path, monkeypatch) -> None:
+def test_a_zip_is_opened_once_and_again_when_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, opened = tmp_path / "x.zip", []
     content = png(np.zeros((8, 8), np.uint8))
 
@@ -141,7 +141,7 @@ def test_a_zip_is_opened_once_and_again_when_it_has_changed(tmp_path, monkeypatc
     assert [path.name for path in tmp_path.iterdir()] == ["x.zip"]
 
 
-def test_an_error_that_nobody_foresaw_costs_one_row(tmp_path, monkeypatch) -> None:
+def test_an_error_that_nobody_foresaw_costs_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_photos(tmp_path / "in", 3)
     original = work._decode
 
@@ -156,7 +156,7 @@ def test_an_error_that_nobody_foresaw_costs_one_row(tmp_path, monkeypatch) -> No
     assert b"LookupError" in done.content
 
 
-def test_a_file_that_goes_or_changes_while_it_waits(tmp_path) -> None:
+def test_a_file_that_goes_or_changes_while_it_waits(tmp_path: Path) -> None:
     photos = make_photos(tmp_path / "in", 3)
     items = tuple(Walk([str(tmp_path / "in")]))
     photos[0].unlink()
@@ -166,7 +166,7 @@ def test_a_file_that_goes_or_changes_while_it_waits(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("most_bytes", "left"), [(4_000, 0), (11_000, 1)], ids=["part", "csv"])
-def test_a_full_disk_ends_the_job_in_words_and_nothing_is_half_written(tmp_path, most_bytes, left) -> None:
+def test_a_full_disk_ends_the_job_in_words_and_nothing_is_half_written(tmp_path: Path, most_bytes, left) -> None:
     """Here no file may be larger than some bytes: to a program a disk that is full at that moment."""
     for number in range(40):
         grey(tmp_path / "in" / f"{'long name ' * 15}{number}.png")
@@ -184,7 +184,7 @@ def test_a_full_disk_ends_the_job_in_words_and_nothing_is_half_written(tmp_path,
     assert not [path for path in (tmp_path / "out").rglob("*") if path.suffix in (".tmp", ".csv")]
 
 
-def test_ctrl_c_is_quiet_and_the_same_command_goes_on(tmp_path) -> None:
+def test_ctrl_c_is_quiet_and_the_same_command_goes_on(tmp_path: Path) -> None:
     make_photos(tmp_path / "in", 300)
     line = command(tmp_path / "in", "--out", tmp_path / "out", "--workers", "2")
     process = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -198,7 +198,7 @@ def test_ctrl_c_is_quiet_and_the_same_command_goes_on(tmp_path) -> None:
     assert len(batch(tmp_path / "in", "--out", tmp_path / "out")) == 300
 
 
-def test_a_terminals_ctrl_c_is_not_for_workers(tmp_path) -> None:
+def test_a_terminals_ctrl_c_is_not_for_workers(tmp_path: Path) -> None:
     """An idle one would print a traceback."""
     engine = LocalEngine(1, sigint_handler)
     try:
@@ -210,7 +210,7 @@ def test_a_terminals_ctrl_c_is_not_for_workers(tmp_path) -> None:
         engine.close()
 
 
-def test_two_commands_at_once(tmp_path) -> None:
+def test_two_commands_at_once(tmp_path: Path) -> None:
     """One reads, the other is told to wait; never both."""
     make_photos(tmp_path / "in", 40)
     line = command(tmp_path / "in", "--out", tmp_path / "out", "--workers", "1")

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,7 +43,7 @@ def running(command, environment):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_cluster_of_the_document(tmp_path) -> None:
+def test_the_cluster_of_the_document(tmp_path: Path) -> None:
     make_photos(tmp_path / "in", 40)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -13,7 +13,7 @@ from tests.conftest import SAMPLE
 
 
 @pytest.fixture
-def bucket(monkeypatch):
+def bucket(monkeypatch: pytest.MonkeyPatch):
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     host, port = server.get_host_and_port()
@@ -39,7 +39,7 @@ def rows_of(folder):
     return [row for part in parts for row in pq.read_table(io.BytesIO(storage.read(part, 2**20))).to_pylist()]
 
 
-def test_from_a_bucket_to_a_bucket(bucket, capsys) -> None:
+def test_from_a_bucket_to_a_bucket(bucket, capsys: pytest.CaptureFixture[str]) -> None:
     storage = storage_of(bucket)
     storage.write(f"{bucket}/in/sample.jpg", SAMPLE.read_bytes())
     storage.write(f"{bucket}/in/more/broken.jpg", b"no photo")

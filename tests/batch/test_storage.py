@@ -1,16 +1,18 @@
 """The same files through a path and through an address: one behaviour."""
 
+from pathlib import Path
+
 import pytest
 
 from fer.batch.storage import Addressed, Local, StorageError, join, storage_of
 
 
 @pytest.fixture(params=["path", "address"])
-def place(request, tmp_path):
+def place(request: pytest.FixtureRequest, tmp_path: Path):
     return str(tmp_path) if request.param == "path" else f"file://{tmp_path}"
 
 
-def test_an_address_is_told_by_its_scheme(tmp_path) -> None:
+def test_an_address_is_told_by_its_scheme(tmp_path: Path) -> None:
     assert isinstance(storage_of(str(tmp_path)), Local)
     assert isinstance(storage_of("s3://bucket/folder"), Addressed)
 
@@ -27,14 +29,14 @@ def test_what_is_written_is_read(place) -> None:
     assert list(storage.folder(join(place, "new"))) == []
 
 
-def test_both_say_the_same_time(tmp_path) -> None:
+def test_both_say_the_same_time(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x")
     times = {storage_of(at).entry(at).modified_ns for at in (str(path), f"file://{path}")}
     assert times == {path.stat().st_mtime_ns}
 
 
-def test_a_folder_is_listed_in_order_without_hidden_names(place, tmp_path) -> None:
+def test_a_folder_is_listed_in_order_without_hidden_names(place, tmp_path: Path) -> None:
     for name in ("b.jpg", "a.jpg", ".hidden"):
         (tmp_path / name).touch()
     (tmp_path / "folder").mkdir()
@@ -51,7 +53,7 @@ def test_what_is_not_there_is_said(place, action) -> None:
         ](location)
 
 
-def test_no_more_than_allowed_is_read(place, tmp_path) -> None:
+def test_no_more_than_allowed_is_read(place, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"12345")
     location = join(place, "file")
     assert storage_of(place).read(location, 5) == b"12345"
@@ -59,7 +61,7 @@ def test_no_more_than_allowed_is_read(place, tmp_path) -> None:
         storage_of(place).read(location, 4)
 
 
-def test_a_folder_that_cannot_be_written_is_said(place, tmp_path) -> None:
+def test_a_folder_that_cannot_be_written_is_said(place, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError):
         storage_of(place).write(join(join(place, "file"), "below"), b"x")

@@ -12,7 +12,7 @@ from fer.batch.walk import SourceError, Walk
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path):
     for name in ("b.jpg", "a.PNG", "sub/c.mp4", "sub/deep/d.heic", "readme.txt", ".hidden.jpg", "sub/._c.mp4"):
         path = tmp_path / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def test_a_file_by_its_name_whatever_its_suffix(folder) -> None:
     assert names(folder, odd) == ["odd.dat"]
 
 
-def test_relative_and_absolute_are_one_file(folder, monkeypatch) -> None:
+def test_relative_and_absolute_are_one_file(folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
     assert names(folder, "in/b.jpg", folder / "b.jpg", "in/sub/../b.jpg", folder) == [
         *("b.jpg", "a.PNG", "sub/c.mp4", "sub/deep/d.heic")
@@ -114,7 +114,7 @@ def test_links_to_folders_are_not_followed(folder) -> None:
     assert len(names(folder, folder)) == 5
 
 
-def test_a_walk_is_lazy(folder, monkeypatch) -> None:
+def test_a_walk_is_lazy(folder, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first files come before the folder has been read to its end."""
     for number in range(50):
         (folder / f"{number}.jpg").touch()

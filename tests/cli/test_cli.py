@@ -22,34 +22,34 @@ SAMPLE = Path(__file__).parents[2] / "fer" / "weights" / "sample.jpg"
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> str:
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"--weights={tiny.write_tiny(tmp_path_factory.mktemp('weights') / 'tiny.onnx')}"
 
 
 @pytest.fixture
-def photo(tmp_path) -> Path:
+def photo(tmp_path: Path) -> Path:
     return Path(shutil.copy(SAMPLE, tmp_path / "photo.jpg"))
 
 
 @pytest.fixture
-def empty(tmp_path) -> Path:
+def empty(tmp_path: Path) -> Path:
     Image.new("RGB", (300, 200)).save(tmp_path / "empty.png")
     return tmp_path / "empty.png"
 
 
 @pytest.fixture
-def broken(tmp_path) -> Path:
+def broken(tmp_path: Path) -> Path:
     (tmp_path / "broken.jpg").write_bytes(SAMPLE.read_bytes()[:5000])
     return tmp_path / "broken.jpg"
 
 
-def run(capsys, *arguments: object) -> tuple[int, str, str]:
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     status = main([str(argument) for argument in arguments])
     printed = capsys.readouterr()
     return status, printed.out, printed.err
 
 
-def test_a_table_for_people(capsys, weights, photo, empty) -> None:
+def test_a_table_for_people(capsys: pytest.CaptureFixture[str], weights, photo, empty) -> None:
     status, out, err = run(capsys, weights, photo, empty)
     assert (status, err) == (0, "")
     first, face, second = out.splitlines()
@@ -58,7 +58,7 @@ def test_a_table_for_people(capsys, weights, photo, empty) -> None:
     assert second == f"{empty}: no face found"
 
 
-def test_json(capsys, weights, photo, empty) -> None:
+def test_json(capsys: pytest.CaptureFixture[str], weights, photo, empty) -> None:
     status, out, err = run(capsys, weights, photo, empty, "--json")
     assert (status, err) == (0, "")
     (row,) = json.loads(out)
@@ -66,7 +66,7 @@ def test_json(capsys, weights, photo, empty) -> None:
     assert (row["source"], row["face"], row["detector"]) == (str(photo), 1, "yunet")
 
 
-def test_csv(capsys, weights, photo) -> None:
+def test_csv(capsys: pytest.CaptureFixture[str], weights, photo) -> None:
     status, out, err = run(capsys, weights, photo, photo, "--csv", "--detector", "haar")
     assert (status, err) == (0, "")
     table = list(csv.DictReader(io.StringIO(out, newline="")))
@@ -74,7 +74,7 @@ def test_csv(capsys, weights, photo) -> None:
 
 
 @pytest.mark.parametrize(("form", "expected"), [("--json", "[]"), ("--csv", ",".join(report.PHOTO_COLUMNS))])
-def test_no_faces_at_all(capsys, weights, empty, form, expected) -> None:
+def test_no_faces_at_all(capsys: pytest.CaptureFixture[str], weights, empty, form, expected) -> None:
     status, out, _ = run(capsys, weights, empty, form)
     assert (status, out.strip()) == (0, expected)
 
@@ -88,7 +88,7 @@ def test_no_faces_at_all(capsys, weights, empty, form, expected) -> None:
     ],
 )
 def test_a_turned_photo_is_told_and_stands_in_the_table(
-    capsys, weights, photo, tmp_path, turned_deg, advised_deg, words
+    capsys: pytest.CaptureFixture[str], weights, photo, tmp_path: Path, turned_deg, advised_deg, words
 ) -> None:
     turned = tmp_path / "turned.png"
     with Image.open(SAMPLE) as picture:
@@ -101,7 +101,9 @@ def test_a_turned_photo_is_told_and_stands_in_the_table(
 
 
 @pytest.mark.parametrize(("face_first", "words"), [(True, "was read. "), (False, "was read, and that shows no face.")])
-def test_an_animation_says_that_it_is_one(capsys, weights, tmp_path, face_first, words) -> None:
+def test_an_animation_says_that_it_is_one(
+    capsys: pytest.CaptureFixture[str], weights, tmp_path: Path, face_first, words
+) -> None:
     with Image.open(SAMPLE) as picture:
         frames = [picture.convert("RGB"), Image.new("RGB", picture.size)]
     animation = tmp_path / "a.gif"
@@ -113,7 +115,9 @@ def test_an_animation_says_that_it_is_one(capsys, weights, tmp_path, face_first,
 
 
 @pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)])
-def test_bad_inputs_are_a_line_each_and_the_others_are_done(capsys, weights, tmp_path, photo, broken, form) -> None:
+def test_bad_inputs_are_a_line_each_and_the_others_are_done(
+    capsys: pytest.CaptureFixture[str], weights, tmp_path: Path, photo, broken, form
+) -> None:
     missing = tmp_path / "missing.jpg"
     status, out, err = run(capsys, weights, missing, broken, tmp_path, photo, *form)
     assert status == 2
@@ -124,7 +128,7 @@ def test_bad_inputs_are_a_line_each_and_the_others_are_done(capsys, weights, tmp
         assert line.startswith(f"fer: {path}: ")
 
 
-def test_unsure_below(capsys, weights, photo) -> None:
+def test_unsure_below(capsys: pytest.CaptureFixture[str], weights, photo) -> None:
     _, out, _ = run(capsys, weights, photo, "--unsure-below", "1")
     assert "unsure" in out
     assert re.search(r"unsure \(angry \d+ %\)", out)
@@ -137,14 +141,14 @@ def test_unsure_below(capsys, weights, photo) -> None:
         *(("a.jpg", "--unsure-below", value) for value in ("2", "-0.1", "nan", "half")),
     ],
 )
-def test_bad_options_are_refused(capsys, arguments) -> None:
+def test_bad_options_are_refused(capsys: pytest.CaptureFixture[str], arguments) -> None:
     with pytest.raises(SystemExit) as left:
         main(arguments)
     assert left.value.code == 2
     assert "usage: fer photo" in capsys.readouterr().err
 
 
-def test_without_arguments_it_names_its_commands(capsys) -> None:
+def test_without_arguments_it_names_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert all(f"  {name} " in capsys.readouterr().err for name in ["photo"])
     assert main(["--help"]) == 0
@@ -152,18 +156,20 @@ def test_without_arguments_it_names_its_commands(capsys) -> None:
     assert [name for name in COMMANDS if f"\n  {name} " not in out] == []
 
 
-def test_photos_need_no_command(capsys, weights, photo) -> None:
+def test_photos_need_no_command(capsys: pytest.CaptureFixture[str], weights, photo) -> None:
     assert run(capsys, "photo", weights, photo) == run(capsys, weights, photo)
 
 
 @pytest.mark.app  # `train` imports torch
 @pytest.mark.parametrize("name", ["prepare", "train", "evaluate"])
-def test_a_script_runs_as_a_command(capsys, name) -> None:
+def test_a_script_runs_as_a_command(capsys: pytest.CaptureFixture[str], name) -> None:
     assert main([name, "--no-such-flag"]) == 2
     assert f"usage: {name}.py" in capsys.readouterr().err
 
 
-def test_a_script_without_its_extra_says_which(capsys, monkeypatch, tmp_path) -> None:
+def test_a_script_without_its_extra_says_which(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "scripts").mkdir()
     (tmp_path / "scripts" / "train.py").write_text("import torch")
     monkeypatch.setattr(script, "app_folder", lambda: tmp_path)
@@ -172,21 +178,23 @@ def test_a_script_without_its_extra_says_which(capsys, monkeypatch, tmp_path) ->
     assert "pip install 'fer-app[train]'" in capsys.readouterr().err
 
 
-def test_another_package_of_the_same_name_is_told(capsys, monkeypatch, tmp_path) -> None:
+def test_another_package_of_the_same_name_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(installed, "_IN_WHEEL", tmp_path)
     monkeypatch.setattr(installed, "packages_distributions", lambda: {"fer": ["fer-app", "fer"]})
     assert main(["photo", "a.jpg"]) == 2
     assert "pip uninstall fer fer-app" in capsys.readouterr().err
 
 
-def test_bad_weights_are_a_line(capsys, photo, tmp_path) -> None:
+def test_bad_weights_are_a_line(capsys: pytest.CaptureFixture[str], photo, tmp_path: Path) -> None:
     status, out, err = run(capsys, photo, f"--weights={tmp_path / 'none.onnx'}")
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert "none.onnx" in err
 
 
-def test_annotate_writes_a_photo_with_boxes(capsys, weights, photo, tmp_path) -> None:
+def test_annotate_writes_a_photo_with_boxes(capsys: pytest.CaptureFixture[str], weights, photo, tmp_path: Path) -> None:
     before = photo.read_bytes()
     status, _, err = run(capsys, weights, photo, "--annotate", tmp_path / "new" / "folder")
     assert (status, err) == (0, "")
@@ -199,7 +207,7 @@ def test_annotate_writes_a_photo_with_boxes(capsys, weights, photo, tmp_path) ->
     assert photo.read_bytes() == before
 
 
-def test_annotate_keeps_same_names_apart(capsys, weights, photo, tmp_path) -> None:
+def test_annotate_keeps_same_names_apart(capsys: pytest.CaptureFixture[str], weights, photo, tmp_path: Path) -> None:
     others = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -209,7 +217,7 @@ def test_annotate_keeps_same_names_apart(capsys, weights, photo, tmp_path) -> No
     assert names == ["photo-2.expressions.png", "photo-3.expressions.png", "photo.expressions.png"]
 
 
-def test_annotate_never_overwrites_an_input(capsys, weights, tmp_path) -> None:
+def test_annotate_never_overwrites_an_input(capsys: pytest.CaptureFixture[str], weights, tmp_path: Path) -> None:
     """Annotating what was annotated, into the same folder: the new names would be the inputs' own."""
     first, second = tmp_path / "x.png", tmp_path / "x.expressions.png"
     for path in (first, second):
@@ -222,13 +230,15 @@ def test_annotate_never_overwrites_an_input(capsys, weights, tmp_path) -> None:
     assert (tmp_path / "x.expressions.expressions.png").is_file()
 
 
-def test_annotate_again_replaces_its_own_files(capsys, weights, photo, tmp_path) -> None:
+def test_annotate_again_replaces_its_own_files(
+    capsys: pytest.CaptureFixture[str], weights, photo, tmp_path: Path
+) -> None:
     for _ in range(2):
         run(capsys, weights, photo, "--annotate", tmp_path / "out")
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
-def test_a_folder_that_cannot_be_made_is_a_line(capsys, weights, photo) -> None:
+def test_a_folder_that_cannot_be_made_is_a_line(capsys: pytest.CaptureFixture[str], weights, photo) -> None:
     status, out, err = run(capsys, weights, photo, "--annotate", photo)
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
@@ -243,7 +253,7 @@ def test_a_reader_that_has_seen_enough(photo, weights) -> None:
 
 
 @pytest.mark.app  # a process of its own
-def test_a_name_that_is_no_text(weights, photo, tmp_path) -> None:
+def test_a_name_that_is_no_text(weights, photo, tmp_path: Path) -> None:
     odd = shutil.copy(photo, bytes(tmp_path) + b"/caf\xe9.jpg")
     done = subprocess.run([sys.executable, "-m", "fer", odd, weights], capture_output=True, cwd=SAMPLE.parents[2])
     assert (done.returncode, done.stderr) == (0, b"")
@@ -271,7 +281,9 @@ def test_the_shipped_weights_in_a_process_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("name", ["photo.jfif", "photo.mpo", "photo"])
-def test_a_photo_is_known_by_its_content_not_its_name(capsys, weights, tmp_path, name) -> None:
+def test_a_photo_is_known_by_its_content_not_its_name(
+    capsys: pytest.CaptureFixture[str], weights, tmp_path: Path, name
+) -> None:
     status, out, err = run(capsys, weights, shutil.copy(SAMPLE, tmp_path / name))
     assert (status, err) == (0, "")
     assert "1 face" in out

@@ -20,7 +20,7 @@ SAMPLE = Path(__file__).parents[2] / "fer" / "weights" / "sample.jpg"
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> str:
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"--weights={tiny.write_tiny(tmp_path_factory.mktemp('weights') / 'tiny.onnx')}"
 
 
@@ -32,13 +32,13 @@ def content() -> bytes:
 
 
 @pytest.fixture
-def film(tmp_path, content) -> Path:
+def film(tmp_path: Path, content) -> Path:
     path = tmp_path / "film.mp4"
     path.write_bytes(content)
     return path
 
 
-def run(capsys, *arguments: object) -> tuple[int, str, str]:
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     status = main(["video", *(str(argument) for argument in arguments)])
     printed = capsys.readouterr()
     return status, printed.out, printed.err
@@ -49,7 +49,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_line_for_each_person(capsys, weights, film) -> None:
+def test_a_line_for_each_person(capsys: pytest.CaptureFixture[str], weights, film) -> None:
     status, out, err = run(capsys, weights, film, "--unsure-below", 0)
     assert (status, err) == (0, "")
     first, person = out.splitlines()
@@ -57,7 +57,7 @@ def test_a_line_for_each_person(capsys, weights, film) -> None:
     assert person.startswith("  Person 1: seen 2.0 s; angry 100 %")
 
 
-def test_every_output_of_one_video(capsys, weights, film, tmp_path) -> None:
+def test_every_output_of_one_video(capsys: pytest.CaptureFixture[str], weights, film, tmp_path: Path) -> None:
     out = tmp_path / "out"
     status, _, err = run(
         capsys, weights, film, "--csv", out / "t.csv", "--shares", out / "s.csv",
@@ -77,7 +77,9 @@ def test_every_output_of_one_video(capsys, weights, film, tmp_path) -> None:
         assert len(list(copy.decode(video=0))) == 11
 
 
-def test_a_bad_video_is_one_line_and_the_others_are_done(capsys, weights, film, tmp_path) -> None:
+def test_a_bad_video_is_one_line_and_the_others_are_done(
+    capsys: pytest.CaptureFixture[str], weights, film, tmp_path: Path
+) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"no video")
     status, out, err = run(capsys, weights, bad, film, tmp_path / "gone.mp4", "--csv", tmp_path / "t.csv")
@@ -87,7 +89,9 @@ def test_a_bad_video_is_one_line_and_the_others_are_done(capsys, weights, film, 
     assert "1 person" in out
 
 
-def test_several_videos_make_one_table_and_a_folder_of_the_rest(capsys, weights, film, tmp_path) -> None:
+def test_several_videos_make_one_table_and_a_folder_of_the_rest(
+    capsys: pytest.CaptureFixture[str], weights, film, tmp_path: Path
+) -> None:
     other = tmp_path / "other.mp4"
     other.write_bytes(film.read_bytes())
     status, _, _ = run(capsys, weights, film, other, "--every", 1, "--csv", tmp_path / "t.csv", "--vtt", tmp_path / "v")
@@ -96,7 +100,9 @@ def test_several_videos_make_one_table_and_a_folder_of_the_rest(capsys, weights,
     assert sorted(path.name for path in (tmp_path / "v").iterdir()) == ["film.vtt", "other.vtt"]
 
 
-def test_ctrl_c_keeps_what_was_read(capsys, weights, film, tmp_path, monkeypatch) -> None:
+def test_ctrl_c_keeps_what_was_read(
+    capsys: pytest.CaptureFixture[str], weights, film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     looks = []
 
     def look(self, frame) -> None:
@@ -114,7 +120,9 @@ def test_ctrl_c_keeps_what_was_read(capsys, weights, film, tmp_path, monkeypatch
     assert not (tmp_path / "r.html").exists()
 
 
-def test_a_terminal_gets_a_bar(capsys, weights, film, monkeypatch) -> None:
+def test_a_terminal_gets_a_bar(
+    capsys: pytest.CaptureFixture[str], weights, film, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     _, _, err = run(capsys, weights, film)
     assert "% film.mp4" in err
@@ -131,14 +139,16 @@ def test_a_terminal_gets_a_bar(capsys, weights, film, monkeypatch) -> None:
         (("--blur",), "--annotate"),
     ],
 )
-def test_wrong_options_say_what_is_right(capsys, weights, film, arguments, words) -> None:
+def test_wrong_options_say_what_is_right(capsys: pytest.CaptureFixture[str], weights, film, arguments, words) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["video", weights, str(film), *arguments])
     assert stop.value.code == 2
     assert words in capsys.readouterr().err
 
 
-def test_a_table_that_cannot_be_written_is_one_line(capsys, weights, film, tmp_path) -> None:
+def test_a_table_that_cannot_be_written_is_one_line(
+    capsys: pytest.CaptureFixture[str], weights, film, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     status, _, err = run(capsys, weights, film, "--csv", tmp_path / "file" / "t.csv")
     assert status == 2

@@ -7,7 +7,9 @@ import tarfile
 import time
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,27 +54,27 @@ def is_the_table(faces: FaceSet) -> bool:
 
 @pytest.mark.parametrize("place", ["", "archive/", "archive/data/"])
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_a_table_is_found_wherever_it_lies(tmp_path, make, place) -> None:
+def test_a_table_is_found_wherever_it_lies(tmp_path: Path, make: Callable[..., Any], place: str) -> None:
     members = {"README.txt": b"hello", f"{place}test.csv": b"id,pixels\n", f"{place}fer2013.csv": TABLE}
     faces = read(make(tmp_path, members))
     assert is_the_table(faces)
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_images_are_read_in_the_order_of_split_and_number(tmp_path, make) -> None:
+def test_images_are_read_in_the_order_of_split_and_number(tmp_path: Path, make: Callable[..., Any]) -> None:
     direct = read(unpacked(tmp_path / "folder", FACE_FILES))
     (tmp_path / "packed").mkdir()
     faces = read(make(tmp_path / "packed", {"a/": b"", **{f"a/{n}": c for n, c in FACE_FILES.items()}}))
     assert faces.fingerprint() == direct.fingerprint()
 
 
-def test_a_packed_table_is_read(tmp_path) -> None:
+def test_a_packed_table_is_read(tmp_path: Path) -> None:
     for path, content in (("fer2013.csv.gz", TABLE), ("no ending", TABLE.decode().encode("utf-16"))):
         assert is_the_table(read(gzipped(tmp_path / path, content)))
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_one_archive_somewhere_in_a_folder_is_found(tmp_path, make) -> None:
+def test_one_archive_somewhere_in_a_folder_is_found(tmp_path: Path, make: Callable[..., Any]) -> None:
     deep = tmp_path / "set" / "two" / "down"
     deep.mkdir(parents=True)
     path = make(deep, {"data/fer2013.csv": TABLE})
@@ -83,7 +85,7 @@ def test_one_archive_somewhere_in_a_folder_is_found(tmp_path, make) -> None:
         read(tmp_path / "set")
 
 
-def test_a_name_alone_proves_nothing(tmp_path) -> None:
+def test_a_name_alone_proves_nothing(tmp_path: Path) -> None:
     """Folders with the names of files, pages saved under them, pointers to what was not fetched."""
     folder = tmp_path / "set"
     (folder / "icml_face_data.csv").mkdir(parents=True)
@@ -94,13 +96,13 @@ def test_a_name_alone_proves_nothing(tmp_path) -> None:
     assert is_the_table(read(folder))
 
 
-def test_the_known_names_come_first(tmp_path) -> None:
+def test_the_known_names_come_first(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(CSV_HEADER + csv_row(np.zeros((48, 48), np.uint8)))
     (tmp_path / "fer2013.csv").write_bytes(TABLE)
     assert is_the_table(read(tmp_path))
 
 
-def test_a_loop_of_links_ends(tmp_path) -> None:
+def test_a_loop_of_links_ends(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "again").symlink_to(tmp_path / "set", target_is_directory=True)
     (tmp_path / "set" / "broken").symlink_to(tmp_path / "nowhere")
@@ -109,7 +111,7 @@ def test_a_loop_of_links_ends(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["images", "faces"])
-def test_a_layout_that_is_not_known_is_answered_with_those_that_are(tmp_path, folder) -> None:
+def test_a_layout_that_is_not_known_is_answered_with_those_that_are(tmp_path: Path, folder: str) -> None:
     unpacked(tmp_path / "set", {f"{folder}/{n}/happy/{i}.jpg": picture() for i, n in enumerate(("a", "b", "c"))})
     with pytest.raises(DatasetError) as error:
         read(tmp_path / "set")
@@ -119,14 +121,14 @@ def test_a_layout_that_is_not_known_is_answered_with_those_that_are(tmp_path, fo
     assert "--skip-bad-rows" not in message, "nothing would be left"
 
 
-def test_skipping_is_advised_where_something_would_be_left(tmp_path) -> None:
+def test_skipping_is_advised_where_something_would_be_left(tmp_path: Path) -> None:
     members = {**FACE_FILES, "happy/1.jpg": picture(), "happy/2.jpg": picture()}
     with pytest.raises(DatasetError, match=r"1 more are bad too\. Fix the row, or .* --skip-bad-rows"):
         read(packed(tmp_path / "a.zip", members))
 
 
 @pytest.mark.parametrize("content", [CSV_HEADER + b"9,1,Training\n", CSV_HEADER + b"1,2\n" * 9])
-def test_skipping_is_not_advised_where_nothing_would_be_left(tmp_path, content) -> None:
+def test_skipping_is_not_advised_where_nothing_would_be_left(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.csv").write_bytes(content)
     with pytest.raises(DatasetError, match="no usable row") as error:
         read(tmp_path / "x.csv")
@@ -138,7 +140,7 @@ def test_skipping_is_not_advised_where_nothing_would_be_left(tmp_path, content) 
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_names_lead_nowhere(tmp_path, make) -> None:
+def test_names_lead_nowhere(tmp_path: Path, make: Callable[..., Any]) -> None:
     inside = tmp_path / "deep" / "inside"
     inside.mkdir(parents=True)
     source = make(inside, {"../../evil.txt": b"x", "/etc/evil": b"x", "../train/fear/Training_9.jpg": picture()})
@@ -147,7 +149,7 @@ def test_names_lead_nowhere(tmp_path, make) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_no_message_repeats_what_a_file_holds(tmp_path) -> None:
+def test_no_message_repeats_what_a_file_holds(tmp_path: Path) -> None:
     """A header whose name reaches into the content: the standard library's words for it quote all of that name."""
     path = tmp_path / "set.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
@@ -161,7 +163,7 @@ def test_no_message_repeats_what_a_file_holds(tmp_path) -> None:
     assert len(str(raised.value)) < 1000
 
 
-def test_links_in_a_tar_are_passed_over(tmp_path) -> None:
+def test_links_in_a_tar_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w") as archive:
         for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE):
@@ -172,7 +174,7 @@ def test_links_in_a_tar_are_passed_over(tmp_path) -> None:
         read(path)
 
 
-def test_what_a_packed_table_unpacks_to_has_a_limit(tmp_path, monkeypatch) -> None:
+def test_what_a_packed_table_unpacks_to_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "_UNPACKED_MAX_BYTES", 2**20)
     row = csv_row(np.zeros((48, 48), np.uint8))
     for path in (
@@ -184,7 +186,7 @@ def test_what_a_packed_table_unpacks_to_has_a_limit(tmp_path, monkeypatch) -> No
             read(path)
 
 
-def test_a_zip_that_grows_without_measure_is_refused_by_what_it_declares(tmp_path) -> None:
+def test_a_zip_that_grows_without_measure_is_refused_by_what_it_declares(tmp_path: Path) -> None:
     source = packed(tmp_path / "a.zip", {"fer2013.csv": CSV_HEADER + bytes(2**25)})
     assert source.stat().st_size < 2**16
     started_s = time.process_time()
@@ -193,7 +195,7 @@ def test_a_zip_that_grows_without_measure_is_refused_by_what_it_declares(tmp_pat
     assert time.process_time() - started_s < 1
 
 
-def test_a_zip_of_a_million_members_is_refused_before_they_are_read(tmp_path) -> None:
+def test_a_zip_of_a_million_members_is_refused_before_they_are_read(tmp_path: Path) -> None:
     """41 MB of them took 156 s."""
     entry = struct.pack("<4s4B4HL2L5H2L", b"PK\x01\x02", 20, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
     directory = entry * 300_000
@@ -205,7 +207,7 @@ def test_a_zip_of_a_million_members_is_refused_before_they_are_read(tmp_path) ->
     assert time.process_time() - started_s < 1
 
 
-def test_too_many_members_are_refused(tmp_path, monkeypatch) -> None:
+def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "_MEMBERS_MAX", 3)
     for make in MAKERS.values():
         with pytest.raises(DatasetError, match="members"):
@@ -213,7 +215,7 @@ def test_too_many_members_are_refused(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
-def test_other_ways_of_packing_are_refused_by_name(tmp_path, method) -> None:
+def test_other_ways_of_packing_are_refused_by_name(tmp_path: Path, method: int) -> None:
     for name, content in (("fer2013.csv", TABLE), ("train/happy/Training_1.jpg", picture())):
         with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
             archive.writestr(name, content)
@@ -221,7 +223,7 @@ def test_other_ways_of_packing_are_refused_by_name(tmp_path, method) -> None:
             read(tmp_path / "a.zip")
 
 
-def test_a_long_header_of_a_tar_is_not_taken_into_memory(tmp_path) -> None:
+def test_a_long_header_of_a_tar_is_not_taken_into_memory(tmp_path: Path) -> None:
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 2**26
     content = header.tobuf(tarfile.USTAR_FORMAT) + bytes(2**26)
@@ -266,7 +268,9 @@ SEEDS = seeds()
 @pytest.mark.parametrize("kind", SEEDS)
 @settings(max_examples=60)
 @given(data=st.data())
-def test_a_damaged_archive_ends_in_faces_or_in_a_documented_error(tmp_path, kind, data) -> None:
+def test_a_damaged_archive_ends_in_faces_or_in_a_documented_error(
+    tmp_path: Path, kind: str, data: st.DataObject
+) -> None:
     content = bytearray(SEEDS[kind])
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(st.integers(0, len(content) - 1))

@@ -1,6 +1,7 @@
 """fer.data.audit, duplicates and embedding on small made-up faces, and the committed table against the real set."""
 
 import dataclasses
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from fer.data import audit, duplicates, embedding
 from fer.data.audit import NEIGHBOURS, Audit, AuditError
+from fer.data.faceset import FaceSet
 from fer.judge import metrics
 
 
@@ -46,13 +48,13 @@ def table(rng: np.random.Generator) -> Audit:
     )
 
 
-def test_exact_duplicates_share_the_first_position(rng) -> None:
+def test_exact_duplicates_share_the_first_position(rng: np.random.Generator) -> None:
     faces = np.stack([crop(picture(rng)) for _ in range(5)])
     images = faces[[0, 1, 0, 2, 1, 0]]
     assert duplicates.exact_groups(images).tolist() == [0, 1, 0, -1, 1, 0]
 
 
-def test_one_pixel_makes_no_exact_duplicate(rng) -> None:
+def test_one_pixel_makes_no_exact_duplicate(rng: np.random.Generator) -> None:
     face = crop(picture(rng))
     other = face.copy()
     other[47, 47] ^= 1
@@ -72,7 +74,7 @@ def changed(image: np.ndarray, how: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("how", ["shifted", "mirrored", "darker", "jpeg"])
-def test_near_duplicates_are_found_among_others(rng, how) -> None:
+def test_near_duplicates_are_found_among_others(rng: np.random.Generator, how: str) -> None:
     pictures = [picture(rng) for _ in range(30)]
     images = np.stack([crop(p) for p in pictures] + [changed(pictures[7], how)])
     assert duplicates.near_pairs(images).tolist() == [[7, 30]]
@@ -92,7 +94,7 @@ def test_faces_without_contrast_have_no_near_duplicate() -> None:
         ([(2, 2)], [-1, -1, 2, -1, -1]),
     ],
 )
-def test_pairs_join_to_groups(pairs, expected) -> None:
+def test_pairs_join_to_groups(pairs: list[tuple[int, int]], expected: list[int]) -> None:
     assert duplicates.groups(np.array(pairs, dtype=np.int32).reshape(-1, 2), 5).tolist() == expected
 
 
@@ -101,7 +103,7 @@ def test_two_groupings_join() -> None:
     assert duplicates.joined(first, second).tolist() == [0, 0, -1, -1, 0]
 
 
-def test_leaks_are_groups_over_more_than_one_split(table) -> None:
+def test_leaks_are_groups_over_more_than_one_split(table: audit.Audit) -> None:
     near = table.near.copy()
     near[[0, 1]] = 0  # both in Training
     near[[2, 13]] = 2  # Training and PublicTest
@@ -110,11 +112,11 @@ def test_leaks_are_groups_over_more_than_one_split(table) -> None:
     assert np.flatnonzero(found.leaks).tolist() == [2, 13, 14, 19]
 
 
-def test_no_duplicates_no_leaks(table) -> None:
+def test_no_duplicates_no_leaks(table: audit.Audit) -> None:
     assert not table.leaks.any()
 
 
-def test_neighbours_are_those_of_a_plain_loop(rng) -> None:
+def test_neighbours_are_those_of_a_plain_loop(rng: np.random.Generator) -> None:
     features = rng.normal(size=(50, 6))
     vectors = features - features.mean(axis=0)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -124,13 +126,13 @@ def test_neighbours_are_those_of_a_plain_loop(rng) -> None:
 
 
 @pytest.mark.parametrize("k", [0, 50])
-def test_neighbours_refuse_impossible_counts(rng, k) -> None:
+def test_neighbours_refuse_impossible_counts(rng: np.random.Generator, k: int) -> None:
     with pytest.raises(ValueError, match="faces"):
         embedding.neighbours(rng.normal(size=(50, 6)), k)
 
 
 @pytest.mark.parametrize("how", ["pca", "tsne"])
-def test_the_map_keeps_two_clusters_apart(rng, how) -> None:
+def test_the_map_keeps_two_clusters_apart(rng: np.random.Generator, how: str) -> None:
     features = np.concatenate([rng.normal(size=(40, 8)), rng.normal(size=(40, 8)) + 12])
     with threadpool_limits(1):  # scikit-learn's threads spin where cores are busy: minutes for a second's work
         points = embedding.project(features, how)
@@ -139,7 +141,7 @@ def test_the_map_keeps_two_clusters_apart(rng, how) -> None:
     assert nearer_to_first.tolist() == [True] * 40 + [False] * 40
 
 
-def test_the_map_refuses_other_projections(rng) -> None:
+def test_the_map_refuses_other_projections(rng: np.random.Generator) -> None:
     with pytest.raises(ValueError, match="no projection"):
         embedding.project(rng.normal(size=(5, 3)), "magic")
 
@@ -151,7 +153,7 @@ def test_a_map_fills_the_grid_and_keeps_its_shape() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # cleanlab's own
-def test_confident_learning_finds_swapped_labels(rng) -> None:
+def test_confident_learning_finds_swapped_labels(rng: np.random.Generator) -> None:
     pytest.importorskip("cleanlab", reason="cleanlab is a tool of scripts/audit.py (requirements-dev.txt)")
     true = rng.integers(0, 7, 700)
     probabilities = np.full((700, 7), 0.02)
@@ -164,7 +166,7 @@ def test_confident_learning_finds_swapped_labels(rng) -> None:
     assert quality[swapped].max() < np.delete(quality, swapped).min()
 
 
-def test_precision_counts_what_taggers_say(table) -> None:
+def test_precision_counts_what_taggers_say(table: audit.Audit) -> None:
     quality = np.linspace(0, 1, 20).astype(np.float32)
     labels, majority = np.zeros(20, np.int8), np.zeros(20, np.int8)
     majority[[0, 2, 4]] = 3  # contradicted; positions 0, 2, 4, 6 … are suspects
@@ -181,7 +183,7 @@ def test_precision_counts_what_taggers_say(table) -> None:
     assert found.any_face("Training") == (2, 2, 0)
 
 
-def test_a_table_survives_the_disk(table, tmp_path) -> None:
+def test_a_table_survives_the_disk(table: audit.Audit, tmp_path: Path) -> None:
     table.to_parquet(tmp_path / "audit.parquet")
     found = Audit.from_parquet(tmp_path / "audit.parquet")
     for field in dataclasses.fields(Audit):
@@ -196,13 +198,13 @@ def test_a_table_survives_the_disk(table, tmp_path) -> None:
         ({"labels": np.full(20, 7, np.int8)}, "that exist"),
     ],
 )
-def test_impossible_tables_are_refused(table, changes, message) -> None:
+def test_impossible_tables_are_refused(table: audit.Audit, changes: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(AuditError, match=message):
         dataclasses.replace(table, **changes)
 
 
 @pytest.mark.parametrize("damage", ["missing", "text", "column", "about"])
-def test_damaged_files_are_refused(table, tmp_path, damage) -> None:
+def test_damaged_files_are_refused(table: audit.Audit, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "audit.parquet"
     if damage == "text":
         path.write_text("no table")
@@ -215,7 +217,7 @@ def test_damaged_files_are_refused(table, tmp_path, damage) -> None:
 
 
 @pytest.mark.data
-def test_the_committed_table_is_of_the_real_set(faces) -> None:
+def test_the_committed_table_is_of_the_real_set(faces: FaceSet) -> None:
     table = Audit.from_parquet()
     assert np.array_equal(table.rows, faces.rows)
     assert np.array_equal(table.splits, faces.splits)

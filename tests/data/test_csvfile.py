@@ -1,4 +1,7 @@
 import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from tests.fakes.forms import CSV_HEADER, ICML_HEADER, csv_row, pixels_of
 
 
 @pytest.fixture
-def images(rng) -> np.ndarray:
+def images(rng: np.random.Generator) -> np.ndarray:
     """uint8 (70, 2304): more than two batches; one, two and three digits all occur, and both extremes."""
     images = rng.integers(0, 256, (70, csvfile.PIXELS), np.uint8)
     images[0] = 0
@@ -26,7 +29,7 @@ def stop(message: str) -> None:
     raise DatasetError(message)
 
 
-def test_reads_the_articles_csv(images) -> None:
+def test_reads_the_articles_csv(images: np.ndarray) -> None:
     usages = ["Training"] * 60 + ["PublicTest"] * 5 + ["PrivateTest"] * 5
     rows = [csv_row(image, i % 7, usages[i]) for i, image in enumerate(images)]
     faces = read_csv(io.BytesIO(CSV_HEADER + b"".join(rows)), "x.csv", stop)
@@ -38,7 +41,7 @@ def test_reads_the_articles_csv(images) -> None:
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("quote", [b"", b'"'])
-def test_reads_the_competitions_csv_with_padded_headers(images, end, quote) -> None:
+def test_reads_the_competitions_csv_with_padded_headers(images: np.ndarray, end: bytes, quote: bytes) -> None:
     row = b"5, PublicTest," + quote + pixels_of(images[0]) + quote + end
     faces = read_csv(io.BytesIO(ICML_HEADER.replace(b"\n", end) + row), "x.csv", stop)
     assert np.array_equal(faces.images.reshape(1, -1), images[:1])
@@ -56,7 +59,7 @@ def test_reads_the_competitions_csv_with_padded_headers(images, end, quote) -> N
     ],
     ids=["as is", "no last line end", "blank lines at the end", "more than one blank", "leading zeros"],
 )
-def test_harmless_variants_are_read(images, spoil) -> None:
+def test_harmless_variants_are_read(images: np.ndarray, spoil: Callable[..., Any]) -> None:
     faces = read_csv(io.BytesIO(CSV_HEADER + spoil(csv_row(images[0]))), "x.csv", stop)
     assert np.array_equal(faces.images.reshape(1, -1), images[:1])
 
@@ -86,14 +89,16 @@ BAD_ROWS = {
 
 
 @pytest.fixture
-def rows(images) -> list[bytes]:
+def rows(images: np.ndarray) -> list[bytes]:
     images[:, 0] = 10
     return [csv_row(image) for image in images]
 
 
 @pytest.mark.parametrize("place", [0, 40, 69])
 @pytest.mark.parametrize(("spoil", "message"), BAD_ROWS.values(), ids=BAD_ROWS)
-def test_a_bad_row_is_named_by_file_and_line(rows, spoil, message, place) -> None:
+def test_a_bad_row_is_named_by_file_and_line(
+    rows: list[bytes], spoil: Callable[..., Any], message: str, place: int
+) -> None:
     rows[place] = spoil(rows[place]).rstrip(b"\n") + (b"\n" if place < 69 else b"")
     with pytest.raises(DatasetError) as error:
         read_csv(io.BytesIO(CSV_HEADER + b"".join(rows)), "faces.csv", stop)
@@ -101,7 +106,7 @@ def test_a_bad_row_is_named_by_file_and_line(rows, spoil, message, place) -> Non
     assert message in str(error.value)
 
 
-def test_bad_rows_can_be_left_out_and_told(rows, images) -> None:
+def test_bad_rows_can_be_left_out_and_told(rows: list[bytes], images: np.ndarray) -> None:
     for place, (spoil, _) in zip(range(3, 63, 3), BAD_ROWS.values(), strict=True):
         rows[place] = spoil(rows[place]).rstrip(b"\n") + b"\n"
     told: list[str] = []
@@ -111,7 +116,9 @@ def test_bad_rows_can_be_left_out_and_told(rows, images) -> None:
     assert sorted(int(m.split(" line ")[1].split(":")[0]) for m in told) == list(range(5, 65, 3))
 
 
-def test_rows_are_numbered_where_the_file_has_all_of_the_original(rows, monkeypatch) -> None:
+def test_rows_are_numbered_where_the_file_has_all_of_the_original(
+    rows: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(csvfile, "ORIGINAL_ROWS", 70)
     rows[4] = b"broken\n"
     faces = read_csv(io.BytesIO(CSV_HEADER + b"".join(rows)), "faces.csv", lambda message: None)
@@ -131,14 +138,14 @@ def test_rows_are_numbered_where_the_file_has_all_of_the_original(rows, monkeypa
         (b"a" * 2**17, "line 1: longer than 65536 bytes"),
     ],
 )
-def test_files_that_are_no_such_csv_are_refused(content, message) -> None:
+def test_files_that_are_no_such_csv_are_refused(content: bytes, message: str) -> None:
     with pytest.raises(DatasetError, match=r"^x\.csv") as error:
         read_csv(io.BytesIO(content), "x.csv", stop)
     assert message in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["fer2013.csv", "train.parquet", "fer2013new.csv"])
-def test_no_error_repeats_what_stands_in_a_foreign_file(tmp_path, name) -> None:
+def test_no_error_repeats_what_stands_in_a_foreign_file(tmp_path: Path, name: str) -> None:
     """A page may be told to read any file of its server."""
     path = tmp_path / name
     path.write_bytes(b"root:secret,x:1\nsecret;secret\n" if name != "train.parquet" else b"PAR1secret" * 9)
@@ -149,25 +156,25 @@ def test_no_error_repeats_what_stands_in_a_foreign_file(tmp_path, name) -> None:
     assert "secret" not in str(error.value)
 
 
-def test_a_byte_order_mark_is_no_part_of_the_header(images) -> None:
+def test_a_byte_order_mark_is_no_part_of_the_header(images: np.ndarray) -> None:
     faces = read_csv(io.BytesIO(b"\xef\xbb\xbf" + CSV_HEADER + csv_row(images[0])), "x.csv", stop)
     np.testing.assert_array_equal(faces.images, images[:1].reshape(1, 48, 48))
 
 
-def test_too_many_rows_are_refused(rows, monkeypatch) -> None:
+def test_too_many_rows_are_refused(rows: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csvfile, "MAX_FACES", 40)
     with pytest.raises(DatasetError, match="more than 40 rows"):
         read_csv(io.BytesIO(CSV_HEADER + b"".join(rows)), "x.csv", stop)
 
 
-def test_blank_lines_without_end_are_refused(rows, monkeypatch) -> None:
+def test_blank_lines_without_end_are_refused(rows: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csvfile, "MAX_FACES", 40)
     assert len(read_csv(io.BytesIO(CSV_HEADER + b"\n" * 70 + rows[0]), "x.csv", stop)) == 1
     with pytest.raises(DatasetError, match="more than 80 lines"):
         read_csv(io.BytesIO(CSV_HEADER + b"\n" * 80 + rows[0]), "x.csv", stop)
 
 
-def test_progress_rises_and_ends_with_all_done(rows) -> None:
+def test_progress_rises_and_ends_with_all_done(rows: list[bytes]) -> None:
     content = CSV_HEADER + b"".join(rows) + b"\n\n"
     told: list[tuple[int, int]] = []
     read_csv(io.BytesIO(content), "x.csv", stop, lambda done, total: told.append((done, total)), len(content))
@@ -179,7 +186,7 @@ def test_progress_rises_and_ends_with_all_done(rows) -> None:
 
 @pytest.mark.parametrize("wrong", [b"256", b"999", b"1000", b"", b"1.", b"-1", b"+1", b"0x1", b"1\t2", b"\xb2", b"1:"])
 @pytest.mark.parametrize("place", [0, 1000, 2303])
-def test_pixels_that_are_no_whole_numbers_up_to_255_are_refused(images, wrong, place) -> None:
+def test_pixels_that_are_no_whole_numbers_up_to_255_are_refused(images: np.ndarray, wrong: bytes, place: int) -> None:
     values = pixels_of(images[3]).split(b" ")
     values[place] = wrong
     with pytest.raises(RowError):
@@ -187,7 +194,7 @@ def test_pixels_that_are_no_whole_numbers_up_to_255_are_refused(images, wrong, p
 
 
 @pytest.mark.parametrize("digits", [19, 20, 100, 5000])
-def test_a_number_of_many_digits_is_too_large_not_wrapped_round(images, digits) -> None:
+def test_a_number_of_many_digits_is_too_large_not_wrapped_round(images: np.ndarray, digits: int) -> None:
     values = pixels_of(images[3]).split(b" ")
     values[7] = b"1" + b"0" * (digits - 1)
     with pytest.raises(RowError, match="pixel 7 is '1000"):
@@ -201,7 +208,9 @@ def test_a_number_of_many_digits_is_too_large_not_wrapped_round(images, digits) 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_spreadsheets_way_of_writing_it_is_read(images, mark, encoding, delimiter, end) -> None:
+def test_a_spreadsheets_way_of_writing_it_is_read(
+    images: np.ndarray, mark: str, encoding: str, delimiter: str, end: str
+) -> None:
     rows = ["emotion,pixels,Usage", *(f"{i}.0,{pixels_of(images[i]).decode()},Training" for i in range(7))]
     content = (mark + end.join(rows).replace(",", delimiter) + end).encode(encoding)
     assert looks_like_csv(content[:100])
@@ -210,13 +219,13 @@ def test_a_spreadsheets_way_of_writing_it_is_read(images, mark, encoding, delimi
     assert faces.labels.tolist() == list(range(7))
 
 
-def test_a_decimal_comma_is_read_where_semicolons_part_the_columns(images) -> None:
+def test_a_decimal_comma_is_read_where_semicolons_part_the_columns(images: np.ndarray) -> None:
     rows = ["emotion;pixels;Usage", *(f"{i},0;{pixels_of(images[i]).decode()};Training" for i in range(7))]
     faces = read_csv(io.BytesIO("\r\n".join(rows).encode()), "x.csv", stop)
     assert faces.labels.tolist() == list(range(7))
 
 
-def test_line_numbers_and_limits_hold_in_utf_16(images) -> None:
+def test_line_numbers_and_limits_hold_in_utf_16(images: np.ndarray) -> None:
     rows = ["emotion;pixels;Usage", f"1;{pixels_of(images[0]).decode()};Training", "9;1;Training"]
     with pytest.raises(DatasetError, match=r"x\.csv, line 3: class '9'"):
         read_csv(io.BytesIO("\n".join(rows).encode("utf-16")), "x.csv", stop)
@@ -224,7 +233,7 @@ def test_line_numbers_and_limits_hold_in_utf_16(images) -> None:
         read_csv(io.BytesIO(("x" * 2**17).encode("utf-16")), "x.csv", stop)
 
 
-def test_a_file_is_left_open_by_its_reader(images) -> None:
+def test_a_file_is_left_open_by_its_reader(images: np.ndarray) -> None:
     for encoding in ("utf-8", "utf-16"):
         file = io.BytesIO((CSV_HEADER + csv_row(images[0])).decode().encode(encoding))
         read_csv(file, "x.csv", stop)
@@ -232,13 +241,13 @@ def test_a_file_is_left_open_by_its_reader(images) -> None:
 
 
 @pytest.mark.parametrize("label", ["1.5", "1.", "01", "1.00", "7.0", "-0.0", "1e0", "nan"])
-def test_a_label_that_is_no_class_is_refused(images, label) -> None:
+def test_a_label_that_is_no_class_is_refused(images: np.ndarray, label: str) -> None:
     row = label.encode() + csv_row(images[0])[1:]
     with pytest.raises(DatasetError, match="expected 0 to 6"):
         read_csv(io.BytesIO(CSV_HEADER + row), "x.csv", stop)
 
 
-def test_only_a_table_of_faces_looks_like_one(images) -> None:
+def test_only_a_table_of_faces_looks_like_one(images: np.ndarray) -> None:
     table = CSV_HEADER + csv_row(images[0])
     assert looks_like_csv(table[:100])
     assert looks_like_csv(table.decode().encode("utf-16")[:101])
@@ -253,7 +262,7 @@ def test_only_a_table_of_faces_looks_like_one(images) -> None:
     header=st.sampled_from([CSV_HEADER, ICML_HEADER, b"\xff\xfee\0", b"\xfe\xff", b""]),
     at=st.integers(0, 5000),
 )
-def test_any_bytes_end_in_faces_or_in_a_documented_error(text, header, at) -> None:
+def test_any_bytes_end_in_faces_or_in_a_documented_error(text: bytes, header: bytes, at: int) -> None:
     row = csv_row(np.zeros((48, 48), np.uint8))
     content = header + row + row[:at] + text + row[at:]
     bad: list[str] = []

@@ -1,8 +1,9 @@
 import logging
 import mmap
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ VOTES_HEADER = ",".join(["Usage", "Image name", *VOTE_COLUMNS]) + "\n"
 
 
 @pytest.fixture
-def few(rng) -> FaceSet:
+def few(rng: np.random.Generator) -> FaceSet:
     """Ten faces in the original's order: six of Training, two of each test split; every class but surprise."""
     return FaceSet(
         rng.integers(0, 256, (10, 48, 48), np.uint8),
@@ -55,36 +56,36 @@ def without_votes(faces: FaceSet) -> FaceSet:
         ("rows", np.zeros(10, np.uint8), "rows must be int64"),
     ],
 )
-def test_a_face_set_is_checked_where_it_is_made(few, field, value, message) -> None:
+def test_a_face_set_is_checked_where_it_is_made(few: FaceSet, field: str, value: np.ndarray, message: str) -> None:
     fields = {name: getattr(few, name) for name in ("images", "labels", "splits", "votes", "rows")}
     with pytest.raises(DatasetError, match=message):
         FaceSet(**{**fields, field: value})
 
 
-def test_a_split_of_neighbours_copies_nothing(few) -> None:
+def test_a_split_of_neighbours_copies_nothing(few: FaceSet) -> None:
     public = few.split("PublicTest")
     assert public.rows.tolist() == [6, 7]
     assert np.shares_memory(public.images, few.images)
 
 
-def test_a_scattered_split_is_gathered(few) -> None:
+def test_a_scattered_split_is_gathered(few: FaceSet) -> None:
     mixed = few.take(np.array([6, 0, 8, 1, 7]))
     assert mixed.split("PublicTest").rows.tolist() == [6, 7]
     assert mixed.split("PrivateTest").rows.tolist() == [8]
     assert len(mixed.take(slice(0, 0)).split("Training")) == 0
 
 
-def test_an_unknown_split_is_refused(few) -> None:
+def test_an_unknown_split_is_refused(few: FaceSet) -> None:
     with pytest.raises(DatasetError, match="no split 'test': it must be one of Training, PublicTest, PrivateTest"):
         few.split("test")
 
 
-def test_counts_per_split_and_class(few) -> None:
+def test_counts_per_split_and_class(few: FaceSet) -> None:
     assert few.counts().tolist() == [[1, 1, 1, 1, 1, 0, 1], [0, 0, 0, 2, 0, 0, 0], [1, 0, 0, 0, 0, 0, 1]]
 
 
 @pytest.mark.parametrize("field", ["images", "labels", "splits", "votes"])
-def test_the_fingerprint_names_the_data(few, field) -> None:
+def test_the_fingerprint_names_the_data(few: FaceSet, field: str) -> None:
     changed = getattr(few, field).copy()
     changed[3] = 1 if field != "splits" else 2
     fields = {name: getattr(few, name) for name in ("images", "labels", "splits", "votes", "rows")}
@@ -106,19 +107,19 @@ def csv_file(folder: Path, faces: FaceSet, name: str = "fer2013.csv") -> Path:
 
 
 @pytest.mark.parametrize("name", ["fer2013.csv", "my faces.txt"])
-def test_a_csv_is_known_by_its_content(tmp_path, few, name) -> None:
+def test_a_csv_is_known_by_its_content(tmp_path: Path, few: FaceSet, name: str) -> None:
     faces = dataset.read(csv_file(tmp_path, few, name))
     assert faces.fingerprint() == without_votes(few).fingerprint()
 
 
 @pytest.mark.parametrize("place", ["", "fer2013", "a/b"])
-def test_a_csv_is_found_in_a_folder(tmp_path, few, place) -> None:
+def test_a_csv_is_found_in_a_folder(tmp_path: Path, few: FaceSet, place: str) -> None:
     csv_file(tmp_path / place, few)
     unpacked(tmp_path / "images", FACE_FILES)
     assert dataset.read(tmp_path).fingerprint() == without_votes(few).fingerprint()
 
 
-def test_a_zipped_csv_is_read(tmp_path, few) -> None:
+def test_a_zipped_csv_is_read(tmp_path: Path, few: FaceSet) -> None:
     source = packed(tmp_path / "archive.zip", {"fer2013/fer2013.csv": csv_file(tmp_path / "x", few).read_bytes()})
     told: list[tuple[int, int]] = []
     faces = dataset.read(source, progress=lambda done, total: told.append((done, total)))
@@ -126,27 +127,29 @@ def test_a_zipped_csv_is_read(tmp_path, few) -> None:
     assert told[-1][0] == told[-1][1]
 
 
-def test_a_bad_row_of_a_zipped_csv_is_named(tmp_path) -> None:
+def test_a_bad_row_of_a_zipped_csv_is_named(tmp_path: Path) -> None:
     source = packed(tmp_path / "archive.zip", {"fer2013.csv": CSV_HEADER + b"1,2 3,Training\n"})
     with pytest.raises(DatasetError, match=r"archive\.zip/fer2013\.csv, line 2: 2 pixel values, expected 2304"):
         dataset.read(source)
 
 
-def test_a_zipped_csv_that_is_too_large_is_refused(tmp_path, few, monkeypatch) -> None:
+def test_a_zipped_csv_that_is_too_large_is_refused(
+    tmp_path: Path, few: FaceSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = packed(tmp_path / "archive.zip", {"fer2013.csv": csv_file(tmp_path / "x", few).read_bytes()})
     monkeypatch.setattr("fer.data.archives._UNPACKED_MAX_BYTES", 1000)
     with pytest.raises(DatasetError, match="bytes unpacked are more than any FER2013 has"):
         dataset.read(source)
 
 
-def test_a_folder_with_one_zip_is_read(tmp_path) -> None:
+def test_a_folder_with_one_zip_is_read(tmp_path: Path) -> None:
     packed(tmp_path / "archive.zip", FACE_FILES)
     files = dataset.read(unpacked(tmp_path / "files", FACE_FILES))
     shutil.rmtree(tmp_path / "files")
     assert dataset.read(tmp_path).fingerprint() == files.fingerprint()
 
 
-def test_a_folder_of_shards_is_read(tmp_path) -> None:
+def test_a_folder_of_shards_is_read(tmp_path: Path) -> None:
     faces = dataset.read(three_shards(tmp_path))
     assert (faces.rows.tolist(), faces.labels.tolist()) == ([0, 2, 3, 4, 5], [2, 1, 3, 4, 5])
 
@@ -164,27 +167,29 @@ def test_a_folder_of_shards_is_read(tmp_path) -> None:
         (bytes(1000), "the header must name"),
     ],
 )
-def test_other_files_are_refused(tmp_path, content, message) -> None:
+def test_other_files_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(DatasetError, match=message):
         dataset.read(tmp_path / "x")
 
 
-def test_an_empty_folder_and_a_missing_one_are_refused(tmp_path) -> None:
+def test_an_empty_folder_and_a_missing_one_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"no FER2013 in this folder; expected fer2013\.csv"):
         dataset.read(tmp_path)
     with pytest.raises(DatasetError, match="no such file or folder"):
         dataset.read(tmp_path / "gone")
 
 
-def test_reading_writes_nothing_into_the_source(tmp_path, few) -> None:
+def test_reading_writes_nothing_into_the_source(tmp_path: Path, few: FaceSet) -> None:
     csv_file(tmp_path, few)
     before = sorted(tmp_path.rglob("*"))
     dataset.read(tmp_path)
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_bad_rows_left_out_are_counted_in_the_log(tmp_path, few, caplog) -> None:
+def test_bad_rows_left_out_are_counted_in_the_log(
+    tmp_path: Path, few: FaceSet, caplog: pytest.LogCaptureFixture
+) -> None:
     path = csv_file(tmp_path, few)
     path.write_bytes(path.read_bytes() + b"7,1 2,Training\n")
     with pytest.raises(DatasetError, match=r"line 12: class '7', .*--skip-bad-rows"):
@@ -207,14 +212,14 @@ def votes_file(path: Path, faces: FaceSet) -> Path:
     return path
 
 
-def test_votes_are_joined_by_row(tmp_path, few) -> None:
+def test_votes_are_joined_by_row(tmp_path: Path, few: FaceSet) -> None:
     file = votes_file(tmp_path / "fer2013new.csv", few)
     assert same(join_votes(without_votes(few), file), few)
     some = few.take(np.array([8, 1, 6]))
     assert same(join_votes(without_votes(some), file), some)
 
 
-def test_votes_are_refused_where_rows_are_unknown(tmp_path, few) -> None:
+def test_votes_are_refused_where_rows_are_unknown(tmp_path: Path, few: FaceSet) -> None:
     file = votes_file(tmp_path / "fer2013new.csv", few)
     with pytest.raises(DatasetError, match="this source does not give the rows"):
         dataset.read(packed(tmp_path / "a.zip", FACE_FILES), file)
@@ -238,14 +243,16 @@ def test_votes_are_refused_where_rows_are_unknown(tmp_path, few) -> None:
         (lambda text: text + '"' + "x" * 200_000, "cannot be read"),
     ],
 )
-def test_votes_that_do_not_fit_are_refused(tmp_path, few, spoil, message) -> None:
+def test_votes_that_do_not_fit_are_refused(
+    tmp_path: Path, few: FaceSet, spoil: Callable[..., Any], message: str
+) -> None:
     file = votes_file(tmp_path / "fer2013new.csv", few)
     file.write_text(spoil(file.read_text()))
     with pytest.raises(DatasetError, match=message):
         join_votes(without_votes(few), file)
 
 
-def test_votes_that_are_no_text_or_not_there_are_refused(tmp_path, few) -> None:
+def test_votes_that_are_no_text_or_not_there_are_refused(tmp_path: Path, few: FaceSet) -> None:
     (tmp_path / "x").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path / "x", tmp_path / "gone", tmp_path):
         with pytest.raises(DatasetError, match="FER\\+ votes cannot be read"):
@@ -255,7 +262,7 @@ def test_votes_that_are_no_text_or_not_there_are_refused(tmp_path, few) -> None:
 # --- counts ---
 
 
-def test_a_set_that_is_not_the_original_is_told_in_one_line(few) -> None:
+def test_a_set_that_is_not_the_original_is_told_in_one_line(few: FaceSet) -> None:
     told = dataset.difference_from_original(few)
     assert told == (
         "Not the original FER2013: 10 rows (it has 35,887); Training angry 1 instead of 3,995; "
@@ -268,7 +275,7 @@ def test_the_originals_counts_add_up() -> None:
 
 
 @pytest.mark.data
-def test_the_real_set_is_the_original(faces) -> None:
+def test_the_real_set_is_the_original(faces: FaceSet) -> None:
     assert dataset.difference_from_original(faces) is None
     assert faces.votes is None or set(faces.votes.sum(axis=1).tolist()) <= {9, 10}
     without_one = faces.take(np.arange(1, len(faces)))
@@ -281,7 +288,7 @@ def test_the_real_set_is_the_original(faces) -> None:
 
 
 @pytest.mark.parametrize("voted", [True, False])
-def test_the_cache_gives_back_what_went_in(tmp_path, few, voted) -> None:
+def test_the_cache_gives_back_what_went_in(tmp_path: Path, few: FaceSet, voted: bool) -> None:
     faces = few if voted else without_votes(few)
     dataset.write_cache(faces, tmp_path / "new" / CACHE_NAME)
     opened = dataset.open_faces(tmp_path / "new")
@@ -289,7 +296,7 @@ def test_the_cache_gives_back_what_went_in(tmp_path, few, voted) -> None:
     assert (opened.votes is not None) == voted
 
 
-def test_the_cache_is_mapped_not_read(tmp_path, few) -> None:
+def test_the_cache_is_mapped_not_read(tmp_path: Path, few: FaceSet) -> None:
     dataset.write_cache(few, tmp_path / CACHE_NAME)
     opened = dataset.open_cache(tmp_path / CACHE_NAME)
     base = opened.images
@@ -301,7 +308,7 @@ def test_the_cache_is_mapped_not_read(tmp_path, few) -> None:
         opened.images[0] = 0
 
 
-def test_a_cache_is_replaced_whole_under_its_readers(tmp_path, few) -> None:
+def test_a_cache_is_replaced_whole_under_its_readers(tmp_path: Path, few: FaceSet) -> None:
     path = tmp_path / CACHE_NAME
     dataset.write_cache(few, path)
     opened = dataset.open_cache(path)
@@ -311,11 +318,13 @@ def test_a_cache_is_replaced_whole_under_its_readers(tmp_path, few) -> None:
     assert [file.name for file in tmp_path.iterdir()] == [CACHE_NAME]
 
 
-def test_a_failed_write_leaves_the_old_cache_and_no_rest(tmp_path, few, monkeypatch) -> None:
+def test_a_failed_write_leaves_the_old_cache_and_no_rest(
+    tmp_path: Path, few: FaceSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / CACHE_NAME
     dataset.write_cache(few, path)
 
-    def full(*_, **__) -> Never:
+    def full(*_: object, **__: object) -> Never:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "save", full)
@@ -325,7 +334,7 @@ def test_a_failed_write_leaves_the_old_cache_and_no_rest(tmp_path, few, monkeypa
     assert [file.name for file in tmp_path.iterdir()] == [CACHE_NAME]
 
 
-def test_a_cache_that_cannot_be_written_is_told(tmp_path, few) -> None:
+def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, few: FaceSet) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DatasetError, match="cannot be written"):
         dataset.write_cache(few, tmp_path / "file" / CACHE_NAME)
@@ -356,7 +365,7 @@ def other_labels(path: Path) -> None:
     ],
     ids=["cut by a byte", "cut", "empty", "pickle", "plain array", "fields lack", "number", "objects", "labels"],
 )
-def test_a_file_that_is_no_whole_cache_is_refused(tmp_path, few, spoil) -> None:
+def test_a_file_that_is_no_whole_cache_is_refused(tmp_path: Path, few: FaceSet, spoil: Callable[..., Any]) -> None:
     path = tmp_path / CACHE_NAME
     dataset.write_cache(few, path)
     spoil(path)
@@ -364,7 +373,7 @@ def test_a_file_that_is_no_whole_cache_is_refused(tmp_path, few, spoil) -> None:
         dataset.open_cache(path)
 
 
-def test_a_missing_set_says_what_to_run(tmp_path, monkeypatch) -> None:
+def test_a_missing_set_says_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "here"))
     assert dataset.data_folder() == tmp_path / "here"
     with pytest.raises(

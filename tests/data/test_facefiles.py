@@ -1,6 +1,9 @@
 import struct
 import tracemalloc
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +27,7 @@ IN_ORDER = [
     ("make", "root"),
     [(unpacked, ""), (unpacked, "archive/"), (packed, ""), (packed, "archive/"), (packed, "../../")],
 )
-def test_reads_the_image_archive_packed_or_not(tmp_path, make, root) -> None:
+def test_reads_the_image_archive_packed_or_not(tmp_path: Path, make: Callable[..., Any], root: str) -> None:
     extra = {"README.txt": b"x", "__MACOSX/train/happy/._Training_20.jpg": b"x", "train/.DS_Store": b"x"}
     members = {root + name: content for name, content in {**FACE_FILES, **extra}.items()}
     faces = read(make(tmp_path / "archive", members))
@@ -35,7 +38,7 @@ def test_reads_the_image_archive_packed_or_not(tmp_path, make, root) -> None:
     assert faces.rows.tolist() == [-1] * 5
 
 
-def test_reading_a_zip_writes_nothing(tmp_path) -> None:
+def test_reading_a_zip_writes_nothing(tmp_path: Path) -> None:
     inside = tmp_path / "deep" / "inside"
     inside.mkdir(parents=True)
     members = {**FACE_FILES, "../../evil.txt": b"x", "/etc/evil": b"x", "../train/fear/Training_9.jpg": picture()}
@@ -61,7 +64,7 @@ def test_reading_a_zip_writes_nothing(tmp_path) -> None:
         ("train/happy/Validation_1.jpg", (0, 1, 3)),
     ],
 )
-def test_a_path_says_split_number_and_class(path, expected) -> None:
+def test_a_path_says_split_number_and_class(path: str, expected: tuple[int, int, int]) -> None:
     assert parse_path(path) == expected
 
 
@@ -78,7 +81,7 @@ def test_a_path_says_split_number_and_class(path, expected) -> None:
         ("pretrain/happy/Training_1.jpg", "expected SPLIT/CLASS/NAME.jpg"),
     ],
 )
-def test_a_path_that_does_not_fit_is_refused(path, message) -> None:
+def test_a_path_that_does_not_fit_is_refused(path: str, message: str) -> None:
     with pytest.raises(RowError, match=message):
         parse_path(path)
 
@@ -96,7 +99,7 @@ BAD_IMAGES = {
 
 @pytest.mark.parametrize("form", ["folder", "zip"])
 @pytest.mark.parametrize(("content", "message"), BAD_IMAGES.values(), ids=BAD_IMAGES)
-def test_a_bad_image_is_named_or_left_out(tmp_path, form, content, message) -> None:
+def test_a_bad_image_is_named_or_left_out(tmp_path: Path, form: str, content: bytes, message: str) -> None:
     members = {**FACE_FILES, "test/fear/PublicTest_66.jpg": content}
     source = packed(tmp_path / "a.zip", members) if form == "zip" else unpacked(tmp_path / "a", members)
     with pytest.raises(DatasetError, match=rf"test/fear/PublicTest_66\.jpg: .*({message})"):
@@ -108,11 +111,11 @@ def test_a_bad_image_is_named_or_left_out(tmp_path, form, content, message) -> N
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_colour_and_other_formats_become_grey(kind, mode) -> None:
+def test_colour_and_other_formats_become_grey(kind: str, mode: str) -> None:
     assert np.abs(decode_face(picture(90, mode=mode, kind=kind)).astype(int) - 90).max() <= 1  # JPEG, WebP round
 
 
-def test_a_damaged_member_is_named(tmp_path) -> None:
+def test_a_damaged_member_is_named(tmp_path: Path) -> None:
     source = packed(tmp_path / "a.zip", {"train/happy/Training_1.jpg": bytes(range(256)) * 40, **FACE_FILES})
     content = bytearray(source.read_bytes())
     content[80:90] = b"\xff" * 10  # in the first member's packed bytes
@@ -122,7 +125,7 @@ def test_a_damaged_member_is_named(tmp_path) -> None:
     assert len(read(source, skip_bad_rows=True, on_skipped=lambda message: None)) == 5
 
 
-def test_a_locked_member_is_named(tmp_path) -> None:
+def test_a_locked_member_is_named(tmp_path: Path) -> None:
     source = packed(tmp_path / "a.zip", FACE_FILES)
     content = bytearray(source.read_bytes())
     content[content.index(b"PK\x01\x02") + 8] |= 1  # the flag that says: encrypted
@@ -131,7 +134,7 @@ def test_a_locked_member_is_named(tmp_path) -> None:
         read(source)
 
 
-def test_a_locked_table_is_named(tmp_path) -> None:
+def test_a_locked_table_is_named(tmp_path: Path) -> None:
     source = tmp_path / "a.zip"
     with zipfile.ZipFile(source, "w") as archive:
         archive.writestr("fer2013.csv", "emotion,pixels,Usage\n")
@@ -142,7 +145,7 @@ def test_a_locked_table_is_named(tmp_path) -> None:
         read(source)
 
 
-def test_a_member_that_lies_about_its_size_is_read_to_the_limit_only(tmp_path) -> None:
+def test_a_member_that_lies_about_its_size_is_read_to_the_limit_only(tmp_path: Path) -> None:
     source = packed(tmp_path / "a.zip", {"train/happy/Training_1.jpg": b"\0" * 2**26})
     assert source.stat().st_size < 2**17
     content = bytearray(source.read_bytes())
@@ -158,26 +161,26 @@ def test_a_member_that_lies_about_its_size_is_read_to_the_limit_only(tmp_path) -
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04", b"PK\x03\x04" + b"\0" * 500, b"PK\x05\x06" + b"\0" * 18])
-def test_a_broken_or_empty_zip_is_refused(tmp_path, content) -> None:
+def test_a_broken_or_empty_zip_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(DatasetError, match=r"broken or locked zip|no usable face; expected fer2013"):
         read(tmp_path / "a.zip")
 
 
-def test_a_truncated_zip_is_refused(tmp_path) -> None:
+def test_a_truncated_zip_is_refused(tmp_path: Path) -> None:
     source = packed(tmp_path / "a.zip", FACE_FILES)
     source.write_bytes(source.read_bytes()[:-100])
     with pytest.raises(DatasetError, match="broken or locked zip"):
         read(source)
 
 
-def test_too_many_images_are_refused(tmp_path, monkeypatch) -> None:
+def test_too_many_images_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facefiles, "MAX_FACES", 4)
     with pytest.raises(DatasetError, match="more than 4 images; no FER2013 has so many"):
         read(packed(tmp_path / "a.zip", FACE_FILES))
 
 
-def test_progress_ends_with_all_done(tmp_path) -> None:
+def test_progress_ends_with_all_done(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     read(packed(tmp_path / "a.zip", FACE_FILES), progress=lambda done, total: told.append((done, total)))
     assert told == [(5, 5)]

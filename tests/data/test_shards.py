@@ -1,7 +1,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from fer.data import shards
 from fer.data.dataset import read
-from fer.data.faceset import DatasetError
+from fer.data.faceset import DatasetError, FaceSet
 from tests.fakes.forms import picture
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +41,7 @@ def three_shards(folder: Path) -> Path:
     return folder
 
 
-def test_a_folder_of_shards_is_put_in_the_originals_order(tmp_path) -> None:
+def test_a_folder_of_shards_is_put_in_the_originals_order(tmp_path: Path) -> None:
     faces = read(three_shards(tmp_path))
     assert faces.rows.tolist() == [0, 2, 3, 4, 5]
     assert faces.labels.tolist() == [2, 1, 3, 4, 5]
@@ -47,17 +49,17 @@ def test_a_folder_of_shards_is_put_in_the_originals_order(tmp_path) -> None:
     assert faces.images[:, 47, 47].tolist() == [8, 7, 9, 10, 11]
 
 
-def test_a_single_shard_is_read(tmp_path) -> None:
+def test_a_single_shard_is_read(tmp_path: Path) -> None:
     faces = read(three_shards(tmp_path) / "public_test-00000-of-00001.parquet")
     assert (faces.rows.tolist(), faces.splits.tolist()) == ([3], [1])
 
 
-def test_rows_are_unknown_where_paths_do_not_say_them(tmp_path) -> None:
+def test_rows_are_unknown_where_paths_do_not_say_them(tmp_path: Path) -> None:
     faces = read(shard(tmp_path / "test.parquet", [row(1, 0), row(2, 1, 5)]))
     assert faces.rows.tolist() == [-1, 5]
 
 
-def test_images_may_be_plain_bytes(tmp_path) -> None:
+def test_images_may_be_plain_bytes(tmp_path: Path) -> None:
     faces = read(shard(tmp_path / "test.parquet", [{"image": picture(9, kind="PNG"), "label": 2}]))
     assert faces.images[0, 0, 0] == 9
 
@@ -74,11 +76,11 @@ def test_images_may_be_plain_bytes(tmp_path) -> None:
         ("evaluation.parquet", None),
     ],
 )
-def test_a_shards_name_says_its_split(name, split) -> None:
+def test_a_shards_name_says_its_split(name: str, split: int | None) -> None:
     assert shards.shard_split(Path("/train/x") / name) == split
 
 
-def test_labels_go_by_the_names_in_the_hubs_metadata(tmp_path) -> None:
+def test_labels_go_by_the_names_in_the_hubs_metadata(tmp_path: Path) -> None:
     names = ["Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"]
     faces = read(shard(tmp_path / "train.parquet", [row(0, 4), row(0, 5), row(0, 6)], names))
     assert faces.labels.tolist() == [6, 4, 5]
@@ -95,7 +97,9 @@ BAD_ROWS = {
 
 
 @pytest.mark.parametrize(("bad", "message"), BAD_ROWS.values(), ids=BAD_ROWS)
-def test_a_bad_row_is_named_or_left_out(tmp_path, bad, message) -> None:
+def test_a_bad_row_is_named_or_left_out(
+    tmp_path: Path, bad: dict[str, dict[str, bytes | str | None] | int | None], message: str
+) -> None:
     path = shard(tmp_path / "train.parquet", [row(0, 0, 0), bad, row(5, 1, 2)])
     with pytest.raises(DatasetError, match=rf"train\.parquet, row 1: {message}"):
         read(path)
@@ -113,30 +117,30 @@ def test_a_bad_row_is_named_or_left_out(tmp_path, bad, message) -> None:
     ],
     ids=["truncated", "no footer", "damaged pages"],
 )
-def test_a_broken_file_is_named(tmp_path, spoil, message) -> None:
+def test_a_broken_file_is_named(tmp_path: Path, spoil: Callable[..., Any], message: str) -> None:
     path = shard(tmp_path / "train.parquet", [row(i, 0, i) for i in range(20)])
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(DatasetError, match=rf"train\.parquet: {message}"):
         read(path)
 
 
-def test_other_columns_are_refused(tmp_path) -> None:
+def test_other_columns_are_refused(tmp_path: Path) -> None:
     path = shard(tmp_path / "train.parquet", [{"pixels": 1, "label": 0}])
     with pytest.raises(DatasetError, match="expected the columns image and label"):
         read(path)
 
 
-def test_a_name_without_a_split_is_refused(tmp_path) -> None:
+def test_a_name_without_a_split_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="the name must say the split"):
         read(shard(tmp_path / "faces.parquet", [row(0, 0, 0)]))
 
 
-def test_no_usable_row_is_refused(tmp_path) -> None:
+def test_no_usable_row_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no usable row"):
         read(shard(tmp_path / "train.parquet", [row(0, 9)]), skip_bad_rows=True)
 
 
-def test_too_many_rows_or_bytes_are_refused(tmp_path, monkeypatch) -> None:
+def test_too_many_rows_or_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = shard(tmp_path / "train.parquet", [row(i, 0, i) for i in range(5)])
     monkeypatch.setattr(shards, "MAX_FACES", 4)
     with pytest.raises(DatasetError, match="5 rows are more than any FER2013 has"):
@@ -146,7 +150,7 @@ def test_too_many_rows_or_bytes_are_refused(tmp_path, monkeypatch) -> None:
         read(path)
 
 
-def test_what_a_shard_says_it_unpacks_to_has_a_limit(tmp_path, monkeypatch) -> None:
+def test_what_a_shard_says_it_unpacks_to_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = bomb(tmp_path / "train.parquet", bytes(2**20), 3)
     assert path.stat().st_size < 2**18
     monkeypatch.setattr(shards, "_SHARD_MAX_BYTES", 2**18)
@@ -154,14 +158,14 @@ def test_what_a_shard_says_it_unpacks_to_has_a_limit(tmp_path, monkeypatch) -> N
         read(path)
 
 
-def test_progress_counts_rows_over_all_shards(tmp_path) -> None:
+def test_progress_counts_rows_over_all_shards(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     read(three_shards(tmp_path), progress=lambda done, total: told.append((done, total)))
     assert told == [(2, 5), (3, 5), (5, 5)]
 
 
 @pytest.mark.data
-def test_every_real_face_is_there(faces) -> None:
+def test_every_real_face_is_there(faces: FaceSet) -> None:
     assert np.array_equal(faces.rows, np.arange(35_887))
     assert (faces.images.shape, faces.images.dtype) == ((35_887, 48, 48), np.uint8)
 
@@ -182,7 +186,7 @@ def bomb(path: Path, content: bytes, rows: int, nested: bool = True) -> Path:
 
 @pytest.mark.app  # in a process of its own, under a limit of memory
 @pytest.mark.parametrize("nested", [True, False])
-def test_one_large_value_for_many_rows_is_held_once(tmp_path, nested) -> None:
+def test_one_large_value_for_many_rows_is_held_once(tmp_path: Path, nested: bool) -> None:
     """4,096 rows of 8 MiB each are 32 GiB: 8 GiB a batch were they taken apart."""
     path = bomb(tmp_path / "train.parquet", bytes(2**23), 4096, nested)
     code = (
@@ -212,12 +216,12 @@ def test_one_large_value_for_many_rows_is_held_once(tmp_path, nested) -> None:
         (b"x", 0.5, "label as a whole number"),
     ],
 )
-def test_columns_of_other_kinds_are_refused(tmp_path, image, label, message) -> None:
+def test_columns_of_other_kinds_are_refused(tmp_path: Path, image: object, label: float | str, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         read(shard(tmp_path / "train.parquet", [{"image": image, "label": label}]))
 
 
-def test_a_class_that_the_app_does_not_know_is_a_bad_row_not_another_class(tmp_path) -> None:
+def test_a_class_that_the_app_does_not_know_is_a_bad_row_not_another_class(tmp_path: Path) -> None:
     names = ["contempt", "happiness", "Angry"]
     path = shard(tmp_path / "train.parquet", [row(0, 1), row(0, 0), row(0, 2)], names)
     with pytest.raises(DatasetError, match="row 1: class 0, expected one of 1, 2"):
@@ -226,14 +230,16 @@ def test_a_class_that_the_app_does_not_know_is_a_bad_row_not_another_class(tmp_p
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> bytes:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     rows = [row(i, i % 7, i) for i in range(9)]
     return shard(tmp_path_factory.mktemp("seed") / "train.parquet", rows, ["angry", "joy"]).read_bytes()
 
 
 @settings(max_examples=150)
 @given(places=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=5), cut=st.booleans())
-def test_a_damaged_shard_ends_in_faces_or_in_a_documented_error(tmp_path, whole, places, cut) -> None:
+def test_a_damaged_shard_ends_in_faces_or_in_a_documented_error(
+    tmp_path: Path, whole: bytes, places: list[tuple[float, int]], cut: bool
+) -> None:
     content = bytearray(whole)
     for at, value in places:
         content[int(at * len(content))] = value

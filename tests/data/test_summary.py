@@ -1,4 +1,7 @@
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,14 +32,14 @@ def test_the_committed_summary_is_of_the_original() -> None:
 
 
 @pytest.mark.data
-def test_the_committed_summary_is_what_the_real_set_gives(faces, tmp_path) -> None:
+def test_the_committed_summary_is_what_the_real_set_gives(faces: FaceSet, tmp_path: Path) -> None:
     if faces.votes is None:
         pytest.skip("FER+ votes are not here")
     summary.write_summary(summary.summarize(faces), tmp_path / "s.json")
     assert (tmp_path / "s.json").read_text() == SUMMARY.read_text()
 
 
-def test_a_summary_needs_votes_and_every_class(rng) -> None:
+def test_a_summary_needs_votes_and_every_class(rng: np.random.Generator) -> None:
     images = rng.integers(0, 256, (2, 48, 48), np.uint8)
     labels, splits, rows = np.array([0, 1]), np.zeros(2, np.uint8), np.arange(2)
     with pytest.raises(DatasetError, match="needs FER"):
@@ -56,7 +59,7 @@ def test_a_summary_needs_votes_and_every_class(rng) -> None:
         lambda content: content["mean_faces"].update(happy=5),
     ],
 )
-def test_a_damaged_summary_is_refused(tmp_path, spoil) -> None:
+def test_a_damaged_summary_is_refused(tmp_path: Path, spoil: Callable[..., Any]) -> None:
     content = json.loads(SUMMARY.read_text())
     spoil(content)
     (tmp_path / "s.json").write_text(json.dumps(content))
@@ -64,7 +67,7 @@ def test_a_damaged_summary_is_refused(tmp_path, spoil) -> None:
         summary.summary(tmp_path / "s.json")
 
 
-def test_a_missing_or_foreign_summary_is_refused(tmp_path) -> None:
+def test_a_missing_or_foreign_summary_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text("[]")
     for path in (tmp_path / "s.json", tmp_path / "gone"):
         with pytest.raises(DatasetError, match="not a summary of FER2013"):

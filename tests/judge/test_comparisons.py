@@ -8,7 +8,7 @@ from fer.judge.comparisons import holm, largest_gap, two_shares
 
 
 @pytest.mark.parametrize(("right", "n", "other", "other_n"), [(20, 36, 2400, 3500), (50, 50, 60, 90), (7, 30, 9, 31)])
-def test_two_shares_are_compared_as_by_chi_squared(right, n, other, other_n) -> None:
+def test_two_shares_are_compared_as_by_chi_squared(right: int, n: int, other: int, other_n: int) -> None:
     table = [[right, n - right], [other, other_n - other]]
     assert two_shares(right, n, other, other_n) == pytest.approx(stats.chi2_contingency(table, correction=False).pvalue)
 
@@ -35,7 +35,7 @@ def test_the_largest_gap_of_two_groups_has_fishers_p_value() -> None:
     assert p == pytest.approx(stats.fisher_exact([[18, 2], [9, 11]]).pvalue, abs=0.003)
 
 
-def test_groups_dealt_by_chance_are_seldom_called_different(rng) -> None:
+def test_groups_dealt_by_chance_are_seldom_called_different(rng: np.random.Generator) -> None:
     right = rng.random(300) < 0.7
     p_values = [largest_gap(right, rng.integers(0, 4, 300), rounds=200, seed=i)[1] for i in range(60)]
     assert np.mean(np.array(p_values) < 0.05) < 0.2

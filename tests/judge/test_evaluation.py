@@ -1,6 +1,9 @@
 """fer.judge.evaluation: the table survives the disk and refuses what cannot be true."""
 
 import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +33,7 @@ def table(rng: np.random.Generator) -> EvaluationTable:
 
 
 @pytest.mark.parametrize("with_votes", [True, False])
-def test_a_table_survives_the_disk(table, tmp_path, with_votes) -> None:
+def test_a_table_survives_the_disk(table: EvaluationTable, tmp_path: Path, with_votes: bool) -> None:
     table = table if with_votes else dataclasses.replace(table, votes=None)
     table.to_parquet(tmp_path / "new folder" / "evaluation.parquet")
     found = EvaluationTable.from_parquet(tmp_path / "new folder" / "evaluation.parquet")
@@ -44,7 +47,7 @@ def test_a_table_survives_the_disk(table, tmp_path, with_votes) -> None:
     assert [p.name for p in (tmp_path / "new folder").iterdir()] == ["evaluation.parquet"]
 
 
-def test_split_and_truth(table) -> None:
+def test_split_and_truth(table: EvaluationTable) -> None:
     public = table.split("PublicTest")
     assert len(public) == 25
     assert np.array_equal(public.truth("FER2013"), table.labels[:25])
@@ -66,18 +69,18 @@ def test_split_and_truth(table) -> None:
         ({"rows": np.zeros(0, np.int32)}, "must be"),
     ],
 )
-def test_impossible_tables_are_refused(table, changes, message) -> None:
+def test_impossible_tables_are_refused(table: EvaluationTable, changes: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(EvaluationError, match=message):
         dataclasses.replace(table, **changes)
 
 
-def test_a_table_without_votes_has_no_majority(table) -> None:
+def test_a_table_without_votes_has_no_majority(table: EvaluationTable) -> None:
     with pytest.raises(EvaluationError, match="no FER"):
         dataclasses.replace(table, votes=None).truth("FER+ majority")
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not a table at all", None])
-def test_files_that_are_no_table(tmp_path, content) -> None:
+def test_files_that_are_no_table(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "x.parquet"
     if content is not None:
         path.write_bytes(content)
@@ -103,7 +106,9 @@ def test_files_that_are_no_table(tmp_path, content) -> None:
         ("row", [2**40] * 40, "row must fit"),
     ],
 )
-def test_tables_with_a_wrong_column(table, tmp_path, column, values, message) -> None:
+def test_tables_with_a_wrong_column(
+    table: EvaluationTable, tmp_path: Path, column: str, values: list[object] | None, message: str
+) -> None:
     path = tmp_path / "x.parquet"
     table.to_parquet(path)
     arrow = pq.read_table(path)
@@ -116,11 +121,11 @@ def test_tables_with_a_wrong_column(table, tmp_path, column, values, message) ->
         EvaluationTable.from_parquet(path)
 
 
-def repeated(table, times: int) -> pa.Table:
+def repeated(table: pa.Table, times: int) -> pa.Table:
     return pa.concat_tables([table] * times).combine_chunks()
 
 
-def made_of(table, tmp_path, change=lambda t: t, **options) -> bytes:
+def made_of(table: EvaluationTable, tmp_path: Path, change: Callable[..., Any] = lambda t: t, **options: bool) -> bytes:
     path = tmp_path / "x.parquet"
     table.to_parquet(path)
     pq.write_table(change(pq.read_table(path)), path, compression="zstd", **options)
@@ -128,7 +133,7 @@ def made_of(table, tmp_path, change=lambda t: t, **options) -> bytes:
 
 
 @pytest.mark.parametrize("with_votes", [True, False])
-def test_a_strangers_table_is_read_as_well(table, tmp_path, with_votes) -> None:
+def test_a_strangers_table_is_read_as_well(table: EvaluationTable, tmp_path: Path, with_votes: bool) -> None:
     table = table if with_votes else dataclasses.replace(table, votes=None)
     found = EvaluationTable.from_stranger(made_of(table, tmp_path), "upload.parquet")
     for name in ("rows", "splits", "labels", "single", "flipped"):
@@ -138,17 +143,17 @@ def test_a_strangers_table_is_read_as_well(table, tmp_path, with_votes) -> None:
     assert found.weights == table.weights
 
 
-def of_a_million_rows(table, tmp_path):
+def of_a_million_rows(table: EvaluationTable, tmp_path: Path) -> bytes:
     return made_of(table, tmp_path, lambda t: repeated(t, 25_000))
 
 
-def of_long_texts(table, tmp_path):
+def of_long_texts(table: EvaluationTable, tmp_path: Path) -> bytes:
     return made_of(
         table, tmp_path, lambda t: t.append_column("v_x", pa.array(["x" * 2**21] * 40)), use_dictionary=False
     )
 
 
-def of_one_text_in_every_row(table, tmp_path):
+def of_one_text_in_every_row(table: EvaluationTable, tmp_path: Path) -> bytes:
     """As plain texts 8 GB."""
 
     def change(t: pa.Table) -> pa.Table:
@@ -159,7 +164,7 @@ def of_one_text_in_every_row(table, tmp_path):
     return made_of(table, tmp_path, change)
 
 
-def of_nothing(table, tmp_path) -> bytes:
+def of_nothing(table: EvaluationTable, tmp_path: Path) -> bytes:
     return b""
 
 
@@ -172,7 +177,9 @@ def of_nothing(table, tmp_path) -> bytes:
         (of_nothing, "not a Parquet file"),
     ],
 )
-def test_a_hostile_table_is_refused_in_words(table, tmp_path, make, message) -> None:
+def test_a_hostile_table_is_refused_in_words(
+    table: EvaluationTable, tmp_path: Path, make: Callable[..., Any], message: str
+) -> None:
     with pytest.raises(EvaluationError, match=message) as refused:
         EvaluationTable.from_stranger(make(table, tmp_path), "upload.parquet")
     assert str(refused.value).startswith("upload.parquet: ")

@@ -32,23 +32,23 @@ def predicted(probabilities: np.ndarray) -> np.ndarray:
     return probabilities.argmax(axis=1)
 
 
-def test_accuracy_equals_scikit_learn(labels, predicted) -> None:
+def test_accuracy_equals_scikit_learn(labels: np.ndarray, predicted: np.ndarray) -> None:
     assert metrics.accuracy(labels, predicted) == reference.accuracy_score(labels, predicted)
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (1, 1), (5, 10), (2692, 3589), (1, 3589)])
-def test_wilson_equals_scipy(right, n) -> None:
+def test_wilson_equals_scipy(right: int, n: int) -> None:
     expected = stats.binomtest(right, n).proportion_ci(0.95, method="wilson")
     assert metrics.wilson(right, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 @pytest.mark.parametrize(("right", "n"), [(1, 0), (-1, 10), (11, 10)])
-def test_wilson_refuses_what_is_no_share(right, n) -> None:
+def test_wilson_refuses_what_is_no_share(right: int, n: int) -> None:
     with pytest.raises(ValueError, match="right"):
         metrics.wilson(right, n)
 
 
-def test_confusion_has_true_classes_in_the_rows(labels, predicted) -> None:
+def test_confusion_has_true_classes_in_the_rows(labels: np.ndarray, predicted: np.ndarray) -> None:
     assert np.array_equal(metrics.confusion(labels, predicted), reference.confusion_matrix(labels, predicted))
     assert metrics.confusion(np.array([2]), np.array([4]))[2, 4] == 1
 
@@ -56,7 +56,7 @@ def test_confusion_has_true_classes_in_the_rows(labels, predicted) -> None:
 @pytest.mark.parametrize(
     ("first", "second"), [([], []), ([1], [1, 2]), ([[1]], [[1]]), ([7], [1]), ([1], [7]), ([-1], [1])]
 )
-def test_confusion_refuses_impossible_labels(first, second) -> None:
+def test_confusion_refuses_impossible_labels(first: list[int | list[int]], second: list[int | list[int]]) -> None:
     with pytest.raises(ValueError, match=r"length|indices"):
         metrics.confusion(np.array(first), np.array(second))
 
@@ -69,7 +69,7 @@ def test_row_shares_sum_to_one_and_leave_an_empty_row_zero() -> None:
     assert shares[0].tolist() == [0.0] * K
 
 
-def test_class_figures_equal_scikit_learn(labels, predicted) -> None:
+def test_class_figures_equal_scikit_learn(labels: np.ndarray, predicted: np.ndarray) -> None:
     predicted[predicted == 1] = 0  # a class that is never named: division by zero
     expected = reference.precision_recall_fscore_support(labels, predicted, labels=range(K), zero_division=0)
     matrix = metrics.confusion(labels, predicted)
@@ -84,7 +84,7 @@ def test_macro_f1_leaves_out_classes_that_do_not_occur() -> None:
     assert metrics.macro_f1(metrics.confusion(labels, predicted)) == pytest.approx(expected)
 
 
-def test_nll_equals_scikit_learn(labels, probabilities) -> None:
+def test_nll_equals_scikit_learn(labels: np.ndarray, probabilities: np.ndarray) -> None:
     assert metrics.nll(labels, probabilities) == pytest.approx(reference.log_loss(labels, probabilities))
 
 
@@ -93,7 +93,7 @@ def test_nll_of_a_zero_probability_is_finite() -> None:
 
 
 @pytest.mark.parametrize("stretch", [0.3, 1.0, 4.0])
-def test_temperature_is_where_the_nll_is_least(logits, labels, stretch) -> None:
+def test_temperature_is_where_the_nll_is_least(logits: np.ndarray, labels: np.ndarray, stretch: float) -> None:
     def loss(temperature: float) -> float:
         return reference.log_loss(labels, metrics.softmax(logits * stretch, temperature))
 
@@ -102,7 +102,9 @@ def test_temperature_is_where_the_nll_is_least(logits, labels, stretch) -> None:
     assert metrics.fit_temperature(logits * stretch, labels) == pytest.approx(expected, rel=1e-5)
 
 
-def test_temperature_of_two_views_is_where_the_nll_of_their_mean_is_least(logits, labels, rng) -> None:
+def test_temperature_of_two_views_is_where_the_nll_of_their_mean_is_least(
+    logits: np.ndarray, labels: np.ndarray, rng: np.random.Generator
+) -> None:
     views = np.stack([logits, logits + rng.normal(size=logits.shape)]) * 3
 
     def loss(temperature: float) -> float:
@@ -129,7 +131,7 @@ def test_reliability_by_hand() -> None:
     assert found.ece == pytest.approx((abs(1 - 0.575) * 2 + abs(0.5 - 0.95) * 2) / 4)
 
 
-def test_ece_equals_the_definition_face_by_face(labels, probabilities) -> None:
+def test_ece_equals_the_definition_face_by_face(labels: np.ndarray, probabilities: np.ndarray) -> None:
     confidence, right = probabilities.max(axis=1), labels == probabilities.argmax(axis=1)
     gaps = []
     for low in range(15):
@@ -139,7 +141,9 @@ def test_ece_equals_the_definition_face_by_face(labels, probabilities) -> None:
     assert metrics.reliability(labels, probabilities).ece == pytest.approx(sum(gaps))
 
 
-def test_coverage_ends_at_full_coverage_and_plain_accuracy(labels, probabilities, predicted) -> None:
+def test_coverage_ends_at_full_coverage_and_plain_accuracy(
+    labels: np.ndarray, probabilities: np.ndarray, predicted: np.ndarray
+) -> None:
     curve = metrics.coverage(labels, probabilities)
     assert curve.coverage[-1] == 1
     assert curve.accuracy[-1] == pytest.approx(metrics.accuracy(labels, predicted))
@@ -160,7 +164,7 @@ def test_coverage_takes_equal_confidences_together() -> None:
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.9, 1.0])
-def test_threshold_answers_at_least_the_share_and_no_higher_one_does(probabilities, share) -> None:
+def test_threshold_answers_at_least_the_share_and_no_higher_one_does(probabilities: np.ndarray, share: float) -> None:
     confidence = probabilities.max(axis=1)
     threshold = metrics.threshold_for(probabilities, share)
     assert (confidence >= threshold).mean() >= share
@@ -168,14 +172,16 @@ def test_threshold_answers_at_least_the_share_and_no_higher_one_does(probabiliti
 
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.1])
-def test_threshold_refuses_impossible_shares(probabilities, share) -> None:
+def test_threshold_refuses_impossible_shares(probabilities: np.ndarray, share: float) -> None:
     with pytest.raises(ValueError, match="share"):
         metrics.threshold_for(probabilities, share)
 
 
 @pytest.mark.parametrize("decimals", [1, 16])  # one decimal: many equal scores
 @pytest.mark.parametrize("name", CLASSES)
-def test_precision_recall_equals_scikit_learn(labels, probabilities, decimals, name) -> None:
+def test_precision_recall_equals_scikit_learn(
+    labels: np.ndarray, probabilities: np.ndarray, decimals: int, name: str
+) -> None:
     index = CLASSES.index(name)
     positive, score = labels == index, probabilities[:, index].round(decimals)
     precision, recall, threshold = metrics.precision_recall(positive, score)
@@ -194,7 +200,7 @@ def test_precision_recall_needs_a_positive() -> None:
 
 
 @pytest.mark.parametrize(("only_first", "only_second"), [(0, 0), (1, 0), (5, 5), (10, 3), (30, 62), (900, 700)])
-def test_mcnemar_equals_the_exact_binomial_test(only_first, only_second) -> None:
+def test_mcnemar_equals_the_exact_binomial_test(only_first: int, only_second: int) -> None:
     first = np.array([True] * only_first + [False] * only_second + [True] * 7 + [False] * 4)
     second = np.array([False] * only_first + [True] * only_second + [True] * 7 + [False] * 4)
     found = metrics.mcnemar(first, second)
@@ -223,7 +229,7 @@ def test_mcnemar_equals_the_exact_binomial_test(only_first, only_second) -> None
         ("neutral:1 happiness:1 surprise:1 sadness:1 anger:1", None),
     ],
 )
-def test_majority(votes, expected) -> None:
+def test_majority(votes: str, expected: str | None) -> None:
     row = np.zeros((1, 10), dtype=np.uint8)
     for part in votes.split():
         name, count = part.split(":")

@@ -1,6 +1,7 @@
 """One's own labelled photos: what names them, and figures by class and group that are known."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from fer.judge.photos import LabelledPhoto, PhotosError, by_group, read_photos, 
 HAPPY, SAD = CLASSES.index("happy"), CLASSES.index("sad")
 
 
-def test_a_folder_by_class_names_its_photos(tmp_path) -> None:
+def test_a_folder_by_class_names_its_photos(tmp_path: Path) -> None:
     for name in ("happy/b.jpg", "happy/a.PNG", "sad/c.jpeg", "sad/notes.txt", "joy/d.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -20,7 +21,7 @@ def test_a_folder_by_class_names_its_photos(tmp_path) -> None:
     assert [(photo.file.name, photo.label) for photo in found] == [("a.PNG", HAPPY), ("b.jpg", HAPPY), ("c.jpeg", SAD)]
 
 
-def test_a_csv_names_files_beside_it_and_groups(tmp_path) -> None:
+def test_a_csv_names_files_beside_it_and_groups(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("\ufefffile,label,age,site\na.jpg,Happy,60+,\nsub/b.jpg, sad ,20-39,Ulm\n")
     assert read_photos(tmp_path / "list.csv") == [
         LabelledPhoto(tmp_path / "a.jpg", HAPPY, {"age": "60+"}),
@@ -38,26 +39,26 @@ def test_a_csv_names_files_beside_it_and_groups(tmp_path) -> None:
         ("\xff\xfe", "cannot be read"),
     ],
 )
-def test_a_wrong_list_says_what_was_expected(tmp_path, content, words) -> None:
+def test_a_wrong_list_says_what_was_expected(tmp_path: Path, content: str, words: str) -> None:
     (tmp_path / "list.csv").write_bytes(content.encode("latin-1"))
     with pytest.raises(PhotosError, match=words):
         read_photos(tmp_path / "list.csv")
 
 
-def test_an_empty_folder_or_none_says_what_was_expected(tmp_path) -> None:
+def test_an_empty_folder_or_none_says_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(PhotosError, match="folder of photos for each class"):
         read_photos(tmp_path)
     with pytest.raises(PhotosError, match="cannot be read"):
         read_photos(tmp_path / "none.csv")
 
 
-def photos_of_two_ages(tmp_path, n: int = 100) -> list[LabelledPhoto]:
+def photos_of_two_ages(tmp_path: Path, n: int = 100) -> list[LabelledPhoto]:
     return [
         LabelledPhoto(tmp_path, HAPPY, {"age": "old" if i < n // 2 else "young", "eye": str(i % 2)}) for i in range(n)
     ]
 
 
-def test_a_gap_between_groups_is_found_and_one_by_chance_is_not(tmp_path) -> None:
+def test_a_gap_between_groups_is_found_and_one_by_chance_is_not(tmp_path: Path) -> None:
     right = np.array([i % 10 < 4 for i in range(50)] + [i % 10 < 9 for i in range(50)])
     age, eye = by_group(photos_of_two_ages(tmp_path), right, np.ones(100, bool))
     assert [(one.name, one.n, one.accuracy) for one in age.groups] == [("old", 50, 0.4), ("young", 50, 0.9)]
@@ -67,13 +68,13 @@ def test_a_gap_between_groups_is_found_and_one_by_chance_is_not(tmp_path) -> Non
     assert eye.p_value > 0.05
 
 
-def test_photos_without_a_group_are_not_in_it(tmp_path) -> None:
+def test_photos_without_a_group_are_not_in_it(tmp_path: Path) -> None:
     photos = [LabelledPhoto(tmp_path, HAPPY, {"age": "old"} if i else {}) for i in range(5)]
     [age] = by_group(photos, np.ones(5, bool), np.zeros(5, bool))
     assert (age.groups[0].n, age.groups[0].answered, age.gap, age.p_value) == (4, 0.0, 0.0, 1.0)
 
 
-def test_the_report_has_every_figure(tmp_path) -> None:
+def test_the_report_has_every_figure(tmp_path: Path) -> None:
     said = np.full((4, 7), 0.02, np.float32)
     said[[0, 1, 2, 3], [HAPPY, HAPPY, SAD, HAPPY]] = 0.88
     photos = [LabelledPhoto(tmp_path, label, {"a|b": "x"}) for label in (HAPPY, HAPPY, SAD, SAD)]
@@ -84,7 +85,9 @@ def test_the_report_has_every_figure(tmp_path) -> None:
     assert "| a/b |" in text
 
 
-def test_the_command_reads_photos_and_keeps_nothing(tmp_path, capsys, sample_image) -> None:
+def test_the_command_reads_photos_and_keeps_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sample_image: np.ndarray
+) -> None:
     from scripts.evaluate import ROOT, main
 
     (tmp_path / "in" / "happy").mkdir(parents=True)

@@ -22,7 +22,7 @@ def face(sample_image: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_damage_takes_more_of_the_face_with_each_strength(face, kind) -> None:
+def test_a_damage_takes_more_of_the_face_with_each_strength(face: np.ndarray, kind: str) -> None:
     faces = np.repeat(face, 8, axis=0)  # directions differ from face to face
     changed = [np.abs(damaged(faces, kind, s).astype(int) - faces).mean() for s in STRENGTHS]
     assert changed[0] > 0
@@ -30,7 +30,7 @@ def test_a_damage_takes_more_of_the_face_with_each_strength(face, kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_damage_is_the_same_at_every_call_and_leaves_its_input_alone(face, kind) -> None:
+def test_a_damage_is_the_same_at_every_call_and_leaves_its_input_alone(face: np.ndarray, kind: str) -> None:
     before = face.copy()
     first, second = damaged(face, kind, 3), damaged(face, kind, 3)
     assert np.array_equal(first, second)
@@ -40,12 +40,12 @@ def test_a_damage_is_the_same_at_every_call_and_leaves_its_input_alone(face, kin
 
 
 @pytest.mark.parametrize("kind", ["motion", "noise", "rotation", "misplaced crop"])
-def test_chance_differs_from_face_to_face(face, kind) -> None:
+def test_chance_differs_from_face_to_face(face: np.ndarray, kind: str) -> None:
     shown = damaged(np.repeat(face, 8, axis=0), kind, 5)
     assert len({one.tobytes() for one in shown}) > 1
 
 
-def test_masks_cover_mouth_and_eyes(face) -> None:
+def test_masks_cover_mouth_and_eyes(face: np.ndarray) -> None:
     assert (damaged(face, "masked mouth", 3)[0, 32:] == 128).all()
     assert np.array_equal(damaged(face, "masked mouth", 3)[0, :32], face[0, :32])
     covered = (damaged(face, "glasses bar", 3)[0] == 20).all(axis=1)
@@ -79,7 +79,7 @@ def test_a_toy_that_lives_by_brightness_has_known_figures() -> None:
     assert "| low light | 10.0 | 10.0 |" in report(table, "a command")
 
 
-def test_a_table_comes_back_as_it_was_written(tmp_path) -> None:
+def test_a_table_comes_back_as_it_was_written(tmp_path: Path) -> None:
     rows = (judged(UNTOUCHED, 0, np.array([3, 3]), sure_of_bright_faces(np.zeros((2, 48, 48), np.uint8)), 0.5),)
     table = RobustnessTable("ab", "PublicTest", 0.5, rows)
     table.write(tmp_path / ROBUSTNESS.name)
@@ -87,7 +87,7 @@ def test_a_table_comes_back_as_it_was_written(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"rows": [{"kind": 1}]}', "\xff"])
-def test_another_file_is_refused_with_what_to_do(tmp_path, content) -> None:
+def test_another_file_is_refused_with_what_to_do(tmp_path: Path, content: str) -> None:
     path = tmp_path / ROBUSTNESS.name
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(RobustnessError, match="--robustness"):

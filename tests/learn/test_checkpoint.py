@@ -1,6 +1,7 @@
 import json
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -15,7 +16,7 @@ CONFIG = TrainConfig(width=4)
 
 
 @pytest.fixture
-def saved(tmp_path):
+def saved(tmp_path: Path):
     network = ResNet9(4)
     path = tmp_path / "best.safetensors"
     checkpoint.save_weights(path, network, train.make_card(CONFIG, network, 0, 0.5))
@@ -35,7 +36,7 @@ def full_disk(*_: object) -> None:
     raise OSError("disk full")
 
 
-def test_the_old_file_stays_when_writing_fails(saved, monkeypatch) -> None:
+def test_the_old_file_stays_when_writing_fails(saved, monkeypatch: pytest.MonkeyPatch) -> None:
     path, network = saved
     before = path.read_bytes()
     monkeypatch.setattr("pathlib.Path.replace", full_disk)
@@ -160,7 +161,7 @@ def load_state(path):
     return checkpoint.load_state(path, {"network": network}, optimizer, scheduler)
 
 
-def test_a_state_comes_back(tmp_path) -> None:
+def test_a_state_comes_back(tmp_path: Path) -> None:
     written_state(tmp_path / "state")
     assert load_state(tmp_path / "state") == checkpoint.Progress(CONFIG, 3, 0.5)
 
@@ -196,7 +197,7 @@ def test_a_state_comes_back(tmp_path) -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_state_with_damaged_metadata_is_refused_by_name(tmp_path, text) -> None:
+def test_a_state_with_damaged_metadata_is_refused_by_name(tmp_path: Path, text) -> None:
     path = tmp_path / "state"
     tensors, metadata = written_state(path)
     if isinstance(text, dict):
@@ -207,7 +208,7 @@ def test_a_state_with_damaged_metadata_is_refused_by_name(tmp_path, text) -> Non
 
 
 @pytest.mark.parametrize("slot", ["lr", "betas", "params", "weight_decay"])
-def test_a_state_whose_settings_have_another_type_is_refused(tmp_path, slot) -> None:
+def test_a_state_whose_settings_have_another_type_is_refused(tmp_path: Path, slot) -> None:
     path = tmp_path / "state"
     tensors, metadata = written_state(path)
     values = json.loads(metadata[checkpoint.STATE_KEY])
@@ -230,7 +231,7 @@ def test_a_state_whose_settings_have_another_type_is_refused(tmp_path, slot) -> 
         ("network.head.weight", torch.zeros(7, 1)),
     ],
 )
-def test_a_state_with_other_tensors_is_refused(tmp_path, key, tensor) -> None:
+def test_a_state_with_other_tensors_is_refused(tmp_path: Path, key, tensor) -> None:
     path = tmp_path / "state"
     tensors, metadata = written_state(path)
     text = metadata[checkpoint.STATE_KEY]
@@ -260,7 +261,7 @@ EVEN = torch.full((3, 7), 1 / 7)
         ({"probabilities": EVEN}, "[]"),
     ],
 )
-def test_what_teachers_said_is_checked(tmp_path, tensors, text) -> None:
+def test_what_teachers_said_is_checked(tmp_path: Path, tensors, text) -> None:
     metadata = {checkpoint.TEACHER_KEY: text, SEAL_KEY: BLANK_SEAL}
     write_sealed(tmp_path / checkpoint.TEACHER_NAME, safetensors.torch.save(tensors, metadata))
     with pytest.raises(WeightsError, match=r"make it again|start the run again"):

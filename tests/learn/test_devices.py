@@ -29,7 +29,7 @@ def test_precision_is_what_convolutions_run_in(precision, dtype) -> None:
 
 
 @pytest.mark.parametrize(("flags", "gains"), [("avx2 avx512_bf16", True), ("avx2", False)])
-def test_auto_precision_follows_the_processor(monkeypatch, flags, gains) -> None:
+def test_auto_precision_follows_the_processor(monkeypatch: pytest.MonkeyPatch, flags, gains) -> None:
     monkeypatch.setattr(devices, "cpu_info", lambda key: flags)
     assert devices.resolve("cpu", "auto").bf16 is gains
 
@@ -57,7 +57,7 @@ def test_one_process_adds_nothing() -> None:
 
 
 @pytest.fixture
-def as_third_of_four(monkeypatch) -> None:
+def as_third_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment that torchrun gives rank 2 of 4 on one machine, with eight GPUs."""
     values = {"TORCHELASTIC_RUN_ID": "none", "RANK": "2", "LOCAL_RANK": "2", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4"}
     for key, value in values.items():
@@ -71,12 +71,12 @@ def test_under_torchrun_a_rank_knows_its_place(as_third_of_four) -> None:
     assert (device.rank, device.ranks) == (2, 4)
 
 
-def test_another_launchers_world_is_not_torchruns(as_third_of_four, monkeypatch) -> None:
+def test_another_launchers_world_is_not_torchruns(as_third_of_four, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TORCHELASTIC_RUN_ID")
     assert devices.resolve("cpu", "fp32").ranks == 1
 
 
-def test_a_rank_takes_its_own_gpu(as_third_of_four, monkeypatch) -> None:
+def test_a_rank_takes_its_own_gpu(as_third_of_four, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(torch, "empty", lambda *size, device: asked.append(device))
     monkeypatch.setattr(torch.cuda, "set_device", asked.append)
@@ -91,7 +91,9 @@ def test_a_rank_takes_its_own_gpu(as_third_of_four, monkeypatch) -> None:
         ("cuda:1", 8, "each rank takes its own GPU"),
     ],
 )
-def test_ranks_that_do_not_fit_the_gpus_are_told(as_third_of_four, monkeypatch, name, gpus, message) -> None:
+def test_ranks_that_do_not_fit_the_gpus_are_told(
+    as_third_of_four, monkeypatch: pytest.MonkeyPatch, name, gpus, message
+) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     with pytest.raises(devices.DeviceError, match=message):
         devices.resolve(name)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -32,7 +34,7 @@ def by_torch(network: ResNet9, faces: np.ndarray, temperature: float) -> np.ndar
 
 @pytest.mark.parametrize("temperature", [1.0, 1.7])
 @pytest.mark.parametrize("count", [1, 5, 300])
-def test_onnx_says_what_torch_says(network, rng, temperature, count) -> None:
+def test_onnx_says_what_torch_says(network, rng: np.random.Generator, temperature, count) -> None:
     faces = rng.integers(0, 256, (count, 48, 48), dtype=np.uint8)
     probabilities, features = export.run_onnx(
         export.build_onnx(network, card_of(network, temperature), np.float32), faces
@@ -51,7 +53,7 @@ def test_fp16_storage_moves_no_probability_on_real_faces(network, faces) -> None
     assert np.abs(half - by_torch(network, sample, 1.0)).max() <= export.FP16_LIMIT
 
 
-def test_weights_that_fp16_cannot_hold_stay_fp32(tmp_path, network) -> None:
+def test_weights_that_fp16_cannot_hold_stay_fp32(tmp_path: Path, network) -> None:
     wild = ResNet9(8).eval()
     wild.load_state_dict(network.state_dict())
     with torch.no_grad():
@@ -63,7 +65,7 @@ def test_weights_that_fp16_cannot_hold_stay_fp32(tmp_path, network) -> None:
     assert large.stat().st_size > 1.9 * small.stat().st_size
 
 
-def test_the_file_carries_its_card_and_its_seal(tmp_path, network) -> None:
+def test_the_file_carries_its_card_and_its_seal(tmp_path: Path, network) -> None:
     path = tmp_path / "a.onnx"
     digest = export.write_onnx(path, network, card_of(network))
     properties = {p.key: p.value for p in onnx.load_from_string(read_sealed(path)).metadata_props}
@@ -72,13 +74,13 @@ def test_the_file_carries_its_card_and_its_seal(tmp_path, network) -> None:
     assert BLANK_SEAL not in properties.values()
 
 
-def test_the_same_weights_give_the_same_file(tmp_path, network) -> None:
+def test_the_same_weights_give_the_same_file(tmp_path: Path, network) -> None:
     digests = [export.write_onnx(tmp_path / name, network, card_of(network)) for name in ("a.onnx", "b.onnx")]
     assert digests[0] == digests[1]
 
 
 @pytest.mark.parametrize("size", [10, 2000, -1])
-def test_a_truncated_file_is_refused(tmp_path, network, size) -> None:
+def test_a_truncated_file_is_refused(tmp_path: Path, network, size) -> None:
     path = tmp_path / "a.onnx"
     export.write_onnx(path, network, card_of(network))
     path.write_bytes(path.read_bytes()[:size])

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ IMAGES = FACES.split("Training").images
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory: pytest.TempPathFactory):
     """A trained toy run with its weights in both forms; the .onnx file is calibrated."""
     folder = tmp_path_factory.mktemp("start")
     train.fit(replace(TOY, lr_peak=0.1), FACES, DEVICE, folder, Recorder())
@@ -57,7 +58,7 @@ def test_unfolded_kernels_are_as_large_as_fresh_ones(run) -> None:
             assert module.weight.flatten(1).norm(dim=1).detach().numpy() == pytest.approx(initial.FRESH_NORM, rel=1e-5)
 
 
-def test_a_run_starts_where_the_weights_are(run, tmp_path) -> None:
+def test_a_run_starts_where_the_weights_are(run, tmp_path: Path) -> None:
     trained = initial.read(run / "resnet9.onnx", IMAGES, TOY.width)
     before = {name: tensor.clone() for name, tensor in trained.network.state_dict().items()}
     config = replace(TOY, epochs=1, lr_peak=1e-6, ema_decay=0.0, optimizer="sgd")
@@ -69,13 +70,13 @@ def test_a_run_starts_where_the_weights_are(run, tmp_path) -> None:
         assert torch.equal(tensor, before[name]), "the training has weights of its own"
 
 
-def test_the_card_tells_where_the_weights_come_from(run, tmp_path) -> None:
+def test_the_card_tells_where_the_weights_come_from(run, tmp_path: Path) -> None:
     card = train.fit(TOY, FACES, DEVICE, tmp_path, Recorder(), initial=initial.read(run / "resnet9.onnx", IMAGES, 4))
     assert card.protocol.startswith("Started from the weights resnet9-smoke (3 epochs, seed 0, commit abc123). Fitted")
     assert card.training_data == "FER2013, Training split"
 
 
-def test_the_card_tells_of_votes_and_teachers_that_only_the_first_training_saw(run, tmp_path) -> None:
+def test_the_card_tells_of_votes_and_teachers_that_only_the_first_training_saw(run, tmp_path: Path) -> None:
     trained = initial.read(run / "resnet9.onnx", IMAGES, 4)
     known = "FER2013, Training split and its FER+ votes; distilled from networks that learned from the same"
     card = replace(trained.card, learned_from_votes=True, learned_from_teachers=True)
@@ -84,7 +85,7 @@ def test_the_card_tells_of_votes_and_teachers_that_only_the_first_training_saw(r
     assert card.training_data == known
 
 
-def test_a_resumed_run_is_the_uninterrupted_one(run, tmp_path) -> None:
+def test_a_resumed_run_is_the_uninterrupted_one(run, tmp_path: Path) -> None:
     trained = initial.read(run / "resnet9.onnx", IMAGES, 4)
     whole, stopped, resumed = Recorder(), Recorder(("epoch", 1)), Recorder()
     card = train.fit(TOY, FACES, DEVICE, tmp_path / "whole", whole, initial=trained)
@@ -107,19 +108,19 @@ def test_another_width_is_refused(run) -> None:
 
 @pytest.mark.parametrize("name", ["weights.onnx", "weights.safetensors"])
 @pytest.mark.parametrize("content", [b"", b"not ours", b"\x80\x04N.", b"PK\x03\x04"])
-def test_a_broken_file_is_refused(tmp_path, name, content) -> None:
+def test_a_broken_file_is_refused(tmp_path: Path, name, content) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(WeightsError, match=name):
         initial.read(tmp_path / name, IMAGES, 4)
 
 
-def test_a_truncated_file_is_refused(run, tmp_path) -> None:
+def test_a_truncated_file_is_refused(run, tmp_path: Path) -> None:
     (tmp_path / "cut.onnx").write_bytes((run / "resnet9.onnx").read_bytes()[:-100])
     with pytest.raises(WeightsError, match="truncated or altered"):
         initial.read(tmp_path / "cut.onnx", IMAGES, 4)
 
 
-def test_a_sealed_file_of_another_kind_is_refused(run, tmp_path) -> None:
+def test_a_sealed_file_of_another_kind_is_refused(run, tmp_path: Path) -> None:
     (tmp_path / "renamed.onnx").write_bytes((run / checkpoint.WEIGHTS_NAME).read_bytes())
     (tmp_path / "renamed.safetensors").write_bytes((run / "resnet9.onnx").read_bytes())
     content = safetensors.torch.save({"x": torch.zeros(1)}, {SEAL_KEY: BLANK_SEAL, CARD_KEY: "{}"})
@@ -129,7 +130,7 @@ def test_a_sealed_file_of_another_kind_is_refused(run, tmp_path) -> None:
             initial.read(tmp_path / name, IMAGES, 4)
 
 
-def test_a_network_of_another_kind_is_refused(tmp_path) -> None:
+def test_a_network_of_another_kind_is_refused(tmp_path: Path) -> None:
     write_tiny(tmp_path / "tiny.onnx", replace(CARD, config={"dropout": 7.5}))
     with pytest.raises(WeightsError, match="no network that this version can train on"):
         initial.read(tmp_path / "tiny.onnx", IMAGES, 64)

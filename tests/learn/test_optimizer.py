@@ -31,7 +31,7 @@ def test_no_gradient_moves_nothing_to_infinity() -> None:
     assert torch.equal(optimizer.orthogonal(torch.zeros(3, 4)), torch.zeros(3, 4, dtype=torch.bfloat16))
 
 
-def test_muon_takes_fp32_where_the_device_has_no_bf16(monkeypatch) -> None:
+def test_muon_takes_fp32_where_the_device_has_no_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
     real = optimizer.orthogonal
     monkeypatch.setattr(optimizer, "orthogonal", lambda m, dtype: (taken.append(dtype), real(m, dtype))[1])

@@ -1,6 +1,7 @@
 """Networks side by side in one network: its answer is the mean of theirs in torch and in the app."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def test_logits_are_the_mean_and_features_stand_side_by_side(networks, count) ->
     assert model.count_parameters(joined) == sum(map(model.count_parameters, apart)) - 7 * (count - 1)
 
 
-def test_the_file_says_the_same_and_can_be_trained_on(networks, tmp_path) -> None:
+def test_the_file_says_the_same_and_can_be_trained_on(networks, tmp_path: Path) -> None:
     joined = model.side_by_side(networks[:2])
     card = train.make_card(replace(TOY, width=16, groups=2), joined, 0, 0.5)
     path = tmp_path / "resnet9.onnx"

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ DEVICE = devices.resolve("cpu", "fp32")
 
 
 @pytest.fixture(scope="module")
-def teacher_weights(tmp_path_factory):
+def teacher_weights(tmp_path_factory: pytest.TempPathFactory):
     """A trained toy run: its best weights."""
     folder = tmp_path_factory.mktemp("teacher")
     train.fit(TOY, toy_faces(), DEVICE, folder, Recorder())
@@ -48,7 +49,7 @@ def test_only_training_faces_are_asked_about(teacher_weights) -> None:
 
 
 @pytest.mark.parametrize("knows_votes", [False, True])
-def test_what_was_saved_is_loaded(tmp_path, knows_votes) -> None:
+def test_what_was_saved_is_loaded(tmp_path: Path, knows_votes) -> None:
     said = Teacher(np.full((3, 7), 1 / 7, np.float16).astype(np.float32), knows_votes, 3, "abc")
     checkpoint.save_teacher(tmp_path / "said", said)
     loaded = checkpoint.load_teacher(tmp_path / "said")
@@ -56,13 +57,13 @@ def test_what_was_saved_is_loaded(tmp_path, knows_votes) -> None:
     assert (loaded.knows_votes, loaded.networks, loaded.data_sha256) == (knows_votes, 3, "abc")
 
 
-def test_what_networks_said_is_stored_to_the_bit(teacher_weights, tmp_path) -> None:
+def test_what_networks_said_is_stored_to_the_bit(teacher_weights, tmp_path: Path) -> None:
     said = teacher.ask([teacher_weights], toy_faces(), DEVICE)
     checkpoint.save_teacher(tmp_path / "said", said)
     assert np.array_equal(checkpoint.load_teacher(tmp_path / "said").probabilities, said.probabilities)
 
 
-def test_a_table_counts_as_the_networks_that_it_is_of(teacher_weights, tmp_path) -> None:
+def test_a_table_counts_as_the_networks_that_it_is_of(teacher_weights, tmp_path: Path) -> None:
     faces = toy_faces()
     one = teacher.ask([teacher_weights], faces, DEVICE)
     other = replace(one, probabilities=np.eye(7, dtype=np.float32)[faces.split("Training").labels], networks=3)
@@ -72,14 +73,16 @@ def test_a_table_counts_as_the_networks_that_it_is_of(teacher_weights, tmp_path)
     assert said.probabilities == pytest.approx((one.probabilities + 3 * other.probabilities) / 4, abs=1e-3)
 
 
-def test_a_table_of_another_set_is_refused(teacher_weights, tmp_path) -> None:
+def test_a_table_of_another_set_is_refused(teacher_weights, tmp_path: Path) -> None:
     said = replace(teacher.ask([teacher_weights], toy_faces(), DEVICE), data_sha256="another")
     checkpoint.save_teacher(tmp_path / "said", said)
     with pytest.raises(WeightsError, match="another set"):
         teacher.ask([tmp_path / "said"], toy_faces(), DEVICE)
 
 
-def test_the_script_writes_what_train_reads(teacher_weights, tmp_path, capsys) -> None:
+def test_the_script_writes_what_train_reads(
+    teacher_weights, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     dataset.write_cache(toy_faces(), tmp_path / dataset.CACHE_NAME)
     table = tmp_path / "soft.safetensors"
     assert soft_labels.main([str(teacher_weights), "--out", str(table), "--data", str(tmp_path), "--device=cpu"]) == 0
@@ -90,7 +93,7 @@ def test_the_script_writes_what_train_reads(teacher_weights, tmp_path, capsys) -
 
 
 @pytest.mark.parametrize("content", [b"", b"not ours", b"\x80\x04N."])
-def test_a_broken_file_is_refused(tmp_path, content) -> None:
+def test_a_broken_file_is_refused(tmp_path: Path, content) -> None:
     (tmp_path / checkpoint.TEACHER_NAME).write_bytes(content)
     with pytest.raises(WeightsError, match=checkpoint.TEACHER_NAME):
         checkpoint.load_teacher(tmp_path / checkpoint.TEACHER_NAME)
@@ -100,7 +103,7 @@ def test_weights_are_not_taken_for_a_teachers_answers(teacher_weights) -> None:
     assert checkpoint.load_teacher(teacher_weights) is None
 
 
-def test_a_pupils_card_tells_of_votes_that_only_its_teacher_saw(teacher_weights, tmp_path) -> None:
+def test_a_pupils_card_tells_of_votes_that_only_its_teacher_saw(teacher_weights, tmp_path: Path) -> None:
     faces = toy_faces()
     votes = np.zeros((len(faces), 10), np.uint8)
     votes[:, 0] = 10

@@ -32,7 +32,7 @@ def torchrun(*arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
+def alone(tmp_path_factory: pytest.TempPathFactory):
     """The losses of one process, and its state after the first of two epochs."""
     folder = tmp_path_factory.mktemp("ranks")
     device = devices.resolve("cpu", "fp32")
@@ -92,7 +92,7 @@ def test_ranks_that_were_given_other_data_say_so(ranks) -> None:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     dataset.write_cache(toy_faces(), folder / dataset.CACHE_NAME)
     return folder
@@ -109,7 +109,7 @@ def children(pid: int) -> list[int]:
     return sorted(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
 
-def test_a_killed_rank_ends_the_run_and_resume_goes_on_until_stopped(data, tmp_path) -> None:
+def test_a_killed_rank_ends_the_run_and_resume_goes_on_until_stopped(data, tmp_path: Path) -> None:
     places = ["--device", "cpu", "--data", str(data)]
     run = tmp_path / "toy"
     new = [*QUICK, "--epochs", "4000", "--runs", str(tmp_path), "--name", "toy"]

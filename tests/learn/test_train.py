@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def fit(folder, config=TOY, recorder=None, resume=False):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "muon"])
-def test_a_toy_training_learns(tmp_path, optimizer) -> None:
+def test_a_toy_training_learns(tmp_path: Path, optimizer) -> None:
     config = TrainConfig(
         preset="smoke", epochs=8, batch_size=20, width=4, optimizer=optimizer, lr_peak=0.1, precision="fp32"
     )
@@ -65,14 +66,14 @@ def test_a_toy_training_learns(tmp_path, optimizer) -> None:
     assert card.metrics["PublicTest"]["accuracy_while_training"] > 0.8
 
 
-def test_the_articles_recipe_runs(tmp_path) -> None:
+def test_the_articles_recipe_runs(tmp_path: Path) -> None:
     card, _ = fit(tmp_path, TrainConfig(epochs=1, width=4, precision="fp32"))
     assert card.config["optimizer"] == "adam"
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path, optimizer, precision) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path: Path, optimizer, precision) -> None:
     config = TrainConfig(**{**TOY.to_dict(), "optimizer": optimizer, "precision": precision})
     _, whole = fit(tmp_path / "whole", config)
     stopped = Recorder(stop_at=("epoch", 1))  # the moment before epoch 1's state is saved: it is lost
@@ -86,13 +87,13 @@ def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path, optimize
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_a_batch_smaller_than_the_ranks_is_refused(tmp_path) -> None:
+def test_a_batch_smaller_than_the_ranks_is_refused(tmp_path: Path) -> None:
     device = devices.Device(torch.device("cpu"), bf16=False, rank=0, ranks=64)
     with pytest.raises(ConfigError, match="at least one face a rank, got 32 for 64"):
         train.fit(TOY, toy_faces(), device, tmp_path, Recorder())
 
 
-def test_a_seed_repeats_a_run_and_another_differs(tmp_path) -> None:
+def test_a_seed_repeats_a_run_and_another_differs(tmp_path: Path) -> None:
     one = TrainConfig(**{**TOY.to_dict(), "epochs": 1})
     other = TrainConfig(**{**TOY.to_dict(), "epochs": 1, "seed": 1})
     runs = [fit(tmp_path / str(i), config)[1].losses() for i, config in enumerate((one, one, other))]
@@ -100,7 +101,7 @@ def test_a_seed_repeats_a_run_and_another_differs(tmp_path) -> None:
     assert runs[0] != runs[2]
 
 
-def test_an_epoch_reports_what_the_article_reports_and_more(tmp_path) -> None:
+def test_an_epoch_reports_what_the_article_reports_and_more(tmp_path: Path) -> None:
     _, recorder = fit(tmp_path)
     epochs = [values for kind, values in recorder.events if kind == "epoch"]
     assert [v["epoch"] for v in epochs] == [0, 1, 2]
@@ -115,7 +116,7 @@ def test_an_epoch_reports_what_the_article_reports_and_more(tmp_path) -> None:
     assert epochs[-1]["lr"] < epochs[0]["lr"]  # the cycle comes down
 
 
-def test_a_diverging_run_says_so(tmp_path) -> None:
+def test_a_diverging_run_says_so(tmp_path: Path) -> None:
     config = TrainConfig(epochs=3, batch_size=32, width=4, optimizer="sgd", lr_peak=10, clip_value=0, precision="fp32")
     faces = toy_faces()
     broken = Recorder()
@@ -129,7 +130,9 @@ def test_a_diverging_run_says_so(tmp_path) -> None:
     assert broken.events[-1][0] == "epoch"
 
 
-def test_the_clock_waits_for_the_device_before_each_epochs_figures(tmp_path, monkeypatch) -> None:
+def test_the_clock_waits_for_the_device_before_each_epochs_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recorder = Recorder()
     monkeypatch.setattr(devices.Device, "synchronise", lambda self: recorder.events.append(("waited", {})))
     fit(tmp_path, recorder=recorder)
@@ -137,7 +140,7 @@ def test_the_clock_waits_for_the_device_before_each_epochs_figures(tmp_path, mon
     assert order == ["waited", "epoch"] * TOY.epochs
 
 
-def test_private_test_is_never_looked_at(tmp_path) -> None:
+def test_private_test_is_never_looked_at(tmp_path: Path) -> None:
     faces = toy_faces()
     splits = faces.splits.copy()
     splits[-70:] = 2
@@ -152,7 +155,7 @@ def test_private_test_is_never_looked_at(tmp_path) -> None:
     assert recorders[0].losses() == recorders[1].losses()
 
 
-def test_each_step_event_tells_loss_and_pace(tmp_path, monkeypatch) -> None:
+def test_each_step_event_tells_loss_and_pace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step_events, "STEP_EVENT_EVERY_S", 0.0)
     _, recorder = fit(tmp_path)
     steps = [values for kind, values in recorder.events if kind == "step"]
@@ -174,7 +177,7 @@ class LateDevice:
         return lambda: next(answers)
 
 
-def test_a_step_event_speaks_of_the_step_that_its_loss_is_of(monkeypatch) -> None:
+def test_a_step_event_speaks_of_the_step_that_its_loss_is_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step_events, "STEP_EVENT_EVERY_S", 0.0)
     recorder = Recorder()
     events = step_events.StepEvents(LateDevice(), recorder, epoch=4, steps=6)
@@ -183,14 +186,14 @@ def test_a_step_event_speaks_of_the_step_that_its_loss_is_of(monkeypatch) -> Non
     assert [(v["step"], v["train_loss"]) for _, v in recorder.events] == [(1, 2.0), (4, 2.0)]
 
 
-def test_no_more_step_events_than_the_page_can_use(tmp_path) -> None:
+def test_no_more_step_events_than_the_page_can_use(tmp_path: Path) -> None:
     _, recorder = fit(tmp_path)
     elapsed_s = sum(v["elapsed_s"] for kind, v in recorder.events if kind == "epoch")
     assert sum(kind == "step" for kind, _ in recorder.events) <= elapsed_s / step_events.STEP_EVENT_EVERY_S
 
 
 @pytest.mark.parametrize("missing", [0, 1])
-def test_a_set_without_a_split_is_refused_before_anything_is_begun(tmp_path, missing) -> None:
+def test_a_set_without_a_split_is_refused_before_anything_is_begun(tmp_path: Path, missing) -> None:
     faces = toy_faces(splits=(0, 1, 2))
     part = faces.take(faces.splits != missing)
     recorder = Recorder()
@@ -211,7 +214,7 @@ class ReadBacks(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "muon"])  # torch's Adam reads its counters, which lie on the CPU
-def test_steps_read_nothing_back_from_the_device(tmp_path, monkeypatch, optimizer) -> None:
+def test_steps_read_nothing_back_from_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer) -> None:
     monkeypatch.setattr(step_events, "STEP_EVENT_EVERY_S", 0.0)  # every step tells its loss
     counts = []
     for batch_size in (35, 7):  # as many epochs, five times the steps

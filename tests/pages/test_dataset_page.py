@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
+from playwright.sync_api import Page
 from streamlit.testing.v1 import AppTest
 
 from fer.data import dataset
@@ -46,7 +47,7 @@ def faces_(folder: Path) -> FaceSet:
 
 
 @pytest.fixture
-def page(faces_, folder, tmp_path, monkeypatch) -> AppTest:
+def page(faces_, folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The page with the drawn set and its imagined audit."""
     st.cache_resource.clear()
     imagined_audit(faces_).to_parquet(tmp_path / "audit.parquet")
@@ -228,28 +229,28 @@ def test_augmentation_is_the_trainers_own(faces_) -> None:
     preview.close()
 
 
-def test_without_torch_the_preview_says_what_to_install(faces_, monkeypatch) -> None:
+def test_without_torch_the_preview_says_what_to_install(faces_, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(augmentation.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(augmentation.PreviewError, match="requirements-train"):
         augmentation.Preview().faces(faces_.images[0], PRESETS["article"], 1, 0)
 
 
 @pytest.mark.parametrize("name", ["Overview", "Faces", "Audit", "Map"])
-def test_every_part_opens(page, name) -> None:
+def test_every_part_opens(page: Page, name) -> None:
     page.run()
     open_part(page, name)
     assert not page.exception
     assert not page.error
 
 
-def test_a_class_shows_its_faces(page) -> None:
+def test_a_class_shows_its_faces(page: Page) -> None:
     open_part(page, "Faces")
     assert headings(page) == ["224 faces"]
     page.get("button_group")[1].set_value(["fear"]).run()
     assert headings(page) == ["32 faces"]
 
 
-def test_the_audit_states_its_precision_against_ferplus(page) -> None:
+def test_the_audit_states_its_precision_against_ferplus(page: Page) -> None:
     open_part(page, "Audit")
     assert headings(page) == ["3 faces"]
     assert "Of Training's 100 most suspect" in words_of(page)
@@ -260,7 +261,7 @@ def test_the_audit_states_its_precision_against_ferplus(page) -> None:
     assert set(page.get("button_group")[0].options) == set(FINDINGS)
 
 
-def test_without_the_set_counts_and_audit_stand(page, tmp_path, monkeypatch) -> None:
+def test_without_the_set_counts_and_audit_stand(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "no-data"))
     page.run()
     assert not page.exception
@@ -271,7 +272,7 @@ def test_without_the_set_counts_and_audit_stand(page, tmp_path, monkeypatch) -> 
     assert len(page.dataframe[0].value) == 3
 
 
-def test_pointing_to_a_copy_prepares_it(page, faces_, tmp_path, monkeypatch) -> None:
+def test_pointing_to_a_copy_prepares_it(page: Page, faces_, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "new"))
     rows = ["emotion,pixels,Usage"]
     usage = ("Training", "PublicTest", "PrivateTest")
@@ -286,7 +287,7 @@ def test_pointing_to_a_copy_prepares_it(page, faces_, tmp_path, monkeypatch) -> 
     assert "not on this computer" not in words_of(page)
 
 
-def test_pointing_to_nothing_says_so(page, tmp_path, monkeypatch) -> None:
+def test_pointing_to_nothing_says_so(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "new"))
     page.run()
     page.text_input[0].set_value(str(tmp_path / "nothing.csv"))
@@ -295,7 +296,7 @@ def test_pointing_to_nothing_says_so(page, tmp_path, monkeypatch) -> None:
 
 
 @pytest.fixture
-def fetching(page, folder, tmp_path, monkeypatch) -> Callable[[str], AppTest]:
+def fetching(page: Page, folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AppTest]:
     """The page without the set; told the last line of a script that stands in for scripts/prepare.py, presses Fetch."""
     monkeypatch.setenv("FER_DATA", str(tmp_path / "new"))
     monkeypatch.setattr(dataset_fetch, "ROOT", tmp_path)
@@ -315,7 +316,7 @@ def fetching(page, folder, tmp_path, monkeypatch) -> Callable[[str], AppTest]:
     return press
 
 
-def test_fetching_shows_the_set(fetching, folder, tmp_path) -> None:
+def test_fetching_shows_the_set(fetching, folder, tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     page = fetching(f"shutil.copy({str(folder / CACHE_NAME)!r}, {str(tmp_path / 'new')!r})")
     assert not page.exception
@@ -340,7 +341,7 @@ def large_face() -> None:
     face_details.face_page(found, 40, weights.in_use())
 
 
-def test_a_face_opens_with_all_that_is_known_of_it(page, faces_) -> None:
+def test_a_face_opens_with_all_that_is_known_of_it(page: Page, faces_) -> None:
     """Row, split, label, votes as bars, the model's probabilities, and its neighbours by the audit's table."""
     opened = AppTest.from_function(large_face, default_timeout=TIMEOUT_S).run()
     assert not opened.exception
@@ -366,7 +367,9 @@ def large_face_of_a_run() -> None:
     face_details.face_page(found, 40, weights.of_run(Path(os.environ["FER_RUNS"]) / "mine"))
 
 
-def test_a_face_is_shown_with_what_the_runs_weights_say(page, faces_, tmp_path, monkeypatch) -> None:
+def test_a_face_is_shown_with_what_the_runs_weights_say(
+    page: Page, faces_, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FER_RUNS", str(tmp_path / "runs"))
     (tmp_path / "runs" / "mine").mkdir(parents=True)
     write_tiny(tmp_path / "runs" / "mine" / "resnet9.onnx")
@@ -378,7 +381,9 @@ def test_a_face_is_shown_with_what_the_runs_weights_say(page, faces_, tmp_path, 
     assert probability_bars(both[0]) in words_of(opened)
 
 
-def test_only_the_operators_switch_lets_visitors_name_files(page, tmp_path, monkeypatch) -> None:
+def test_only_the_operators_switch_lets_visitors_name_files(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "new"))
     monkeypatch.delenv("FER_ALLOW_FETCH")
     monkeypatch.setattr(dataset_fetch.st, "get_option", lambda name: "localhost")  # as behind a reverse proxy
@@ -388,7 +393,7 @@ def test_only_the_operators_switch_lets_visitors_name_files(page, tmp_path, monk
     assert not [b for b in page.button if "etch" in b.label]
 
 
-def test_a_damaged_audit_says_what_to_do(page, tmp_path) -> None:
+def test_a_damaged_audit_says_what_to_do(page: Page, tmp_path: Path) -> None:
     (tmp_path / "audit.parquet").write_bytes(b"PAR1")
     open_part(page, "Audit")
     assert not page.exception

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
+from playwright.sync_api import Page
 from scipy.stats import binomtest
 from streamlit.testing.v1 import AppTest
 
@@ -52,7 +53,7 @@ def shipped_beside(folder: Path) -> Path:
 
 
 @pytest.fixture
-def page(table, tmp_path, monkeypatch) -> AppTest:
+def page(table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The page with the imagined table as the shipped one, without a dataset."""
     st.cache_resource.clear()
     table.to_parquet(tmp_path / "weights" / "evaluation.parquet")
@@ -102,7 +103,7 @@ def test_common_leaves_out_faces_whose_truth_differs(judged) -> None:
     assert len(first.rows) == 69
 
 
-def test_evaluate_asks_the_network_for_both_views(tmp_path) -> None:
+def test_evaluate_asks_the_network_for_both_views(tmp_path: Path) -> None:
     faces = drawn_set(tmp_path)
     shares = []
 
@@ -119,7 +120,7 @@ def test_evaluate_asks_the_network_for_both_views(tmp_path) -> None:
     assert shares[-1] == 1.0
 
 
-def test_known_weights_are_the_shipped_ones_and_runs(tmp_path, monkeypatch) -> None:
+def test_known_weights_are_the_shipped_ones_and_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "FOLDER", tmp_path / "weights")
     monkeypatch.setenv("FER_RUNS", str(tmp_path / "runs"))
     assert weights.known() == {}
@@ -217,7 +218,7 @@ def test_the_card_says_everything() -> None:
         assert part in text
 
 
-def test_the_page_shows_figures_and_matrix_without_the_dataset(page) -> None:
+def test_the_page_shows_figures_and_matrix_without_the_dataset(page: Page) -> None:
     page.run()
     assert not page.exception
     assert "92.9\N{NO-BREAK SPACE}%" in words_of(page)  # 65 of 70
@@ -229,14 +230,14 @@ def test_the_page_shows_figures_and_matrix_without_the_dataset(page) -> None:
 @pytest.mark.parametrize(
     "name", ["Classes", "Confidence", "Where it fails", "Worse pictures", "Your photos", "Compare", "Model card"]
 )
-def test_every_part_opens(page, name) -> None:
+def test_every_part_opens(page: Page, name) -> None:
     page.run()
     open_part(page, name)
     assert not page.exception
     assert not page.error
 
 
-def test_worse_pictures_are_shown_without_the_dataset_from_the_table_that_ships(page) -> None:
+def test_worse_pictures_are_shown_without_the_dataset_from_the_table_that_ships(page: Page) -> None:
     clean = RobustnessTable.read(ROBUSTNESS).curve(robustness.UNTOUCHED)[0]
     open_part(page.run(), "Worse pictures")
     assert f"**{percent(clean.accuracy, 1)}** are named right" in words_of(page)
@@ -250,7 +251,7 @@ def test_curves_say_that_they_are_not_of_the_weights_chosen(with_run) -> None:
     assert "These curves belong to other weights" in with_run.info[0].value
 
 
-def test_comparing_one_view_with_two_gives_the_exact_p_value(page) -> None:
+def test_comparing_one_view_with_two_gives_the_exact_p_value(page: Page) -> None:
     page.run()
     open_part(page, "Compare")
     assert "0.062" in words_of(page)  # 2 · 0.5⁵ for five faces that only the second gets right
@@ -258,7 +259,7 @@ def test_comparing_one_view_with_two_gives_the_exact_p_value(page) -> None:
 
 
 @pytest.fixture
-def with_tiny(page, tmp_path, monkeypatch) -> AppTest:
+def with_tiny(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The page with two runs: one left only its weights file, the other mistakes angry faces in its table."""
     faces = drawn_set(tmp_path / "set")
     imagined_table(faces, mistaken=ANGRY).to_parquet(tmp_path / "runs" / "angry" / "evaluation.parquet")
@@ -270,7 +271,7 @@ def with_tiny(page, tmp_path, monkeypatch) -> AppTest:
 
 
 @pytest.fixture
-def with_run(page, tmp_path, monkeypatch) -> AppTest:
+def with_run(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The page with a run that has its table and its weights: the tiny network, 'unsure' below 10 %."""
     folder = tmp_path / "runs" / "mine"
     imagined_table(drawn_set(tmp_path / "set"), mistaken=ANGRY).to_parquet(folder / "evaluation.parquet")
@@ -297,7 +298,7 @@ def test_the_card_is_that_of_the_chosen_weights(with_run) -> None:
     assert "# tiny" in words_of(with_run)
 
 
-def test_weights_taken_into_use_are_judged_at_first(with_run, tmp_path) -> None:
+def test_weights_taken_into_use_are_judged_at_first(with_run, tmp_path: Path) -> None:
     with_run.run()
     assert with_run.selectbox(key="evaluation_weights").value == "Shipped weights"
     with_run.session_state[STORE].weights = str(tmp_path / "runs" / "mine" / "resnet9.onnx")
@@ -307,7 +308,7 @@ def test_weights_taken_into_use_are_judged_at_first(with_run, tmp_path) -> None:
     assert with_run.selectbox(key="evaluation_weights").value == "Shipped weights"  # and left where one puts it
 
 
-def test_a_table_without_weights_says_so(with_run, tmp_path) -> None:
+def test_a_table_without_weights_says_so(with_run, tmp_path: Path) -> None:
     (tmp_path / "runs" / "mine" / "resnet9.onnx").unlink()
     with_run.run()
     with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
@@ -315,7 +316,9 @@ def test_a_table_without_weights_says_so(with_run, tmp_path) -> None:
     assert r"Run mine\: the weights file is not on this computer" in with_run.error[0].value
 
 
-def test_a_weights_file_is_compared_by_reading_the_set(with_tiny, tmp_path, monkeypatch) -> None:
+def test_a_weights_file_is_compared_by_reading_the_set(
+    with_tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "set"))
     assert with_tiny.selectbox(key="evaluation_compare_second").value == "Run tiny"  # not the shipped table with itself
     with_tiny.selectbox(key="evaluation_compare_first").set_value("Run angry").run()
@@ -347,7 +350,7 @@ def test_a_weights_file_without_the_set_says_what_to_do(with_tiny) -> None:
     assert "Choose two." in with_tiny.info[0].value
 
 
-def test_a_set_without_row_numbers_gets_a_word(page, tmp_path, monkeypatch) -> None:
+def test_a_set_without_row_numbers_gets_a_word(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fer.data.dataset import write_cache
     from fer.data.faceset import FaceSet
 
@@ -360,26 +363,26 @@ def test_a_set_without_row_numbers_gets_a_word(page, tmp_path, monkeypatch) -> N
     assert "row numbers" in page.warning[0].value
 
 
-def test_no_table_is_no_error(page, tmp_path) -> None:
+def test_no_table_is_no_error(page: Page, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "weights")
     page.run()
     assert not page.exception
     assert "No evaluation table yet" in words_of(page)
 
 
-def test_a_damaged_table_says_what_to_do(page, tmp_path) -> None:
+def test_a_damaged_table_says_what_to_do(page: Page, tmp_path: Path) -> None:
     (tmp_path / "weights" / "evaluation.parquet").write_bytes(b"PAR1")
     page.run()
     assert not page.exception
     assert "scripts/evaluate.py" in page.error[0].value
 
 
-def test_faces_that_nobody_measured_have_no_parts(page) -> None:
+def test_faces_that_nobody_measured_have_no_parts(page: Page) -> None:
     open_part(page.run(), "Where it fails")
     assert "These faces were not measured" in words_of(page)
 
 
-def test_ones_own_photos_are_judged_by_group(page) -> None:
+def test_ones_own_photos_are_judged_by_group(page: Page) -> None:
     open_part(page.run(), "Your photos")
     listed = "file,label,age\na.jpg,happy,![old](http://example.org/a.png)\nb.jpg,sad,young\n"
     page.file_uploader(key="evaluation_list").set_value(("list.csv", listed.encode(), "text/csv"))
@@ -399,7 +402,7 @@ def test_ones_own_photos_are_judged_by_group(page) -> None:
     assert "| all |" not in words_of(page), "nothing is kept of photos that were taken away"
 
 
-def test_a_photo_that_the_list_names_and_nobody_gave_is_told(page) -> None:
+def test_a_photo_that_the_list_names_and_nobody_gave_is_told(page: Page) -> None:
     open_part(page.run(), "Your photos")
     page.file_uploader(key="evaluation_list").set_value(("list.csv", b"file,label\nc.jpg,happy\n", "text/csv"))
     page.file_uploader(key="evaluation_photos").set_value([("a.jpg", SAMPLE.read_bytes(), "image/jpeg")])

@@ -130,7 +130,7 @@ def test_a_stopped_camera_counts_nothing_and_misses_no_face(open_page, stage: St
     assert '<dl class="live-figures">' not in stopped
 
 
-def test_threshold_follows_the_card_until_it_is_moved(open_page, stage: Stage, monkeypatch) -> None:
+def test_threshold_follows_the_card_until_it_is_moved(open_page, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     page = open_page()
     monkeypatch.setattr(live_stream, "model", lambda: SimpleNamespace(card=SimpleNamespace(unsure_below=0.6)))
     assert page.run().slider[0].value == 60

@@ -433,7 +433,7 @@ def test_a_log_is_the_shipped_networks_own_only_where_it_names_its_file(tmp_path
     assert shipped_run(tmp_path / "none.jsonl") is None
 
 
-def test_the_form_is_offered_only_where_there_is_a_set_to_train_on(runs: Path, monkeypatch) -> None:
+def test_the_form_is_offered_only_where_there_is_a_set_to_train_on(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FER_ALLOW_TRAINING", "1")
     dataset_file = Path(os.environ["FER_DATA"]) / CACHE_NAME
     dataset_file.unlink()
@@ -453,7 +453,9 @@ def test_the_form_is_offered_only_where_there_is_a_set_to_train_on(runs: Path, m
     assert open_page().number_input
 
 
-def test_a_run_without_a_whole_epoch_can_be_removed_and_promises_nothing(runs: Path, monkeypatch) -> None:
+def test_a_run_without_a_whole_epoch_can_be_removed_and_promises_nothing(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FER_ALLOW_TRAINING", "1")
     write_run(runs / "a", epochs=0, end="stopped")
     (runs / "a" / HEARTBEAT_NAME).write_text("{}")

@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def training():
     return toy_faces(per_class=10).split("Training")
 
 
-def test_a_fold_is_judged_by_the_last_epoch_never_by_the_one_that_is_best_on_it(training, tmp_path) -> None:
+def test_a_fold_is_judged_by_the_last_epoch_never_by_the_one_that_is_best_on_it(training, tmp_path: Path) -> None:
     near = np.full(len(training), -1)
     found = audit.out_of_fold(training, near, QUICK, options(tmp_path))
     assert found.sum(axis=1) == pytest.approx(np.ones(len(training)), abs=1e-5)
@@ -35,7 +36,7 @@ def test_a_fold_is_judged_by_the_last_epoch_never_by_the_one_that_is_best_on_it(
     assert np.array_equal(audit.out_of_fold(training, near, QUICK, resumed), found)
 
 
-def test_a_fold_of_another_recipe_is_trained_again(training, tmp_path) -> None:
+def test_a_fold_of_another_recipe_is_trained_again(training, tmp_path: Path) -> None:
     near, resumed = np.full(len(training), -1), options(tmp_path)
     first = audit.out_of_fold(training, near, QUICK, resumed)
     resumed.resume = True

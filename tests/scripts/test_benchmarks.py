@@ -1,5 +1,7 @@
 """What benchmarks/cpu.py writes: tables, goals, turns. No timing is judged here."""
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks import cpu as benchmark
@@ -40,7 +42,9 @@ def test_spread_is_median_fastest_and_slowest() -> None:
     assert spread([3.0, 1.0, 2.004]) == "2.00 (1.00–3.00)"
 
 
-def test_only_some_parts_are_printed_and_not_written(monkeypatch, capsys, tmp_path) -> None:
+def test_only_some_parts_are_printed_and_not_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     section = Section("Disk", "", ("what",), [("x",)])
     monkeypatch.setattr(benchmark, "TABLE", tmp_path / "cpu.md")
     monkeypatch.setattr(benchmark, "parts", lambda options: dict.fromkeys(benchmark.PARTS, lambda: [section]))
@@ -73,7 +77,9 @@ def test_torch_computes_what_the_shipped_file_does() -> None:
     assert np.abs(torch_run(network.torch, network.card)(faces) - Classifier().probabilities(faces)).max() < 1e-5
 
 
-def test_the_training_table_stands_each_preset_beside_the_limit(monkeypatch, tmp_path) -> None:
+def test_the_training_table_stands_each_preset_beside_the_limit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from benchmarks import training as benchmark_training
     from fer.learn.config import TrainConfig
 

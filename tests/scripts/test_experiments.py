@@ -28,7 +28,7 @@ def experiments():
 
 
 @pytest.fixture
-def places(tmp_path):
+def places(tmp_path: Path):
     (tmp_path / "data").mkdir()
     dataset.write_cache(toy_faces(), tmp_path / "data" / dataset.CACHE_NAME)
     folders = {"--data": tmp_path / "data", "--runs": tmp_path / "runs", "--log": tmp_path / "log.csv"}
@@ -51,7 +51,9 @@ def test_every_experiment_can_be(experiments) -> None:
             assert bool(config.teacher_weight) == bool(e.teachers)
 
 
-def test_a_plan_runs_once_and_goes_on(experiments, places, monkeypatch, capfd) -> None:
+def test_a_plan_runs_once_and_goes_on(
+    experiments, places, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     plan = (
         experiments.Experiment("plain", "smoke", 2, QUICK),
         experiments.Experiment("taught", "smoke", 1, QUICK | {"teacher_weight": 0.5}, ("plain",), start="plain"),
@@ -88,7 +90,9 @@ def test_a_plan_runs_once_and_goes_on(experiments, places, monkeypatch, capfd) -
     assert "2/2  plain" in capfd.readouterr().out
 
 
-def test_no_training_is_begun_after_the_time(experiments, places, monkeypatch, capsys) -> None:
+def test_no_training_is_begun_after_the_time(
+    experiments, places, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     plan = tuple(experiments.Experiment(name, "smoke", 2, QUICK) for name in ("first", "second"))
     monkeypatch.setitem(experiments.PLANS, "toy", plan)
     began = []
@@ -100,7 +104,9 @@ def test_no_training_is_begun_after_the_time(experiments, places, monkeypatch, c
     assert "2 trainings were not started in time" in capsys.readouterr().out
 
 
-def test_in_the_background_it_gives_way_and_writes_into_a_file(experiments, tmp_path, monkeypatch, capsys) -> None:
+def test_in_the_background_it_gives_way_and_writes_into_a_file(
+    experiments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     started, gave_way = [], []
     monkeypatch.setattr(experiments, "give_way", gave_way.append)  # it would end when nothing else runs here
     popen = experiments.subprocess.Popen
@@ -113,7 +119,7 @@ def test_in_the_background_it_gives_way_and_writes_into_a_file(experiments, tmp_
     assert f"kill -INT -- -{started[0].pid}" in capsys.readouterr().out
 
 
-def test_a_session_gives_way_to_all_others_where_the_kernel_has_a_priority_for_it(experiments, tmp_path) -> None:
+def test_a_session_gives_way_to_all_others_where_the_kernel_has_a_priority_for_it(experiments, tmp_path: Path) -> None:
     autogroup = tmp_path / "autogroup"
     experiments.give_way(autogroup)
     assert not autogroup.exists()
@@ -122,7 +128,7 @@ def test_a_session_gives_way_to_all_others_where_the_kernel_has_a_priority_for_i
     assert autogroup.read_text() == "19"
 
 
-def test_a_failed_training_leaves_no_row(experiments, places, monkeypatch) -> None:
+def test_a_failed_training_leaves_no_row(experiments, places, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(experiments.PLANS, "toy", (experiments.Experiment("bad", "smoke", 1, {"width": 1}),))
     assert experiments.main(["toy", *places]) == 1
     assert experiments.read(Path(places[-1])) == []

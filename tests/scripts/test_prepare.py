@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def source(tmp_path, rng) -> Path:
+def source(tmp_path: Path, rng: np.random.Generator) -> Path:
     images = rng.integers(0, 256, (9, 48, 48), np.uint8)
     path = tmp_path / "source" / "fer2013.csv"
     path.parent.mkdir()
@@ -34,7 +34,7 @@ def source(tmp_path, rng) -> Path:
 
 
 @pytest.fixture
-def data(tmp_path, monkeypatch) -> Path:
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
 
@@ -49,13 +49,13 @@ def test_prepares_a_csv_as_a_command(source, data) -> None:
     assert len(dataset.open_faces(data)) == 9
 
 
-def test_data_names_the_folder(source, tmp_path, data) -> None:
+def test_data_names_the_folder(source, tmp_path: Path, data) -> None:
     assert prepare.main([str(source), "--data", str(tmp_path / "other")]) == 0
     assert len(dataset.open_faces(tmp_path / "other")) == 9
     assert not data.exists()
 
 
-def test_bad_rows_stop_or_are_counted(source, data, capsys) -> None:
+def test_bad_rows_stop_or_are_counted(source, data, capsys: pytest.CaptureFixture[str]) -> None:
     source.write_bytes(source.read_bytes() + b"7,1,Training\n" + b"1,2\n" * 6)
     assert prepare.main([str(source)]) == 2
     error = capsys.readouterr().err
@@ -69,7 +69,9 @@ def test_bad_rows_stop_or_are_counted(source, data, capsys) -> None:
     assert "Left out 7 bad rows in all" in shown
 
 
-def test_votes_by_the_source_are_joined_only_where_rows_are_known(data, tmp_path, capsys) -> None:
+def test_votes_by_the_source_are_joined_only_where_rows_are_known(
+    data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = unpacked(tmp_path / "set", FACE_FILES)
     votes = folder / "fer2013new.csv"
     votes.write_text("no votes\n")
@@ -80,7 +82,7 @@ def test_votes_by_the_source_are_joined_only_where_rows_are_known(data, tmp_path
 
 
 @pytest.mark.parametrize("place", ["set/fer2013new.csv", "set/ferplus/fer2013new.csv", "ferplus/fer2013new.csv"])
-def test_votes_are_found_by_the_source(tmp_path, place) -> None:
+def test_votes_are_found_by_the_source(tmp_path: Path, place) -> None:
     assert prepare.find_votes(unpacked(tmp_path / "set", {"fer2013.csv": b""})) is None
     unpacked(tmp_path, {place: b""})
     assert prepare.find_votes(tmp_path / "set") == tmp_path / place
@@ -95,7 +97,9 @@ def test_votes_are_found_by_the_source(tmp_path, place) -> None:
         (["--summary"], "fer2013.npy is not there"),
     ],
 )
-def test_mistakes_give_one_line_and_status_2(data, capsys, monkeypatch, tmp_path, arguments, message) -> None:
+def test_mistakes_give_one_line_and_status_2(
+    data, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments, message
+) -> None:
     monkeypatch.setattr(prepare, "ROOT", tmp_path / "x" / "y")
     assert prepare.main(arguments) == 2
     error = capsys.readouterr().err
@@ -104,22 +108,24 @@ def test_mistakes_give_one_line_and_status_2(data, capsys, monkeypatch, tmp_path
     assert error.count("\n") == 1
 
 
-def test_a_source_and_a_download_are_not_both_taken(source, capsys) -> None:
+def test_a_source_and_a_download_are_not_both_taken(source, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         prepare.main([str(source), "--download"])
     assert "not both" in capsys.readouterr().err
 
 
-def test_the_summary_is_made_of_the_original_only(source, data, capsys) -> None:
+def test_the_summary_is_made_of_the_original_only(source, data, capsys: pytest.CaptureFixture[str]) -> None:
     prepare.main([str(source)])
     assert prepare.main(["--summary"]) == 2
     assert "the summary is made of the original only" in capsys.readouterr().err
 
 
-def test_ctrl_c_leaves_the_old_set(source, data, monkeypatch, capsys) -> None:
+def test_ctrl_c_leaves_the_old_set(
+    source, data, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     prepare.main([str(source)])
 
-    def stop(*_) -> Never:
+    def stop(*_: object) -> Never:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(dataset, "write_cache", stop)
@@ -128,7 +134,7 @@ def test_ctrl_c_leaves_the_old_set(source, data, monkeypatch, capsys) -> None:
     assert len(dataset.open_faces(data)) == 9
 
 
-def test_progress_is_one_line_in_a_terminal(monkeypatch) -> None:
+def test_progress_is_one_line_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -186,12 +192,12 @@ class Kaggle(BaseHTTPRequestHandler):
             self.wfile.write(content)
         self.close_connection = True
 
-    def log_message(self, *_) -> None:
+    def log_message(self, *_: object) -> None:
         pass
 
 
 @pytest.fixture
-def kaggle(monkeypatch, tmp_path, source) -> Iterator[type[Kaggle]]:
+def kaggle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source) -> Iterator[type[Kaggle]]:
     """A server on the loopback that serves `source` zipped; kagglehub is pointed at it."""
     kaggle_env = pytest.importorskip("kagglesdk.kaggle_env", reason="kagglehub is not installed")
     handler = type("OneTest", (Kaggle,), {"archive": zipped(source), "ranges": []})
@@ -219,7 +225,7 @@ def zipped(source: Path) -> bytes:
     return content.getvalue()
 
 
-def test_downloads_and_prepares(kaggle, data, capsys) -> None:
+def test_downloads_and_prepares(kaggle, data, capsys: pytest.CaptureFixture[str]) -> None:
     assert prepare.main(["--download"]) == 0
     assert len(dataset.open_faces(data)) == 9
     assert "100%" in capsys.readouterr().err, "kagglehub shows its progress"
@@ -227,7 +233,7 @@ def test_downloads_and_prepares(kaggle, data, capsys) -> None:
     assert kaggle.ranges == [None], "what is here is not fetched again"
 
 
-def test_a_broken_download_goes_on_where_it_stopped(kaggle, data, capsys) -> None:
+def test_a_broken_download_goes_on_where_it_stopped(kaggle, data, capsys: pytest.CaptureFixture[str]) -> None:
     kaggle.cuts = 1
     assert prepare.main(["--download"]) == 2
     error = capsys.readouterr().err
@@ -239,7 +245,7 @@ def test_a_broken_download_goes_on_where_it_stopped(kaggle, data, capsys) -> Non
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
-def test_a_refusal_says_what_to_do(kaggle, data, capsys, status) -> None:
+def test_a_refusal_says_what_to_do(kaggle, data, capsys: pytest.CaptureFixture[str], status) -> None:
     kaggle.status = status
     assert prepare.main(["--download", "some/set"]) == 2
     error = capsys.readouterr().err
@@ -247,13 +253,15 @@ def test_a_refusal_says_what_to_do(kaggle, data, capsys, status) -> None:
     assert "kaggle.com/datasets/some/set with a browser" in error
 
 
-def test_a_damaged_archive_is_not_used(kaggle, data, capsys, monkeypatch) -> None:
+def test_a_damaged_archive_is_not_used(
+    kaggle, data, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(kaggle, "_send_archive", lambda self: self._send(b"\0" * 1000, "application/zip"))
     assert prepare.main(["--download"]) == 2
     assert "what came from Kaggle is damaged" in capsys.readouterr().err
 
 
-def test_offline_says_so(kaggle, data, capsys, monkeypatch) -> None:
+def test_offline_says_so(kaggle, data, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     kaggle_env = pytest.importorskip("kagglesdk.kaggle_env")
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, "http://127.0.0.1:9")
     assert prepare.main(["--download"]) == 2
@@ -262,18 +270,20 @@ def test_offline_says_so(kaggle, data, capsys, monkeypatch) -> None:
     assert "python scripts/prepare.py FILE" in error
 
 
-def test_a_name_that_is_none_is_refused(kaggle, data, capsys) -> None:
+def test_a_name_that_is_none_is_refused(kaggle, data, capsys: pytest.CaptureFixture[str]) -> None:
     assert prepare.main(["--download", "nonsense"]) == 2
     assert "prepare: nonsense cannot be downloaded" in capsys.readouterr().err
 
 
-def test_without_kagglehub_says_what_to_install(data, capsys, monkeypatch) -> None:
+def test_without_kagglehub_says_what_to_install(
+    data, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     assert prepare.main(["--download"]) == 2
     assert "pip install -r requirements.txt" in capsys.readouterr().err
 
 
-def test_the_downloaded_image_archive_is_read(kaggle, data, tmp_path, capsys) -> None:
+def test_the_downloaded_image_archive_is_read(kaggle, data, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kaggle.archive = packed(tmp_path / "a.zip", FACE_FILES).read_bytes()
     assert prepare.main(["--download", "msambare/fer2013"]) == 0
     assert len(dataset.open_faces(data)) == 5

@@ -28,7 +28,7 @@ def refit_head():
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory) -> Path:
+def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared set whose votes are the labels, and a trained run with a useless last layer, as .onnx."""
     folder = tmp_path_factory.mktemp("refit")
     faces = toy_faces()
@@ -45,7 +45,9 @@ def places(tmp_path_factory) -> Path:
     return folder
 
 
-def test_the_best_is_written_and_only_the_last_layer_changed(refit_head, places, tmp_path, capsys) -> None:
+def test_the_best_is_written_and_only_the_last_layer_changed(
+    refit_head, places, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     report = tmp_path / "votes.md"
     weights = places / "resnet9.onnx"
     run = tmp_path / "refitted"

@@ -1,6 +1,7 @@
 """What `scripts/train.py --resume` takes: nothing that would be ignored, and another end of a trapezoid."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ def resumed(folder, *flags: str) -> TrainConfig:
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
+def stopped(tmp_path_factory: pytest.TempPathFactory):
     """A run planned for eight epochs, two to warm up and two to cool down, of which three are done."""
     folder = tmp_path_factory.mktemp("stopped")
     fit(folder, LEVEL, stop_after=3)
@@ -70,20 +71,20 @@ def test_an_end_before_the_cool_down_could_begin_is_refused(stopped) -> None:
         resumed(stopped, "--epochs", "3")
 
 
-def test_a_run_that_cools_down_keeps_its_end(tmp_path) -> None:
+def test_a_run_that_cools_down_keeps_its_end(tmp_path: Path) -> None:
     fit(tmp_path, LEVEL, stop_after=7)
     with pytest.raises(ConfigError, match="--epochs 16: 7 epochs are done and the learning rate falls"):
         resumed(tmp_path, "--epochs", "16")
 
 
-def test_one_cycle_keeps_its_number_of_epochs(tmp_path) -> None:
+def test_one_cycle_keeps_its_number_of_epochs(tmp_path: Path) -> None:
     fit(tmp_path, replace(LEVEL, schedule="onecycle"), stop_after=1)
     with pytest.raises(ConfigError, match="--epochs: the run was planned for 8"):
         resumed(tmp_path, "--epochs", "9")
 
 
 @pytest.mark.parametrize("epochs", [5, 12])
-def test_another_end_is_the_run_that_was_planned_so_from_the_start_to_the_bit(tmp_path, epochs) -> None:
+def test_another_end_is_the_run_that_was_planned_so_from_the_start_to_the_bit(tmp_path: Path, epochs) -> None:
     first = fit(tmp_path / "moved", LEVEL, stop_after=3)
     planned = resumed(tmp_path / "moved", "--epochs", str(epochs))
     second = fit(tmp_path / "moved", planned, resume=True)

@@ -59,7 +59,7 @@ def keep_sigterm():
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     faces = toy_faces(splits=(0, 1, 2))
     votes = np.zeros((len(faces), 10), np.uint8)
@@ -70,7 +70,7 @@ def data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished_run(data, tmp_path_factory) -> Path:
+def finished_run(data, tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = tmp_path_factory.mktemp("runs")
     assert train.main([*QUICK, "--data", str(data), "--runs", str(runs), "--name", "toy"]) == 0
     return runs / "toy"
@@ -84,7 +84,9 @@ def test_a_run_leaves_weights_state_and_log(finished_run) -> None:
     assert {"best.safetensors", "state.safetensors", "resnet9.onnx"} <= {f.name for f in finished_run.iterdir()}
 
 
-def test_evaluate_writes_weights_that_carry_their_figures(finished_run, data, tmp_path, capsys) -> None:
+def test_evaluate_writes_weights_that_carry_their_figures(
+    finished_run, data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     box = {"width": 0.77, "height": 1.02, "center_x": 0.5, "center_y": 0.49}
     (tmp_path / "framing.json").write_text(json.dumps({"yunet": box}))
     out = ["--out", str(tmp_path), "--report", str(tmp_path / "evaluation.md")]
@@ -121,7 +123,7 @@ def test_evaluate_writes_weights_that_carry_their_figures(finished_run, data, tm
     ],
 )
 def test_a_set_without_a_split_is_refused_at_once(
-    finished_run, data, tmp_path, capsys, command, lacks, message
+    finished_run, data, tmp_path: Path, capsys: pytest.CaptureFixture[str], command, lacks, message
 ) -> None:
     faces = dataset.open_faces(data)
     dataset.write_cache(faces.take(faces.splits != lacks), tmp_path / "data" / dataset.CACHE_NAME)
@@ -139,7 +141,9 @@ def test_a_set_without_a_split_is_refused_at_once(
 # --- folders and disks that take nothing ---
 
 
-def test_a_runs_folder_that_cannot_be_made_is_one_line(data, tmp_path, capsys) -> None:
+def test_a_runs_folder_that_cannot_be_made_is_one_line(
+    data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").touch()
     assert train.main([*QUICK, "--data", str(data), "--runs", str(tmp_path / "file")]) == 2
     error = capsys.readouterr().err
@@ -172,7 +176,7 @@ class FullDisk:
     ],
 )
 def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
-    data, tmp_path, capsys, monkeypatch, files, kept, go_on
+    data, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, files, kept, go_on
 ) -> None:
     disk = FullDisk(monkeypatch, files)
     places = ["--data", str(data), "--runs", str(tmp_path), "--name", "toy"]
@@ -194,7 +198,9 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
         assert len(follow(run).epochs) == 4
 
 
-def test_a_disk_that_is_full_at_the_export_keeps_the_weights(data, tmp_path, capsys, monkeypatch) -> None:
+def test_a_disk_that_is_full_at_the_export_keeps_the_weights(
+    data, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -208,7 +214,7 @@ def test_a_disk_that_is_full_at_the_export_keeps_the_weights(data, tmp_path, cap
     assert (tmp_path / "toy" / "resnet9.onnx").is_file()
 
 
-def test_evaluate_never_chooses_on_private_test(finished_run, data, tmp_path) -> None:
+def test_evaluate_never_chooses_on_private_test(finished_run, data, tmp_path: Path) -> None:
     faces = dataset.open_faces(data)
     labels = faces.labels.copy()
     private = faces.splits == 2
@@ -230,7 +236,9 @@ def test_evaluate_never_chooses_on_private_test(finished_run, data, tmp_path) ->
     assert cards[0].metrics["PrivateTest"]["accuracy"] != cards[1].metrics["PrivateTest"]["accuracy"]
 
 
-def test_evaluate_ships_the_seed_that_public_test_likes_best_and_reports_all(data, tmp_path, capsys) -> None:
+def test_evaluate_ships_the_seed_that_public_test_likes_best_and_reports_all(
+    data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = [*QUICK, "--epochs", "2", "--data", str(data), "--runs", str(tmp_path)]
     runs = [tmp_path / name for name in ("one", "two", "other")]
     for run, changes in zip(runs, ([], ["--seed", "1"], ["--seed", "2", "--erase", "0.5"]), strict=True):
@@ -260,7 +268,7 @@ def test_evaluate_ships_the_seed_that_public_test_likes_best_and_reports_all(dat
     assert "the runs differ in erase" in capsys.readouterr().err
 
 
-def test_two_runs_of_one_name_get_folders_of_their_own(tmp_path) -> None:
+def test_two_runs_of_one_name_get_folders_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "toy").mkdir()
     assert train.new_folder(tmp_path, "toy") == tmp_path / "toy-1"
 
@@ -278,13 +286,15 @@ def test_two_runs_of_one_name_get_folders_of_their_own(tmp_path) -> None:
         (["--start-from", "fer/weights/resnet9.onnx"], "width: the weights to start from have 64, got 4"),
     ],
 )
-def test_mistakes_get_one_clear_line(arguments, message, data, tmp_path, capsys) -> None:
+def test_mistakes_get_one_clear_line(
+    arguments, message, data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train.main([*QUICK, "--data", str(data), "--runs", str(tmp_path), *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())  # nothing was begun
 
 
-def test_a_run_learns_from_another_and_goes_on_without_it(finished_run, data, tmp_path) -> None:
+def test_a_run_learns_from_another_and_goes_on_without_it(finished_run, data, tmp_path: Path) -> None:
     weights = tmp_path / "teacher.safetensors"
     weights.write_bytes((finished_run / "best.safetensors").read_bytes())
     places = ["--data", str(data), "--runs", str(tmp_path), "--name", "pupil"]
@@ -296,7 +306,9 @@ def test_a_run_learns_from_another_and_goes_on_without_it(finished_run, data, tm
 
 
 @pytest.mark.parametrize("name", ["best.safetensors", "resnet9.onnx"])
-def test_a_run_starts_from_another_and_goes_on_without_it(name, finished_run, data, tmp_path, capsys) -> None:
+def test_a_run_starts_from_another_and_goes_on_without_it(
+    name, finished_run, data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     weights = tmp_path / name
     weights.write_bytes((finished_run / name).read_bytes())
     places = ["--data", str(data), "--runs", str(tmp_path), "--name", "second"]
@@ -310,13 +322,13 @@ def test_a_run_starts_from_another_and_goes_on_without_it(name, finished_run, da
     assert (first.probabilities(faces).argmax(1) == second.probabilities(faces).argmax(1)).mean() > 0.7
 
 
-def test_missing_data_says_what_to_do(tmp_path, capsys) -> None:
+def test_missing_data_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main([*QUICK, "--data", str(tmp_path), "--runs", str(tmp_path)]) == 2
     assert "scripts/prepare.py" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_killed_run_goes_on_where_its_last_epoch_ended(sent, data, tmp_path) -> None:
+def test_a_killed_run_goes_on_where_its_last_epoch_ended(sent, data, tmp_path: Path) -> None:
     """What the three signals leave on disk differs; what --resume makes of it must not."""
     places = ["--data", str(data), "--runs", str(tmp_path), "--name", "toy"]
     with run_script(*QUICK, "--epochs", "400", *places) as process:

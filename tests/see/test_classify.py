@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from tests.fakes import tiny
 
 
 @pytest.fixture(scope="module")
-def classifier(tmp_path_factory) -> Classifier:
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
     return Classifier(tiny.write_tiny(tmp_path_factory.mktemp("weights") / "tiny.onnx"))
 
 
@@ -21,7 +22,7 @@ def random_faces(rng: np.random.Generator, n: int) -> np.ndarray:
     return rng.integers(0, 256, (n, 48, 48), dtype=np.uint8)
 
 
-def test_probabilities_and_features_are_the_networks(classifier, rng) -> None:
+def test_probabilities_and_features_are_the_networks(classifier, rng: np.random.Generator) -> None:
     faces = random_faces(rng, 5)
     features, probabilities = classifier.features(faces), classifier.probabilities(faces)
     assert features.dtype == probabilities.dtype == np.float32
@@ -30,14 +31,14 @@ def test_probabilities_and_features_are_the_networks(classifier, rng) -> None:
 
 
 @pytest.mark.parametrize("n", [0, 1, classify.CHUNK - 1, classify.CHUNK, classify.CHUNK + 1, 3 * classify.CHUNK])
-def test_any_number_of_faces_goes_through_in_order(classifier, rng, n) -> None:
+def test_any_number_of_faces_goes_through_in_order(classifier, rng: np.random.Generator, n) -> None:
     faces = random_faces(rng, n)
     assert classifier.features(faces).shape == (n, 8)
     np.testing.assert_allclose(classifier.probabilities(faces), tiny.probabilities(faces), atol=1e-5)
 
 
 @pytest.mark.parametrize("n", [0, 1, classify.CHUNK + 1])
-def test_with_the_mirror_image_the_mean_of_both_counts(tmp_path, rng, n) -> None:
+def test_with_the_mirror_image_the_mean_of_both_counts(tmp_path: Path, rng: np.random.Generator, n) -> None:
     mirrored = Classifier(tiny.write_tiny(tmp_path / "tiny.onnx"), mirror=True)
     faces = random_faces(rng, n)
     expected = (tiny.probabilities(faces) + tiny.probabilities(faces[:, :, ::-1])) / 2
@@ -49,7 +50,7 @@ def test_with_the_mirror_image_the_mean_of_both_counts(tmp_path, rng, n) -> None
     np.testing.assert_allclose(mirrored.features(faces), tiny.features(faces), atol=1e-5)
 
 
-def test_no_run_is_larger_than_a_chunk(classifier, rng, monkeypatch) -> None:
+def test_no_run_is_larger_than_a_chunk(classifier, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
 
     class Spy:
@@ -62,7 +63,7 @@ def test_no_run_is_larger_than_a_chunk(classifier, rng, monkeypatch) -> None:
     assert sizes == [classify.CHUNK, classify.CHUNK, 1]
 
 
-def test_faces_need_not_lie_in_one_piece(classifier, rng) -> None:
+def test_faces_need_not_lie_in_one_piece(classifier, rng: np.random.Generator) -> None:
     faces = random_faces(rng, 6)[::-2, :, ::-1]
     np.testing.assert_allclose(classifier.probabilities(faces), tiny.probabilities(faces), atol=1e-5)
 
@@ -83,7 +84,7 @@ def test_other_inputs_are_refused_with_what_was_found(classifier, faces, says) -
         classifier.probabilities(faces)
 
 
-def test_threads_share_a_classifier(classifier, rng) -> None:
+def test_threads_share_a_classifier(classifier, rng: np.random.Generator) -> None:
     faces = [random_faces(rng, n) for n in (1, 7, 70, 3)]
     found: dict[int, np.ndarray] = {}
     workers = [
@@ -97,12 +98,12 @@ def test_threads_share_a_classifier(classifier, rng) -> None:
         np.testing.assert_allclose(found[i], tiny.probabilities(batch), atol=1e-5)
 
 
-def test_the_card_is_the_files(tmp_path) -> None:
+def test_the_card_is_the_files(tmp_path: Path) -> None:
     other = dataclasses.replace(tiny.CARD, name="other", unsure_below=0.4)
     assert Classifier(tiny.write_tiny(tmp_path / "tiny.onnx", other), threads=1).card == other
 
 
-def test_a_file_already_read_serves_as_well(tmp_path, rng) -> None:
+def test_a_file_already_read_serves_as_well(tmp_path: Path, rng: np.random.Generator) -> None:
     file = onnxfile.read(tiny.write_tiny(tmp_path / "tiny.onnx"))
     faces = random_faces(rng, 3)
     np.testing.assert_allclose(Classifier(file).probabilities(faces), tiny.probabilities(faces), atol=1e-5)

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ FACE = (178.0, 63.0, 268.0, 175.0)  # the sample's face, XYXY, as YuNet boxes it
 
 
 @pytest.fixture(scope="module", params=DETECTORS)
-def detector(request):
+def detector(request: pytest.FixtureRequest):
     return make_detector(request.param)
 
 
@@ -47,20 +48,20 @@ def group(sample: np.ndarray, size: tuple[int, int], face_px: int) -> tuple[np.n
     return picture, boxes
 
 
-def test_the_sample_has_one_face(detector, sample_image) -> None:
+def test_the_sample_has_one_face(detector, sample_image: np.ndarray) -> None:
     (face,) = detector.detect(sample_image)
     assert face.detector == detector.name
     assert overlap(face.box, FACE) > 0.6
     assert all(type(value) is float for value in (*face.box, face.score))
 
 
-def test_grey_finds_the_same_face(detector, sample_image) -> None:
+def test_grey_finds_the_same_face(detector, sample_image: np.ndarray) -> None:
     (face,) = detector.detect(cv2.cvtColor(sample_image, cv2.COLOR_RGB2GRAY))
     assert overlap(face.box, FACE) > 0.6
 
 
 @pytest.mark.parametrize("size", [(300, 300), (1280, 1280), (3000, 3000), (700, 600)])
-def test_boxes_and_landmarks_are_in_pixels_of_the_image_given(yunet, sample_image, size) -> None:
+def test_boxes_and_landmarks_are_in_pixels_of_the_image_given(yunet, sample_image: np.ndarray, size) -> None:
     scale = np.array([size[0] / 512, size[1] / 512])
     (face,) = yunet.detect(cv2.resize(sample_image, size, interpolation=cv2.INTER_AREA))
     assert overlap(face.box, tuple(np.array(FACE) * np.tile(scale, 2))) > 0.75
@@ -69,7 +70,7 @@ def test_boxes_and_landmarks_are_in_pixels_of_the_image_given(yunet, sample_imag
     np.testing.assert_allclose(np.array(face.landmarks), expected, atol=0.1 * face.height)
 
 
-def test_an_800_by_600_group_keeps_its_24_px_faces(yunet, sample_image) -> None:
+def test_an_800_by_600_group_keeps_its_24_px_faces(yunet, sample_image: np.ndarray) -> None:
     picture, boxes = group(sample_image, (800, 600), 24)
     assert len(boxes) == 20
     found = yunet.detect(picture)
@@ -77,21 +78,21 @@ def test_an_800_by_600_group_keeps_its_24_px_faces(yunet, sample_image) -> None:
     assert all(any(overlap(face.box, box) > 0.5 for face in found) for box in boxes)
 
 
-def test_the_second_look_finds_what_the_first_cannot(yunet, sample_image) -> None:
+def test_the_second_look_finds_what_the_first_cannot(yunet, sample_image: np.ndarray) -> None:
     picture, boxes = group(sample_image, (2000, 1500), 24)  # 8 px high in the first look
     first, both = yunet.detect(picture, thorough=False), yunet.detect(picture)
     assert len(first) < 0.2 * len(boxes)
     assert len(both) == len(boxes)
 
 
-def test_faces_of_both_looks_are_named_once(yunet, sample_image) -> None:
+def test_faces_of_both_looks_are_named_once(yunet, sample_image: np.ndarray) -> None:
     picture, boxes = group(sample_image, (1280, 960), 64)  # 32 px in the first look: found in both
     assert len(yunet.detect(picture, thorough=False)) == len(boxes)
     assert len(yunet.detect(picture)) == len(boxes)
 
 
 @pytest.fixture
-def looks(yunet, monkeypatch):
+def looks(yunet, monkeypatch: pytest.MonkeyPatch):
     """The sizes of the pictures that the network was shown."""
     sizes = []
     graph = yunet._graph
@@ -100,7 +101,7 @@ def looks(yunet, monkeypatch):
     return sizes
 
 
-def test_a_large_face_needs_one_look(yunet, sample_image, looks) -> None:
+def test_a_large_face_needs_one_look(yunet, sample_image: np.ndarray, looks) -> None:
     yunet.detect(cv2.resize(sample_image, (1280, 1280)))
     assert looks == [(640, 640)]
 
@@ -122,7 +123,7 @@ def in_front(picture: np.ndarray, sample: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (2000, 1500), (6000, 4000)])
-def test_a_large_face_in_front_hides_no_face_24_px_wide(yunet, sample_image, size) -> None:
+def test_a_large_face_in_front_hides_no_face_24_px_wide(yunet, sample_image: np.ndarray, size) -> None:
     picture, boxes = group(sample_image, size, 30)  # 30 px high is 24 px wide
     width, height = size
     hidden_from, hidden_to = (width - 0.75 * height) / 2 - 40, (width + 0.75 * height) / 2 + 40
@@ -136,12 +137,14 @@ def test_a_large_face_in_front_hides_no_face_24_px_wide(yunet, sample_image, siz
 
 
 @pytest.mark.parametrize("side", [1280, 2000, 3100, 4900])
-def test_a_large_face_is_found_once_however_fine_the_look(yunet, sample_image, side) -> None:
+def test_a_large_face_is_found_once_however_fine_the_look(yunet, sample_image: np.ndarray, side) -> None:
     (face,) = yunet.detect(cv2.resize(sample_image, (side, side), interpolation=cv2.INTER_CUBIC))
     assert overlap(face.box, tuple(np.array(FACE) * side / 512)) > 0.7
 
 
-def test_a_hint_of_a_small_face_beside_a_large_one_is_worth_a_second_look(yunet, sample_image, looks) -> None:
+def test_a_hint_of_a_small_face_beside_a_large_one_is_worth_a_second_look(
+    yunet, sample_image: np.ndarray, looks
+) -> None:
     picture = np.full((720, 1280, 3), 90, np.uint8)
     yunet.detect(in_front(picture, sample_image))
     assert looks == [(360, 640)], "the usual photo: one look"
@@ -173,7 +176,7 @@ def test_tiles_cover_a_picture_and_share_enough(width, height) -> None:
             assert end - start >= detect.TILE_OVERLAP_PX
 
 
-def test_a_face_on_a_seam_is_named_once(yunet, sample_image) -> None:
+def test_a_face_on_a_seam_is_named_once(yunet, sample_image: np.ndarray) -> None:
     picture = np.full((2400, 3600, 3), 90, np.uint8)
     (_, _, end, _), (start, *_) = sorted(detect.tiles(3600, 2400))[0], sorted(detect.tiles(3600, 2400))[-1]
     assert start > 0
@@ -191,13 +194,13 @@ def test_pictures_of_any_shape_are_taken(detector, shape) -> None:
     assert detector.detect(np.zeros(shape, np.uint8)) == []
 
 
-def test_a_small_picture_of_a_face_is_enlarged(yunet, sample_image) -> None:
+def test_a_small_picture_of_a_face_is_enlarged(yunet, sample_image: np.ndarray) -> None:
     crop = cv2.resize(sample_image[50:190, 155:295], (40, 40), interpolation=cv2.INTER_AREA)
     (face,) = yunet.detect(crop)
     assert overlap(face.box, (7, 4, 32, 36)) > 0.5
 
 
-def test_threads_share_a_detector(detector, sample_image) -> None:
+def test_threads_share_a_detector(detector, sample_image: np.ndarray) -> None:
     found: list[list[Face]] = []
     workers = [threading.Thread(target=lambda: found.append(detector.detect(sample_image))) for _ in range(4)]
     for worker in workers:
@@ -219,7 +222,7 @@ def test_a_score_that_is_no_share_is_refused(score) -> None:
         YuNet(min_score=score)
 
 
-def test_a_missing_cascade_is_named(monkeypatch, tmp_path) -> None:
+def test_a_missing_cascade_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(detect.cv2, "__file__", str(tmp_path / "__init__.py"))
     with pytest.raises(DetectorError, match="opencv-python-headless"):
         Haar()
@@ -241,7 +244,7 @@ def test_shrink(shape, longest, enlarge, expected) -> None:
     assert shrink(np.zeros(shape, np.uint8), longest, enlarge).shape[:2] == expected
 
 
-def test_shrinking_a_large_picture_stays_faithful(rng) -> None:
+def test_shrinking_a_large_picture_stays_faithful(rng: np.random.Generator) -> None:
     """Rows and columns are skipped first, in the large: what is left must still lie where it lay."""
     pattern = cv2.resize(rng.integers(0, 256, (8, 8), dtype=np.uint8), (6007, 6007), interpolation=cv2.INTER_CUBIC)
     exact = cv2.resize(pattern, (640, 640), interpolation=cv2.INTER_AREA)
@@ -249,7 +252,7 @@ def test_shrinking_a_large_picture_stays_faithful(rng) -> None:
 
 
 @pytest.mark.parametrize("quarters", range(4))
-def test_a_turned_photo_is_offered_its_turn_back(yunet, sample_image, quarters) -> None:
+def test_a_turned_photo_is_offered_its_turn_back(yunet, sample_image: np.ndarray, quarters) -> None:
     turned = np.ascontiguousarray(np.rot90(sample_image, quarters))
     assert suggest_turn(yunet, turned) == (360 - 90 * quarters) % 360
 
@@ -296,6 +299,6 @@ def test_a_photo_whose_faces_surely_stand_is_not_looked_at_turned(scores, turn) 
 
 
 @pytest.mark.parametrize("quarters", range(4))
-def test_what_was_found_changes_nothing_about_the_turn(yunet, sample_image, quarters) -> None:
+def test_what_was_found_changes_nothing_about_the_turn(yunet, sample_image: np.ndarray, quarters) -> None:
     turned = np.ascontiguousarray(np.rot90(sample_image, quarters))
     assert suggest_turn(yunet, turned, yunet.detect(turned)) == suggest_turn(yunet, turned)

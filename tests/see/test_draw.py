@@ -86,7 +86,7 @@ def test_grey_becomes_rgb() -> None:
     assert count(found, color_of("happy")) > 200
 
 
-def test_the_box_is_where_the_face_is(grey_image, monkeypatch) -> None:
+def test_the_box_is_where_the_face_is(grey_image, monkeypatch: pytest.MonkeyPatch) -> None:
     box_alone(monkeypatch)
     found = annotate(grey_image, [prediction()])
     ys, xs = np.nonzero((found == color_of("happy")).all(axis=2))
@@ -95,7 +95,7 @@ def test_the_box_is_where_the_face_is(grey_image, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("mirror", [False, True])
-def test_planes_are_drawn_on_where_the_face_is_in_luma_and_chroma(monkeypatch, mirror) -> None:
+def test_planes_are_drawn_on_where_the_face_is_in_luma_and_chroma(monkeypatch: pytest.MonkeyPatch, mirror) -> None:
     box_alone(monkeypatch)
     planes = np.full((480 * 3 // 2, 640), 128, np.uint8)
     annotate_planes(planes, [prediction((100.0, 80.0, 180.0, 180.0))], mirror)
@@ -105,7 +105,7 @@ def test_planes_are_drawn_on_where_the_face_is_in_luma_and_chroma(monkeypatch, m
     assert (xs.min(), ys.min(), xs.max(), ys.max()) == (left, 80, right, 179)
 
 
-def test_both_canvases_show_the_same_picture(rng) -> None:
+def test_both_canvases_show_the_same_picture(rng: np.random.Generator) -> None:
     """A photo and a frame of it look alike, but for pixels that chroma of half the size cannot follow."""
     image = cv2.GaussianBlur(rng.integers(0, 256, (240, 320, 3)).astype(np.uint8), (0, 0), 9)
     planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
@@ -116,7 +116,7 @@ def test_both_canvases_show_the_same_picture(rng) -> None:
     assert differs.mean() < 0.03
 
 
-def test_landmarks_are_drawn_on_demand(grey_image, monkeypatch) -> None:
+def test_landmarks_are_drawn_on_demand(grey_image, monkeypatch: pytest.MonkeyPatch) -> None:
     box_alone(monkeypatch)
     inside = np.s_[45:95, 55:85]
     plain = annotate(grey_image, [prediction()])[inside]
@@ -145,7 +145,7 @@ def test_any_box_on_any_image_is_drawn_within_it(shape, box) -> None:
 @pytest.mark.parametrize(
     "box", [(100, 90, 160, 150), (0, 0, 60, 60), (180, 0, 240, 60), (0, 140, 60, 200), (190, 150, 239, 199)]
 )
-def test_the_caption_lies_wholly_in_the_image(box, monkeypatch, grey_image) -> None:
+def test_the_caption_lies_wholly_in_the_image(box, monkeypatch: pytest.MonkeyPatch, grey_image) -> None:
     placed = []
     put = cv2.putText
 
@@ -165,7 +165,9 @@ def test_the_caption_lies_wholly_in_the_image(box, monkeypatch, grey_image) -> N
 
 @pytest.mark.parametrize(("width", "height"), [(320, 240), (640, 480), (1280, 720), (4000, 3000), (10_000, 8_000)])
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.9])
-def test_captions_can_be_read_when_the_image_fills_a_screen(monkeypatch, width, height, share) -> None:
+def test_captions_can_be_read_when_the_image_fills_a_screen(
+    monkeypatch: pytest.MonkeyPatch, width, height, share
+) -> None:
     """Capitals of 9 px at least, or 1/100 of the longer side: 9 px where the photo is shown 900 px wide."""
     scales = []
     monkeypatch.setattr(draw.cv2, "putText", lambda *arguments: scales.append(arguments[4]))

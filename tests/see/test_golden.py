@@ -1,5 +1,6 @@
 """The sample photo through the committed weights: what a newcomer sees first must not drift unnoticed."""
 
+import numpy as np
 import pytest
 
 from fer import Recognizer
@@ -13,7 +14,7 @@ GOLDEN = {
 
 
 @pytest.mark.parametrize("detector", GOLDEN)
-def test_the_sample_photo_says_what_it_said(sample_image, detector) -> None:
+def test_the_sample_photo_says_what_it_said(sample_image: np.ndarray, detector) -> None:
     (prediction,) = Recognizer(detector=detector).predict(sample_image)
     expected = GOLDEN[detector]
     # Half a pixel, and a hundredth: JPEG decoders and processors round differently; a real change moves more.

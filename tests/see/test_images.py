@@ -6,6 +6,7 @@ import sys
 import threading
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,7 +207,7 @@ def test_longest_px_shrinks_and_never_enlarges(form, size) -> None:
     assert opened.image[-1].mean() > 251
 
 
-def test_shrinking_a_jpeg_decodes_fewer_pixels(monkeypatch) -> None:
+def test_shrinking_a_jpeg_decodes_fewer_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded = []
     to_array = images.to_array
     monkeypatch.setattr(images, "to_array", lambda picture: decoded.append(picture.size) or to_array(picture))
@@ -230,14 +231,16 @@ def test_two_photos_in_an_mpo_are_no_animation(quarters) -> None:
 
 
 @pytest.mark.parametrize("name", ["photo.jfif", "photo.mpo", "photo", "photo.txt", "photo.png"])
-def test_a_file_is_known_by_its_content(tmp_path, quarters, name) -> None:
+def test_a_file_is_known_by_its_content(tmp_path: Path, quarters, name) -> None:
     (tmp_path / name).write_bytes(encode(Image.fromarray(quarters), "JPEG", quality=95))
     assert_close(open_image(tmp_path / name), quarters)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "L", "P", "1", "I;16", "F"])
 @pytest.mark.parametrize("orientation", [1, 5, 8])
-def test_a_picture_in_strips_is_the_picture_in_one(monkeypatch, rng, mode, orientation) -> None:
+def test_a_picture_in_strips_is_the_picture_in_one(
+    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, mode, orientation
+) -> None:
     """Large pictures are converted strip by strip; seams, scales and turns must not show."""
     noise = Image.fromarray(rng.integers(0, 256, (37, 53, 4), dtype=np.uint8), "RGBA")
     picture = noise if mode == "RGBA" else noise.convert("L").convert("F" if mode == "F" else "L")
@@ -275,7 +278,7 @@ def test_too_many_pixels_are_refused_by_the_header_alone(size, strict) -> None:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "TIFF", "BMP", "JPEG2000"])
 @pytest.mark.parametrize("kept", [0.3, 0.7, 0.95])
-def test_truncated_files_are_refused(sample_image, form, kept) -> None:
+def test_truncated_files_are_refused(sample_image: np.ndarray, form, kept) -> None:
     content = encode(Image.fromarray(sample_image), form)
     with pytest.raises(ImageError, match=r"cut off|not an image") as refused:
         open_image(content[: int(len(content) * kept)])
@@ -297,7 +300,9 @@ def test_other_files_are_refused(content) -> None:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF"])
-def test_damaged_files_give_an_image_or_an_image_error(sample_image, form, rng) -> None:
+def test_damaged_files_give_an_image_or_an_image_error(
+    sample_image: np.ndarray, form, rng: np.random.Generator
+) -> None:
     """Nothing else may come out of any damage: the page shows an ImageError's words, and only those."""
     content = np.frombuffer(encode(Image.fromarray(sample_image[60:124, 180:260]), form), np.uint8)
     for _ in range(150):
@@ -312,7 +317,7 @@ def test_damaged_files_give_an_image_or_an_image_error(sample_image, form, rng) 
         assert found.ndim == 3
 
 
-def test_paths_are_named_in_errors(tmp_path, quarters) -> None:
+def test_paths_are_named_in_errors(tmp_path: Path, quarters) -> None:
     path = tmp_path / "photo.png"
     with pytest.raises(ImageError, match=r"photo\.png: cannot be read"):
         open_image(path)

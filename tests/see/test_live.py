@@ -245,7 +245,7 @@ def test_stats_count_what_came_and_what_was_analysed(open_session) -> None:
     assert session.snapshot().shape == (HEIGHT, WIDTH, 3)
 
 
-def test_no_more_is_analysed_than_came(open_session, monkeypatch) -> None:
+def test_no_more_is_analysed_than_came(open_session, monkeypatch: pytest.MonkeyPatch) -> None:
     """A look ends in the window in which its frame no longer is."""
     monkeypatch.setattr(live, "RATE_WINDOW_S", 0.05)
     session = open_session(lambda image, settings: time.sleep(0.1) or [])

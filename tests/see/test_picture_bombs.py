@@ -43,7 +43,7 @@ def read(content: bytes, tmp_path: Path) -> dict:
 
 
 @pytest.mark.parametrize("name", bombs.AT_THE_LIMIT)
-def test_the_largest_of_each_kind_is_read_in_700_mb(name, tmp_path) -> None:
+def test_the_largest_of_each_kind_is_read_in_700_mb(name, tmp_path: Path) -> None:
     answer = read(bombs.AT_THE_LIMIT[name](), tmp_path)
     assert "error" not in answer
     assert min(answer["shape"][:2]) > 1000
@@ -51,7 +51,7 @@ def test_the_largest_of_each_kind_is_read_in_700_mb(name, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", bombs.BEYOND)
-def test_more_is_refused_before_it_is_decoded(name, tmp_path) -> None:
+def test_more_is_refused_before_it_is_decoded(name, tmp_path: Path) -> None:
     content = bombs.BEYOND[name]()
     answer = read(content, tmp_path)
     assert "megapixels" in answer["error"]
@@ -60,7 +60,7 @@ def test_more_is_refused_before_it_is_decoded(name, tmp_path) -> None:
     assert answer["more_mb"] < 30 + 5 * len(content) / 2**20
 
 
-def test_the_limits_are_said_in_words(tmp_path) -> None:
+def test_the_limits_are_said_in_words(tmp_path: Path) -> None:
     answer = read(bombs.tiny_webp(5100, 5000), tmp_path)
     assert "5100 × 5000 is 26 megapixels, the limit for WebP is 25" in answer["error"]
     assert LIMITS_IN_WORDS in answer["error"]

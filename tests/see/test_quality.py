@@ -60,7 +60,7 @@ def test_the_share_of_a_box_inside_the_image(box, share) -> None:
     assert inside(face(box), 200, 100) == share
 
 
-def test_sharpness_falls_with_blur_and_knows_no_light(sample_image, recognizer) -> None:
+def test_sharpness_falls_with_blur_and_knows_no_light(sample_image: np.ndarray, recognizer) -> None:
     [crop] = recognizer.crops(sample_image, recognizer.detect(sample_image)[:1])
     blurred = [sharpness(cv2.GaussianBlur(crop, (0, 0), sigma)) for sigma in (0.7, 1.4, 2.8)]
     assert sharpness(crop) > blurred[0] > blurred[1] > blurred[2] > 0
@@ -111,7 +111,7 @@ def test_a_prediction_that_cannot_be_read_names_no_expression() -> None:
         Prediction(face(), even, "happy", unreadable="blurred")
 
 
-def test_the_sample_photo_is_read_and_its_small_copy_is_too_small(sample_image, recognizer) -> None:
+def test_the_sample_photo_is_read_and_its_small_copy_is_too_small(sample_image: np.ndarray, recognizer) -> None:
     assert recognizer.predict(sample_image)[0].label == "happy"
     [found] = recognizer.detect(sample_image)[:1]
     shrunk = face((100, 100, 107, 109))
@@ -120,7 +120,7 @@ def test_the_sample_photo_is_read_and_its_small_copy_is_too_small(sample_image, 
     assert unreadable(observed[1].quality) == "too small"
 
 
-def test_a_face_mostly_out_of_the_picture_is_cut_off(sample_image, recognizer) -> None:
+def test_a_face_mostly_out_of_the_picture_is_cut_off(sample_image: np.ndarray, recognizer) -> None:
     [found] = recognizer.detect(sample_image)[:1]
     left, _, right, _ = found.box
     edge = round(left + 0.6 * (right - left))
@@ -151,7 +151,7 @@ def test_ordinary_faces_are_rarely_refused(faces) -> None:
     assert len(refused) < 0.03 * len(public), refused
 
 
-def test_photos_that_are_read_together_have_the_same_quality(sample_image, recognizer) -> None:
+def test_photos_that_are_read_together_have_the_same_quality(sample_image: np.ndarray, recognizer) -> None:
     dark = (sample_image // 20).astype(np.uint8)
     together = list(recognizer.observe_many([sample_image, dark]))
     assert [[one.quality for one in seen] for seen in together] == [

@@ -35,7 +35,7 @@ class Scripted:
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
+def weights(tmp_path_factory: pytest.TempPathFactory):
     card = dataclasses.replace(tiny.CARD, framing={**tiny.CARD.framing, "scripted": ONE_TO_ONE})
     return tiny.write_tiny(tmp_path_factory.mktemp("weights") / "tiny.onnx", card)
 
@@ -49,7 +49,7 @@ def face(left: float, top: float, side: float, score: float = 0.9, detector: str
     return Face((left, top, left + side, top + side), score, detector)
 
 
-def test_the_sample_gives_one_prediction(recognizer, sample_image) -> None:
+def test_the_sample_gives_one_prediction(recognizer, sample_image: np.ndarray) -> None:
     (prediction,) = recognizer.predict(sample_image)
     assert prediction.face == recognizer.detect(sample_image)[0]
     crops = recognizer.crops(sample_image, [prediction.face])
@@ -64,7 +64,7 @@ def test_an_observation_is_the_same(recognizer, sample_image) -> None:
     np.testing.assert_array_equal(seen.probabilities, prediction.probabilities)
 
 
-def test_grey_and_rgb_of_a_grey_photo_agree(recognizer, sample_image) -> None:
+def test_grey_and_rgb_of_a_grey_photo_agree(recognizer, sample_image: np.ndarray) -> None:
     grey = cv2.cvtColor(sample_image, cv2.COLOR_RGB2GRAY)
     (first,), (second,) = recognizer.predict(grey), recognizer.predict(np.stack([grey] * 3, axis=2))
     np.testing.assert_allclose(first.probabilities, second.probabilities, atol=1e-6)
@@ -75,7 +75,7 @@ def test_without_faces_the_list_is_empty(recognizer, shape) -> None:
     assert recognizer.predict(np.zeros(shape, np.uint8)) == []
 
 
-def test_views_are_taken_as_they_look(recognizer, sample_image) -> None:
+def test_views_are_taken_as_they_look(recognizer, sample_image: np.ndarray) -> None:
     mirrored = sample_image[:, ::-1]
     (first,), (second,) = recognizer.predict(mirrored), recognizer.predict(mirrored.copy())
     assert first.face == second.face
@@ -128,19 +128,21 @@ NO_SHARES = [
 
 @pytest.mark.parametrize("threshold", NO_SHARES)
 @pytest.mark.parametrize("faces", [True, False])
-def test_a_threshold_that_is_no_share_is_refused(recognizer, sample_image, threshold, faces) -> None:
+def test_a_threshold_that_is_no_share_is_refused(recognizer, sample_image: np.ndarray, threshold, faces) -> None:
     """50 for 50 % would call everything unsure, without a word; also where there is no face to judge."""
     with pytest.raises(ValueError, match=r"unsure_below must be a share, 0\.\.1"):
         recognizer.predict(sample_image if faces else np.zeros((9, 9), np.uint8), threshold)
 
 
 @pytest.mark.parametrize(("threshold", "unsure"), [(None, False), (0.0, False), (1.0, True)])
-def test_unsure_below(recognizer, sample_image, threshold, unsure) -> None:
+def test_unsure_below(recognizer, sample_image: np.ndarray, threshold, unsure) -> None:
     (prediction,) = recognizer.predict(sample_image, threshold)
     assert (prediction.label == UNSURE) is unsure
 
 
-def test_all_faces_run_as_one_batch_in_their_order(recognizer, rng, monkeypatch) -> None:
+def test_all_faces_run_as_one_batch_in_their_order(
+    recognizer, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)
     faces = [face(10, 10, 50), face(100, 20, 80), face(200, 100, 30)]
     batches = []
@@ -157,7 +159,7 @@ def test_all_faces_run_as_one_batch_in_their_order(recognizer, rng, monkeypatch)
         np.testing.assert_allclose(prediction.probabilities, alone.probabilities, atol=1e-6)
 
 
-def test_the_crop_is_framed_as_the_card_says(weights, sample_image) -> None:
+def test_the_crop_is_framed_as_the_card_says(weights, sample_image: np.ndarray) -> None:
     """A picture with a known crop: the detector's box lies in it as the framing has it, so the crop comes back."""
     framing = tiny.CARD.framing["yunet"]
     left, top, side = 150, 50, 144
@@ -189,7 +191,7 @@ def test_prominence_is_area_by_score_down_to_half_in_the_corner(left, top, side,
 
 @pytest.mark.parametrize("size", [20, 48, 96, 333])
 @pytest.mark.parametrize("channels", [None, 3])
-def test_a_square_is_cut_and_scaled(rng, size, channels) -> None:
+def test_a_square_is_cut_and_scaled(rng: np.random.Generator, size, channels) -> None:
     flat = cv2.resize(rng.integers(0, 256, (4, 4), dtype=np.uint8), (size, size), interpolation=cv2.INTER_NEAREST)
     image = np.zeros((size + 20, size + 30), np.uint8)
     image[7 : 7 + size, 11 : 11 + size] = flat
@@ -222,7 +224,7 @@ def test_a_detector_that_the_card_does_not_know_is_named(weights) -> None:
         recognizer.predict(np.zeros((20, 20), np.uint8))
 
 
-def test_a_framing_is_taken_where_the_card_has_none(weights, sample_image) -> None:
+def test_a_framing_is_taken_where_the_card_has_none(weights, sample_image: np.ndarray) -> None:
     wide, tight = Framing(0.5, 0.5, 0.5, 0.5), Framing(0.9, 0.9, 0.5, 0.5)
     recognizer = Recognizer(weights, Scripted(face(0, 0, 10, detector="new")), framing={"new": wide, "yunet": tight})
     assert recognizer.card.framing["new"] == wide
@@ -230,7 +232,7 @@ def test_a_framing_is_taken_where_the_card_has_none(weights, sample_image) -> No
     assert len(recognizer.predict(sample_image)) == 1
 
 
-def test_the_mirror_image_can_be_left_out(weights, sample_image) -> None:
+def test_the_mirror_image_can_be_left_out(weights, sample_image: np.ndarray) -> None:
     recognizer = Recognizer(weights, mirror=False)
     (seen,) = recognizer.observe(sample_image)
     crops = recognizer.crops(sample_image, [seen.face])
@@ -238,14 +240,16 @@ def test_the_mirror_image_can_be_left_out(weights, sample_image) -> None:
     assert seen.single is None
 
 
-def test_what_the_face_alone_shows_is_kept_beside_the_mean_with_its_mirror_image(weights, sample_image) -> None:
+def test_what_the_face_alone_shows_is_kept_beside_the_mean_with_its_mirror_image(
+    weights, sample_image: np.ndarray
+) -> None:
     (both,) = Recognizer(weights).observe(sample_image)
     (alone,) = Recognizer(weights, mirror=False).observe(sample_image)
     np.testing.assert_allclose(both.single, alone.probabilities, atol=1e-6)
     assert abs(both.probabilities - alone.probabilities).max() > 1e-3
 
 
-def test_weights_whose_card_has_no_framing_are_framed_as_fer2013_is(tmp_path, sample_image) -> None:
+def test_weights_whose_card_has_no_framing_are_framed_as_fer2013_is(tmp_path: Path, sample_image: np.ndarray) -> None:
     """Of a run that was exported without one: the command line and the API read it as the app does."""
     bare = tiny.write_tiny(tmp_path / "bare.onnx", dataclasses.replace(tiny.CARD, framing={}))
     for detector in ("yunet", "haar"):
@@ -264,7 +268,7 @@ def test_a_single_image_is_not_many(recognizer, make) -> None:
             many(single)
 
 
-def test_images_in_one_array_are_many(recognizer, sample_image) -> None:
+def test_images_in_one_array_are_many(recognizer, sample_image: np.ndarray) -> None:
     pair = np.stack([sample_image, sample_image])
     assert len(list(recognizer.predict_many(pair))) == len(list(recognizer.predict_many(pair[..., 0]))) == 2
 
@@ -280,13 +284,13 @@ def test_an_unknown_detector_is_refused(weights) -> None:
         Recognizer(weights, "mtcnn")
 
 
-def test_missing_weights_are_named(tmp_path) -> None:
+def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"none\.onnx"):
         Recognizer(tmp_path / "none.onnx")
 
 
 @pytest.mark.parametrize("detector", ["yunet", "haar"])
-def test_the_shipped_weights_know_both_detectors(sample_image, detector) -> None:
+def test_the_shipped_weights_know_both_detectors(sample_image: np.ndarray, detector) -> None:
     recognizer = Recognizer(detector=detector)
     (prediction,) = recognizer.predict(sample_image)
     assert prediction.best in CLASSES

@@ -71,7 +71,7 @@ def test_after_a_pause_there_is_no_second_look_at_once() -> None:
     assert times(reading) == pytest.approx([0, 0.5, 30, 30.2])
 
 
-def test_only_frames_that_are_looked_at_become_pixels(monkeypatch) -> None:
+def test_only_frames_that_are_looked_at_become_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     monkeypatch.setattr(videofile, "rgb", lambda *a: made.append(1) or np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
     read(clip(moving()), looks_per_s=2)

@@ -1,6 +1,7 @@
 """Copies of videos: MP4 that plays, with the sound."""
 
 import io
+from pathlib import Path
 
 import av
 import av.error
@@ -110,7 +111,7 @@ def test_joined_sound_goes_on_with_its_pictures() -> None:
     assert numbers == [*range(25), *range(25)]
 
 
-def test_damaged_sound_is_told_and_the_pictures_are_copied(monkeypatch) -> None:
+def test_damaged_sound_is_told_and_the_pictures_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     file = VideoFile(beeping("mov", "pcm_s16le"))
     copy = Copy(file)
     monkeypatch.setattr(copy._sound, "add", lambda packet: (_ for _ in ()).throw(av.error.InvalidDataError(22, "x")))
@@ -140,7 +141,7 @@ def test_no_sound_is_no_trouble() -> None:
     assert copy.trouble is None
 
 
-def test_a_copy_may_go_into_a_file(tmp_path) -> None:
+def test_a_copy_may_go_into_a_file(tmp_path: Path) -> None:
     with open(tmp_path / "copy.mp4", "wb") as into:
         file = VideoFile(clip(greys()))
         copy = Copy(file, into)

@@ -86,7 +86,7 @@ def test_a_blur_at_the_edge_or_outside_stays_in_the_picture(box) -> None:
     assert (planes == 99).all()
 
 
-def test_an_error_in_drawing_reaches_the_caller(monkeypatch) -> None:
+def test_an_error_in_drawing_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise RuntimeError("no ink")
 

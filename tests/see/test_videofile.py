@@ -214,20 +214,22 @@ def test_a_second_file_in_another_container_is_told() -> None:
 
 
 @pytest.mark.parametrize("container", [*CONTAINERS])
-def test_what_is_no_video_behind_a_file_is_not_told_as_one(container, rng) -> None:
+def test_what_is_no_video_behind_a_file_is_not_told_as_one(container, rng: np.random.Generator) -> None:
     """Padding, a signature, tags."""
     content = film(container, CONTAINERS[container][0]) + b"TAG" + rng.bytes(5000)
     assert videojoined.JOINED not in told(content)
 
 
-def test_a_file_full_of_a_containers_name_is_looked_at_no_longer_than_any_other(monkeypatch) -> None:
+def test_a_file_full_of_a_containers_name_is_looked_at_no_longer_than_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     looked = []
     monkeypatch.setattr(videojoined.re, "search", lambda *_: looked.append(1))
     assert told(film("mp4", "H.264", 5) + b"ftyp" * 100_000) == []
     assert len(looked) == videojoined._MOST_NAMES
 
 
-def test_a_head_that_lies_across_two_pieces_is_found(monkeypatch) -> None:
+def test_a_head_that_lies_across_two_pieces_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(videojoined, "_PIECE", 64)
     for padding in range(0, 130, 7):
         assert videojoined.JOINED in told(film("mp4", "H.264", 5) + bytes(padding) + film("mp4", "H.264", 5))
@@ -246,7 +248,7 @@ def test_a_long_pause_of_a_slide_show_is_one() -> None:
 
 
 @pytest.mark.parametrize("every_s", [11, 60, 400])
-def test_pictures_that_hold_long_and_are_stored_out_of_order_are_no_jump(every_s, rng) -> None:
+def test_pictures_that_hold_long_and_are_stored_out_of_order_are_no_jump(every_s, rng: np.random.Generator) -> None:
     """The first packets of Matroska have no time but that of presentation; a still picture is stored with B-frames."""
     times_s = [every_s * i for i in range(3)]
     still = rng.integers(0, 256, (64, 96, 3), np.uint8)
@@ -392,7 +394,9 @@ def test_pixels_that_change_their_shape_alone_are_made_square(container, name, p
 
 
 @pytest.mark.parametrize("inside", ["1/1", "3/2"])
-def test_the_pixels_shape_is_the_containers_where_the_pictures_say_another(inside, monkeypatch) -> None:
+def test_the_pixels_shape_is_the_containers_where_the_pictures_say_another(
+    inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As players have it; some programs change the shape of an MP4 without encoding it again."""
     monkeypatch.setitem(CODECS, "H.264 of its own shape", ("libx264", "yuv420p", {"x264-params": f"sar={inside}"}))
     file = VideoFile(film("mp4", "H.264 of its own shape", 5, pixel=Fraction(4, 3)))
@@ -450,7 +454,7 @@ def test_what_is_no_video_is_refused(content) -> None:
         VideoFile(content)
 
 
-def test_a_path_is_read_as_its_bytes_are(tmp_path) -> None:
+def test_a_path_is_read_as_its_bytes_are(tmp_path: Path) -> None:
     path = tmp_path / "no ending"
     path.write_bytes(film("mpegts", "H.264", 5))
     assert numbers(frames_of(path)) == list(range(5))
@@ -465,7 +469,7 @@ def test_a_path_is_read_as_its_bytes_are(tmp_path) -> None:
         "ffconcat version 1.0\nfile '{url}'\n",
     ],
 )
-def test_a_playlist_opens_no_other_file(playlist, tmp_path) -> None:
+def test_a_playlist_opens_no_other_file(playlist, tmp_path: Path) -> None:
     """FFmpeg would follow it to any file or address that the server can reach."""
     (tmp_path / "secret.mp4").write_bytes(clip(greys()))
     for url in (f"file://{tmp_path}/secret.mp4", f"{tmp_path}/secret.mp4"):
@@ -502,13 +506,13 @@ def test_a_way_of_storing_that_nobody_knows_is_refused() -> None:
         VideoFile(content.replace(b"FMP4", b"ZZZZ"))
 
 
-def test_a_huge_picture_is_refused(monkeypatch) -> None:
+def test_a_huge_picture_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(videofile, "MAX_PIXELS", 64 * 48 - 1)
     with pytest.raises(VideoError, match="64 × 48 pixels"):
         VideoFile(clip(greys()))
 
 
-def test_a_picture_that_grows_huge_is_left_out(monkeypatch) -> None:
+def test_a_picture_that_grows_huge_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     content = changing((64, 48), (640, 480), (64, 48))
     monkeypatch.setattr(videofile, "MAX_PIXELS", 64 * 48)
     file = VideoFile(content)

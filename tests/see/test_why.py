@@ -60,7 +60,7 @@ def test_the_network_is_asked_once_and_its_face_is_left_alone() -> None:
     assert np.array_equal(face, face_with_a_bright_mouth())
 
 
-def test_the_smile_of_the_sample_photo_hangs_on_the_mouth(sample_image) -> None:
+def test_the_smile_of_the_sample_photo_hangs_on_the_mouth(sample_image: np.ndarray) -> None:
     recognizer = Recognizer(threads=1)
     [crop] = recognizer.crops(sample_image, recognizer.detect(sample_image)[:1])
     fall = sensitivity(recognizer.classify, crop, HAPPY)

@@ -34,7 +34,7 @@ def test_curl(port) -> None:
     assert [len(json.loads(text)) for text in (one + "]", two)] == [1, 2]
 
 
-def test_python(port, monkeypatch) -> None:
+def test_python(port, monkeypatch: pytest.MonkeyPatch) -> None:
     (code,) = blocks("python", port)
     monkeypatch.chdir(ROOT)
     said = io.StringIO()

@@ -40,7 +40,7 @@ def test_a_frame_that_is_none_is_said_and_the_next_is_read(address) -> None:
         assert len(json.loads(socket.recv(60))["faces"]) == 1
 
 
-def test_only_the_newest_frame_is_read(address, monkeypatch) -> None:
+def test_only_the_newest_frame_is_read(address, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten frames while the first is being read: one more answer, for the last."""
     begun, go = threading.Event(), threading.Event()
 

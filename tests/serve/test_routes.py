@@ -8,8 +8,10 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Never
 
+import numpy as np
 import pytest
 import requests
 from PIL import Image
@@ -40,7 +42,7 @@ def problem(answer, status):
     return said
 
 
-def test_a_photo_gives_what_the_command_prints(address, capsys) -> None:
+def test_a_photo_gives_what_the_command_prints(address, capsys: pytest.CaptureFixture[str]) -> None:
     main([str(SAMPLE), "--json"])
     expected = capsys.readouterr().out.replace(json.dumps(str(SAMPLE)), '"image"')
     answer = requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60)
@@ -84,7 +86,9 @@ def test_a_turned_photo_and_an_animation_are_told(address) -> None:
     assert "Fer-Notes" not in plain.headers
 
 
-def test_boxes_of_a_photo_read_at_half_its_sides_are_in_the_files_pixels(address, monkeypatch) -> None:
+def test_boxes_of_a_photo_read_at_half_its_sides_are_in_the_files_pixels(
+    address, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (whole,) = requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60).json()
     monkeypatch.setattr("fer.see.images.HALVED_MP", 0.1)  # the service runs in this process
     (halved,) = requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60).json()
@@ -174,7 +178,7 @@ def test_answers_are_sent_at_once() -> None:
 def test_a_full_queue_says_so_and_empties() -> None:
     held, go = threading.Event(), threading.Event()
 
-    def slow(*_):
+    def slow(*_: object):
         held.set()
         go.wait(30)
         return [], []
@@ -242,7 +246,7 @@ def test_a_token_that_can_be_guessed_is_refused() -> None:
     assert TOKEN not in repr(ServeSettings(token=TOKEN))
 
 
-def test_a_video_is_read_beside(address, sample_image) -> None:
+def test_a_video_is_read_beside(address, sample_image: np.ndarray) -> None:
     film = clip([sample_image[:480, :480]] * 6)
     answer = requests.post(f"{address}/videos", film, headers={"Content-Type": "video/mp4"}, timeout=60)
     assert answer.status_code == 202
@@ -287,7 +291,7 @@ def test_videos_are_bounded() -> None:
         problem(requests.post(f"{address}/videos", film, headers={"Content-Type": "video/mp4"}, timeout=60), 429)
 
 
-def test_nothing_of_an_upload_touches_the_disk(address, monkeypatch, tmp_path) -> None:
+def test_nothing_of_an_upload_touches_the_disk(address, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Starlette's own form parser writes files above 1 MB to a temporary file."""
     made = []
     original = tempfile.SpooledTemporaryFile.rollover
@@ -305,10 +309,12 @@ def test_metrics_count(address) -> None:
     assert "fer_requests_under_way 0" in text
 
 
-def test_an_error_of_the_server_tells_nothing_of_it(served, monkeypatch, caplog) -> None:
+def test_an_error_of_the_server_tells_nothing_of_it(
+    served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     address, service = served
 
-    def broken(*_) -> Never:
+    def broken(*_: object) -> Never:
         raise RuntimeError("secret words")
 
     monkeypatch.setattr(service, "photo", broken)

@@ -28,7 +28,7 @@ def connect(address):
     return socket.create_connection((host, int(port)), timeout=60)
 
 
-def said(address, request, over=False):
+def said(address, request: pytest.FixtureRequest, over=False):
     """(status, type, body) of the answer to some bytes, read until the service hangs up. over: nothing more comes."""
     with connect(address) as sending:
         sending.sendall(request)
@@ -87,7 +87,7 @@ def test_head_has_no_body(address) -> None:
     assert (status, body) == (200, b"")
 
 
-def test_who_never_finishes_a_head_is_hung_up_on(address, monkeypatch) -> None:
+def test_who_never_finishes_a_head_is_hung_up_on(address, monkeypatch: pytest.MonkeyPatch) -> None:
     """First requests, and second ones of a connection that is kept; a body and a stream have their own limits."""
     monkeypatch.setattr(connection, "HEAD_S", 0.3)
     whole = b"GET /api/v1/health HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -137,13 +137,15 @@ def test_a_token_from_a_file_may_end_with_a_line() -> None:
         (["--host", "192.0.2.1"], "FER_API_TOKEN"),
     ],
 )
-def test_impossible_arguments_are_one_line(capsys, arguments, words) -> None:
+def test_impossible_arguments_are_one_line(capsys: pytest.CaptureFixture[str], arguments, words) -> None:
     assert main(["serve", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
 
 
-def test_a_port_in_use_and_an_address_of_another_computer_are_said(capsys, monkeypatch) -> None:
+def test_a_port_in_use_and_an_address_of_another_computer_are_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FER_API_TOKEN", "0123456789abcdef")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main(["serve", "--port", str(taken.getsockname()[1])]) == 2

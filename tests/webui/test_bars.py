@@ -26,7 +26,9 @@ def chart(values: list[list[float]], **changes: Any) -> Bars:
         (chart([[0, 0], [0, 0]]), [[0, 0], [0, 0]]),
     ],
 )
-def test_the_longest_row_is_as_wide_as_the_chart(drawn, lengths, monkeypatch) -> None:
+def test_the_longest_row_is_as_wide_as_the_chart(
+    drawn: bars.Bars, lengths: list[list[float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent = {}
     monkeypatch.setattr(bars, "show", lambda name, html, key, data, *values: sent.update(data))
     bars.bars(drawn, "key")
@@ -42,7 +44,9 @@ def test_the_longest_row_is_as_wide_as_the_chart(drawn, lengths, monkeypatch) ->
         ([[1, 1], [1, 1]], {"ends": [["1", "2"], ["3", "4"]]}, "ends must hold 1"),
     ],
 )
-def test_what_does_not_fit_is_refused(values, changes, words) -> None:
+def test_what_does_not_fit_is_refused(
+    values: list[list[float]], changes: dict[str, list[list[str]]], words: str
+) -> None:
     parts = {"spoken": WORDS, "ends": [["1"], ["2"]]} | changes
     with pytest.raises(ValueError, match=words):
         Bars("t", ["a", "b"], SERIES, np.array(values), **parts)

@@ -1,12 +1,15 @@
 """Seats, the way through the network, and frames through the processor: no browser needed."""
 
 import threading
+from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
+from fer.see.faces import Face
 from fer.see.judge import JudgeSettings
 from fer.see.live import LiveSession, LiveSettings
 from webui.view import live_stream
@@ -30,7 +33,7 @@ class FakeSession:
 
 
 @pytest.fixture
-def viewer(monkeypatch: pytest.MonkeyPatch):
+def viewer(monkeypatch: pytest.MonkeyPatch) -> Iterator[live_stream.Viewer]:
     monkeypatch.setattr(live_stream, "make_analyse", lambda recognizer: lambda image, settings: [])
     viewer = Viewer()
     yield viewer
@@ -214,7 +217,7 @@ def test_each_session_has_its_own_detectors(sample_image: np.ndarray) -> None:
     asked = []
 
     class Recognizer:
-        def observe_faces(self, image, faces, mirror):
+        def observe_faces(self, image: np.ndarray, faces: list[Face], mirror: bool) -> list[Any]:
             asked.append([face.detector for face in faces])
             return []
 
@@ -229,12 +232,12 @@ def test_each_session_has_its_own_detectors(sample_image: np.ndarray) -> None:
     [(True, 0.0, [True] * 22), (True, 0.1, [True] * 10 + [False] * 12), (False, 0.0, [False] * 22)],
 )
 def test_mirror_images_are_read_while_looks_keep_up(
-    monkeypatch, both_ways: bool, slow_s: float, expected: list[bool]
+    monkeypatch: pytest.MonkeyPatch, both_ways: bool, slow_s: float, expected: list[bool]
 ) -> None:
     now_s, asked = 0.0, []
 
     class Recognizer:
-        def observe_faces(self, image, faces, mirror):
+        def observe_faces(self, image: np.ndarray, faces: list[Any], mirror: bool) -> list[Any]:
             nonlocal now_s
             now_s += slow_s if mirror else slow_s / 2
             asked.append(mirror)

@@ -19,23 +19,23 @@ def judged() -> Judged:
 
 
 @pytest.fixture(scope="module")
-def found(judged) -> list[Slice]:
+def found(judged: Judged) -> list[Slice]:
     return found_slices(judged, TABLE)
 
 
-def test_parts_come_worst_first_with_the_figures_of_their_faces(judged, found) -> None:
+def test_parts_come_worst_first_with_the_figures_of_their_faces(judged: Judged, found: list[Slice]) -> None:
     assert len(found) > 15
     assert [one.accuracy for one in found] == sorted(judged.right[one.faces].mean() for one in found)
 
 
-def test_agreement_is_that_of_the_same_faces(judged, found) -> None:
+def test_agreement_is_that_of_the_same_faces(judged: Judged, found: list[Slice]) -> None:
     [unanimous] = [one for one in found if one.name == "FER+ agree: all"]
     votes = {int(row): votes for row, votes in zip(TABLE.rows, TABLE.votes, strict=True)}
     share = metrics.agreement(np.stack([votes[int(row)] for row in judged.rows[unanimous.faces]]))
     assert (share > 0.9).all()
 
 
-def test_a_bar_is_as_long_as_its_accuracy_and_striped_where_it_is_no_chance(found) -> None:
+def test_a_bar_is_as_long_as_its_accuracy_and_striped_where_it_is_no_chance(found: list[Slice]) -> None:
     drawn = chart(found)
     np.testing.assert_allclose(drawn.values.sum(axis=1), [one.accuracy for one in found])
     assert ((drawn.values[:, 1] > 0) == [one.p_value < 0.05 for one in found]).all()

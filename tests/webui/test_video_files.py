@@ -59,7 +59,7 @@ def test_the_whole_file() -> None:
         ("bytes=-99999999", slice(0, None)),
     ],
 )
-def test_a_part(asked, part) -> None:
+def test_a_part(asked: str, part: slice) -> None:
     file = OpenFile(CONTENT, "video/mp4")
     answer = get(file.address, asked)
     assert (answer.status, answer.content) == (206, CONTENT[part])
@@ -68,7 +68,7 @@ def test_a_part(asked, part) -> None:
 
 
 @pytest.mark.parametrize("asked", ["bytes=-", "bytes=5-2", "bytes=99999999-", "bytes=0-1,5-6", "lines=0-", "bytes=-0"])
-def test_a_part_that_is_not_there(asked) -> None:
+def test_a_part_that_is_not_there(asked: str) -> None:
     file = OpenFile(CONTENT, "video/mp4")
     answer = get(file.address, asked)
     assert (answer.status, answer.headers["content-range"]) == (416, f"bytes */{len(CONTENT)}")

@@ -95,7 +95,7 @@ def test_a_session_that_ends_ends_its_readings() -> None:
     assert (first.looks, second.looks) == (1, 0)
 
 
-def test_limits_in_words(monkeypatch) -> None:
+def test_limits_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FER_VIDEO_MB", raising=False)
     monkeypatch.setenv("FER_VIDEO_MINUTES", "45")
     assert video_limits() == VideoLimits(carried_mb(), 45 * 60)
@@ -103,7 +103,7 @@ def test_limits_in_words(monkeypatch) -> None:
     assert VideoLimits(800, 2700).words == "Up to 800 MB and 45 min each, up to 4K."
 
 
-def test_the_server_takes_what_the_page_promises(monkeypatch) -> None:
+def test_the_server_takes_what_the_page_promises(monkeypatch: pytest.MonkeyPatch) -> None:
     before = st.get_option("server.maxUploadSize")
     monkeypatch.setenv("FER_VIDEO_MB", "2500")
     try:
@@ -114,7 +114,7 @@ def test_the_server_takes_what_the_page_promises(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "0", "-3", "nan", "many", "1e9"])
-def test_limits_that_cannot_be_are_named(monkeypatch, value) -> None:
+def test_limits_that_cannot_be_are_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("FER_VIDEO_MINUTES", value)
     if not value:
         assert video_limits().longest_s > 3600

@@ -39,14 +39,14 @@ def reading_of(*samples: Sample, done: bool = True, share: float = 0.0, took_s: 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0, "0:00"), (7.9, "0:08"), (59.6, "1:00"), (65, "1:05"), (600, "10:00")]
 )
-def test_clock(seconds, words) -> None:
+def test_clock(seconds: float, words: str) -> None:
     assert clock(seconds) == words
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0, "0:00.0"), (7.94, "0:07.9"), (59.96, "1:00.0"), (65.26, "1:05.3"), (3725, "62:05.0")]
 )
-def test_a_stretch_of_half_a_second_does_not_begin_when_it_ends(seconds, words) -> None:
+def test_a_stretch_of_half_a_second_does_not_begin_when_it_ends(seconds: float, words: str) -> None:
     assert clock(seconds, tenths=True) == words
 
 
@@ -61,7 +61,7 @@ def test_about_counts_faces_once_all_is_read() -> None:
     ("share", "took_s", "left"),
     [(0.5, 10, "about 10 s left"), (0.1, 60, "about 9 min left"), (0.6, 30, "about 20 s left")],
 )
-def test_progress_says_how_long_it_takes(share, took_s, left) -> None:
+def test_progress_says_how_long_it_takes(share: float, took_s: int, left: str) -> None:
     words = videos.progress_words(reading_of(Sample(30.0, ()), share=share, took_s=took_s))
     assert words == f"Read up to 0:30 of 2:05 · {left}"
 
@@ -86,7 +86,7 @@ def test_who_waits_says_so() -> None:
         ("", "video_faces.csv"),
     ],
 )
-def test_download_names_hold_no_path(name, expected) -> None:
+def test_download_names_hold_no_path(name: str, expected: str) -> None:
     assert videos.file_name(name, "faces.csv") == expected
 
 
@@ -105,5 +105,5 @@ def test_previews_are_small() -> None:
 
 
 @pytest.mark.parametrize("shape", [(2, 1280, 3), (1280, 2, 3), (1, 1, 3)])
-def test_a_strip_has_a_preview_too(shape) -> None:
+def test_a_strip_has_a_preview_too(shape: tuple[int, int, int]) -> None:
     assert videos.jpeg(np.zeros(shape, np.uint8), 160).startswith(b"\xff\xd8")

@@ -1,7 +1,9 @@
 """The open video: what the visitor sets right in the player, judged again without another reading."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -30,7 +32,7 @@ def names(video: Watched) -> set[str]:
     return {seen.people.name(face.identity) for sample in seen.samples for face in sample.predictions}
 
 
-def test_a_name_a_split_and_a_merge(video) -> None:
+def test_a_name_a_split_and_a_merge(video: Watched) -> None:
     video.act({"do": "name", "id": 1, "name": " Ada "})
     assert names(video) == {"Ada"}
     video.act({"do": "split", "id": 1, "time": 1.0})
@@ -44,7 +46,7 @@ def test_a_name_a_split_and_a_merge(video) -> None:
     assert names(video) == {"Ada"}
 
 
-def test_who_comes_after_somebody_left_is_asked_about(video) -> None:
+def test_who_comes_after_somebody_left_is_asked_about(video: Watched) -> None:
     video.act({"do": "split", "id": 1, "time": 1.0})
     assert video.same_again() == [(2, 1)]
     video.others.add((2, 1))
@@ -54,7 +56,7 @@ def test_who_comes_after_somebody_left_is_asked_about(video) -> None:
     assert video.same_again() == []
 
 
-def test_another_threshold_judges_the_same_looks(video) -> None:
+def test_another_threshold_judges_the_same_looks(video: Watched) -> None:
     before = video.seen()
     assert video.seen().samples is before.samples
     video.judged_by = JudgeSettings(unsure_below=0.95)
@@ -62,7 +64,7 @@ def test_another_threshold_judges_the_same_looks(video) -> None:
     assert {face.label for sample in unsure.samples for face in sample.predictions} == {"unsure"}
 
 
-def test_figures_follow_the_part(video) -> None:
+def test_figures_follow_the_part(video: Watched) -> None:
     video.act({"do": "part", "part": [0.5, 1.0]})
     part = video.seen_part()
     assert [sample.time_s for sample in part.samples] == pytest.approx([0.5, 0.6, 0.7, 0.8, 0.9, 1.0], abs=2e-3)
@@ -70,7 +72,7 @@ def test_figures_follow_the_part(video) -> None:
     assert len(video.seen_part().samples) == 20
 
 
-def test_marks_come_and_go(video) -> None:
+def test_marks_come_and_go(video: Watched) -> None:
     video.act({"do": "mark", "from": 1.0, "to": 1.5, "note": " door "})
     video.act({"do": "mark", "from": 0.2, "to": 0.2, "note": "x" * 900})
     assert [(mark.start_s, len(mark.note)) for mark in video.seen().marks] == [(0.2, 200), (1.0, 4)]
@@ -95,12 +97,12 @@ def test_marks_come_and_go(video) -> None:
         {"do": "split", "id": 1, "time": float("nan")},
     ],
 )
-def test_what_makes_no_sense_does_nothing(video, what) -> None:
+def test_what_makes_no_sense_does_nothing(video: Watched, what: dict[str, object]) -> None:
     video.act(what)
     assert (video.people, video.part, video.marks) == (People(), None, [])
 
 
-def test_a_file_that_the_browser_does_not_play_gets_a_copy_once(video) -> None:
+def test_a_file_that_the_browser_does_not_play_gets_a_copy_once(video: Watched) -> None:
     before = video.address
     video.act({"do": "unplayable"})
     made = video.playable
@@ -113,7 +115,7 @@ def test_a_file_that_the_browser_does_not_play_gets_a_copy_once(video) -> None:
 
 
 def test_an_error_in_the_making_is_kept() -> None:
-    def fail(tell) -> bytes:
+    def fail(tell: Callable[..., Any]) -> bytes:
         raise ValueError("full")
 
     made = Making(fail)

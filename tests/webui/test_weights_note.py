@@ -6,13 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest
 
 from fer.weights import shipped_framing
 from tests.fakes.tiny import CARD, write_tiny
 from tests.fakes.written_runs import write_run
 from webui.frame import weights as weights_in_use
-from webui.frame.navigation import PAGES
+from webui.frame.navigation import PAGES, PageEntry
 from webui.frame.session import STORE
 
 pytestmark = pytest.mark.app
@@ -34,7 +35,7 @@ def app(weights: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.chdir(ROOT)
     make = PagesManager.__init__
 
-    def make_anew(self: PagesManager, *arguments, **options) -> None:
+    def make_anew(self: PagesManager, *arguments: str | ScriptCache, **options: bool) -> None:
         make(self, *arguments, **options)
         PagesManager.uses_pages_directory = False
 
@@ -79,7 +80,7 @@ def test_photos_are_read_with_a_runs_weights_until_the_way_back_is_taken(app: Ap
 
 
 @pytest.mark.parametrize("entry", PAGES, ids=lambda entry: entry.title)
-def test_every_page_says_so(app: AppTest, weights: Path, entry) -> None:
+def test_every_page_says_so(app: AppTest, weights: Path, entry: PageEntry) -> None:
     app.session_state[STORE].weights = str(weights)
     app.switch_page(entry.file).run()
     assert not app.exception
