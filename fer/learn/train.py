@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,37 +64,16 @@ def fit(
     if config.batch_size < device.ranks:
         raise ConfigError(f"batch_size: expected at least one face a rank, got {config.batch_size} for {device.ranks}")
     require_splits(faces, USES["training"], "training")
-    train, valid = (faces.split(name) for name in USES["training"])
-    on_device = device.torch_device
-
-    # All data is moved to the device before the loop starts, faces as uint8.
-    train_images = torch.tensor(train.images, device=on_device)  # (N, 48, 48) uint8
-    valid_images = torch.tensor(valid.images, device=on_device)
-    valid_labels = torch.tensor(valid.labels, device=on_device)
-    targets = torch.tensor(soft_targets(train, config, teacher), device=on_device)  # (N, 7) float32
-    sheet = validation_sheet(valid.labels)
-    augment = Augmenter(train_images, config, MEAN, STD)
-
     network = model.build(config.width, config.dropout, config.seed, config.groups)
     if initial:
         network.load_state_dict(initial.network.state_dict())
-    network = network.to(on_device).to(memory_format=torch.channels_last)
-    if config.compile:
-        device.compile(network)
-    optimizer = make_optimizer(network, config, device.bf16)
-    steps = math.ceil(len(train) / config.batch_size)
-    scheduler = make_scheduler(optimizer, config, steps)
-    modules: dict[str, nn.Module] = {"network": network}
-    kept: nn.Module = network  # the weights that are validated and kept
-    if config.ema_decay:
-        modules["average"] = kept = deepcopy(network)  # unlike the network, it is not compiled
-
-    start_epoch, best_accuracy = 0, 0.0
+    training = Training(config, faces, device, network, teacher)
+    state, weights = folder / checkpoint.STATE_NAME, folder / checkpoint.WEIGHTS_NAME
+    progress = checkpoint.Progress(config, 0, 0.0)
     if resume:
-        progress = checkpoint.load_state(folder / checkpoint.STATE_NAME, modules, optimizer, scheduler)
-        start_epoch, best_accuracy = progress.next_epoch, progress.best_accuracy
+        progress = checkpoint.load_state(state, training.modules, training.optimizer, training.scheduler)
     fingerprint = faces.fingerprint()
-    device.check_same(config=config, data=fingerprint, epoch=start_epoch)
+    device.check_same(config=config, data=fingerprint, epoch=progress.next_epoch)
     spread = device.spread(network)  # used for training; with a single rank it is the network itself
     emit(
         "start",
@@ -101,88 +81,15 @@ def fit(
         hardware=device.describe(),
         parameters=model.count_parameters(network),
         data_sha256=fingerprint,
-        faces={"Training": len(train), "PublicTest": len(valid)},
-        steps_per_epoch=steps,
-        start_epoch=start_epoch,
-        best_accuracy=best_accuracy,
+        faces={"Training": len(training.targets), "PublicTest": len(training.valid)},
+        steps_per_epoch=training.steps,
+        start_epoch=progress.next_epoch,
+        best_accuracy=progress.best_accuracy,
     )
-
-    for epoch in range(start_epoch, config.epochs):
-        started = time.perf_counter()
-        step_events = StepEvents(device, emit, epoch, steps)
-        # Each epoch seeds its random numbers, so a resumed run draws the same ones.
-        epoch_seed = config.seed * 100_003 + epoch
-        torch.manual_seed(epoch_seed * device.ranks + device.rank)  # dropout masks differ between ranks
-        generator = device.generator(epoch_seed)
-        order = torch.randperm(len(train), device=on_device, generator=generator)
-        loss_sum = torch.zeros((), device=on_device)
-        norm_sum = torch.zeros((), device=on_device)
-
-        network.train()
-        for step, index in enumerate(order.split(config.batch_size)):
-            # Each rank augments the whole batch, to draw the same numbers as a single process, and trains on its share.
-            mine = device.share(len(index))
-            x, asked = mix(augment(index, generator), targets[index], config.mixup, config.cutmix, generator)
-            with device.autocast():
-                logits = spread(x[mine])  # (B, 7)
-            # Shares may differ by one face, so sums are used; their mean over the ranks is the loss of the batch.
-            loss = F.cross_entropy(logits.float(), asked[mine], reduction="sum") / (len(index) / device.ranks)
-
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            norm_sum += torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
-            if config.clip_value:
-                nn.utils.clip_grad_value_(network.parameters(), config.clip_value)
-            before = [p.detach().clone() for p in network.parameters()] if step == steps - 1 else []
-            lr = scheduler.get_last_lr()[0]
-            optimizer.step()
-            scheduler.step()
-            if config.ema_decay:
-                average_into(kept, network, config.ema_decay, epoch * steps + step)
-
-            loss_sum += loss.detach() * len(index)
-            step_events.after(step, step * config.batch_size + len(index), loss_sum)
-        device.synchronise()  # GPU work is queued: without this only the queueing would be timed
-        train_s = time.perf_counter() - started
-
-        kept.eval()
-        mine = device.share(len(valid))
-        logits = device.gathered(predict(kept, valid_images[mine], device), len(valid))  # (N, 7)
-        probabilities = logits.softmax(1)
-        matrix = torch.bincount(valid_labels * len(CLASSES) + logits.argmax(1), minlength=len(CLASSES) ** 2)
-        report = torch.cat([
-            (device.total(loss_sum) / device.ranks / len(train))[None],
-            F.cross_entropy(logits, valid_labels)[None],
-            (norm_sum / steps)[None],
-            update_ratio(before, network)[None],
-            matrix.float(),
-            probabilities[sheet].flatten(),
-        ]).tolist()  # fmt: skip  # the only device-to-host sync of the epoch
-        train_loss, valid_loss, grad_norm, ratio = report[:4]
-        confusion = np.array(report[4 : 4 + len(matrix)], dtype=np.int64).reshape(len(CLASSES), -1)
-        accuracy = float(confusion.trace() / confusion.sum())
-
-        emit(
-            "epoch",
-            epoch=epoch,
-            epochs=config.epochs,
-            lr=lr,
-            train_loss=train_loss,
-            valid_loss=valid_loss,
-            valid_accuracy=accuracy,
-            images_per_s=len(train) / train_s,
-            elapsed_s=time.perf_counter() - started,
-            memory_mb=device.memory_mb(),
-            recall=metrics.class_figures(confusion).recall.tolist(),
-            confusion=confusion.tolist(),
-            grad_norm=grad_norm,
-            update_ratio=ratio,
-            sheet={
-                "rows": valid.rows[sheet].tolist(),
-                "labels": valid.labels[sheet].tolist(),
-                "probabilities": np.round(report[4 + len(matrix) :], 4).reshape(len(sheet), -1).tolist(),
-            },
-        )
+    for epoch in range(progress.next_epoch, config.epochs):
+        figures = training.epoch(epoch, spread, emit)
+        emit("epoch", epoch=epoch, epochs=config.epochs, **figures)
+        train_loss, valid_loss, accuracy = (figures[name] for name in ("train_loss", "valid_loss", "valid_accuracy"))
         if not math.isfinite(train_loss + valid_loss):
             raise TrainingDivergedError(
                 f"after epoch {epoch + 1} the loss is not finite (training {train_loss}, validation {valid_loss}); "
@@ -190,15 +97,113 @@ def fit(
             )
         if device.rank:
             continue
-        if accuracy > best_accuracy:
-            best_accuracy = accuracy
-            card = make_card(config, network, epoch, best_accuracy, teacher, initial)
-            checkpoint.save_weights(folder / checkpoint.WEIGHTS_NAME, kept, card)
-            emit("checkpoint", epoch=epoch, path=checkpoint.WEIGHTS_NAME, valid_accuracy=accuracy)
-        progress = checkpoint.Progress(config, epoch + 1, best_accuracy)
-        checkpoint.save_state(folder / checkpoint.STATE_NAME, progress, modules, optimizer, scheduler)
+        if accuracy > progress.best_accuracy:
+            card = make_card(config, network, epoch, accuracy, teacher, initial)
+            checkpoint.save_weights(weights, training.kept, card)
+            emit("checkpoint", epoch=epoch, path=weights.name, valid_accuracy=accuracy)
+        progress = checkpoint.Progress(config, epoch + 1, max(accuracy, progress.best_accuracy))
+        checkpoint.save_state(state, progress, training.modules, training.optimizer, training.scheduler)
 
-    return None if device.rank else checkpoint.load_weights(folder / checkpoint.WEIGHTS_NAME)[1]
+    return None if device.rank else checkpoint.load_weights(weights)[1]
+
+
+class Training:
+    """The network in training, and all that its steps use or change; faces and targets lie on the device."""
+
+    def __init__(
+        self, config: TrainConfig, faces: FaceSet, device: Device, network: model.ResNet9, teacher: Teacher | None
+    ) -> None:
+        self.config, self.device = config, device
+        train, self.valid = (faces.split(name) for name in USES["training"])
+        on_device = device.torch_device
+        # All data is moved to the device before the loop starts, faces (N, 48, 48) as uint8.
+        self.augment = Augmenter(torch.tensor(train.images, device=on_device), config, MEAN, STD)
+        self.targets = torch.tensor(soft_targets(train, config, teacher), device=on_device)  # (N, 7) float32
+        self.valid_images = torch.tensor(self.valid.images, device=on_device)
+        self.steps = math.ceil(len(train) / config.batch_size)
+
+        self.network = network.to(on_device).to(memory_format=torch.channels_last)
+        if config.compile:
+            device.compile(network)
+        self.optimizer = make_optimizer(network, config, device.bf16)
+        self.scheduler = make_scheduler(self.optimizer, config, self.steps)
+        self.modules: dict[str, nn.Module] = {"network": network}
+        self.kept: nn.Module = network  # the weights that are validated and kept
+        if config.ema_decay:
+            self.modules["average"] = self.kept = deepcopy(network)  # unlike the network, it is not compiled
+
+    def epoch(self, epoch: int, spread: nn.Module, emit: Emit) -> dict[str, Any]:
+        """Learns from every face once and validates; the values of the run log's event 'epoch'."""
+        device, labels = self.device, self.valid.labels
+        started = time.perf_counter()
+        learned, lr = self.learn(epoch, spread, emit)
+        device.synchronise()  # GPU work is queued: without this only the queueing would be timed
+        train_s = time.perf_counter() - started
+
+        self.kept.eval()
+        mine = predict(self.kept, self.valid_images[device.share(len(labels))], device)
+        logits = device.gathered(mine, len(labels)).cpu()  # (N, 7) float32
+        train_loss, grad_norm, ratio = learned.tolist()
+        confusion = metrics.confusion(labels, logits.argmax(1).numpy())
+        # The first few faces of each class: the same ones in every run.
+        sheet = np.concatenate([np.flatnonzero(labels == c)[:SHEET_PER_CLASS] for c in range(len(CLASSES))])
+        return {
+            "lr": lr,
+            "train_loss": train_loss,
+            "valid_loss": float(F.cross_entropy(logits, torch.tensor(labels))),
+            "valid_accuracy": float(confusion.trace() / confusion.sum()),
+            "images_per_s": len(self.targets) / train_s,
+            "elapsed_s": time.perf_counter() - started,
+            "memory_mb": device.memory_mb(),
+            "recall": metrics.class_figures(confusion).recall.tolist(),
+            "confusion": confusion.tolist(),
+            "grad_norm": grad_norm,
+            "update_ratio": ratio,
+            "sheet": {
+                "rows": self.valid.rows[sheet].tolist(),
+                "labels": labels[sheet].tolist(),
+                "probabilities": np.round(logits[sheet].softmax(1).double().numpy(), 4).tolist(),
+            },
+        }
+
+    def learn(self, epoch: int, spread: nn.Module, emit: Emit) -> tuple[Tensor, float]:
+        """The steps of an epoch: mean loss, mean gradient norm and update ratio, (3,) on the device; the last lr."""
+        config, device, network = self.config, self.device, self.network
+        step_events = StepEvents(device, emit, epoch, self.steps)
+        # Each epoch seeds its random numbers, so a resumed run draws the same ones.
+        epoch_seed = config.seed * 100_003 + epoch
+        torch.manual_seed(epoch_seed * device.ranks + device.rank)  # dropout masks differ between ranks
+        generator = device.generator(epoch_seed)
+        order = torch.randperm(len(self.targets), device=device.torch_device, generator=generator)
+        loss_sum, norm_sum = torch.zeros(2, device=device.torch_device)
+
+        network.train()
+        for step, index in enumerate(order.split(config.batch_size)):
+            # Each rank augments the whole batch, to draw the same numbers as a single process, and trains on its share.
+            mine = device.share(len(index))
+            x = self.augment(index, generator)
+            x, asked = mix(x, self.targets[index], config.mixup, config.cutmix, generator)
+            with device.autocast():
+                logits = spread(x[mine])  # (B, 7)
+            # Shares may differ by one face, so sums are used; their mean over the ranks is the loss of the batch.
+            loss = F.cross_entropy(logits.float(), asked[mine], reduction="sum") / (len(index) / device.ranks)
+
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            norm_sum += torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+            if config.clip_value:
+                nn.utils.clip_grad_value_(network.parameters(), config.clip_value)
+            before = [p.detach().clone() for p in network.parameters()] if step == self.steps - 1 else []
+            lr = float(self.scheduler.get_last_lr()[0])
+            self.optimizer.step()
+            self.scheduler.step()
+            if config.ema_decay:
+                average_into(self.kept, network, config.ema_decay, epoch * self.steps + step)
+
+            loss_sum += loss.detach() * len(index)
+            step_events.after(step, step * config.batch_size + len(index), loss_sum)
+        train_loss = device.total(loss_sum) / device.ranks / len(self.targets)
+        return torch.stack([train_loss, norm_sum / self.steps, update_ratio(before, network)]), lr
 
 
 @torch.inference_mode()
@@ -216,11 +221,6 @@ def update_ratio(before: list[Tensor], network: nn.Module) -> Tensor:
     return change / torch.nn.utils.get_total_norm(before)
 
 
-def validation_sheet(labels: np.ndarray) -> np.ndarray:
-    """Positions of the first few validation faces of each class: the same faces in every run."""
-    return np.concatenate([np.flatnonzero(labels == c)[:SHEET_PER_CLASS] for c in range(len(CLASSES))])
-
-
 def make_card(
     config: TrainConfig,
     network: model.ResNet9,
@@ -230,10 +230,10 @@ def make_card(
     initial: InitialWeights | None = None,
 ) -> ModelCard:
     """The card after training; scripts/evaluate.py adds temperature, threshold, framing and results."""
-    knows_votes = bool(
-        config.votes_weight or (teacher and teacher.knows_votes) or (initial and initial.card.learned_from_votes)
+    knows_votes = any(
+        [config.votes_weight, teacher and teacher.knows_votes, initial and initial.card.learned_from_votes]
     )
-    distilled = bool(config.teacher_weight or (initial and initial.card.learned_from_teachers))
+    distilled = any([config.teacher_weight, initial and initial.card.learned_from_teachers])
     return ModelCard(
         name=f"resnet9-{config.preset}",
         architecture=model.description(network),
