@@ -9,7 +9,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -24,7 +24,10 @@ from tests.fakes.forms import CSV_HEADER, FACE_FILES, csv_row, packed, picture, 
 TABLE = CSV_HEADER + b"".join(csv_row(np.full((48, 48), 20 * i, np.uint8), i) for i in range(7))
 
 
-def tarred(path: Path, members: dict[str, bytes], mode: str = "w") -> Path:
+Maker = Callable[[Path, dict[str, bytes]], Path]
+
+
+def tarred(path: Path, members: dict[str, bytes], mode: Literal["w", "w:gz"] = "w") -> Path:
     with tarfile.open(path, mode) as archive:
         for name, content in members.items():
             header = tarfile.TarInfo(name)
@@ -38,12 +41,16 @@ def gzipped(path: Path, content: bytes) -> Path:
     return path
 
 
-MAKERS = {
+MAKERS: dict[str, Maker] = {
     "zip": lambda folder, members: packed(folder / "set.zip", members),
     "tar": lambda folder, members: tarred(folder / "set.tar", members),
     "tar.gz": lambda folder, members: tarred(folder / "set.tar.gz", members, "w:gz"),
     "without an ending": lambda folder, members: tarred(folder / "set", members),
 }
+
+
+def printable(message: str) -> None:
+    message.encode()
 
 
 def is_the_table(faces: FaceSet) -> bool:
@@ -54,14 +61,14 @@ def is_the_table(faces: FaceSet) -> bool:
 
 @pytest.mark.parametrize("place", ["", "archive/", "archive/data/"])
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_a_table_is_found_wherever_it_lies(tmp_path: Path, make: Callable[..., Any], place: str) -> None:
+def test_a_table_is_found_wherever_it_lies(tmp_path: Path, make: Maker, place: str) -> None:
     members = {"README.txt": b"hello", f"{place}test.csv": b"id,pixels\n", f"{place}fer2013.csv": TABLE}
     faces = read(make(tmp_path, members))
     assert is_the_table(faces)
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_images_are_read_in_the_order_of_split_and_number(tmp_path: Path, make: Callable[..., Any]) -> None:
+def test_images_are_read_in_the_order_of_split_and_number(tmp_path: Path, make: Maker) -> None:
     direct = read(unpacked(tmp_path / "folder", FACE_FILES))
     (tmp_path / "packed").mkdir()
     faces = read(make(tmp_path / "packed", {"a/": b"", **{f"a/{n}": c for n, c in FACE_FILES.items()}}))
@@ -74,7 +81,7 @@ def test_a_packed_table_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_one_archive_somewhere_in_a_folder_is_found(tmp_path: Path, make: Callable[..., Any]) -> None:
+def test_one_archive_somewhere_in_a_folder_is_found(tmp_path: Path, make: Maker) -> None:
     deep = tmp_path / "set" / "two" / "down"
     deep.mkdir(parents=True)
     path = make(deep, {"data/fer2013.csv": TABLE})
@@ -140,7 +147,7 @@ def test_skipping_is_not_advised_where_nothing_would_be_left(tmp_path: Path, con
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_names_lead_nowhere(tmp_path: Path, make: Callable[..., Any]) -> None:
+def test_names_lead_nowhere(tmp_path: Path, make: Maker) -> None:
     inside = tmp_path / "deep" / "inside"
     inside.mkdir(parents=True)
     source = make(inside, {"../../evil.txt": b"x", "/etc/evil": b"x", "../train/fear/Training_9.jpg": picture()})
@@ -284,7 +291,7 @@ def test_a_damaged_archive_ends_in_faces_or_in_a_documented_error(
     path = tmp_path / "damaged"
     path.write_bytes(content)
     try:
-        faces = read(path, skip_bad_rows=True, on_skipped=lambda message: message.encode())
+        faces = read(path, skip_bad_rows=True, on_skipped=printable)
         assert len(faces) > 0
     except DatasetError as error:
         str(error).encode()  # a message that can be printed

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -69,7 +70,10 @@ def changed(image: np.ndarray, how: str) -> np.ndarray:
     if how == "darker":
         return (crop(image) * 0.6).astype(np.uint8)
     if how == "jpeg":
-        return cv2.imdecode(cv2.imencode(".jpg", crop(image), [cv2.IMWRITE_JPEG_QUALITY, 40])[1], cv2.IMREAD_GRAYSCALE)
+        jpeg = cv2.imencode(".jpg", crop(image), [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
+        decoded = cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)
+        assert decoded is not None
+        return decoded
     raise ValueError(how)
 
 
@@ -175,7 +179,7 @@ def test_precision_counts_what_taggers_say(table: audit.Audit) -> None:
     assert found.suspects()[:3].tolist() == [0, 2, 4]
     assert found.precision_at(5) == (3, 1, 1)
     assert found.precision_at(100) == (3, 6, 1)
-    splits = np.repeat(np.uint8([0, 1]), [4, 16])  # suspects 0 and 2 lie in Training
+    splits = np.repeat(np.array([0, 1], np.uint8), [4, 16])  # suspects 0 and 2 lie in Training
     found = dataclasses.replace(found, splits=splits)
     assert found.suspects("Training").tolist() == [0, 2]
     assert found.precision_at(100, "Training") == (2, 0, 0)
@@ -198,7 +202,7 @@ def test_a_table_survives_the_disk(table: audit.Audit, tmp_path: Path) -> None:
         ({"labels": np.full(20, 7, np.int8)}, "that exist"),
     ],
 )
-def test_impossible_tables_are_refused(table: audit.Audit, changes: dict[str, np.ndarray], message: str) -> None:
+def test_impossible_tables_are_refused(table: audit.Audit, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(AuditError, match=message):
         dataclasses.replace(table, **changes)
 
@@ -222,6 +226,7 @@ def test_the_committed_table_is_of_the_real_set(faces: FaceSet) -> None:
     assert np.array_equal(table.rows, faces.rows)
     assert np.array_equal(table.splits, faces.splits)
     assert np.array_equal(table.labels, faces.labels)
+    assert faces.votes is not None
     assert np.array_equal(table.majority, metrics.majority(faces.votes))
     assert np.array_equal(table.exact, duplicates.exact_groups(faces.images))  # rows are positions in the whole set
     assert (table.near[table.exact != -1] != -1).all()

@@ -1,7 +1,6 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -59,12 +58,12 @@ def test_reads_the_competitions_csv_with_padded_headers(images: np.ndarray, end:
     ],
     ids=["as is", "no last line end", "blank lines at the end", "more than one blank", "leading zeros"],
 )
-def test_harmless_variants_are_read(images: np.ndarray, spoil: Callable[..., Any]) -> None:
+def test_harmless_variants_are_read(images: np.ndarray, spoil: Callable[[bytes], bytes]) -> None:
     faces = read_csv(io.BytesIO(CSV_HEADER + spoil(csv_row(images[0]))), "x.csv", stop)
     assert np.array_equal(faces.images.reshape(1, -1), images[:1])
 
 
-BAD_ROWS = {
+BAD_ROWS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a value too few": (lambda row: row.replace(b" ", b"", 1), "2303 pixel values, expected 2304"),
     "a value too many": (lambda row: row.replace(b" ", b" 7 ", 1), "2305 pixel values, expected 2304"),
     "256": (lambda row: row.replace(b",10 ", b",256 "), "pixel 0 is '256', expected a whole number 0 to 255"),
@@ -97,7 +96,7 @@ def rows(images: np.ndarray) -> list[bytes]:
 @pytest.mark.parametrize("place", [0, 40, 69])
 @pytest.mark.parametrize(("spoil", "message"), BAD_ROWS.values(), ids=BAD_ROWS)
 def test_a_bad_row_is_named_by_file_and_line(
-    rows: list[bytes], spoil: Callable[..., Any], message: str, place: int
+    rows: list[bytes], spoil: Callable[[bytes], bytes], message: str, place: int
 ) -> None:
     rows[place] = spoil(rows[place]).rstrip(b"\n") + (b"\n" if place < 69 else b"")
     with pytest.raises(DatasetError) as error:
@@ -150,9 +149,8 @@ def test_no_error_repeats_what_stands_in_a_foreign_file(tmp_path: Path, name: st
     path = tmp_path / name
     path.write_bytes(b"root:secret,x:1\nsecret;secret\n" if name != "train.parquet" else b"PAR1secret" * 9)
     faces = stacked([(np.zeros((48, 48), np.uint8), 0, 0, 0)])
-    read = (lambda: join_votes(faces, path)) if name == "fer2013new.csv" else (lambda: dataset.read(path))
     with pytest.raises(DatasetError) as error:
-        read()
+        join_votes(faces, path) if name == "fer2013new.csv" else dataset.read(path)
     assert "secret" not in str(error.value)
 
 

@@ -299,7 +299,7 @@ def test_the_cache_gives_back_what_went_in(tmp_path: Path, few: FaceSet, voted: 
 def test_the_cache_is_mapped_not_read(tmp_path: Path, few: FaceSet) -> None:
     dataset.write_cache(few, tmp_path / CACHE_NAME)
     opened = dataset.open_cache(tmp_path / CACHE_NAME)
-    base = opened.images
+    base: object = opened.images
     while isinstance(base, np.ndarray):
         base = base.base
     assert isinstance(base, mmap.mmap)

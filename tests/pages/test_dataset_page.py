@@ -1,14 +1,15 @@
 """The dataset page without a browser: filters, findings, lasso, augmentation, fetching, and the page in AppTest."""
 
+import importlib.util
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import streamlit as st
-from playwright.sync_api import Page
 from streamlit.testing.v1 import AppTest
 
 from fer.data import dataset
@@ -47,7 +48,7 @@ def faces_(folder: Path) -> FaceSet:
 
 
 @pytest.fixture
-def page(faces_, folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+def page(faces_: FaceSet, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The page with the drawn set and its imagined audit."""
     st.cache_resource.clear()
     imagined_audit(faces_).to_parquet(tmp_path / "audit.parquet")
@@ -84,12 +85,12 @@ def words_of(page: AppTest) -> str:
         (Filter(brightness=(256.0, 300.0)), 0),
     ],
 )
-def test_filters(faces_, wanted, count) -> None:
+def test_filters(faces_: FaceSet, wanted: dataset_filters.Filter, count: int) -> None:
     brightness = faces_.images.mean(axis=(1, 2))
     assert len(dataset_filters.select(faces_, brightness, wanted)) == count
 
 
-def test_brightness_splits_the_set_in_two(faces_) -> None:
+def test_brightness_splits_the_set_in_two(faces_: FaceSet) -> None:
     brightness = faces_.images.mean(axis=(1, 2))
     middle = float(np.median(brightness))
     dark = dataset_filters.select(faces_, brightness, Filter(brightness=(0, middle)))
@@ -97,7 +98,7 @@ def test_brightness_splits_the_set_in_two(faces_) -> None:
     assert len(dark) == (brightness <= middle).sum()
 
 
-def test_a_set_without_votes_asks_none(faces_) -> None:
+def test_a_set_without_votes_asks_none(faces_: FaceSet) -> None:
     bare = FaceSet(faces_.images, faces_.labels, faces_.splits, None, faces_.rows)
     assert len(dataset_filters.select(bare, np.zeros(224), Filter(majority="fear", agreement=(0.5, 1.0)))) == 224
     assert "ferplus_majority" not in dataset_filters.as_table(bare, np.zeros(224), np.arange(3))
@@ -108,7 +109,7 @@ def test_a_set_without_votes_asks_none(faces_) -> None:
     [{"splits": ("Test",)}, {"classes": ("joy",)}, {"majority": "joy"}, {"agreement": (0.9, 0.1)},
      {"brightness": (9.0, 1.0)}],
 )  # fmt: skip
-def test_impossible_filters_are_refused(changes) -> None:
+def test_impossible_filters_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"unknown|majority|lies above"):
         Filter(**changes)
 
@@ -122,7 +123,7 @@ def test_a_seed_shuffles_the_same_way_each_time() -> None:
     assert np.array_equal(dataset_filters.ordered(at, "As in the file", 1), at)
 
 
-def test_the_exported_list_names_what_the_grid_shows(faces_) -> None:
+def test_the_exported_list_names_what_the_grid_shows(faces_: FaceSet) -> None:
     table = dataset_filters.as_table(faces_, np.full(224, 99.96), np.array([200, 0]))
     assert table["row"].tolist() == [200, 0]
     assert table["split"].tolist() == ["PrivateTest", "Training"]
@@ -143,18 +144,18 @@ def test_the_exported_list_names_what_the_grid_shows(faces_) -> None:
         ("Likely wrong labels", "Training", CLASSES[1], [8]),
     ],
 )
-def test_findings(faces_, name, split, label, expected) -> None:
+def test_findings(faces_: FaceSet, name: str, split: str | None, label: str | None, expected: list[int]) -> None:
     assert audit_data.finding(imagined_audit(faces_), name, split, label).at.tolist() == expected
 
 
-def test_hardest_faces_come_first(faces_) -> None:
+def test_hardest_faces_come_first(faces_: FaceSet) -> None:
     found = audit_data.finding(imagined_audit(faces_), "Hardest faces")
     assert found.at[:3].tolist() == [223, 222, 221]
     label = faces_.labels[223]
     assert found.caption(223) == f"{CLASSES[label]}\n→ {CLASSES[(label + 1) % 7]}"
 
 
-def test_copies_stand_side_by_side(faces_) -> None:
+def test_copies_stand_side_by_side(faces_: FaceSet) -> None:
     near = np.full(224, -1, np.int32)
     near[[0, 100]], near[[1, 50, 200]] = 0, 1
     table = replace(imagined_audit(faces_), near=near)
@@ -170,12 +171,12 @@ def test_copies_stand_side_by_side(faces_) -> None:
         ([(0, 0), (10, 10)], [False, False, False, False]),
     ],
 )
-def test_points_inside_a_lasso(corners, expected) -> None:
+def test_points_inside_a_lasso(corners: list[tuple[int, int]], expected: list[bool]) -> None:
     x, y = np.array([2, 12, 9, 5], np.uint16), np.array([4, 4, 5, 1], np.uint16)
     assert inside(np.array(corners), x, y).tolist() == expected
 
 
-def test_the_sprite_holds_every_face_in_its_place(faces_) -> None:
+def test_the_sprite_holds_every_face_in_its_place(faces_: FaceSet) -> None:
     picture = gallery.sprite(faces_.images[:13], columns=5)
     assert picture.shape == (3 * 48, 5 * 48)
     assert np.array_equal(picture[48:96, 96:144], faces_.images[7])
@@ -192,7 +193,7 @@ def test_vote_bars_are_as_long_as_the_votes() -> None:
     assert "width:20%" in bars
 
 
-def test_positions_find_rows_and_say_where_there_is_none(faces_) -> None:
+def test_positions_find_rows_and_say_where_there_is_none(faces_: FaceSet) -> None:
     shuffled = faces_.take(np.random.default_rng(0).permutation(224)[:100])
     rows = np.concatenate([shuffled.rows[[40, 3]], [9999, -1]])
     assert dataset_data.positions(shuffled, rows).tolist() == [40, 3, -1, -1]
@@ -209,7 +210,7 @@ def test_every_overview_chart_has_a_title_with_its_unit() -> None:
         assert "%" in figure.title or "number of faces" in figure.title
 
 
-def test_augmentation_is_the_trainers_own(faces_) -> None:
+def test_augmentation_is_the_trainers_own(faces_: FaceSet) -> None:
     torch = pytest.importorskip("torch")
     from fer.learn.augment import Augmenter
 
@@ -229,28 +230,28 @@ def test_augmentation_is_the_trainers_own(faces_) -> None:
     preview.close()
 
 
-def test_without_torch_the_preview_says_what_to_install(faces_, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(augmentation.importlib.util, "find_spec", lambda name: None)
+def test_without_torch_the_preview_says_what_to_install(faces_: FaceSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(augmentation.PreviewError, match="requirements-train"):
         augmentation.Preview().faces(faces_.images[0], PRESETS["article"], 1, 0)
 
 
 @pytest.mark.parametrize("name", ["Overview", "Faces", "Audit", "Map"])
-def test_every_part_opens(page: Page, name) -> None:
+def test_every_part_opens(page: AppTest, name: str) -> None:
     page.run()
     open_part(page, name)
     assert not page.exception
     assert not page.error
 
 
-def test_a_class_shows_its_faces(page: Page) -> None:
+def test_a_class_shows_its_faces(page: AppTest) -> None:
     open_part(page, "Faces")
     assert headings(page) == ["224 faces"]
     page.get("button_group")[1].set_value(["fear"]).run()
     assert headings(page) == ["32 faces"]
 
 
-def test_the_audit_states_its_precision_against_ferplus(page: Page) -> None:
+def test_the_audit_states_its_precision_against_ferplus(page: AppTest) -> None:
     open_part(page, "Audit")
     assert headings(page) == ["3 faces"]
     assert "Of Training's 100 most suspect" in words_of(page)
@@ -261,7 +262,7 @@ def test_the_audit_states_its_precision_against_ferplus(page: Page) -> None:
     assert set(page.get("button_group")[0].options) == set(FINDINGS)
 
 
-def test_without_the_set_counts_and_audit_stand(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_set_counts_and_audit_stand(page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "no-data"))
     page.run()
     assert not page.exception
@@ -272,7 +273,9 @@ def test_without_the_set_counts_and_audit_stand(page: Page, tmp_path: Path, monk
     assert len(page.dataframe[0].value) == 3
 
 
-def test_pointing_to_a_copy_prepares_it(page: Page, faces_, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pointing_to_a_copy_prepares_it(
+    page: AppTest, faces_: FaceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "new"))
     rows = ["emotion,pixels,Usage"]
     usage = ("Training", "PublicTest", "PrivateTest")
@@ -287,7 +290,7 @@ def test_pointing_to_a_copy_prepares_it(page: Page, faces_, tmp_path: Path, monk
     assert "not on this computer" not in words_of(page)
 
 
-def test_pointing_to_nothing_says_so(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pointing_to_nothing_says_so(page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "new"))
     page.run()
     page.text_input[0].set_value(str(tmp_path / "nothing.csv"))
@@ -296,7 +299,7 @@ def test_pointing_to_nothing_says_so(page: Page, tmp_path: Path, monkeypatch: py
 
 
 @pytest.fixture
-def fetching(page: Page, folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AppTest]:
+def fetching(page: AppTest, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AppTest]:
     """The page without the set; told the last line of a script that stands in for scripts/prepare.py, presses Fetch."""
     monkeypatch.setenv("FER_DATA", str(tmp_path / "new"))
     monkeypatch.setattr(dataset_fetch, "ROOT", tmp_path)
@@ -316,14 +319,14 @@ def fetching(page: Page, folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return press
 
 
-def test_fetching_shows_the_set(fetching, folder, tmp_path: Path) -> None:
+def test_fetching_shows_the_set(fetching: Callable[..., Any], folder: Path, tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     page = fetching(f"shutil.copy({str(folder / CACHE_NAME)!r}, {str(tmp_path / 'new')!r})")
     assert not page.exception
     assert "not on this computer" not in words_of(page)
 
 
-def test_fetching_that_fails_shows_its_last_lines(fetching) -> None:
+def test_fetching_that_fails_shows_its_last_lines(fetching: Callable[..., Any]) -> None:
     page = fetching("sys.exit('no network')")
     assert not page.exception
     (code,) = [element.value for element in page.code]
@@ -341,7 +344,7 @@ def large_face() -> None:
     face_details.face_page(found, 40, weights.in_use())
 
 
-def test_a_face_opens_with_all_that_is_known_of_it(page: Page, faces_) -> None:
+def test_a_face_opens_with_all_that_is_known_of_it(page: AppTest, faces_: FaceSet) -> None:
     """Row, split, label, votes as bars, the model's probabilities, and its neighbours by the audit's table."""
     opened = AppTest.from_function(large_face, default_timeout=TIMEOUT_S).run()
     assert not opened.exception
@@ -368,7 +371,7 @@ def large_face_of_a_run() -> None:
 
 
 def test_a_face_is_shown_with_what_the_runs_weights_say(
-    page: Page, faces_, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: AppTest, faces_: FaceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FER_RUNS", str(tmp_path / "runs"))
     (tmp_path / "runs" / "mine").mkdir(parents=True)
@@ -382,18 +385,18 @@ def test_a_face_is_shown_with_what_the_runs_weights_say(
 
 
 def test_only_the_operators_switch_lets_visitors_name_files(
-    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "new"))
     monkeypatch.delenv("FER_ALLOW_FETCH")
-    monkeypatch.setattr(dataset_fetch.st, "get_option", lambda name: "localhost")  # as behind a reverse proxy
+    monkeypatch.setattr(st, "get_option", lambda name: "localhost")  # as behind a reverse proxy
     page.run()
     assert "FER_ALLOW_FETCH=1" in words_of(page)
     assert not page.text_input
     assert not [b for b in page.button if "etch" in b.label]
 
 
-def test_a_damaged_audit_says_what_to_do(page: Page, tmp_path: Path) -> None:
+def test_a_damaged_audit_says_what_to_do(page: AppTest, tmp_path: Path) -> None:
     (tmp_path / "audit.parquet").write_bytes(b"PAR1")
     open_part(page, "Audit")
     assert not page.exception

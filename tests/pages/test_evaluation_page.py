@@ -3,11 +3,11 @@
 import json
 import shutil
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import streamlit as st
-from playwright.sync_api import Page
 from scipy.stats import binomtest
 from streamlit.testing.v1 import AppTest
 
@@ -41,19 +41,19 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> EvaluationTable:
 
 
 @pytest.fixture
-def judged(table) -> Judged:
+def judged(table: EvaluationTable) -> Judged:
     return evaluation_data.judge(table, "PrivateTest", "FER2013", "One view")
 
 
 def shipped_beside(folder: Path) -> Path:
     """The folder with the shipped network in it, whose table may be another."""
     for name in (WEIGHTS.name, "framing.json"):
-        (folder / name).symlink_to(weights.FOLDER / name)
+        (folder / name).symlink_to(WEIGHTS.parent / name)
     return folder
 
 
 @pytest.fixture
-def page(table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+def page(table: EvaluationTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The page with the imagined table as the shipped one, without a dataset."""
     st.cache_resource.clear()
     table.to_parquet(tmp_path / "weights" / "evaluation.parquet")
@@ -74,20 +74,20 @@ def open_part(page: AppTest, name: str) -> AppTest:
     return page.run()
 
 
-def test_judge_takes_split_labels_and_view(table, judged) -> None:
+def test_judge_takes_split_labels_and_view(table: EvaluationTable, judged: evaluation_data.Judged) -> None:
     assert len(judged.truth) == 70
     assert judged.matrix[FEAR, SAD] == FEAR_TO_SAD
     averaged = evaluation_data.judge(table, "PublicTest", "FER+ majority", "Flip-averaged")
     assert averaged.right.all()
 
 
-def test_faces_of_a_cell_come_most_confident_first(judged) -> None:
+def test_faces_of_a_cell_come_most_confident_first(judged: evaluation_data.Judged) -> None:
     picked = judged.of((judged.truth == FEAR) & (judged.predicted == SAD))
     assert len(picked) == FEAR_TO_SAD
     assert (np.diff(judged.confidence[picked]) <= 0).all()
 
 
-def test_common_faces_are_matched_by_row(judged) -> None:
+def test_common_faces_are_matched_by_row(judged: evaluation_data.Judged) -> None:
     order = np.random.default_rng(0).permutation(len(judged.rows))[:50]
     other = Judged(judged.rows[order], judged.truth[order], judged.probabilities[order])
     first, second = evaluation_data.common(judged, other)
@@ -96,7 +96,7 @@ def test_common_faces_are_matched_by_row(judged) -> None:
     assert np.array_equal(first.probabilities, second.probabilities)
 
 
-def test_common_leaves_out_faces_whose_truth_differs(judged) -> None:
+def test_common_leaves_out_faces_whose_truth_differs(judged: evaluation_data.Judged) -> None:
     other = Judged(judged.rows, (judged.truth + (judged.rows == judged.rows[0])) % 7, judged.probabilities)
     first, _ = evaluation_data.common(judged, other)
     assert judged.rows[0] not in first.rows
@@ -105,7 +105,7 @@ def test_common_leaves_out_faces_whose_truth_differs(judged) -> None:
 
 def test_evaluate_asks_the_network_for_both_views(tmp_path: Path) -> None:
     faces = drawn_set(tmp_path)
-    shares = []
+    shares: list[float] = []
 
     def left_is_bright(images: np.ndarray) -> np.ndarray:
         """Says 'angry' where the left half is brighter, else 'disgust': a mirror turns it round."""
@@ -155,18 +155,18 @@ def test_difference_cells_are_points_of_the_row() -> None:
 
 
 @pytest.mark.parametrize(("value", "text"), [(1.0, "1"), (0.034, "0.034"), (3.2e-7, "3e-07"), (0.0, "0")])
-def test_p_values_show_what_they_mean(value, text) -> None:
+def test_p_values_show_what_they_mean(value: float, text: str) -> None:
     assert evaluation_words.p_value(value) == text
 
 
-def test_class_table_holds_every_class(judged) -> None:
+def test_class_table_holds_every_class(judged: evaluation_data.Judged) -> None:
     table = evaluation_words.class_table(judged)
     assert table["expression"].tolist() == list(CLASSES)
     assert table["recall"][FEAR] == 50.0
     assert table["faces"].sum() == 70
 
 
-def test_every_chart_has_a_title_with_its_unit(judged) -> None:
+def test_every_chart_has_a_title_with_its_unit(judged: evaluation_data.Judged) -> None:
     assert "number of faces" in evaluation_charts.class_bars(judged.matrix).title
     for chart in (
         evaluation_charts.reliability(metrics.reliability(judged.truth, judged.probabilities)),
@@ -178,7 +178,7 @@ def test_every_chart_has_a_title_with_its_unit(judged) -> None:
             assert len(x) == len(y) == len(line.get("notes", x))
 
 
-def test_bars_of_a_class_are_its_right_and_its_wrong_faces(judged) -> None:
+def test_bars_of_a_class_are_its_right_and_its_wrong_faces(judged: evaluation_data.Judged) -> None:
     chart = evaluation_charts.class_bars(judged.matrix)
     wrong = int(((judged.truth == FEAR) & ~judged.right).sum())
     assert chart.values[FEAR].tolist() == [10 - wrong, wrong]
@@ -186,7 +186,7 @@ def test_bars_of_a_class_are_its_right_and_its_wrong_faces(judged) -> None:
     assert chart.ends[FEAR] == ["10"]
 
 
-def test_curves_end_where_the_metrics_do(judged) -> None:
+def test_curves_end_where_the_metrics_do(judged: evaluation_data.Judged) -> None:
     """The last point of precision-recall has found every face; the last of reliability is the surest bin."""
     chart = evaluation_charts.precision_recall(judged.truth, judged.probabilities)
     average = metrics.average_precision(judged.truth == FEAR, judged.probabilities[:, FEAR])
@@ -198,7 +198,7 @@ def test_curves_end_where_the_metrics_do(judged) -> None:
     assert model[1][-1] == pytest.approx(result.accuracy[result.counts > 0][-1], rel=1e-5)
 
 
-def test_the_coverage_mark_lies_where_the_threshold_answers(judged) -> None:
+def test_the_coverage_mark_lies_where_the_threshold_answers(judged: evaluation_data.Judged) -> None:
     curve = metrics.coverage(judged.truth, judged.probabilities)
     (mark,) = evaluation_charts.coverage(curve, 0.6)["marks"]
     assert mark["x"] == pytest.approx(100 * (judged.confidence >= 0.6).mean())
@@ -218,7 +218,7 @@ def test_the_card_says_everything() -> None:
         assert part in text
 
 
-def test_the_page_shows_figures_and_matrix_without_the_dataset(page: Page) -> None:
+def test_the_page_shows_figures_and_matrix_without_the_dataset(page: AppTest) -> None:
     page.run()
     assert not page.exception
     assert "92.9\N{NO-BREAK SPACE}%" in words_of(page)  # 65 of 70
@@ -230,28 +230,28 @@ def test_the_page_shows_figures_and_matrix_without_the_dataset(page: Page) -> No
 @pytest.mark.parametrize(
     "name", ["Classes", "Confidence", "Where it fails", "Worse pictures", "Your photos", "Compare", "Model card"]
 )
-def test_every_part_opens(page: Page, name) -> None:
+def test_every_part_opens(page: AppTest, name: str) -> None:
     page.run()
     open_part(page, name)
     assert not page.exception
     assert not page.error
 
 
-def test_worse_pictures_are_shown_without_the_dataset_from_the_table_that_ships(page: Page) -> None:
+def test_worse_pictures_are_shown_without_the_dataset_from_the_table_that_ships(page: AppTest) -> None:
     clean = RobustnessTable.read(ROBUSTNESS).curve(robustness.UNTOUCHED)[0]
     open_part(page.run(), "Worse pictures")
     assert f"**{percent(clean.accuracy, 1)}** are named right" in words_of(page)
     assert [box.label for box in page.expander] == list(dict.fromkeys(kind.group for kind in KINDS.values()))
 
 
-def test_curves_say_that_they_are_not_of_the_weights_chosen(with_run) -> None:
+def test_curves_say_that_they_are_not_of_the_weights_chosen(with_run: AppTest) -> None:
     with_run.run()
     with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
     open_part(with_run, "Worse pictures")
     assert "These curves belong to other weights" in with_run.info[0].value
 
 
-def test_comparing_one_view_with_two_gives_the_exact_p_value(page: Page) -> None:
+def test_comparing_one_view_with_two_gives_the_exact_p_value(page: AppTest) -> None:
     page.run()
     open_part(page, "Compare")
     assert "0.062" in words_of(page)  # 2 · 0.5⁵ for five faces that only the second gets right
@@ -259,7 +259,7 @@ def test_comparing_one_view_with_two_gives_the_exact_p_value(page: Page) -> None
 
 
 @pytest.fixture
-def with_tiny(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+def with_tiny(page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The page with two runs: one left only its weights file, the other mistakes angry faces in its table."""
     faces = drawn_set(tmp_path / "set")
     imagined_table(faces, mistaken=ANGRY).to_parquet(tmp_path / "runs" / "angry" / "evaluation.parquet")
@@ -271,7 +271,7 @@ def with_tiny(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ap
 
 
 @pytest.fixture
-def with_run(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+def with_run(page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The page with a run that has its table and its weights: the tiny network, 'unsure' below 10 %."""
     folder = tmp_path / "runs" / "mine"
     imagined_table(drawn_set(tmp_path / "set"), mistaken=ANGRY).to_parquet(folder / "evaluation.parquet")
@@ -281,24 +281,24 @@ def with_run(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> App
 
 
 def unsure_sliders(page: AppTest) -> list[int]:
-    return [slider.value for slider in page.slider if slider.label.startswith("Say 'unsure'")]
+    return [cast(int, slider.value) for slider in page.slider if slider.label.startswith("Say 'unsure'")]
 
 
-def test_the_first_threshold_is_that_of_the_chosen_weights(with_run) -> None:
+def test_the_first_threshold_is_that_of_the_chosen_weights(with_run: AppTest) -> None:
     open_part(with_run, "Confidence")
     assert unsure_sliders(with_run) == [round(100 * weights.shipped().card.unsure_below)]
     with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
     assert unsure_sliders(with_run) == [10]
 
 
-def test_the_card_is_that_of_the_chosen_weights(with_run) -> None:
+def test_the_card_is_that_of_the_chosen_weights(with_run: AppTest) -> None:
     open_part(with_run, "Model card")
     assert "# tiny" not in words_of(with_run)
     with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
     assert "# tiny" in words_of(with_run)
 
 
-def test_weights_taken_into_use_are_judged_at_first(with_run, tmp_path: Path) -> None:
+def test_weights_taken_into_use_are_judged_at_first(with_run: AppTest, tmp_path: Path) -> None:
     with_run.run()
     assert with_run.selectbox(key="evaluation_weights").value == "Shipped weights"
     with_run.session_state[STORE].weights = str(tmp_path / "runs" / "mine" / "resnet9.onnx")
@@ -308,7 +308,7 @@ def test_weights_taken_into_use_are_judged_at_first(with_run, tmp_path: Path) ->
     assert with_run.selectbox(key="evaluation_weights").value == "Shipped weights"  # and left where one puts it
 
 
-def test_a_table_without_weights_says_so(with_run, tmp_path: Path) -> None:
+def test_a_table_without_weights_says_so(with_run: AppTest, tmp_path: Path) -> None:
     (tmp_path / "runs" / "mine" / "resnet9.onnx").unlink()
     with_run.run()
     with_run.selectbox(key="evaluation_weights").set_value("Run mine").run()
@@ -317,7 +317,7 @@ def test_a_table_without_weights_says_so(with_run, tmp_path: Path) -> None:
 
 
 def test_a_weights_file_is_compared_by_reading_the_set(
-    with_tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    with_tiny: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FER_DATA", str(tmp_path / "set"))
     assert with_tiny.selectbox(key="evaluation_compare_second").value == "Run tiny"  # not the shipped table with itself
@@ -344,13 +344,13 @@ def test_a_weights_file_is_compared_by_reading_the_set(
     assert np.sign(drawn["shades"]).tolist() == np.sign(np.round(change, 4)).tolist()
 
 
-def test_a_weights_file_without_the_set_says_what_to_do(with_tiny) -> None:
+def test_a_weights_file_without_the_set_says_what_to_do(with_tiny: AppTest) -> None:
     assert not with_tiny.exception
     assert "scripts/prepare.py" in with_tiny.error[0].value
     assert "Choose two." in with_tiny.info[0].value
 
 
-def test_a_set_without_row_numbers_gets_a_word(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_without_row_numbers_gets_a_word(page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fer.data.dataset import write_cache
     from fer.data.faceset import FaceSet
 
@@ -363,26 +363,26 @@ def test_a_set_without_row_numbers_gets_a_word(page: Page, tmp_path: Path, monke
     assert "row numbers" in page.warning[0].value
 
 
-def test_no_table_is_no_error(page: Page, tmp_path: Path) -> None:
+def test_no_table_is_no_error(page: AppTest, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "weights")
     page.run()
     assert not page.exception
     assert "No evaluation table yet" in words_of(page)
 
 
-def test_a_damaged_table_says_what_to_do(page: Page, tmp_path: Path) -> None:
+def test_a_damaged_table_says_what_to_do(page: AppTest, tmp_path: Path) -> None:
     (tmp_path / "weights" / "evaluation.parquet").write_bytes(b"PAR1")
     page.run()
     assert not page.exception
     assert "scripts/evaluate.py" in page.error[0].value
 
 
-def test_faces_that_nobody_measured_have_no_parts(page: Page) -> None:
+def test_faces_that_nobody_measured_have_no_parts(page: AppTest) -> None:
     open_part(page.run(), "Where it fails")
     assert "These faces were not measured" in words_of(page)
 
 
-def test_ones_own_photos_are_judged_by_group(page: Page) -> None:
+def test_ones_own_photos_are_judged_by_group(page: AppTest) -> None:
     open_part(page.run(), "Your photos")
     listed = "file,label,age\na.jpg,happy,![old](http://example.org/a.png)\nb.jpg,sad,young\n"
     page.file_uploader(key="evaluation_list").set_value(("list.csv", listed.encode(), "text/csv"))
@@ -402,7 +402,7 @@ def test_ones_own_photos_are_judged_by_group(page: Page) -> None:
     assert "| all |" not in words_of(page), "nothing is kept of photos that were taken away"
 
 
-def test_a_photo_that_the_list_names_and_nobody_gave_is_told(page: Page) -> None:
+def test_a_photo_that_the_list_names_and_nobody_gave_is_told(page: AppTest) -> None:
     open_part(page.run(), "Your photos")
     page.file_uploader(key="evaluation_list").set_value(("list.csv", b"file,label\nc.jpg,happy\n", "text/csv"))
     page.file_uploader(key="evaluation_photos").set_value([("a.jpg", SAMPLE.read_bytes(), "image/jpeg")])

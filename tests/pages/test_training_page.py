@@ -7,6 +7,7 @@ import time
 from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from fer.card import ModelCard
 from fer.data.dataset import CACHE_NAME, write_cache
-from fer.data.faceset import FaceSet
+from fer.data.faceset import DatasetError, FaceSet
 from fer.learn.config import PRESETS, TrainConfig
 from fer.runs import launch
 from fer.runs.event import RunEvent, encode
@@ -70,7 +72,9 @@ def test_an_epoch_without_a_number_is_none(number: object) -> None:
         ({"sheet": {"rows": [1], "probabilities": [[1.0]]}}, "sheet", None),
     ],
 )
-def test_a_foreign_value_is_left_out_and_harms_nothing_else(changes: dict, field: str, expected: float | None) -> None:
+def test_a_foreign_value_is_left_out_and_harms_nothing_else(
+    changes: dict[str, object], field: str, expected: float | None
+) -> None:
     epoch = read_epoch(epoch_values(0, **changes))
     assert epoch is not None
     value = getattr(epoch, field)
@@ -98,7 +102,8 @@ def test_a_run_without_end_is_running_while_its_process_lives_then_interrupted(t
     log.write("start", config=PRESETS["smoke"])
     follower = Follower(tmp_path / "a")
     follower.refresh()
-    assert follower.run.state is State.RUNNING
+    before = follower.run.state
+    assert before is State.RUNNING
     beat = tmp_path / "a" / HEARTBEAT_NAME
     text = beat.read_text()
     log.close()
@@ -135,7 +140,8 @@ def test_steps_move_the_bar_but_do_not_redraw(tmp_path: Path) -> None:
         version = folder.version
         log.write("step", epoch=0, step=3, steps=4)
         [run] = folder.refresh()
-        assert (run.progress, folder.version) == (pytest.approx(0.375), version)
+        assert run.progress == pytest.approx(0.375)
+        assert folder.version == version
         log.write("epoch", **epoch_values(0))
         folder.refresh()
         assert folder.version == version + 1
@@ -199,7 +205,7 @@ def test_the_first_epoch_tells_loss_pace_and_time_left(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("values", [{}, {"step": 5, "steps": 4}, {"step": 0, "steps": 4}, {"step": 1.0, "steps": 4},
                                     {"step": 10**400, "steps": 10**400}, {"step": 1, "steps": "4"}])  # fmt: skip
-def test_a_foreign_step_tells_nothing_false(values: dict) -> None:
+def test_a_foreign_step_tells_nothing_false(values: dict[str, object]) -> None:
     step = read_step(values)
     assert step is None or step.share == 1
 
@@ -215,7 +221,7 @@ NAMES = st.sampled_from([*epoch_values(0), "step", "steps", "config", "start_epo
 @settings(max_examples=150)
 @given(events=st.lists(st.tuples(st.sampled_from(["start", "epoch", "step", "end", "new"]),
                                  st.dictionaries(NAMES, JSON, max_size=5)), max_size=5))  # fmt: skip
-def test_whatever_a_log_holds_is_shown_or_left_out(tmp_path: Path, events: list) -> None:
+def test_whatever_a_log_holds_is_shown_or_left_out(tmp_path: Path, events: list[tuple[str, dict[str, Any]]]) -> None:
     whole = [("epoch", epoch_values(0) | values) if kind == "epoch" else (kind, values) for kind, values in events]
     lines = [encode(RunEvent(kind, seq, 1.0, values)) for seq, (kind, values) in enumerate(whole)]
     (tmp_path / LOG_NAME).write_bytes(b"".join(lines))
@@ -247,7 +253,9 @@ def test_every_figure_of_a_training_is_drawn() -> None:
         ([2.0, 1.9], None, {"grad_norm": 0.0}, False, "nothing is being learned"),
     ],
 )
-def test_what_goes_wrong_is_said(train: list, valid: list | None, figures: dict, fatal: bool, words: str) -> None:
+def test_what_goes_wrong_is_said(
+    train: list[float], valid: list[float] | None, figures: dict[str, float], fatal: bool, words: str
+) -> None:
     [alarm] = alarms(Run("a", Path(), State.RUNNING, epochs=make_epochs(train, valid, **figures)))
     assert alarm.fatal is fatal
     assert words in alarm.words
@@ -337,7 +345,7 @@ def test_the_sheets_faces_come_from_the_runs_own_set_only(
 def test_without_the_set_the_predictions_are_shown_alone(monkeypatch: pytest.MonkeyPatch, found: str | None) -> None:
     def faces() -> FaceSet | None:
         if found:
-            raise dataset_data.DatasetError(found)
+            raise DatasetError(found)
         return None
 
     monkeypatch.setattr(dataset_data, "faces", faces)
@@ -577,8 +585,9 @@ def test_weights_without_framing_are_taken_into_use(runs: Path) -> None:
 def test_weights_that_cannot_be_used_are_refused_where_they_are_chosen(
     runs: Path, content: bytes | str, message: str
 ) -> None:
-    card = SimpleNamespace(mean=0.5, std=0.5, to_json=lambda: CARD.to_json().replace("fear", "fury"))
-    path = write_tiny(write_run(runs / "a") / SHIPPED_WEIGHTS.name, card if content == "of other classes" else CARD)
+    foreign = SimpleNamespace(mean=0.5, std=0.5, to_json=lambda: CARD.to_json().replace("fear", "fury"))
+    card = cast(ModelCard, foreign) if content == "of other classes" else CARD
+    path = write_tiny(write_run(runs / "a") / SHIPPED_WEIGHTS.name, card)
     page = open_page()
     if isinstance(content, bytes):
         path.write_bytes(content)

@@ -197,7 +197,7 @@ def test_a_press_right_after_a_choice_follows_it(video_page: AppTest) -> None:
     video_page.toggle(key="video_copy_boxes").set_value(False)
     video_page.button(key="video_make").click().run()  # all three arrive in one run
     [asked] = videos(video_page).shown.made
-    assert "boxes=False, blurred=None" in asked
+    assert "boxes=False, blurred=None" in str(asked)
 
 
 def test_the_page_stands_without_weights(video_page: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

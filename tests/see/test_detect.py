@@ -11,6 +11,7 @@ import pytest
 from fer.see import detect
 from fer.see.detect import DETECTORS, DetectorError, Haar, YuNet, make_detector, shrink, suggest_turn
 from fer.see.faces import Face
+from fer.see.yunet import best_of_overlapping
 
 FACE = (178.0, 63.0, 268.0, 175.0)  # the sample's face, XYXY, as YuNet boxes it
 
@@ -185,7 +186,7 @@ def test_a_face_on_a_seam_is_named_once(yunet, sample_image: np.ndarray) -> None
     for row, x in enumerate(places):
         picture[110 * row : 110 * row + 99, x : x + 102] = body
     rows = yunet._look(picture, 3600, yunet.min_score)
-    kept = detect.best_of_overlapping(rows, detect.OVERLAP)
+    kept = best_of_overlapping(rows, detect.OVERLAP)
     assert len(kept) == len(places)
 
 
@@ -223,7 +224,7 @@ def test_a_score_that_is_no_share_is_refused(score) -> None:
 
 
 def test_a_missing_cascade_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(detect.cv2, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(cv2, "__file__", str(tmp_path / "__init__.py"))
     with pytest.raises(DetectorError, match="opencv-python-headless"):
         Haar()
 

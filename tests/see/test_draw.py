@@ -37,7 +37,7 @@ def words(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         written.append(text)
         return put(canvas, text, *rest)
 
-    monkeypatch.setattr(draw.cv2, "putText", spy)
+    monkeypatch.setattr(cv2, "putText", spy)
     return written
 
 
@@ -154,7 +154,7 @@ def test_the_caption_lies_wholly_in_the_image(box, monkeypatch: pytest.MonkeyPat
         placed.append((origin[0], origin[1] - height, origin[0] + width, origin[1] + baseline))
         return put(canvas, text, origin, font, scale, *rest)
 
-    monkeypatch.setattr(draw.cv2, "putText", spy)
+    monkeypatch.setattr(cv2, "putText", spy)
     annotate(grey_image, [prediction(tuple(float(edge) for edge in box))])
     ((left, top, right, bottom),) = placed
     assert left >= 0
@@ -170,7 +170,7 @@ def test_captions_can_be_read_when_the_image_fills_a_screen(
 ) -> None:
     """Capitals of 9 px at least, or 1/100 of the longer side: 9 px where the photo is shown 900 px wide."""
     scales = []
-    monkeypatch.setattr(draw.cv2, "putText", lambda *arguments: scales.append(arguments[4]))
+    monkeypatch.setattr(cv2, "putText", lambda *arguments: scales.append(arguments[4]))
     side = share * height
     annotate(np.zeros((height, width, 3), np.uint8), [prediction((10.0, 10.0, 10 + side, 10 + side))])
     assert scales[0] * 22 >= max(9, max(width, height) / 100)

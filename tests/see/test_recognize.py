@@ -59,7 +59,7 @@ def test_the_sample_gives_one_prediction(recognizer, sample_image: np.ndarray) -
     assert prediction.label == prediction.best, "the card's threshold lies below it"
 
 
-def test_an_observation_is_the_same(recognizer, sample_image) -> None:
+def test_an_observation_is_the_same(recognizer, sample_image: np.ndarray) -> None:
     (prediction,), (seen,) = recognizer.predict(sample_image), recognizer.observe(sample_image)
     np.testing.assert_array_equal(seen.probabilities, prediction.probabilities)
 

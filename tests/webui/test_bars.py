@@ -29,7 +29,7 @@ def chart(values: list[list[float]], **changes: Any) -> Bars:
 def test_the_longest_row_is_as_wide_as_the_chart(
     drawn: bars.Bars, lengths: list[list[float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent = {}
+    sent: dict[str, object] = {}
     monkeypatch.setattr(bars, "show", lambda name, html, key, data, *values: sent.update(data))
     bars.bars(drawn, "key")
     assert sent["lengths"] == lengths
@@ -44,9 +44,7 @@ def test_the_longest_row_is_as_wide_as_the_chart(
         ([[1, 1], [1, 1]], {"ends": [["1", "2"], ["3", "4"]]}, "ends must hold 1"),
     ],
 )
-def test_what_does_not_fit_is_refused(
-    values: list[list[float]], changes: dict[str, list[list[str]]], words: str
-) -> None:
-    parts = {"spoken": WORDS, "ends": [["1"], ["2"]]} | changes
+def test_what_does_not_fit_is_refused(values: list[list[float]], changes: dict[str, Any], words: str) -> None:
+    parts: dict[str, Any] = {"spoken": WORDS, "ends": [["1"], ["2"]]} | changes
     with pytest.raises(ValueError, match=words):
         Bars("t", ["a", "b"], SERIES, np.array(values), **parts)

@@ -46,7 +46,7 @@ def foreign_percents(code: str) -> list[str]:
                 spec = ast.unparse(part.format_spec)
                 if spec.rstrip("'\"").endswith("%") and not before.endswith(("width:", "--share:")):
                     found.append(ast.unparse(part))
-            before = part.value if isinstance(part, ast.Constant) else ""
+            before = str(part.value) if isinstance(part, ast.Constant) else ""
     return found
 
 

@@ -1,17 +1,19 @@
 """Seats, the way through the network, and frames through the processor: no browser needed."""
 
 import threading
+import time
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
+from typing import cast
 
 import av
 import numpy as np
 import pytest
 
-from fer.see.faces import Face
+from fer.see.faces import Face, Observation
 from fer.see.judge import JudgeSettings
 from fer.see.live import LiveSession, LiveSettings
+from fer.see.recognize import Recognizer
 from webui.view import live_stream
 from webui.view.live_seats import NoSeatError, Seats, seat_limit
 from webui.view.live_stream import FrameProcessor, Viewer, constraints, ice_servers
@@ -20,13 +22,17 @@ from webui.view.live_stream import FrameProcessor, Viewer, constraints, ice_serv
 class StubRecognizer:
     """A network that knows no face."""
 
-    def observe_faces(self, image, faces, mirror):
+    def observe_faces(self, image: np.ndarray, faces: list[Face], mirror: bool) -> list[Observation]:
         return []
 
 
+def stub_recognizer() -> Recognizer:
+    return cast(Recognizer, StubRecognizer())
+
+
 class FakeSession:
-    def __init__(self, silent_s: float = 0.0, closed: list | None = None) -> None:
-        self.silent_s, self.closed = silent_s, closed
+    def __init__(self, silent_s: float = 0.0, closed: "list[FakeSession] | None" = None) -> None:
+        self.silent_s, self.closed = silent_s, [] if closed is None else closed
 
     def close(self, wait_s: float) -> None:
         self.closed.append(self)
@@ -43,11 +49,11 @@ def viewer(monkeypatch: pytest.MonkeyPatch) -> Iterator[live_stream.Viewer]:
 
 def test_a_seat_is_taken_by_a_stream_and_given_back_at_its_end(viewer: Viewer) -> None:
     seats = Seats(1)
-    processor = viewer.open(StubRecognizer(), seats)
+    processor = viewer.open(stub_recognizer(), seats)
     assert seats.full
     assert viewer.running
     with pytest.raises(NoSeatError):
-        Viewer().open(StubRecognizer(), seats)
+        Viewer().open(stub_recognizer(), seats)
     assert seats.taken == 1
     processor.on_ended()
     processor.on_ended()
@@ -57,8 +63,8 @@ def test_a_seat_is_taken_by_a_stream_and_given_back_at_its_end(viewer: Viewer) -
 
 def test_a_second_start_gives_the_first_one_back(viewer: Viewer) -> None:
     seats = Seats(1)
-    first = viewer.open(StubRecognizer(), seats)
-    viewer.open(StubRecognizer(), seats)
+    first = viewer.open(stub_recognizer(), seats)
+    viewer.open(stub_recognizer(), seats)
     assert first.session.closed
     assert seats.taken == 1
 
@@ -68,7 +74,7 @@ def test_seats_are_never_oversold() -> None:
 
     def take() -> None:
         try:
-            seats.take(FakeSession())
+            seats.take(cast(LiveSession, FakeSession()))
         except NoSeatError:
             refused.append(1)
 
@@ -81,17 +87,18 @@ def test_seats_are_never_oversold() -> None:
 
 
 def test_a_silent_session_keeps_its_seat_until_somebody_wants_it() -> None:
-    seats, closed = Seats(1), []
+    seats = Seats(1)
+    closed: list[FakeSession] = []
     silent = FakeSession(silent_s=0.0, closed=closed)
-    seats.take(silent)
+    seats.take(cast(LiveSession, silent))
     assert seats.full
     silent.silent_s = 11.0
     assert not seats.full
     assert (seats.taken, closed) == (1, [])
     newcomer = FakeSession(silent_s=0.0, closed=closed)
-    seats.take(newcomer)
+    seats.take(cast(LiveSession, newcomer))
     assert (seats.taken, closed) == (1, [silent])
-    seats.give(silent)
+    seats.give(cast(LiveSession, silent))
     assert seats.full
     seats.give(newcomer)
     seats.give(newcomer)
@@ -110,13 +117,13 @@ def test_frames_keep_their_size_but_for_an_odd_last_pixel(size: tuple[int, int],
 
 
 def test_settings_reach_the_running_session(viewer: Viewer) -> None:
-    viewer.open(StubRecognizer(), Seats(1))
+    viewer.open(stub_recognizer(), Seats(1))
     viewer.change(LiveSettings(detector="haar"))
     assert viewer.session.settings.detector == "haar"
 
 
 def test_recording_is_taken_over_from_a_session_that_ended(viewer: Viewer) -> None:
-    viewer.open(StubRecognizer(), Seats(1))
+    viewer.open(stub_recognizer(), Seats(1))
     viewer.start_recording()
     viewer.session.close()
     viewer.stop_recording()
@@ -130,7 +137,7 @@ def test_a_connection_that_gave_up_is_remembered_until_one_works(
     viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr(live_stream.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     assert viewer.stream(playing=False, signalling=True).connecting_s == 0
     clock[0] = 12.0
     assert viewer.stream(playing=False, signalling=True).connecting_s == 12
@@ -172,7 +179,7 @@ TURN_SERVER = {"urls": "turn:example.org:3478", "username": "u", "credential": "
         ({"FER_STUN_URL": "stun:example.org"}, {}, [{"urls": "stun:example.org"}]),
     ],
 )
-def test_ice_servers(environment: dict, secrets: dict, expected: list) -> None:
+def test_ice_servers(environment: dict[str, str], secrets: dict[str, str], expected: list[dict[str, str]]) -> None:
     assert ice_servers(environment, secrets) == expected
 
 
@@ -190,7 +197,7 @@ def test_the_camera_is_asked_for_no_sound() -> None:
 def test_snapshot_is_a_png_and_outlives_the_stream(viewer: Viewer) -> None:
     viewer.take_snapshot()
     assert viewer.snapshot is None
-    processor = viewer.open(StubRecognizer(), Seats(1))
+    processor = viewer.open(stub_recognizer(), Seats(1))
     processor.recv(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24"))
     viewer.take_snapshot()
     viewer.session.close()
@@ -216,12 +223,12 @@ def test_faces_are_found_in_a_smaller_copy_and_given_in_the_pictures_pixels(samp
 def test_each_session_has_its_own_detectors(sample_image: np.ndarray) -> None:
     asked = []
 
-    class Recognizer:
-        def observe_faces(self, image: np.ndarray, faces: list[Face], mirror: bool) -> list[Any]:
+    class Asked:
+        def observe_faces(self, image: np.ndarray, faces: list[Face], mirror: bool) -> list[Observation]:
             asked.append([face.detector for face in faces])
             return []
 
-    analyse = live_stream.make_analyse(Recognizer())
+    analyse = live_stream.make_analyse(cast(Recognizer, Asked()))
     analyse(sample_image, LiveSettings())
     analyse(sample_image, LiveSettings(detector="haar"))
     assert asked == [["yunet"], ["haar"]]
@@ -234,18 +241,19 @@ def test_each_session_has_its_own_detectors(sample_image: np.ndarray) -> None:
 def test_mirror_images_are_read_while_looks_keep_up(
     monkeypatch: pytest.MonkeyPatch, both_ways: bool, slow_s: float, expected: list[bool]
 ) -> None:
-    now_s, asked = 0.0, []
+    now_s = 0.0
+    asked: list[bool] = []
 
-    class Recognizer:
-        def observe_faces(self, image: np.ndarray, faces: list[Any], mirror: bool) -> list[Any]:
+    class Slow:
+        def observe_faces(self, image: np.ndarray, faces: list[Face], mirror: bool) -> list[Observation]:
             nonlocal now_s
             now_s += slow_s if mirror else slow_s / 2
             asked.append(mirror)
             return []
 
-    monkeypatch.setattr(live_stream.time, "monotonic", lambda: now_s)
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
     monkeypatch.setattr(live_stream, "find_faces", lambda detector, image: [])
-    analyse = live_stream.make_analyse(Recognizer())
+    analyse = live_stream.make_analyse(cast(Recognizer, Slow()))
     for _ in range(22):
         analyse(np.zeros((48, 64, 3), np.uint8), LiveSettings(judge=JudgeSettings(both_ways=both_ways)))
     assert asked == expected
@@ -253,7 +261,7 @@ def test_mirror_images_are_read_while_looks_keep_up(
 
 def test_other_weights_take_over_from_the_next_frame_on(viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_stream, "make_analyse", lambda recognizer: recognizer)
-    first, second = StubRecognizer(), StubRecognizer()
+    first, second = stub_recognizer(), stub_recognizer()
     viewer.use(first)
     viewer.open(first, Seats(1))
     session = viewer.session
@@ -266,10 +274,15 @@ def test_other_weights_take_over_from_the_next_frame_on(viewer: Viewer, monkeypa
 
 def test_a_stream_ends_at_once_though_its_analysis_hangs() -> None:
     """The event loop of all viewers calls `on_ended`: it must not wait for one of them."""
-    began, gate, given = threading.Event(), threading.Event(), []
-    session = LiveSession(
-        lambda image, settings: began.set() or (gate.wait(10) and []), on_close=lambda: given.append(1)
-    )
+    began, gate = threading.Event(), threading.Event()
+    given: list[int] = []
+
+    def hang(image: np.ndarray, settings: LiveSettings) -> list[Observation]:
+        began.set()
+        gate.wait(10)
+        return []
+
+    session = LiveSession(hang, on_close=lambda: given.append(1))
     processor = FrameProcessor(session)
     processor.recv(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24"))
     assert began.wait(5)

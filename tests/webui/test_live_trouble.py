@@ -1,5 +1,7 @@
 """Each way in which a live camera fails has its own words."""
 
+from typing import Any
+
 import pytest
 
 from webui.view import live_trouble as lt
@@ -38,7 +40,7 @@ def test_failing_analysis_is_shown() -> None:
 
 
 @pytest.mark.parametrize("odd", [None, 3, "x", {"cameras": "many", "permission": None, "error": ["x"] * 1000}])
-def test_whatever_the_browser_sends_is_survived(odd: object) -> None:
+def test_whatever_the_browser_sends_is_survived(odd: Any) -> None:
     browser = Browser.of(odd)
     assert browser.secure
     assert browser.cameras == -1

@@ -7,6 +7,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -36,6 +37,10 @@ class OneFace:
         return 180
 
 
+def one_face() -> Recognizer:
+    return cast(Recognizer, OneFace())
+
+
 def probabilities(**shares: float) -> np.ndarray:
     return np.array([shares.get(name, 0.0) for name in CLASSES], np.float32)
 
@@ -63,7 +68,7 @@ def photo() -> Photo:
 
 @pytest.fixture
 def reading(photo: Photo) -> Reading:
-    return photos.read(photo, OneFace())
+    return photos.read(photo, one_face())
 
 
 def pixels(file: bytes) -> np.ndarray:
@@ -92,7 +97,7 @@ def test_reading_keeps_size_faces_and_crops(reading: Reading) -> None:
     ],
 )
 def test_turns_go_counter_clockwise(photo: Photo, turn_deg: int, size: tuple[int, int], black: tuple[int, int]) -> None:
-    reading = photos.read(photo, OneFace(), turn_deg)
+    reading = photos.read(photo, one_face(), turn_deg)
     assert (reading.width_px, reading.height_px, reading.turn_deg) == (*size, turn_deg)
     x, y = black
     assert pixels(reading.preview)[y, x].max() < 40
@@ -100,7 +105,7 @@ def test_turns_go_counter_clockwise(photo: Photo, turn_deg: int, size: tuple[int
 
 def test_large_photos_are_kept_small_and_drawn_where_the_face_is() -> None:
     photo = Photo("large.png", png(2560, 1280))
-    reading = photos.read(photo, OneFace())
+    reading = photos.read(photo, one_face())
     preview = photos.annotated_preview(reading, 0.0)
     assert preview.shape == (640, 1280, 3)
     changed = np.abs(preview.astype(int) - pixels(reading.preview)).max(axis=2) > 60
@@ -133,7 +138,7 @@ def test_archive_of_forty_photos_takes_the_memory_of_one(photo: Photo) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (400, 600, 3), np.uint8)  # its PNG is as large as its pixels
     Image.fromarray(noise).save(file, "PNG")
     large = Photo("large.png", file.getvalue())
-    reading = photos.read(large, OneFace())
+    reading = photos.read(large, one_face())
     peaks = []
     for count in (2, 40):
         tracemalloc.start()
@@ -182,7 +187,7 @@ def test_summary_counts_labels() -> None:
 
 def test_broken_files_are_refused() -> None:
     with pytest.raises(ImageError):
-        photos.read(Photo("x.jpg", b"nonsense"), OneFace())
+        photos.read(Photo("x.jpg", b"nonsense"), one_face())
 
 
 @pytest.mark.parametrize(("turned_deg", "suggested_deg"), [(0, 0), (90, 270), (180, 180), (270, 90)])
@@ -192,7 +197,7 @@ def test_real_turned_photos_get_the_turn_that_sets_them_upright(turned_deg: int,
 
 
 def test_boxes_of_a_photo_that_was_read_at_half_its_sides_are_in_the_files_pixels(photo: Photo) -> None:
-    reading = photos.read(photo, OneFace())
+    reading = photos.read(photo, one_face())
     whole, halved = (
         json.loads(photos.tables([(photo, of)], 0.0)[1])[0] for of in (reading, replace(reading, scale=2.0))
     )
@@ -205,5 +210,5 @@ def test_an_animation_is_said_to_be_one(photo: Photo) -> None:
     file = io.BytesIO()
     frames = [Image.new("RGB", (60, 40), color) for color in ("red", "blue")]
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
-    assert photos.read(Photo("a.gif", file.getvalue()), OneFace()).animated
-    assert not photos.read(photo, OneFace()).animated
+    assert photos.read(Photo("a.gif", file.getvalue()), one_face()).animated
+    assert not photos.read(photo, one_face()).animated

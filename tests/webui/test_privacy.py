@@ -1,7 +1,7 @@
 """Uploads never touch the disk, not even a temporary file."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from tempfile import SpooledTemporaryFile
 
@@ -18,7 +18,7 @@ async def receive(content: bytes) -> bytes:
     """What the server makes of a form with one file."""
     body = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.jpg"\r\n\r\n' + content + b"\r\n--x--\r\n"
 
-    async def chunks() -> AsyncIterator[bytes]:
+    async def chunks() -> AsyncGenerator[bytes, None]:
         for start in range(0, len(body), 2**16):
             yield body[start : start + 2**16]
 
@@ -41,7 +41,12 @@ def spooled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Sizes of uploads that went to the disk."""
     sizes: list[int] = []
     really = SpooledTemporaryFile.rollover
-    monkeypatch.setattr(SpooledTemporaryFile, "rollover", lambda file: (sizes.append(file.tell()), really(file)))
+
+    def rollover(file: SpooledTemporaryFile[bytes]) -> None:
+        sizes.append(file.tell())
+        really(file)
+
+    monkeypatch.setattr(SpooledTemporaryFile, "rollover", rollover)
     return sizes
 
 

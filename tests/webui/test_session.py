@@ -43,7 +43,7 @@ def first_words(value: ast.expr) -> str | None:
     """The fixed beginning of a key: 'training_name_' of f'training_name_{preset}'; None for what is handed in."""
     if isinstance(value, ast.JoinedStr):
         value = value.values[0]
-    return value.value if isinstance(value, ast.Constant) else None
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
 
 
 def keys() -> Iterator[tuple[str, str]]:

@@ -30,6 +30,7 @@ def test_parts_come_worst_first_with_the_figures_of_their_faces(judged: Judged, 
 
 def test_agreement_is_that_of_the_same_faces(judged: Judged, found: list[Slice]) -> None:
     [unanimous] = [one for one in found if one.name == "FER+ agree: all"]
+    assert TABLE.votes is not None
     votes = {int(row): votes for row, votes in zip(TABLE.rows, TABLE.votes, strict=True)}
     share = metrics.agreement(np.stack([votes[int(row)] for row in judged.rows[unanimous.faces]]))
     assert (share > 0.9).all()

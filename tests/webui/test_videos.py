@@ -1,6 +1,7 @@
 """The video page's words, cards and sample."""
 
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -9,9 +10,9 @@ from fer.emotions import CLASSES
 from fer.see.faces import Face, Prediction, Sample
 from fer.see.video import VideoReading
 from fer.see.videofile import VideoFile
+from fer.weights import SAMPLE
 from tests.fakes.clips import clip
 from tests.see.test_video import moving, see_bright
-from webui.frame import resources
 from webui.parts.charts import clock
 from webui.view import videos
 
@@ -22,11 +23,13 @@ def said(identity: int, label: str, p: float = 0.88) -> Prediction:
     return Prediction(Face((10, 20, 30, 40), 0.9, "yunet"), values, label, identity)
 
 
-def reading_of(*samples: Sample, done: bool = True, share: float = 0.0, took_s: float | None = None) -> SimpleNamespace:
+def reading_of(
+    *samples: Sample, done: bool = True, share: float = 0.0, took_s: float | None = None, length_s: float | None = 125.0
+) -> VideoReading:
     identities = {p.identity for s in samples for p in s.predictions}
     portrait = np.full((192, 192, 3), 99, np.uint8)
-    file = SimpleNamespace(width_px=1920, height_px=1080, duration_s=125.0)
-    return SimpleNamespace(
+    file = SimpleNamespace(width_px=1920, height_px=1080, duration_s=length_s)
+    stub = SimpleNamespace(
         portraits=dict.fromkeys(identities, portrait),
         file=file,
         done=done,
@@ -34,6 +37,7 @@ def reading_of(*samples: Sample, done: bool = True, share: float = 0.0, took_s: 
         share=share,
         took_s=took_s,
     )
+    return cast(VideoReading, stub)
 
 
 @pytest.mark.parametrize(
@@ -67,10 +71,9 @@ def test_progress_says_how_long_it_takes(share: float, took_s: int, left: str) -
 
 
 def test_progress_does_not_guess_too_early() -> None:
-    reading = reading_of(Sample(1.0, ()), share=0.01, took_s=1)
-    assert "left" not in videos.progress_words(reading)
-    reading.file.duration_s = None
-    assert videos.progress_words(reading) == "Read up to 0:01"
+    sample = Sample(1.0, ())
+    assert "left" not in videos.progress_words(reading_of(sample, share=0.01, took_s=1))
+    assert videos.progress_words(reading_of(sample, share=0.01, took_s=1, length_s=None)) == "Read up to 0:01"
 
 
 def test_who_waits_says_so() -> None:
@@ -91,7 +94,7 @@ def test_download_names_hold_no_path(name: str, expected: str) -> None:
 
 
 def test_the_sample_is_a_video_with_a_face() -> None:
-    content = videos.sample_clip(resources.SAMPLE.read_bytes())
+    content = videos.sample_clip(SAMPLE.read_bytes())
     file = VideoFile(content)
     assert file.duration_s == pytest.approx(6, abs=0.2)
     assert (file.width_px, file.height_px) == (480, 480)
@@ -100,7 +103,9 @@ def test_the_sample_is_a_video_with_a_face() -> None:
 def test_previews_are_small() -> None:
     steps = (reading := VideoReading(clip(moving()), see_bright)).steps()
     next(steps)
-    assert len(videos.preview(reading.picture())) < 40_000
+    picture = reading.picture()
+    assert picture is not None
+    assert len(videos.preview(picture)) < 40_000
     steps.close()
 
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from streamlit.runtime.pages_manager import PagesManager
-from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest
 
 from fer.weights import shipped_framing
@@ -35,7 +35,7 @@ def app(weights: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.chdir(ROOT)
     make = PagesManager.__init__
 
-    def make_anew(self: PagesManager, *arguments: str | ScriptCache, **options: bool) -> None:
+    def make_anew(self: PagesManager, *arguments: Any, **options: Any) -> None:
         make(self, *arguments, **options)
         PagesManager.uses_pages_directory = False
 
