@@ -58,7 +58,7 @@ def _row_count(file: Path) -> int:
         raise DatasetError(f"{file}: larger than any FER2013")
     try:
         return int(pq.read_metadata(file).num_rows)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:  # the name of a damaged column
         raise DatasetError(f"{file}: broken Parquet ({error})") from error
 
 

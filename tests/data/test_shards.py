@@ -3,7 +3,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -116,10 +115,11 @@ def test_a_bad_row_is_named_or_left_out(tmp_path: Path, bad: dict[str, object], 
         (lambda content: content[:-50], "broken Parquet"),
         (lambda content: b"PAR1" + bytes(100), "broken Parquet"),
         (lambda content: content[:20] + bytes(200) + content[220:], "broken Parquet"),
+        (lambda content: content.replace(b"image", b"ima\x80e"), "broken Parquet"),
     ],
-    ids=["truncated", "no footer", "damaged pages"],
+    ids=["truncated", "no footer", "damaged pages", "name that is no text"],
 )
-def test_a_broken_file_is_named(tmp_path: Path, spoil: Callable[..., Any], message: str) -> None:
+def test_a_broken_file_is_named(tmp_path: Path, spoil: Callable[[bytes], bytes], message: str) -> None:
     path = shard(tmp_path / "train.parquet", [row(i, 0, i) for i in range(20)])
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(DatasetError, match=rf"train\.parquet: {message}"):
