@@ -15,12 +15,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fer.card import WeightsError
 from fer.data import dataset
@@ -35,13 +35,7 @@ from fer.weights import WEIGHTS, shipped_framing
 
 STATUS = {"finished": 0, "stopped": 130, "failed": 1, "diverged": 1, "unsaved": 2}
 
-
-@dataclass(frozen=True)
-class Pretrained:
-    """What a run uses from trained networks: their answers (for distillation) and its initial weights."""
-
-    teacher: Teacher | None = None
-    initial: InitialWeights | None = None
+Fit = Callable[[train.Emit], object]  # the training, which tells its events to the function given
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -95,12 +89,14 @@ def main(arguments: list[str] | None = None) -> int:
         device = devices.resolve(options.device, chosen.precision)
         if not options.resume and bool(options.teacher) != bool(chosen.teacher_weight):
             raise config.ConfigError("--teacher (trained weights) and --teacher-weight (their share) go together")
-        pretrained = read_pretrained(options, chosen, folder, faces, device)
+        answers, weights = read_pretrained(options, chosen, folder, faces, device)
+        fit = partial(train.fit, chosen, faces, device, folder,
+                      resume=options.resume is not None, teacher=answers, initial=weights)  # fmt: skip
         if device.rank:
-            return run_other_rank(chosen, faces, device, folder, options.resume is not None, pretrained)
+            return run_other_rank(fit, device)
         if not options.resume:
-            store_pretrained(pretrained, folder)
-        return run(chosen, faces, device, folder, options.resume is not None, pretrained, options.tensorboard)
+            store_pretrained(folder, answers, weights)
+        return run(fit, device, folder, options.tensorboard)
     except (config.ConfigError, DatasetError, devices.DeviceError, WeightsError, RunLogError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
@@ -119,14 +115,13 @@ def resumed_config(folder: Path, options: argparse.Namespace) -> config.TrainCon
     Raises ConfigError for any other flag that would change the run, instead of silently ignoring it.
     """
     progress = checkpoint.read_progress(folder / checkpoint.STATE_NAME)
-    kept, given = progress.config, config.given_fields(options)
-    changed = {name: value for name, value in given.items() if value != getattr(kept, name)}
-    if options.name or options.teacher or options.start_from or set(changed) - {"epochs"}:
-        named = [f"--{name.replace('_', '-')}" for name in sorted(set(changed) - {"epochs"})]
-        named += [
-            flag for flag in ("--name", "--teacher", "--start-from") if getattr(options, flag[2:].replace("-", "_"))
-        ]
-        raise config.ConfigError(f"{', '.join(named)}: a resumed run keeps what it was started with; start a new run")
+    kept = progress.config
+    changed = {name for name, value in config.given_fields(options).items() if value != getattr(kept, name)}
+    refused = sorted(changed - {"epochs"})
+    refused += [name for name in ("name", "teacher", "start_from") if getattr(options, name)]
+    if refused:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in refused)
+        raise config.ConfigError(f"{flags}: a resumed run keeps what it was started with; start a new run")
     if not changed:
         return kept
     if kept.schedule != "trapezoid":
@@ -151,8 +146,11 @@ def read_pretrained(
     folder: Path,
     faces: FaceSet,
     device: devices.Device,
-) -> Pretrained:
-    """Reads the files named in the command or, when resuming, those written by `store_pretrained`."""
+) -> tuple[Teacher | None, InitialWeights | None]:
+    """The answers of trained networks (for distillation) and the initial weights, where the run uses such.
+
+    From the files named in the command or, when resuming, those written by `store_pretrained`.
+    """
     path = options.start_from
     if options.resume:
         said, stored = folder / checkpoint.TEACHER_NAME, folder / initial.INITIAL_NAME
@@ -160,47 +158,29 @@ def read_pretrained(
         path = stored if stored.is_file() else None
     else:
         answers = teacher.ask(options.teacher, faces, device) if options.teacher else None
-    weights = None
-    if path:
-        weights = initial.read(path, faces.split("Training").images, chosen.width, chosen.groups)
-    return Pretrained(answers, weights)
+    images = faces.split("Training").images
+    return answers, initial.read(path, images, chosen.width, chosen.groups) if path else None
 
 
-def store_pretrained(pretrained: Pretrained, folder: Path) -> None:
-    """Writes `pretrained` into the run folder, so that resuming does not need the original files. Raises SaveError."""
-    if pretrained.teacher:
-        checkpoint.save_teacher(folder / checkpoint.TEACHER_NAME, pretrained.teacher)
-    if trained := pretrained.initial:
-        checkpoint.save_weights(folder / initial.INITIAL_NAME, trained.network, trained.card)
+def store_pretrained(folder: Path, answers: Teacher | None, weights: InitialWeights | None) -> None:
+    """Writes both into the run folder, so that resuming does not need the original files. Raises SaveError."""
+    if answers:
+        checkpoint.save_teacher(folder / checkpoint.TEACHER_NAME, answers)
+    if weights:
+        checkpoint.save_weights(folder / initial.INITIAL_NAME, weights.network, weights.card)
 
 
-def run_other_rank(
-    chosen: config.TrainConfig,
-    faces: FaceSet,
-    device: devices.Device,
-    folder: Path,
-    resume: bool,
-    pretrained: Pretrained,
-) -> int:
+def run_other_rank(fit: Fit, device: devices.Device) -> int:
     """Runs the share of the training of any rank but the first under torchrun. Only the first rank writes files."""
     try:
         with ranks.joined(device):
-            train.fit(chosen, faces, device, folder, lambda kind, **values: None, resume, pretrained.teacher,
-                      pretrained.initial)  # fmt: skip
+            fit(lambda kind, **values: None)
     except (train.TrainingDivergedError, ranks.RankLostError):
         return 1
     return 0
 
 
-def run(
-    chosen: config.TrainConfig,
-    faces: FaceSet,
-    device: devices.Device,
-    folder: Path,
-    resume: bool,
-    pretrained: Pretrained,
-    tensorboard: bool = False,
-) -> int:
+def run(fit: Fit, device: devices.Device, folder: Path, tensorboard: bool) -> int:
     if device.ranks > 1:  # printed now, because this rank may be the one that is lost
         print(f"{device.ranks} processes. If one is lost, go on with: {resume_command(folder, device)}", flush=True)
     with RunLog(folder) as log, display.watching(folder if tensorboard else None) as show:
@@ -210,15 +190,7 @@ def run(
                 values |= {"git": git_commit(), "versions": versions()}
             show(log.write(kind, **values))
 
-        def before_exit() -> None:
-            emit("end", reason="stopped", message=how_to_go_on(folder, device))
-            print(f"The run stopped: {how_to_go_on(folder, device)}", flush=True)
-
-        def fit() -> None:
-            with ranks.joined(device, before_exit):
-                train.fit(chosen, faces, device, folder, emit, resume, pretrained.teacher, pretrained.initial)
-
-        reason, message = outcome(fit, folder, device)
+        reason, message = outcome(fit, device, folder, emit)
         onnx = folder / WEIGHTS.name
         try:
             if reason != "unsaved":
@@ -237,10 +209,16 @@ def run(
     return STATUS[reason]
 
 
-def outcome(fit: Callable[[], None], folder: Path, device: devices.Device) -> tuple[str, str]:
+def outcome(fit: Fit, device: devices.Device, folder: Path, emit: train.Emit) -> tuple[str, str]:
     """Trains and returns how the training ended, one of STATUS, and a message about it."""
+
+    def before_exit() -> None:
+        emit("end", reason="stopped", message=how_to_go_on(folder, device))
+        print(f"The run stopped: {how_to_go_on(folder, device)}", flush=True)
+
     try:
-        fit()
+        with ranks.joined(device, before_exit):
+            fit(emit)
     except KeyboardInterrupt:
         return "stopped", how_to_go_on(folder, device)
     except ranks.RankLostError as error:
