@@ -1,11 +1,11 @@
-"""Writes all tables: each column's type and decimals, and rows as CSV or Parquet.
+"""Writes all tables: each column's type and decimals, and rows as CSV, Parquet or Markdown.
 
 A column's name means the same in every table. Standard library only, except for Parquet.
 """
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -78,6 +78,12 @@ def to_parquet(names: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
     found = [[rounded(name, value) for name, value in zip(names, row, strict=True)] for row in rows]
     arrays = [pa.array([row[i] for row in found], field.type) for i, field in enumerate(schema)]
     return parquet_file(pa.table(arrays, schema=schema))
+
+
+def to_markdown(names: Sequence[object], rows: Iterable[Sequence[object]], left: Collection[int] = (0,)) -> list[str]:
+    """The lines of a Markdown table. left: the columns that are not aligned to the right, as figures are."""
+    rule = ["---" if i in left else "---:" for i in range(len(names))]
+    return ["".join(f"| {cell} " if cell != "" else "| " for cell in line) + "|" for line in (names, rule, *rows)]
 
 
 def parquet_file(table: "pa.Table") -> bytes:

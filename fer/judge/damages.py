@@ -7,6 +7,7 @@ numpy and OpenCV only.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -28,11 +29,7 @@ class Kind:
     group: str
 
 
-def low_light(face: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    return _bytes(face * share)
-
-
-def overexposure(face: np.ndarray, gain: float, rng: np.random.Generator) -> np.ndarray:
+def light(face: np.ndarray, gain: float, rng: np.random.Generator) -> np.ndarray:
     return _bytes(face * gain)
 
 
@@ -74,13 +71,12 @@ def masked_mouth(face: np.ndarray, rows_px: float, rng: np.random.Generator) -> 
     return covered
 
 
-def masked_eyes(face: np.ndarray, rows_px: float, rng: np.random.Generator) -> np.ndarray:
-    return _bar(face, rows_px, _GREY)
-
-
-def glasses(face: np.ndarray, rows_px: float, rng: np.random.Generator) -> np.ndarray:
-    """A dark bar over the eyes, like sunglasses."""
-    return _bar(face, rows_px, _DARK)
+def masked_eyes(face: np.ndarray, rows_px: float, rng: np.random.Generator, grey: int = _GREY) -> np.ndarray:
+    """A bar over the eyes; a dark one is like sunglasses."""
+    covered = face.copy()
+    top = _EYES_ROW - int(rows_px) // 2
+    covered[max(0, top) : top + int(rows_px)] = grey
+    return covered
 
 
 def rotation(face: np.ndarray, degrees: float, rng: np.random.Generator) -> np.ndarray:
@@ -98,10 +94,8 @@ def misplaced_crop(face: np.ndarray, px: float, rng: np.random.Generator) -> np.
 
 
 KINDS: Mapping[str, Kind] = {
-    "low light": Kind(low_light, (0.5, 0.3, 0.2, 0.1, 0.05), "of the brightness", "Light and camera"),
-    "overexposure": Kind(
-        overexposure, (1.4, 1.8, 2.4, 3.2, 4.5), "times as bright, cut off at white", "Light and camera"
-    ),
+    "low light": Kind(light, (0.5, 0.3, 0.2, 0.1, 0.05), "of the brightness", "Light and camera"),
+    "overexposure": Kind(light, (1.4, 1.8, 2.4, 3.2, 4.5), "times as bright, cut off at white", "Light and camera"),
     "noise": Kind(noise, (8, 16, 26, 40, 60), "of 255, standard deviation", "Light and camera"),
     "JPEG": Kind(jpeg, (50, 25, 12, 7, 3), "quality", "Light and camera"),
     "blur": Kind(blur, (0.7, 1.1, 1.6, 2.3, 3.2), "px, standard deviation", "Sharpness"),
@@ -109,7 +103,7 @@ KINDS: Mapping[str, Kind] = {
     "low resolution": Kind(low_resolution, (32, 24, 18, 13, 9), "px wide, then enlarged", "Sharpness"),
     "masked mouth": Kind(masked_mouth, (8, 12, 16, 20, 24), "of 48 rows, from below", "Covered"),
     "masked eyes": Kind(masked_eyes, (4, 8, 12, 16, 20), "of 48 rows", "Covered"),
-    "glasses bar": Kind(glasses, (4, 6, 8, 10, 12), "of 48 rows", "Covered"),
+    "glasses bar": Kind(partial(masked_eyes, grey=_DARK), (4, 6, 8, 10, 12), "of 48 rows", "Covered"),
     "rotation": Kind(rotation, (8, 15, 25, 35, 50), "degrees", "Place in the crop"),
     "misplaced crop": Kind(misplaced_crop, (2, 4, 7, 10, 14), "of 48 px", "Place in the crop"),
 }
@@ -125,13 +119,6 @@ def damaged(faces: np.ndarray, kind: str, strength: int) -> np.ndarray:
     level = how.levels[STRENGTHS.index(strength)]
     made = [how.apply(face, level, np.random.default_rng([*kind.encode(), i])) for i, face in enumerate(faces)]
     return np.stack(made).astype(np.uint8) if made else faces.copy()
-
-
-def _bar(face: np.ndarray, rows_px: float, value: int) -> np.ndarray:
-    covered = face.copy()
-    top = _EYES_ROW - int(rows_px) // 2
-    covered[max(0, top) : top + int(rows_px)] = value
-    return covered
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:

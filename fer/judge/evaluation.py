@@ -4,10 +4,11 @@ It ships beside the weights, so the evaluation page works without the dataset an
 numpy and pyarrow only. An untrusted table is read in a separate process (fer.confined).
 """
 
-import json
+import io
 import reprlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +28,15 @@ _AGAIN = "Write it again with scripts/evaluate.py."
 _SINGLE = tuple(f"p_{name}" for name in CLASSES)
 _FLIPPED = tuple(f"f_{name}" for name in CLASSES)
 _VOTES = tuple(f"v_{name}" for name in VOTE_COLUMNS)
+# The arrays of a table: dtype, and the shape of a row.
+_ARRAYS: dict[str, tuple[type, tuple[int, ...]]] = {
+    "rows": (np.int32, ()),
+    "splits": (np.uint8, ()),
+    "labels": (np.int8, ()),
+    "single": (np.float32, (len(CLASSES),)),
+    "flipped": (np.float32, (len(CLASSES),)),
+    "votes": (np.uint8, (len(VOTE_COLUMNS),)),
+}
 
 
 class EvaluationError(ValueError):
@@ -57,16 +67,8 @@ class EvaluationTable:
 
     def __post_init__(self) -> None:
         n, k = len(self.rows), len(CLASSES)
-        shapes = [
-            ("rows", self.rows, np.int32, (n,)),
-            ("splits", self.splits, np.uint8, (n,)),
-            ("labels", self.labels, np.int8, (n,)),
-            ("single", self.single, np.float32, (n, k)),
-            ("flipped", self.flipped, np.float32, (n, k)),
-        ]
-        if self.votes is not None:
-            shapes.append(("votes", self.votes, np.uint8, (n, len(VOTE_COLUMNS))))
-        for name, array, dtype, shape in shapes:
+        for name, array in self._arrays().items():
+            dtype, shape = _ARRAYS[name][0], (n, *_ARRAYS[name][1])
             if array.dtype != dtype or array.shape != shape:
                 raise EvaluationError(f"{name} must be {np.dtype(dtype)} {shape}, got {array.dtype} {array.shape}")
         if n == 0:
@@ -83,16 +85,10 @@ class EvaluationTable:
 
     def take(self, index: np.ndarray) -> "EvaluationTable":
         """The faces selected by a numpy mask or positions, in that order."""
-        votes = None if self.votes is None else self.votes[index]
-        return EvaluationTable(
-            self.rows[index],
-            self.splits[index],
-            self.labels[index],
-            self.single[index],
-            self.flipped[index],
-            votes,
-            self.weights,
-        )
+        return replace(self, **{name: array[index] for name, array in self._arrays().items()})
+
+    def _arrays(self) -> dict[str, Any]:
+        return {name: array for name in _ARRAYS if (array := getattr(self, name)) is not None}
 
     def split(self, name: str) -> "EvaluationTable":
         """The faces of one split of SPLITS. Raises EvaluationError if there are none."""
@@ -155,28 +151,16 @@ class EvaluationTable:
 
 
 def packed(content: bytes) -> bytes:
-    """A table's Parquet content as concatenated plain arrays, for `_unpacked`. Raises EvaluationError."""
-    table = _parse(content)
-    head = {"n": len(table), "votes": table.votes is not None, "weights": table.weights}
-    arrays = [table.rows, table.splits, table.labels, table.single, table.flipped]
-    arrays += [] if table.votes is None else [table.votes]
-    return json.dumps(head).encode() + b"\n" + b"".join(array.tobytes() for array in arrays)
+    """A table's Parquet content as numpy's plain arrays, for `_unpacked`. Raises EvaluationError."""
+    table, into = _parse(content), io.BytesIO()
+    np.savez(into, weights=np.array(table.weights), **table._arrays())
+    return into.getvalue()
 
 
 def _unpacked(content: bytes) -> EvaluationTable:
-    line, _, data = content.partition(b"\n")
-    head = json.loads(line)
-    n, k = head["n"], len(CLASSES)
-    kinds = [(np.int32, 1), (np.uint8, 1), (np.int8, 1), (np.float32, k), (np.float32, k)]
-    kinds += [(np.uint8, len(VOTE_COLUMNS))] if head["votes"] else []
-    arrays: list[np.ndarray] = []
-    at = 0
-    for dtype, columns in kinds:
-        found = np.frombuffer(data, dtype, n * columns, at)
-        arrays.append(found if columns == 1 else found.reshape(n, columns))
-        at += found.nbytes
-    rows, splits, labels, single, flipped, *votes = arrays
-    return EvaluationTable(rows, splits, labels, single, flipped, votes[0] if votes else None, head["weights"])
+    with np.load(io.BytesIO(content), allow_pickle=False) as found:
+        values: dict[str, Any] = {**found, "weights": str(found["weights"])}
+    return EvaluationTable(**values)
 
 
 def _parse(content: bytes) -> EvaluationTable:

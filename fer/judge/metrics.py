@@ -134,8 +134,8 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return powers
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray, low: float = 0.05, high: float = 20.0) -> float:
-    """The temperature in low..high that minimises the NLL of the labels (Guo et al. 2017, arXiv 1706.04599).
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature in 0.05..20 that minimises the NLL of the labels (Guo et al. 2017, arXiv 1706.04599).
 
     logits: (N, 7), or (V, N, 7) for V views of each face whose probabilities are averaged.
 
@@ -145,18 +145,13 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, low: float = 0.05, h
     if labels.size == 0 or logits.shape[-2] != len(labels):
         raise ValueError(f"expected as many labels as logits and more than 0, got {len(labels)} and {logits.shape[-2]}")
     ratio = (math.sqrt(5) - 1) / 2
-    a, b = 1 / high, 1 / low
-    c, d = b - ratio * (b - a), a + ratio * (b - a)
-    loss_c, loss_d = (_nll_at(logits, labels, beta) for beta in (c, d))
+    a, b = 1 / 20, 1 / 0.05
     for _ in range(60):
-        if loss_c < loss_d:
-            b, d, loss_d = d, c, loss_c
-            c = b - ratio * (b - a)
-            loss_c = _nll_at(logits, labels, c)
+        c, d = b - ratio * (b - a), a + ratio * (b - a)
+        if _nll_at(logits, labels, c) < _nll_at(logits, labels, d):
+            b = d
         else:
-            a, c, loss_c = c, d, loss_d
-            d = a + ratio * (b - a)
-            loss_d = _nll_at(logits, labels, d)
+            a = c
     return 2 / (a + b)
 
 
@@ -184,11 +179,8 @@ def coverage(labels: np.ndarray, probabilities: np.ndarray) -> Coverage:
     The risk-coverage curve of Geifman and El-Yaniv 2017 (arXiv 1705.08500) with accuracy instead of risk.
     """
     confidence, right = _confidence(labels, probabilities)
-    order = np.argsort(-confidence, kind="stable")
-    confidence, right = confidence[order], right[order]
-    last = np.append(np.flatnonzero(np.diff(confidence)), len(confidence) - 1)
-    answered = last + 1
-    return Coverage(confidence[last], answered / len(confidence), np.cumsum(right)[last] / answered)
+    threshold, answered, hits = _from_the_highest(confidence, right)
+    return Coverage(threshold, answered / len(right), hits / answered)
 
 
 def threshold_for(probabilities: np.ndarray, share: float) -> float:
@@ -207,11 +199,8 @@ def precision_recall(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarra
     positive, score = _pair(positive, score)
     if not positive.any():
         raise ValueError("precision and recall need at least one positive")
-    order = np.argsort(-score, kind="stable")
-    score = score[order]
-    last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
-    hits = np.cumsum(positive[order])[last]
-    return hits / (last + 1), hits / positive.sum(), score[last]
+    threshold, named, hits = _from_the_highest(score, positive)
+    return hits / named, hits / positive.sum(), threshold
 
 
 def average_precision(positive: np.ndarray, score: np.ndarray) -> float:
@@ -228,10 +217,7 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> McNemar:
     first, second = _pair(np.asarray(first_right, dtype=bool), np.asarray(second_right, dtype=bool))
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     n, k = only_first + only_second, min(only_first, only_second)
-    tail, term = 0, 1
-    for i in range(k + 1):
-        tail += term
-        term = term * (n - i) // (i + 1)
+    tail = sum(math.comb(n, i) for i in range(k + 1))
     # Integers until the last step: 2**-n underflows a float from n = 1075 on.
     return McNemar(only_first, only_second, float(min(Fraction(1), Fraction(2 * tail, 2**n))))
 
@@ -265,6 +251,14 @@ def _pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def _confidence(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     labels, predicted = _pair(labels, probabilities.argmax(axis=1))
     return probabilities.max(axis=1).astype(np.float64), labels == predicted
+
+
+def _from_the_highest(score: np.ndarray, flags: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each distinct score from the highest down, how many are at least that, and how many of these have their flag."""
+    order = np.argsort(-score, kind="stable")
+    score = score[order]
+    last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
+    return score[last], last + 1, np.cumsum(flags[order])[last]
 
 
 def _divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 from fer.emotions import CLASSES
 from fer.judge import metrics
 from fer.judge.comparisons import holm, largest_gap
+from fer.tables import to_markdown
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".bmp", ".tif", ".tiff")
 MOST_PHOTOS = 100_000
@@ -70,19 +71,15 @@ def read_photos(path: Path) -> list[LabelledPhoto]:
             if file.suffix.lower() in SUFFIXES
         ]
     else:
-        found = _from_csv(path)
+        try:
+            found = parse_list(path.read_bytes(), path)
+        except OSError as error:
+            raise PhotosError(f"{path}: cannot be read ({error.strerror}); {_EXPECTED}") from error
     if not found:
         raise PhotosError(f"{path}: no photos found; {_EXPECTED}")
     if len(found) > MOST_PHOTOS:
         raise PhotosError(f"{path}: {len(found)} photos; at most {MOST_PHOTOS} are judged at once")
     return found
-
-
-def _from_csv(path: Path) -> list[LabelledPhoto]:
-    try:
-        return parse_list(path.read_bytes(), path)
-    except OSError as error:
-        raise PhotosError(f"{path}: cannot be read ({error.strerror}); {_EXPECTED}") from error
 
 
 def parse_list(content: bytes, path: Path) -> list[LabelledPhoto]:
@@ -156,15 +153,11 @@ def report(
 
 
 def table(title: str, groups: Sequence[Group]) -> list[str]:
-    lines = [
-        "",
-        f"| {_plain(title)} | photos | right | 95 % | answered |",
-        "| --- | ---: | ---: | ---: | ---: |",
+    rows = [
+        (_plain(g.name), f"{g.n:,}", f"{g.accuracy:.1%}", f"{100 * g.low:.0f}–{100 * g.high:.0f}", f"{g.answered:.1%}")
+        for g in groups
     ]
-    for one in groups:
-        interval = f"{100 * one.low:.0f}–{100 * one.high:.0f}"
-        lines.append(f"| {_plain(one.name)} | {one.n:,} | {one.accuracy:.1%} | {interval} | {one.answered:.1%} |")
-    return lines
+    return ["", *to_markdown((_plain(title), "photos", "right", "95 %", "answered"), rows)]
 
 
 def _plain(text: str) -> str:

@@ -6,6 +6,7 @@ from fer.card import ModelCard
 from fer.emotions import CLASSES
 from fer.judge import metrics
 from fer.judge.evaluation import TEST_SPLITS, EvaluationTable
+from fer.tables import to_markdown
 
 
 def figures(table: EvaluationTable, unsure_below: float) -> dict[str, float]:
@@ -50,18 +51,14 @@ def report(card: ModelCard, table: EvaluationTable, runs: list[str], recipe: str
         f"Temperature {card.temperature}, 'unsure' below {card.unsure_below}.",
         "`_low` and `_high` bound the 95 % Wilson interval over faces; `_flip` averages the face and its mirror image.",
         "",
-        "| figure | " + " | ".join(TEST_SPLITS) + " |",
-        "| --- |" + " ---: |" * len(TEST_SPLITS),
-        *(f"| {name} | " + " | ".join(f"{card.metrics[s][name]:g}" for s in TEST_SPLITS) + " |" for name in names),
+        *to_markdown(("figure", *TEST_SPLITS), [(n, *(f"{card.metrics[s][n]:g}" for s in TEST_SPLITS)) for n in names]),
         "",
         "PrivateTest, single view: true class in the rows, answer in the columns, faces.",
         "",
-        "| | " + " | ".join(CLASSES) + " |",
-        "| --- |" + " ---: |" * len(CLASSES),
     ]
     private = table.split("PrivateTest")
     matrix = metrics.confusion(private.truth("FER2013"), private.single.argmax(1))
-    lines += [f"| {name} | " + " | ".join(map(str, row)) + " |" for name, row in zip(CLASSES, matrix, strict=True)]
+    lines += to_markdown(("", *CLASSES), [(name, *row) for name, row in zip(CLASSES, matrix, strict=True)])
     return "\n".join(lines) + "\n"
 
 
@@ -77,8 +74,6 @@ def report_seeds(cards: list[ModelCard], tables: list[EvaluationTable]) -> str:
         "",
         "Accuracy of all seeds; the one best on PublicTest while it trained ships.",
         "",
-        f"| seed | {' | '.join(columns)} |",
-        "| --- |" + " ---: |" * len(columns),
-        *("| " + " | ".join(map(str, row)) + " |" for row in rows),
+        *to_markdown(("seed", *columns), rows),
     ]
     return "\n".join(lines) + "\n"

@@ -14,6 +14,7 @@ import numpy as np
 from fer.files import write_whole
 from fer.judge import metrics
 from fer.judge.damages import KINDS, STRENGTHS, damaged
+from fer.tables import to_markdown
 
 UNTOUCHED = "untouched"
 _DIGITS = 4
@@ -136,12 +137,11 @@ def report(table: RobustnessTable, command: str) -> str:
         ("Right among the answers (%)", lambda row: 100 * (row.answered_accuracy or 0)),
         ("Calibration error (points)", lambda row: 100 * row.ece),
     ):
-        lines += ["", f"## {title}", "", "| damage | " + " | ".join(map(str, STRENGTHS)) + " | levels |"]
-        lines += ["| --- |" + " ---: |" * len(STRENGTHS) + " --- |"]
+        rows = []
         for name, kind in KINDS.items():
-            cells = " | ".join(f"{value(row):.1f}" for row in table.curve(name)[1:])
             levels = ", ".join(f"{level:g}" for level in kind.levels)
-            lines.append(f"| {name} | {cells} | {levels} {kind.unit} |")
+            rows.append((name, *(f"{value(row):.1f}" for row in table.curve(name)[1:]), f"{levels} {kind.unit}"))
+        lines += ["", f"## {title}", "", *to_markdown(("damage", *STRENGTHS, "levels"), rows, left=(0, 6))]
     return "\n".join(lines) + "\n"
 
 
