@@ -135,11 +135,8 @@ class YUVCanvas:
     """The same for planes, uint8 (H * 3 / 2, W), I420; chroma has half the size."""
 
     def __init__(self, planes: np.ndarray) -> None:
-        rows, self.width = planes.shape
-        self.height = rows * 2 // 3
-        self.luma = planes[: self.height]
-        blue, red = planes[self.height :].reshape(2, self.height // 2, self.width // 2)
-        self.chroma = blue, red
+        self.luma, *self.chroma = planes_of(planes)
+        self.height, self.width = self.luma.shape
 
     def fill(self, box: Box, color: Color) -> None:
         """Moves the box to even pixels, so that luma and chroma cover the same ones."""
@@ -162,6 +159,13 @@ class YUVCanvas:
 
 
 Canvas = RGBCanvas | YUVCanvas
+
+
+def planes_of(i420: np.ndarray) -> list[np.ndarray]:
+    """Luma (H, W), blue and red (H / 2, W / 2) of a picture, uint8 (H * 3 / 2, W): views, to be written to."""
+    rows, width = i420.shape
+    height = rows * 2 // 3
+    return [i420[:height], *i420[height:].reshape(2, height // 2, width // 2)]
 
 
 @cache

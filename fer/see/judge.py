@@ -95,15 +95,14 @@ class Judge:
         reason = unreadable(track.observation.quality, settings.limits, last.unreadable if last else "")
         single = None if settings.both_ways else track.observation.single
         raw: list[float] = (track.observation.probabilities if single is None else single).tolist()
-        keep = 0.0
+        shares, before = raw, None
         if last is not None and settings.smoothing_s > 0:
             keep = math.exp(-max(time_s - last.time_s, 0.0) / settings.smoothing_s)
-        if last is None or keep < settings.faded:
-            label = steady_label(None, raw, settings.unsure_below, settings.hysteresis)
-            return _Said(time_s, raw, UNSURE if reason else label, reason)
-        gain = 1 - keep
-        shares = [keep * before + gain * now for before, now in zip(last.shares, raw, strict=True)]
-        label = steady_label(last.label, shares, settings.unsure_below, settings.hysteresis)
+            if keep >= settings.faded:
+                gain = 1 - keep
+                shares = [keep * old + gain * new for old, new in zip(last.shares, raw, strict=True)]
+                before = last.label
+        label = steady_label(before, shares, settings.unsure_below, settings.hysteresis)
         return _Said(time_s, shares, UNSURE if reason else label, reason)
 
 
@@ -131,13 +130,12 @@ def steady_label(previous: str | None, shares: Sequence[float], unsure_below: fl
     """
     confidence = max(shares)
     best = CLASSES[shares.index(confidence)]
-    if previous is None:
-        return best if confidence >= unsure_below else UNSURE
     if previous == UNSURE:
-        return best if confidence >= min(unsure_below + hysteresis / 2, 1.0) else UNSURE
-    held = shares[CLASSES.index(previous)]
-    if confidence - held <= hysteresis and held >= unsure_below - hysteresis / 2:
-        return previous
+        unsure_below = min(unsure_below + hysteresis / 2, 1.0)
+    elif previous is not None:
+        held = shares[CLASSES.index(previous)]
+        if confidence - held <= hysteresis and held >= unsure_below - hysteresis / 2:
+            return previous
     return best if confidence >= unsure_below else UNSURE
 
 

@@ -48,10 +48,6 @@ class LiveSettings:
 Analyse = Callable[[np.ndarray, LiveSettings], list[Observation]]
 
 
-def _see_nothing(image: np.ndarray, settings: LiveSettings) -> list[Observation]:
-    return []
-
-
 @dataclass(frozen=True, slots=True)
 class LiveStats:
     """Figures of the last two seconds.
@@ -242,7 +238,7 @@ class LiveSession:
                 log.exception("analysis of a camera frame failed")
                 self._error = f"{type(error).__name__}: {error}"
         # A closed session may be kept for its last minute; its detector's memory is not needed for that.
-        self.analyse = _see_nothing
+        self.analyse = lambda image, settings: []
 
     def _next(self) -> _Frame | None:
         """Waits for a frame that has not been analysed; None at the end."""

@@ -156,8 +156,10 @@ class Recognizer:
         yield from self._read(waiting)
 
     def _cut(self, image: np.ndarray, faces: Sequence[Face]) -> _Found:
-        crops = self.crops(image, faces)
-        return list(faces), crops, self.qualities(image, faces, crops)
+        crops, (height, width) = self.crops(image, faces), image.shape[:2]
+        sides_px = (right - left for left, _, right, _ in (self._framing(f.detector).crop(f.box) for f in faces))
+        measured = zip(crops, faces, sides_px, strict=True)
+        return list(faces), crops, [measure(crop, face, side_px, width, height) for crop, face, side_px in measured]
 
     def _read(self, found: Sequence[_Found], mirror: bool | None = None) -> Iterator[list[Observation]]:
         """The network's output for the faces of several images, run as one batch."""
@@ -187,14 +189,7 @@ class Recognizer:
         image = check_image(image)
         side = self.card.input_size_px
         cut = [cut_square(image, self._framing(face.detector).crop(face.box), side) for face in faces]
-        return np.stack(cut) if cut else np.empty((0, side, side), dtype=np.uint8)
-
-    def qualities(self, image: np.ndarray, faces: Sequence[Face], crops: np.ndarray) -> list[Quality]:
-        """The quality of each face found in `image`, in order. crops: what `crops` returned for them."""
-        height, width = image.shape[:2]
-        sides_px = (right - left for left, _, right, _ in (self._framing(f.detector).crop(f.box) for f in faces))
-        measured = zip(crops, faces, sides_px, strict=True)
-        return [measure(crop, face, side_px, width, height) for crop, face, side_px in measured]
+        return np.array(cut, np.uint8).reshape(-1, side, side)
 
     def classify(self, faces: np.ndarray, mirror: bool | None = None) -> np.ndarray:
         """Calibrated probabilities, float32 (N, 7), in the order of fer.emotions.CLASSES.

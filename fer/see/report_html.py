@@ -14,6 +14,7 @@ import numpy as np
 from fer.emotions import CLASSES, COLORS, EMOJI, UNSURE, UNSURE_COLOR
 from fer.see.caption import caption
 from fer.see.detect import shrink
+from fer.see.draw import color_of
 from fer.see.faces import Prediction
 from fer.see.timeline import label_spans
 from fer.see.videofile import VideoFile
@@ -82,20 +83,26 @@ def _picture(source: bytes | Path | BinaryIO, time_s: float, prediction: Predict
         for frame in file.frames(max(time_s - 1e-3, 0.0)):
             shown = frame.shown().copy()
             left, top, right, bottom = (round(value) for value in prediction.face.box)
-            cv2.rectangle(shown, (left, top), (right, bottom), _rgb(prediction.label), max(2, shown.shape[1] // 200))
+            cv2.rectangle(
+                shown, (left, top), (right, bottom), color_of(prediction.label), max(2, shown.shape[1] // 200)
+            )
             return _jpeg(shown, _MOMENT_PX)
     return b""
 
 
 def report(seen: Seen, settings: Settings, portraits: Mapping[int, np.ndarray], moments: Sequence[Moment] = ()) -> str:
     """The whole file as text. portraits: identity → RGB uint8 (H, W, 3)."""
+    start_s = seen.samples[0].time_s if seen.samples else 0.0
+    people = summary(seen)
+    count = f"{len(people)} {'person' if len(people) == 1 else 'people'}" if people else "no face found"
     parts = [
         f"<h1>{escape(seen.file)}</h1>",
-        f"<p>{_length(seen)} · {_people(seen)}. Each figure is a share of the time that a person was seen.</p>",
+        f"<p>{_clock(start_s)} to {_clock(seen.end_s)}, {len(seen.samples)} looks · {count}. "
+        "Each figure is a share of the time that a person was seen.</p>",
         _faces(seen, portraits),
-        _table(summary(seen)),
+        _table(people),
         "<h2>Who showed what, when</h2>",
-        _bands(seen),
+        _bands(seen, start_s),
         _legend(),
     ]
     if moments:
@@ -117,16 +124,6 @@ def report(seen: Seen, settings: Settings, portraits: Mapping[int, np.ndarray], 
     )
 
 
-def _length(seen: Seen) -> str:
-    start_s = seen.samples[0].time_s if seen.samples else 0.0
-    return f"{_clock(start_s)} to {_clock(seen.end_s)}, {len(seen.samples)} looks"
-
-
-def _people(seen: Seen) -> str:
-    count = len({face.identity for sample in seen.samples for face in sample.predictions})
-    return "no face found" if not count else f"{count} {'person' if count == 1 else 'people'}"
-
-
 def _faces(seen: Seen, portraits: Mapping[int, np.ndarray]) -> str:
     known = sorted({face.identity for sample in seen.samples for face in sample.predictions} & portraits.keys())
     cells = (_figure(_jpeg(portraits[i], 160), escape(seen.people.name(i)), seen.people.name(i)) for i in known)
@@ -144,8 +141,7 @@ def _figure(jpeg: bytes, words: str, alt: str) -> str:
     return f"<figure>{image}<figcaption>{words}</figcaption></figure>"
 
 
-def _bands(seen: Seen) -> str:
-    start_s = seen.samples[0].time_s if seen.samples else 0.0
+def _bands(seen: Seen, start_s: float) -> str:
     span_s = max(seen.end_s - start_s, 1e-3)
     bands = []
     for identity, spans in sorted(label_spans(seen.samples, seen.end_s).items()):
@@ -175,11 +171,6 @@ def _table(table: Sequence[Mapping[str, object]]) -> str:
 
 def _color(label: str) -> str:
     return COLORS.get(label, UNSURE_COLOR)
-
-
-def _rgb(label: str) -> tuple[int, int, int]:
-    red, green, blue = bytes.fromhex(_color(label)[1:7])
-    return red, green, blue
 
 
 def _clock(time_s: float) -> str:

@@ -113,12 +113,7 @@ class VideoReading:
     @property
     def share(self) -> float:
         """How much has been read, 0..1."""
-        if self.done:
-            return 1.0
-        ends = [end for end in (self.file.duration_s, self._until_s, self._last_s) if end]
-        if not ends or self.file.jumps:
-            return self.file.share
-        return min(max(self.reached_s - self.start_s, 0.0) / max(min(ends) - self.start_s, 1e-3), 1.0)
+        return 1.0 if self.done else self.file.share_at(self.reached_s, self.start_s, self._until_s, self._last_s)
 
     @property
     def reached_s(self) -> float:

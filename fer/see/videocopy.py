@@ -1,6 +1,8 @@
 """Writes a re-encoded copy of a video: MP4 with H.264 and the original's sound."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any, BinaryIO
 
@@ -18,6 +20,17 @@ _UNKNOWN_SOUND = "The copy is silent: the way in which this file stores its soun
 _ENCODER = {"preset": "superfast", "crf": "23"}
 
 
+_ERRORS = (av.error.FFmpegError, ValueError)
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    try:
+        yield
+    except _ERRORS as error:
+        raise VideoError(f"its copy cannot be written ({error}).") from error
+
+
 class Copy:
     """Writes frames of `of`'s size, and its sound: unchanged if players can play it, else as AAC.
 
@@ -32,24 +45,20 @@ class Copy:
         self._file = into or io.BytesIO()
         self.trouble = _UNKNOWN_SOUND if of.sound_unknown else None
         self._last = -1
-        try:
+        with _written():
             self._container = av.open(self._file, "w", format="mp4")
             self._video = self._container.add_stream("libx264", of.rate, options=_ENCODER)
             (self._video.width, self._video.height), self._video.pix_fmt = of.frame_size, "yuv420p"
             self._video.codec_context.time_base = _CLOCK  # frames need not be evenly spaced
             self._sound = _SoundWriter(self._container, of.sound) if of.sound else None
-        except (av.error.FFmpegError, ValueError) as error:
-            raise VideoError(f"its copy cannot be written ({error}).") from error
 
     def add(self, planes: np.ndarray, time_s: float) -> None:
         """planes: as returned by `Frame.planes`. time_s: later than the previous frame's."""
         picture = av.VideoFrame.from_ndarray(planes, "yuv420p")
         self._last = picture.pts = max(round((time_s - self._start_s) / _CLOCK), self._last + 1)
         picture.time_base = _CLOCK
-        try:
+        with _written():
             self._container.mux(self._video.encode(picture))
-        except (av.error.FFmpegError, ValueError) as error:
-            raise VideoError(f"its copy cannot be written ({error}).") from error
 
     def add_sound(self, packet: "av.Packet[Any]") -> None:
         """packet: a sound packet, as yielded by `VideoFile.read`."""
@@ -57,7 +66,7 @@ class Copy:
             return
         try:
             self._sound.add(packet)
-        except (av.error.FFmpegError, ValueError):
+        except _ERRORS:
             self.trouble = "A part of its sound is damaged and missing from the copy."
 
     def _shifted(self, packet: "av.Packet[Any]") -> bool:
@@ -77,13 +86,11 @@ class Copy:
         if self._sound is not None:
             try:
                 self._sound.close()
-            except (av.error.FFmpegError, ValueError):
+            except _ERRORS:
                 self.trouble = "A part of its sound is damaged and missing from the copy."
-        try:
+        with _written():
             self._container.mux(self._video.encode(None))
             self._container.close()
-        except (av.error.FFmpegError, ValueError) as error:
-            raise VideoError(f"its copy cannot be written ({error}).") from error
         return self._file.getvalue() if isinstance(self._file, io.BytesIO) else b""
 
 

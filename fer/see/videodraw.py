@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from fer.see.ahead import ahead
-from fer.see.draw import annotate_planes
+from fer.see.draw import annotate_planes, planes_of
 from fer.see.faces import Box, Face, Prediction, Sample
 from fer.see.videocopy import Copy
 from fer.see.videofile import Frame, VideoFile
@@ -57,16 +57,9 @@ def write_copy(
                     copy.add_sound(part)
                 else:
                     copy.add(*part)
-                    progress(_share(part[1], file, settings))
+                    progress(file.share_at(part[1], settings.start_s, settings.end_s))
         content = copy.close()
         return content, " ".join([*file.left_out, *([copy.trouble] if copy.trouble else [])]) or None
-
-
-def _share(time_s: float, file: VideoFile, settings: CopySettings) -> float:
-    ends = [end for end in (file.duration_s, settings.end_s) if end]
-    if not ends:
-        return file.share
-    return min(max(time_s - settings.start_s, 0.0) / max(min(ends) - settings.start_s, 1e-3), 1.0)
 
 
 def _parts(file: VideoFile, settings: CopySettings) -> "Generator[Frame | av.Packet[Any]]":
@@ -131,9 +124,8 @@ def between(before: Sample | None, after: Sample, time_s: float) -> list[Predict
 def _moved(prediction: Prediction, to: Face | None, share: float) -> Prediction:
     if to is None:
         return prediction
-    face = prediction.face
-    left, top, right, bottom = (a + (b - a) * share for a, b in zip(face.box, to.box, strict=True))
-    return replace(prediction, face=face.fitted((left, top, right, bottom)))
+    left, top, right, bottom = (a + (b - a) * share for a, b in zip(prediction.face.box, to.box, strict=True))
+    return replace(prediction, face=prediction.face.fitted((left, top, right, bottom)))
 
 
 def blur(planes: np.ndarray, box: Box) -> None:
@@ -141,18 +133,17 @@ def blur(planes: np.ndarray, box: Box) -> None:
 
     planes: uint8 (H * 3 / 2, W), I420, H and W even. box: XYXY in pixels; may reach beyond the edges.
     """
-    rows, width = planes.shape
-    height = rows * 2 // 3
+    luma, *chroma = planes_of(planes)
+    height, width = luma.shape
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     half_x, half_y = _MOSAIC_SIDE * (box[2] - box[0]) / 2, _MOSAIC_SIDE * (box[3] - box[1]) / 2
     left, right = (round(min(max(value, 0), width) / 2) for value in (x - half_x, x + half_x))
     top, bottom = (round(min(max(value, 0), height) / 2) for value in (y - half_y, y + half_y))
     if right <= left or bottom <= top:
         return
-    chroma = planes[height:].reshape(2, height // 2, width // 2)
-    _mosaic(planes[:height][2 * top : 2 * bottom, 2 * left : 2 * right])
-    for i in range(2):
-        _mosaic(chroma[i][top:bottom, left:right])
+    _mosaic(luma[2 * top : 2 * bottom, 2 * left : 2 * right])
+    for plane in chroma:
+        _mosaic(plane[top:bottom, left:right])
 
 
 def _mosaic(part: np.ndarray) -> None:

@@ -185,6 +185,13 @@ class VideoFile:
         """How far into the file the reading has advanced, 0..1."""
         return min(self._file.tell() / max(self._size, 1), 1.0) if not self._file.closed else 1.0
 
+    def share_at(self, time_s: float, start_s: float, *ends_s: float | None) -> float:
+        """How much is read at a time, 0..1, of a part that ends at the earliest of these, or with the file."""
+        known_s = [end_s for end_s in (self.duration_s, *ends_s) if end_s]
+        if not known_s or self.jumps:
+            return self.share
+        return min(max(time_s - start_s, 0.0) / max(min(known_s) - start_s, 1e-3), 1.0)
+
     @property
     def jumps(self) -> int:
         """How often the file's clock has jumped so far."""

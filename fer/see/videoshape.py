@@ -12,6 +12,8 @@ import numpy as np
 from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.reformatter import ColorRange
 
+from fer.see.draw import planes_of
+
 LONGEST_PX = 1280  # larger frames are shrunk: faces of 24 px are still found, and the copy stays small
 
 _ODDEST_PIXEL = 10  # times as wide as high, or the reverse: beyond this the file's value must be wrong
@@ -117,19 +119,17 @@ def rgb(frame: av.VideoFrame, shape: Shape) -> np.ndarray:
 
 def i420(frame: av.VideoFrame, shape: Shape, canvas: tuple[int, int]) -> np.ndarray:
     """Upright, uint8 (H * 3 / 2, W), I420, in the middle of a black canvas (width, height) that it fits."""
-    width, height = shape.flat
     planes = _flat(frame, shape)
     if shape == Shape(canvas, shape.shown_px):
         return planes
-    luma, chroma = planes[:height], planes[height:].reshape(2, height // 2, width // 2)
     columns, rows = canvas
     whole = np.full((rows * 3 // 2, columns), _BLACK[1], np.uint8)
     whole[:rows] = _BLACK[0]
     left, top = corner(shape, canvas)
-    _put(whole[:rows], shape.turned(luma), left, top)
-    parts = whole[rows:].reshape(2, rows // 2, columns // 2)
-    for i in range(2):
-        _put(parts[i], shape.turned(chroma[i]), left // 2, top // 2)
+    for plane, part, step in zip(planes_of(whole), planes_of(planes), (1, 2, 2), strict=True):
+        upright = shape.turned(part)
+        height, width = upright.shape
+        plane[top // step :, left // step :][:height, :width] = upright
     return whole
 
 
@@ -147,7 +147,3 @@ def corner(shape: Shape, canvas: tuple[int, int]) -> tuple[int, int]:
     """The top left corner of a picture centred on a canvas; even, so that chroma has a pixel there too."""
     left, top = ((outer - inner) // 4 * 2 for outer, inner in zip(canvas, shape.size, strict=True))
     return left, top
-
-
-def _put(whole: np.ndarray, part: np.ndarray, left: int, top: int) -> None:
-    whole[top : top + part.shape[0], left : left + part.shape[1]] = part

@@ -1,7 +1,7 @@
 """A video's results as tables and subtitles: CSV, Parquet, WebVTT."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from fer.emotions import CLASSES, UNSURE
@@ -91,13 +91,9 @@ def _share_rows(seen: Seen) -> Iterator[tuple[Value, ...]]:
     begins_s = seen.samples[0].time_s if seen.samples else 0.0
     lasting = [mark for mark in seen.marks if mark.end_s > mark.start_s]
     for note, start_s, end_s in [("all", begins_s, seen.end_s), *((m.note, m.start_s, m.end_s) for m in lasting)]:
-        part = seen.within(start_s, end_s)
-        looks = look_counts(part)
-        for identity, seconds in sorted(label_seconds(part.samples, part.end_s).items()):
-            shares = shares_of(seconds)
-            shown = (shares.get(label, 0.0) for label in (*CLASSES, UNSURE))
-            name, seen_s = seen.people.name(identity), sum(seconds.values())
-            yield seen.file, note, start_s, end_s, identity, name, seen_s, looks[identity], *shown
+        for identity, seen_s, looks, shares in _people(seen.within(start_s, end_s)):
+            name = seen.people.name(identity)
+            yield seen.file, note, start_s, end_s, identity, name, seen_s, looks, *shares.values()
 
 
 def to_webvtt(seen: Seen) -> bytes:
@@ -117,25 +113,23 @@ def to_webvtt(seen: Seen) -> bytes:
 
 def summary(seen: Seen) -> list[dict[str, str | int | float]]:
     """For each person, the looks, the seconds, and the share of that time under each label."""
-    looks = look_counts(seen)
-    table: list[dict[str, str | int | float]] = []
+    return [
+        {
+            **{"person": seen.people.name(identity), "seen": f"{seen_s:.1f} s", "looks": looks},
+            **{label: percent(share) for label, share in shares.items()},
+        }
+        for identity, seen_s, looks, shares in _people(seen)
+    ]
+
+
+def _people(seen: Seen) -> Iterator[tuple[int, float, int, dict[str, float]]]:
+    """Each identity, its seconds and looks, and each label's share of the time; a single moment is all its label's."""
+    looks = Counter(face.identity for sample in seen.samples for face in sample.predictions)
     for identity, seconds in sorted(label_seconds(seen.samples, seen.end_s).items()):
-        shares = shares_of(seconds)
-        row: dict[str, str | int | float] = {"person": seen.people.name(identity)}
-        row |= {"seen": f"{sum(seconds.values()):.1f} s", "looks": looks[identity]}
-        table.append(row | {label: percent(shares.get(label, 0.0)) for label in (*CLASSES, UNSURE)})
-    return table
-
-
-def look_counts(seen: Seen) -> dict[int, int]:
-    """How many looks each person is in."""
-    return dict(Counter(face.identity for sample in seen.samples for face in sample.predictions))
-
-
-def shares_of(seconds: Mapping[str, float]) -> dict[str, float]:
-    """Each label's share of the time; a single moment belongs entirely to its label."""
-    total_s = sum(seconds.values())
-    return {label: span_s / total_s if total_s else 1.0 / len(seconds) for label, span_s in seconds.items()}
+        total_s = sum(seconds.values())
+        known = {label: span_s / total_s if total_s else 1.0 / len(seconds) for label, span_s in seconds.items()}
+        shares = {label: known.get(label, 0.0) for label in (*CLASSES, UNSURE)}
+        yield identity, total_s, looks[identity], shares
 
 
 def _clock(time_s: float) -> str:
