@@ -27,8 +27,6 @@ from fer.files import replacing
 from fer.tables import parquet_file
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     import pyarrow as pa
 
 try:
@@ -100,21 +98,17 @@ class Result:
         keys = digest("".join(item.key.hex() for item in chunk.items)).hex()
         self._storage.write(self._location(f"part-{chunk.number:09d}-{keys[:8]}.parquet"), content)
 
-    def tables(self) -> "Iterator[pa.Table]":
-        """The parts in order."""
-        return tables(self.folder)
-
     def write_csv(self) -> str:
         """Writes faces.csv next to the faces folder, one part at a time, and returns its location."""
         location = join(self.folder, "faces.csv")
         if "://" in self.folder:
             sink = io.BytesIO()
-            _write_csv(sink, self.tables())
+            _write_csv(sink, tables(self.folder))
             self._storage.write(location, sink.getvalue())
         else:
             try:
                 with replacing(Path(location)) as temporary, open(temporary, "wb") as file:
-                    _write_csv(file, self.tables())
+                    _write_csv(file, tables(self.folder))
             except OSError as error:
                 raise StorageError(f"{location}: cannot be written ({error.strerror or error})") from error
         return location
@@ -126,9 +120,7 @@ class Result:
     def __enter__(self) -> "Result":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: "TracebackType | None"
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _location(self, part: str) -> str:

@@ -21,6 +21,7 @@ import pyarrow as pa
 from fer.batch.walk import Item
 from fer.emotions import CLASSES
 from fer.see.faces import LANDMARKS, Prediction, Sample
+from fer.see.report import values
 
 FACE, NO_FACE, ERROR = "face", "no face", "error"
 POINTS = tuple(f"{name.replace(' ', '_')}_{axis}" for name in LANDMARKS for axis in "xy")
@@ -58,13 +59,13 @@ def photo_rows(item: Item, predictions: Sequence[Prediction], turn_deg: int) -> 
     if not predictions:
         yield {**empty_row(item), "turn_deg": turn_deg}
     for number, prediction in enumerate(predictions, start=1):
-        yield {**_file(item), **_face(prediction, number), "turn_deg": turn_deg}
+        yield {**_face(item, prediction, number), "turn_deg": turn_deg}
 
 
 def look_rows(item: Item, sample: Sample) -> Iterator[Row]:
     """One row per face seen in one look at a video."""
     for number, prediction in enumerate(sample.predictions, start=1):
-        yield {**_file(item), **_face(prediction, number), "time_s": sample.time_s, "identity": prediction.identity}
+        yield {**_face(item, prediction, number), "time_s": sample.time_s, "identity": prediction.identity}
 
 
 def empty_row(item: Item) -> Row:
@@ -99,16 +100,7 @@ def _file(item: Item) -> Row:
     return {"source": item.source, "kind": kind, "size": item.size, "modified": item.modified_ns}
 
 
-def _face(prediction: Prediction, number: int) -> Row:
-    face = prediction.face
-    points = [value for point in face.landmarks or () for value in point]
-    return {
-        "status": FACE,
-        "face": number,
-        **dict(zip(("left", "top", "right", "bottom"), face.box, strict=True)),
-        **{"score": face.score, "detector": face.detector},
-        **{"label": prediction.label, "quality": prediction.unreadable},
-        **{"best": prediction.best, "confidence": prediction.confidence},
-        **dict(zip(CLASSES, prediction.probabilities.tolist(), strict=True)),
-        **dict(zip(POINTS, points, strict=False)),  # null if there are no points
-    }
+def _face(item: Item, prediction: Prediction, number: int) -> Row:
+    points = [value for point in prediction.face.landmarks or () for value in point]
+    found = dict(zip(POINTS, points, strict=False))  # null if there are no points
+    return {**_file(item), "status": FACE, **values(prediction, item.source, number), **found}

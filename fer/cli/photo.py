@@ -10,8 +10,6 @@ from fer.cli import complain
 from fer.files import write_whole
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from fer.see.faces import Prediction
     from fer.see.recognize import Recognizer
     from fer.see.report import Row
@@ -32,20 +30,19 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--csv", action="store_true", help="print CSV, one line per face (columns: fer/see/report.py)")
     parser.add_argument("--detector", choices=("yunet", "haar"), default="yunet", help="default: yunet")
     parser.add_argument("--annotate", metavar="DIR", type=Path, help="write each photo with boxes and labels there")
-    parser.add_argument(
-        "--unsure-below", metavar="P", type=probability, help="say 'unsure' below this confidence, 0..1"
-    )
+    parser.add_argument("--unsure-below", metavar="P", type=number, help="say 'unsure' below this confidence, 0..1")
     parser.add_argument("--weights", metavar="FILE", type=Path, help="another .onnx file of scripts/train.py")
     return parser
 
 
-def probability(text: str) -> float:
+def number(text: str, expected: str = "a number in 0..1", most: float = 1.0) -> float:
+    """The value of an option, 0..most. Raises ArgumentTypeError, which says what was expected, for anything else."""
     try:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number in 0..1, got {text!r}")
+    if not 0 <= value <= most:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
     return value
 
 
@@ -93,9 +90,12 @@ def _recognize(
     for note in notes(picture.animated, turn_deg, len(predictions)):
         print(f"fer: {photo}: {note}", file=sys.stderr)
     if target is not None:
+        import cv2
+
         from fer.see.draw import annotate
 
-        _write_png(annotate(picture.image, predictions), target)
+        drawn = cv2.cvtColor(annotate(picture.image, predictions), cv2.COLOR_RGB2BGR)
+        write_whole(target, cv2.imencode(".png", drawn)[1].tobytes(), durable=False)
     return scaled(predictions, picture.scale), turn_deg
 
 
@@ -126,10 +126,3 @@ def _targets(photos: Sequence[Path], folder: Path) -> list[Path | None]:
         taken.add(target.resolve())
         targets.append(target)
     return targets
-
-
-def _write_png(image: "np.ndarray", target: Path) -> None:
-    import cv2
-
-    _, png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    write_whole(target, png.tobytes(), durable=False)

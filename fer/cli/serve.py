@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str]) -> int:
     """Serves until it is stopped; returns exit status 2 for invalid settings."""
     options = _parser().parse_args(arguments)
-    missing = [name for name in ("starlette", "uvicorn", "python_multipart", "websockets") if not _is_here(name)]
-    if missing:
+    if not all(map(importlib.util.find_spec, ("starlette", "uvicorn", "python_multipart", "websockets"))):
         raise InstallationError(f"the service needs the extra 'serve': pip install '{DISTRIBUTION}[serve]'")
     from fer.serve.settings import HOSTS, TOKEN, ServeError, from_environment
 
@@ -37,10 +36,6 @@ def main(arguments: Sequence[str]) -> int:
             f"--host {options.host} lets other computers in: set {TOKEN}, and {HOSTS} to the name they use."
         )
     return _serve(options, settings)
-
-
-def _is_here(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,7 +1,6 @@
 """`fer video`: says who shows which expression when in videos: tables, subtitles, an annotated copy, a report."""
 
 import argparse
-import math
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer.cli import complain
-from fer.cli.photo import probability
+from fer.cli.photo import number
 from fer.files import replacing, write_whole
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--end", metavar="S", type=_seconds, help="end at this second")
     parser.add_argument("--every", metavar="S", type=_interval, help="seconds between looks; default: 0.1, --fast 0.2")
     parser.add_argument("--fast", action="store_true", help="look only at pictures that others refer to")
-    parser.add_argument("--unsure-below", metavar="P", type=probability, help="say 'unsure' below this, 0..1")
+    parser.add_argument("--unsure-below", metavar="P", type=number, help="say 'unsure' below this, 0..1")
     parser.add_argument("--smoothing", metavar="S", type=_seconds, help="average over so many seconds; default: 0.2")
     parser.add_argument("--detector", choices=("yunet", "haar"), default="yunet", help="default: yunet")
     parser.add_argument("--weights", metavar="FILE", type=Path, help="another .onnx file of scripts/train.py")
@@ -60,13 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more, got {text!r}")
-    return value
+    return number(text, "seconds, 0 or more", sys.float_info.max)
 
 
 def _interval(text: str) -> float:

@@ -36,7 +36,10 @@ Row = dict[str, str | int | float]
 
 def rows(predictions: Sequence[Prediction], source: str) -> list[Row]:
     """One row for each prediction, in their order, with COLUMNS as keys."""
-    return [_row(prediction, source, number) for number, prediction in enumerate(predictions, start=1)]
+    return [
+        {name: rounded(name, value) for name, value in values(prediction, source, number).items()}
+        for number, prediction in enumerate(predictions, start=1)
+    ]
 
 
 def photo_rows(predictions: Sequence[Prediction], source: str, turn_deg: int) -> list[Row]:
@@ -55,9 +58,9 @@ def to_json(table: Sequence[Row]) -> str:
     return f"[\n{lines}\n]\n" if table else "[]\n"
 
 
-def _row(prediction: Prediction, source: str, number: int) -> Row:
+def values(prediction: Prediction, source: str, number: int) -> Row:
+    """A row before it is rounded. number: the face's, from 1."""
     face = prediction.face
-    values: list[str | int | float] = [source, number, *map(float, face.box), float(face.score), face.detector]
-    values += [prediction.label, prediction.unreadable, prediction.best, prediction.confidence]
-    values += prediction.probabilities.tolist()
-    return {name: rounded(name, value) for name, value in zip(COLUMNS, values, strict=True)}
+    found: list[str | int | float] = [source, number, *map(float, face.box), float(face.score), face.detector]
+    found += [prediction.label, prediction.unreadable, prediction.best, prediction.confidence]
+    return dict(zip(COLUMNS, [*found, *prediction.probabilities.tolist()], strict=True))

@@ -12,6 +12,8 @@ NOTES_HEADER = "Fer-Notes"
 VIDEO_COLUMNS = (COLUMNS[0], "time_s", "identity", *COLUMNS[1:])
 
 Json = dict[str, Any]
+_TEXT: Json = {"type": "string"}
+_SHARE: Json = {"type": "number", "minimum": 0, "maximum": 1}
 
 
 def document(settings: ServeSettings) -> Json:
@@ -43,14 +45,14 @@ def document(settings: ServeSettings) -> Json:
 def _paths(settings: ServeSettings) -> Json:
     photo_mb, video_mb = settings.photo_bytes // 2**20, settings.video_bytes // 2**20
     faces = _answer("A row a face, as `fer photo --json` prints them.", _list_of("Face"))
-    faces["headers"] = {NOTES_HEADER: {"description": _NOTES, "schema": {"type": "string"}}}
-    taken = _answer("Taken.", _ref("Video")) | {"headers": {"Location": {"schema": {"type": "string"}}}}
+    faces["headers"] = {NOTES_HEADER: {"description": _NOTES, "schema": _TEXT}}
+    taken = _answer("Taken.", _ref("Video")) | {"headers": {"Location": {"schema": _TEXT}}}
     status = _answer("How far it is.", _ref("Video"))
     table = _answer("A row a face at each look.", _list_of("VideoFace"))
-    table["content"]["text/csv"] = {"schema": {"type": "string"}}
-    healthy = _answer("It does.", {"type": "object", "required": ["status"], "properties": {"status": {}}})
-    counts = {"description": "Text 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}}
-    key = {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}}
+    table["content"]["text/csv"] = {"schema": _TEXT}
+    healthy = _answer("It does.", _object({"status": {}}))
+    counts = {"description": "Text 0.0.4.", "content": {"text/plain": {"schema": _TEXT}}}
+    key = {"name": "key", "in": "path", "required": True, "schema": _TEXT}
     form = {"name": "format", "in": "query", "schema": {"enum": ["json", "csv"]}}
 
     of_photos = f"Faces of one photo or of up to {settings.photos}, at most {photo_mb} MB together"
@@ -101,19 +103,21 @@ def page(said: Json) -> str:
 
 
 def _face(columns: tuple[str, ...]) -> Json:
-    share = {"type": "number", "minimum": 0, "maximum": 1}
     kinds: Json = {name: {"type": "number"} for name in ("left", "top", "right", "bottom", "time_s")}
-    kinds |= dict.fromkeys(("score", "confidence", *CLASSES), share)
+    kinds |= dict.fromkeys(("score", "confidence", *CLASSES), _SHARE)
     kinds |= {name: {"type": "integer", "minimum": 1} for name in ("face", "identity")}
     kinds["turn_deg"] = {"enum": [0, 90, 180, 270]}
     kinds |= {"label": {"enum": [*CLASSES, UNSURE]}, "best": {"enum": list(CLASSES)}}
-    properties = {name: kinds.get(name, {"type": "string"}) for name in columns}
-    return {"type": "object", "required": list(columns), "properties": properties}
+    return _object({name: kinds.get(name, _TEXT) for name in columns})
+
+
+def _object(properties: Json) -> Json:
+    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def _body(kind: str, most: int) -> Json:
     files = {"type": "array", "minItems": 1, "maxItems": most, "items": {"type": "string", "format": "binary"}}
-    form = {"type": "object", "required": ["file"], "properties": {"file": files}, "additionalProperties": False}
+    form = _object({"file": files}) | {"additionalProperties": False}
     bare = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
     return {
         "required": True,
@@ -159,35 +163,24 @@ _UNSURE_BELOW = {
     "name": "unsure_below",
     "in": "query",
     "description": f"Confidence below which a label is '{UNSURE}'; the model card's where it is not given.",
-    "schema": {"type": "number", "minimum": 0, "maximum": 1},
+    "schema": _SHARE,
 }
 _LOOKS = {
     "name": "looks_per_s",
     "in": "query",
     "schema": {"type": "number", "minimum": 0.1, "maximum": 60, "default": 10},
 }
-_VIDEO = {
-    "type": "object",
-    "required": ["id", "source", "status", "progress", "rows", "detail"],
-    "properties": {
-        "id": {"type": "string"},
-        "source": {"type": "string"},
+_VIDEO = _object(
+    {
+        "id": _TEXT,
+        "source": _TEXT,
         "status": {"enum": ["waiting", "reading", "done", "failed"]},
-        "progress": {"type": "number", "minimum": 0, "maximum": 1},
+        "progress": _SHARE,
         "rows": {"type": "integer"},
-        "detail": {"type": "string"},
-    },
-}
-_PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-    },
-}
+        "detail": _TEXT,
+    }
+)
+_PROBLEM = _object({"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT})
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>

@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, Router, WebSocketRoute
-from starlette.websockets import WebSocket
 
 from fer.see.detect import DETECTORS
 from fer.see.images import ImageError
@@ -21,27 +20,24 @@ from fer.serve.live import live
 from fer.serve.openapi import NOTES_HEADER
 from fer.serve.problems import ProblemError, answer
 from fer.serve.service import Service, Video
-from fer.serve.settings import ServeSettings
 
 PREFIX = "/api/v1"
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def api(service: Service) -> Mount:
     """The whole service behind the guard, to be mounted in an application."""
-    settings = service.settings
     routes = [
         Route("/health", health),
-        Route("/metrics", _bound(_metrics, service)),
-        Route("/openapi.json", _openapi(settings)),
-        Route("/docs", _docs(settings)),
-        Route("/faces", _bound(faces, service), methods=["POST"]),
-        Route("/videos", _bound(add_video, service), methods=["POST"]),
-        Route("/videos/{key}", _bound(one_video, service), methods=["GET", "DELETE"]),
-        Route("/videos/{key}/table", _bound(video_table, service), methods=["GET"]),
-        WebSocketRoute("/live", _live(service)),
+        Route("/metrics", partial(_metrics, service=service)),
+        Route("/openapi.json", partial(_openapi, service=service)),
+        Route("/docs", partial(_docs, service=service)),
+        Route("/faces", partial(faces, service=service), methods=["POST"]),
+        Route("/videos", partial(add_video, service=service), methods=["POST"]),
+        Route("/videos/{key}", partial(one_video, service=service), methods=["GET", "DELETE"]),
+        Route("/videos/{key}/table", partial(video_table, service=service), methods=["GET"]),
+        WebSocketRoute("/live", partial(live, service=service)),
     ]
-    return Mount(PREFIX, app=Guard(Router(routes), settings, service.metrics))
+    return Mount(PREFIX, app=Guard(Router(routes), service.settings, service.metrics))
 
 
 def application(service: Service) -> Starlette:
@@ -143,34 +139,15 @@ def _number(request: Request, name: str, default: float | None, least: float, mo
     return value
 
 
-def _bound(function: Callable[[Request, Service], Awaitable[Response]], service: Service) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        return await function(request, service)
-
-    return endpoint
-
-
-def _live(service: Service) -> Callable[[WebSocket], Awaitable[None]]:
-    async def endpoint(socket: WebSocket) -> None:
-        await live(socket, service)
-
-    return endpoint
-
-
 async def _metrics(request: Request, service: Service) -> Response:
     return Response(service.metrics.text(service.gauges()), media_type=metrics.MEDIA_TYPE)
 
 
-def _openapi(settings: ServeSettings) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        return JSONResponse(openapi.document(settings))
-
-    return endpoint
+async def _openapi(request: Request, service: Service) -> Response:
+    return JSONResponse(openapi.document(service.settings))
 
 
-def _docs(settings: ServeSettings) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-        return HTMLResponse(openapi.page(openapi.document(settings)), headers={"Content-Security-Policy": policy})
-
-    return endpoint
+async def _docs(request: Request, service: Service) -> Response:
+    policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    page = openapi.page(openapi.document(service.settings))
+    return HTMLResponse(page, headers={"Content-Security-Policy": policy})
