@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,14 +76,14 @@ def card_json(**changes: object) -> str:
         ("[" * 100_000, "not a model card"),
     ],
 )
-def test_a_text_that_is_no_card_is_refused(text, says) -> None:
+def test_a_text_that_is_no_card_is_refused(text: str, says: str) -> None:
     with pytest.raises(CardError, match=says):
         ModelCard.from_json(text)
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ModelCard)])
 @pytest.mark.parametrize("value", [None, True, -1, 1e308, "x", [], {}, [[]], {"x": {"x": "x"}}])
-def test_a_field_of_any_type_is_taken_as_it_is_meant_or_refused(name, value) -> None:
+def test_a_field_of_any_type_is_taken_as_it_is_meant_or_refused(name: str, value: object) -> None:
     try:
         found = ModelCard.from_json(card_json(**{name: value}))
     except CardError:
@@ -139,7 +141,7 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: p
         (lambda sealed: b"PK\x03\x04" + sealed, "pickled"),
     ],
 )
-def test_a_file_that_is_not_whole_or_not_ours_is_refused(tmp_path: Path, change, says) -> None:
+def test_a_file_that_is_not_whole_or_not_ours_is_refused(tmp_path: Path, change: Callable[..., Any], says: str) -> None:
     path = tmp_path / "weights"
     write_sealed(path, CONTENT)
     path.write_bytes(change(path.read_bytes()))

@@ -39,7 +39,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "a_reader"
 
 
-def test_it_gives_what_the_reader_answers(reader) -> None:
+def test_it_gives_what_the_reader_answers(reader: str) -> None:
     assert confined.run(reader, b"echo") == b"echoecho"
 
 
@@ -47,24 +47,24 @@ def test_it_gives_what_the_reader_answers(reader) -> None:
     ("content", "says"),
     [(b"refuse", "^no such bytes$"), (b"abort", "crashes"), (b"fail", "crashes")],
 )
-def test_it_tells_a_refusal_from_a_crash(reader, content, says) -> None:
+def test_it_tells_a_refusal_from_a_crash(reader: str, content: bytes, says: str) -> None:
     with pytest.raises(ConfinedError, match=says):
         confined.run(reader, content)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
-def test_memory_is_bounded(reader) -> None:
+def test_memory_is_bounded(reader: str) -> None:
     with pytest.raises(ConfinedError, match="takes more than 1024 MB"):
         confined.run(reader, b"take memory")
 
 
-def test_time_is_bounded(reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_is_bounded(reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confined, "TIME_S", 2)
     with pytest.raises(ConfinedError, match="more than 2 s"):
         confined.run(reader, b"for ever")
 
 
-def test_no_reader_is_left_behind(reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_reader_is_left_behind(reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confined, "TIME_S", 1)
     with pytest.raises(ConfinedError):
         confined.run(reader, b"for ever")
@@ -73,7 +73,7 @@ def test_no_reader_is_left_behind(reader, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(("platform", "limited"), [("linux", True), ("darwin", False)])
-def test_memory_is_limited_where_the_system_can(monkeypatch: pytest.MonkeyPatch, platform, limited) -> None:
+def test_memory_is_limited_where_the_system_can(monkeypatch: pytest.MonkeyPatch, platform: str, limited: bool) -> None:
     """macOS refuses RLIMIT_AS: there every table would be called dangerous."""
     limits, written = [], io.BytesIO()
     monkeypatch.setattr(sys, "platform", platform)

@@ -16,7 +16,7 @@ def test_a_file_is_written_with_its_folders_and_replaced(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("stage", ["write", "fsync", "rename"])
 def test_an_error_at_any_stage_leaves_the_old_file_and_no_rest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     path = tmp_path / "file"
     write_whole(path, b"old")

@@ -41,7 +41,7 @@ def breaks(name: str, rule: str) -> bool:
 
 
 @pytest.mark.parametrize("folder", FORBIDDEN)
-def test_imports_run_downwards(folder) -> None:
+def test_imports_run_downwards(folder: str) -> None:
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files
     wrong = [
@@ -54,14 +54,14 @@ def test_imports_run_downwards(folder) -> None:
 
 
 @pytest.mark.parametrize("folder", ["pages", "webui"])
-def test_pages_use_only_the_torch_free_part_of_the_learning_wing(folder) -> None:
+def test_pages_use_only_the_torch_free_part_of_the_learning_wing(folder: str) -> None:
     for file in sorted((ROOT / folder).rglob("*.py")):
         learn = {n.split(".")[2] for n in imported(file) if n.startswith("fer.learn.")}
         assert learn - TORCH_FREE == set(), file
 
 
 @pytest.mark.parametrize("module", sorted(TORCH_FREE))
-def test_torch_free_modules_are(module) -> None:
+def test_torch_free_modules_are(module: str) -> None:
     assert "torch" not in loaded_by(f"import fer.learn.{module}")
 
 

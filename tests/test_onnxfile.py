@@ -2,7 +2,9 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -23,7 +25,9 @@ def model_of(content: bytes) -> onnx.ModelProto:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @pytest.mark.parametrize("width", [1, 5, 40])
-def test_onnx_reads_the_file_and_would_write_the_same_bytes(width, dtype, rng: np.random.Generator) -> None:
+def test_onnx_reads_the_file_and_would_write_the_same_bytes(
+    width: int, dtype: type[np.float16 | np.float32], rng: np.random.Generator
+) -> None:
     tensors = {n: rng.normal(size=s).astype(np.float32) for n, s in onnxgraph.shapes(width).items()}
     content = onnxgraph.build(tensors, tiny.CARD, dtype)
     model = model_of(content)
@@ -38,7 +42,7 @@ def test_onnx_reads_the_file_and_would_write_the_same_bytes(width, dtype, rng: n
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_a_file_is_read_as_it_was_written(tmp_path: Path, dtype) -> None:
+def test_a_file_is_read_as_it_was_written(tmp_path: Path, dtype: type[np.float16 | np.float32]) -> None:
     path = tmp_path / "a.onnx"
     write_sealed(path, onnxgraph.build(tiny.TENSORS, tiny.CARD, dtype))
     found = onnxfile.read(path)
@@ -258,7 +262,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("kind", HOSTILE, ids=lambda kind: kind.__name__)
 def test_a_sealed_file_that_is_not_our_network_never_reaches_onnx_runtime(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Callable[..., Any]
 ) -> None:
     monkeypatch.setattr("onnxruntime.InferenceSession", lambda *_: pytest.fail("the graph was given to ONNX Runtime"))
     model = good()
@@ -273,7 +277,7 @@ def test_a_sealed_file_that_is_not_our_network_never_reaches_onnx_runtime(
 
 
 @pytest.mark.parametrize("position", range(0, 2000, 37))
-def test_a_changed_byte_under_a_new_seal_is_refused_or_is_a_tensors(tmp_path: Path, position) -> None:
+def test_a_changed_byte_under_a_new_seal_is_refused_or_is_a_tensors(tmp_path: Path, position: int) -> None:
     """What a stranger can change and seal again is numbers and words, never the graph."""
     content = bytearray(onnxgraph.build(tiny.TENSORS, tiny.CARD, np.float32))
     content[-position - 1] ^= 1

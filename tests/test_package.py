@@ -24,7 +24,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def fer(wheel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fer(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command `fer` of a new environment: the wheel, and the packages of this environment beneath it."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False)
@@ -36,13 +36,13 @@ def fer(wheel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "fer"
 
 
-def test_it_reads_the_sample(fer, tmp_path: Path) -> None:
+def test_it_reads_the_sample(fer: Path, tmp_path: Path) -> None:
     sample = ROOT / "fer" / "weights" / "sample.jpg"
     done = subprocess.run([fer, "photo", sample, "--json"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert [row["label"] for row in json.loads(done.stdout)] == ["happy"]
 
 
-def test_the_commands_find_their_scripts_and_no_checkout(fer, tmp_path: Path) -> None:
+def test_the_commands_find_their_scripts_and_no_checkout(fer: Path, tmp_path: Path) -> None:
     code = "import fer.installed as i; print(i.app_folder())"
     place = subprocess.run(
         [fer.with_name("python"), "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
@@ -56,7 +56,7 @@ def test_the_commands_find_their_scripts_and_no_checkout(fer, tmp_path: Path) ->
     assert "none.csv" in done.stderr
 
 
-def test_the_wheel_is_small_and_typed(wheel) -> None:
+def test_the_wheel_is_small_and_typed(wheel: Path) -> None:
     import zipfile
 
     with zipfile.ZipFile(wheel) as archive:
@@ -84,7 +84,7 @@ def pins(name: str) -> dict[str, Requirement]:
         ("requirements-cluster.txt", ("dask", "ray")),
     ],
 )
-def test_what_is_tested_lies_in_the_ranges_that_the_wheel_allows(file, extras) -> None:
+def test_what_is_tested_lies_in_the_ranges_that_the_wheel_allows(file: str, extras: tuple[str | None, ...]) -> None:
     ranges = [
         r for extra in extras for r in (PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"])
     ]

@@ -10,7 +10,7 @@ from fer.protobuf import ProtobufError, number, piece
 
 
 @given(st.text(max_size=200), st.lists(st.integers(0, 2**63 - 1), max_size=8), st.binary(max_size=400))
-def test_what_is_written_google_reads_and_what_google_writes_is_read(name, dims, data) -> None:
+def test_what_is_written_google_reads_and_what_google_writes_is_read(name: str, dims: list[int], data: bytes) -> None:
     expected = TensorProto(dims=dims, name=name, raw_data=data)
     written = b"".join(number(1, size) for size in dims) + piece(8, name) + piece(9, data)
     assert written == expected.SerializeToString()
@@ -37,7 +37,7 @@ def test_texts_are_utf8() -> None:
         (b"\x08\x01" * 10, "more than 9 fields"),
     ],
 )
-def test_bytes_that_are_no_message_are_refused(message, says) -> None:
+def test_bytes_that_are_no_message_are_refused(message: bytes, says: str) -> None:
     with pytest.raises(ProtobufError, match=says):
         list(protobuf.fields(message, 9))
 
@@ -45,6 +45,6 @@ def test_bytes_that_are_no_message_are_refused(message, says) -> None:
 @pytest.mark.parametrize(
     ("value", "says"), [(3, "a number"), (memoryview(b"abcd"), "4 bytes"), (memoryview(b"\xff"), "not UTF-8")]
 )
-def test_values_that_are_no_text_are_refused(value, says) -> None:
+def test_values_that_are_no_text_are_refused(value: int | memoryview, says: str) -> None:
     with pytest.raises(ProtobufError, match=says):
         protobuf.text(value, 3)

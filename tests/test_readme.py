@@ -28,7 +28,7 @@ def test_the_command_line_runs_as_written() -> None:
 
 
 @pytest.mark.parametrize("script", ["prepare", "train", "evaluate"])
-def test_the_scripts_that_it_names_know_their_flags(script) -> None:
+def test_the_scripts_that_it_names_know_their_flags(script: str) -> None:
     # What stands before the script is its launcher's (torchrun).
     lines = [line.partition(f"scripts/{script}.py")[2] for line in COMMANDS if f"scripts/{script}.py" in line]
     assert lines
@@ -41,7 +41,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_pictures_and_links_exist(document) -> None:
+def test_pictures_and_links_exist(document: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", document.read_text())
     assert [t for t in targets if not t.startswith("http") and not (document.parent / t).exists()] == []
 

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -33,12 +35,12 @@ EDGES = ("left", "top", "right", "bottom")
 
 
 @pytest.fixture(scope="module")
-def recognizer():
+def recognizer() -> Recognizer:
     return Recognizer()
 
 
 @pytest.fixture(scope="module")
-def sample_box(recognizer):
+def sample_box(recognizer: Recognizer) -> np.ndarray:
     """The face's box in shares of the sample's sides."""
     image = open_image(SAMPLE)
     (face,) = recognizer.detect(image)
@@ -46,14 +48,14 @@ def sample_box(recognizer):
     return np.array(face.box) / [width, height, width, height]
 
 
-def with_face(size, face_px, corner):
+def with_face(size: tuple[int, int], face_px: int, corner: tuple[int, int]) -> Image:
     with Image.open(SAMPLE) as sample:
         picture = Image.new("RGB", size, "grey")
         picture.paste(sample.convert("RGB").resize((face_px, face_px)), corner)
     return picture
 
 
-def large(orientation):
+def large(orientation: int) -> bytes:
     """A JPEG, SIZE when upright. orientation: EXIF's; 6 lies on its side."""
     upright = with_face(SIZE, FACE_PX, CORNER)
     stored = upright.transpose(Image.Transpose.ROTATE_90) if orientation == 6 else upright
@@ -64,26 +66,26 @@ def large(orientation):
     return file.getvalue()
 
 
-def shown(path, capsys: pytest.CaptureFixture[str]):
+def shown(path: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, float | str]]:
     main([str(path), "--json"])
     return json.loads(capsys.readouterr().out)
 
 
-def served(path, capsys: pytest.CaptureFixture[str]):
+def served(path: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, float | str]]:
     rows, _ = Service(ServeSettings(), 1).photo(Upload("x", path.read_bytes()), "yunet", None)
     return rows
 
 
-def streamed(path, capsys: pytest.CaptureFixture[str]):
+def streamed(path: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, float | str]]:
     return json.loads(Stream(Recognizer()).see(1, path.read_bytes(), 0.0))["faces"]
 
 
-def batched(path, capsys: pytest.CaptureFixture[str]):
+def batched(path: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
     chunk = Chunk(0, tuple(Walk([str(path)])))
     return pq.read_table(io.BytesIO(read_chunk(chunk, Settings(weights_hash(None))).content)).to_pylist()
 
 
-def on_the_page(path, capsys: pytest.CaptureFixture[str]):
+def on_the_page(path: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, float | str]]:
     from webui.view import photos
 
     photo = photos.Photo(path.name, path.read_bytes())
@@ -92,7 +94,7 @@ def on_the_page(path, capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.fixture(params=[1, 6])
-def photo(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def photo(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(images, "HALVED_MP", 1)  # 50 in earnest, which would take seconds each
     path = tmp_path / "large.jpg"
     path.write_bytes(large(request.param))
@@ -100,43 +102,45 @@ def photo(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("door", [shown, served, streamed, batched, on_the_page])
-def test_a_photo_that_is_read_at_half_its_sides(photo, door, sample_box, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_photo_that_is_read_at_half_its_sides(
+    photo: Path, door: Callable[..., Any], sample_box: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
     (row,) = door(photo, capsys)
     expected = sample_box * FACE_PX + [*CORNER, *CORNER]
     assert [row[edge] for edge in EDGES] == pytest.approx(expected, abs=0.06 * FACE_PX)
 
 
-def test_landmarks_are_where_the_face_is(photo) -> None:
+def test_landmarks_are_where_the_face_is(photo: Path) -> None:
     (row,) = batched(photo, None)
     assert row["left"] < row["right_eye_x"] < row["left_eye_x"] < row["right"]
     assert row["top"] < row["right_eye_y"] < row["bottom"]
 
 
-def test_a_frame_of_a_stream_says_its_own_size(photo) -> None:
+def test_a_frame_of_a_stream_says_its_own_size(photo: Path) -> None:
     said = json.loads(Stream(Recognizer()).see(1, photo.read_bytes(), 0.0))
     assert (said["width"], said["height"]) == SIZE
 
 
-def looked_at(content, recognizer, tmp_path: Path):
+def looked_at(content: bytes, recognizer: Recognizer, tmp_path: Path) -> list[tuple[float, ...]]:
     first = next(iter(Looks(content, recognizer, 0.5, 10)))
     return [prediction.face.box for prediction in first.predictions]
 
 
-def in_the_table(content, recognizer, tmp_path: Path):
+def in_the_table(content: bytes, recognizer: Recognizer, tmp_path: Path) -> list[list[float]]:
     path, table = tmp_path / "large.mp4", tmp_path / "t.csv"
     path.write_bytes(content)
     assert main(["video", str(path), "--every", "1", "--csv", str(table)]) == 0
     return _boxes(table.read_bytes())
 
 
-def in_the_parquet(content, recognizer, tmp_path: Path):
+def in_the_parquet(content: bytes, recognizer: Recognizer, tmp_path: Path) -> list[list[float]]:
     path, table = tmp_path / "large.mp4", tmp_path / "t.parquet"
     path.write_bytes(content)
     assert main(["video", str(path), "--every", "1", "--parquet", str(table)]) == 0
     return [[row[edge] for edge in EDGES] for row in pq.read_table(table).to_pylist()]
 
 
-def on_the_video_page(content, recognizer, tmp_path: Path):
+def on_the_video_page(content: bytes, recognizer: Recognizer, tmp_path: Path) -> list[list[float]]:
     from fer.see.judge import JudgeSettings
     from fer.see.people import People
     from fer.see.video import VideoReading
@@ -149,12 +153,12 @@ def on_the_video_page(content, recognizer, tmp_path: Path):
     return _boxes(to_csv([video.seen_part()]))
 
 
-def _boxes(table):
+def _boxes(table: bytes) -> list[list[float]]:
     return [[float(row[edge]) for edge in EDGES] for row in csv.DictReader(io.StringIO(table.decode()))]
 
 
 @pytest.fixture(scope="module")
-def video_of_4k():
+def video_of_4k() -> bytes:
     """It is read at a third of its sides."""
     frame = with_face((3840, 2160), 1400, (2000, 300))
     content = clip([np.asarray(frame)] * 2, options={"preset": "ultrafast"})
@@ -164,6 +168,8 @@ def video_of_4k():
 
 
 @pytest.mark.parametrize("door", [looked_at, in_the_table, in_the_parquet, on_the_video_page])
-def test_a_video_of_4k(video_of_4k, door, recognizer, sample_box, tmp_path: Path) -> None:
+def test_a_video_of_4k(
+    video_of_4k: bytes, door: Callable[..., Any], recognizer: Recognizer, sample_box: np.ndarray, tmp_path: Path
+) -> None:
     (box,) = door(video_of_4k, recognizer, tmp_path)
     assert box == pytest.approx(sample_box * 1400 + [2000, 300, 2000, 300], abs=0.06 * 1400)

@@ -3,8 +3,10 @@
 import ast
 import csv
 import io
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -32,7 +34,7 @@ HOLES = (None, 4, -2.0, 0.0, 1, False, None)
         ("trimmed", ["30", "1.235", "0.7"], ["-2", "0", "1"]),
     ],
 )
-def test_csv(style, full, holes) -> None:
+def test_csv(style: str, full: list[str], holes: list[str]) -> None:
     text = to_csv(NAMES, [FULL, HOLES], style)
     assert list(csv.reader(io.StringIO(text, newline=""))) == [
         list(NAMES),
@@ -54,7 +56,7 @@ def test_parquet_has_the_csvs_decimals_with_types() -> None:
 
 
 @pytest.mark.parametrize("write", [lambda *table: to_csv(*table, "padded"), to_parquet], ids=["csv", "parquet"])
-def test_a_wrong_table_is_refused(write) -> None:
+def test_a_wrong_table_is_refused(write: Callable[..., Any]) -> None:
     with pytest.raises(ValueError, match="is shorter than"):
         write(("face", "label"), [(1,)])
     with pytest.raises(KeyError, match="unknown"):
@@ -77,7 +79,7 @@ def test_a_value_of_a_table_is_rounded_as_its_column_is() -> None:
     [report.PHOTO_COLUMNS, openapi.VIDEO_COLUMNS, timeline.COLUMNS, videotable.VIDEO_COLUMNS, videotable.SHARE_COLUMNS],
     ids=["photos", "videos of the API", "recording", "video", "shares"],
 )
-def test_every_column_of_every_table_is_described(names) -> None:
+def test_every_column_of_every_table_is_described(names: tuple[str, ...]) -> None:
     assert set(names) <= set(COLUMNS)
 
 

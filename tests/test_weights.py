@@ -13,7 +13,7 @@ SHIPPED = sorted(path for path in _PUBLIC.values() if isinstance(path, Path))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_what_is_named_ships(path) -> None:
+def test_what_is_named_ships(path: Path) -> None:
     assert path.is_dir() if path == weights.FOLDER else path.stat().st_size
 
 

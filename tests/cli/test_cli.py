@@ -49,7 +49,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return status, printed.out, printed.err
 
 
-def test_a_table_for_people(capsys: pytest.CaptureFixture[str], weights, photo, empty) -> None:
+def test_a_table_for_people(capsys: pytest.CaptureFixture[str], weights: str, photo: Path, empty: Path) -> None:
     status, out, err = run(capsys, weights, photo, empty)
     assert (status, err) == (0, "")
     first, face, second = out.splitlines()
@@ -58,7 +58,7 @@ def test_a_table_for_people(capsys: pytest.CaptureFixture[str], weights, photo, 
     assert second == f"{empty}: no face found"
 
 
-def test_json(capsys: pytest.CaptureFixture[str], weights, photo, empty) -> None:
+def test_json(capsys: pytest.CaptureFixture[str], weights: str, photo: Path, empty: Path) -> None:
     status, out, err = run(capsys, weights, photo, empty, "--json")
     assert (status, err) == (0, "")
     (row,) = json.loads(out)
@@ -66,7 +66,7 @@ def test_json(capsys: pytest.CaptureFixture[str], weights, photo, empty) -> None
     assert (row["source"], row["face"], row["detector"]) == (str(photo), 1, "yunet")
 
 
-def test_csv(capsys: pytest.CaptureFixture[str], weights, photo) -> None:
+def test_csv(capsys: pytest.CaptureFixture[str], weights: str, photo: Path) -> None:
     status, out, err = run(capsys, weights, photo, photo, "--csv", "--detector", "haar")
     assert (status, err) == (0, "")
     table = list(csv.DictReader(io.StringIO(out, newline="")))
@@ -74,7 +74,9 @@ def test_csv(capsys: pytest.CaptureFixture[str], weights, photo) -> None:
 
 
 @pytest.mark.parametrize(("form", "expected"), [("--json", "[]"), ("--csv", ",".join(report.PHOTO_COLUMNS))])
-def test_no_faces_at_all(capsys: pytest.CaptureFixture[str], weights, empty, form, expected) -> None:
+def test_no_faces_at_all(
+    capsys: pytest.CaptureFixture[str], weights: str, empty: Path, form: str, expected: str
+) -> None:
     status, out, _ = run(capsys, weights, empty, form)
     assert (status, out.strip()) == (0, expected)
 
@@ -88,7 +90,13 @@ def test_no_faces_at_all(capsys: pytest.CaptureFixture[str], weights, empty, for
     ],
 )
 def test_a_turned_photo_is_told_and_stands_in_the_table(
-    capsys: pytest.CaptureFixture[str], weights, photo, tmp_path: Path, turned_deg, advised_deg, words
+    capsys: pytest.CaptureFixture[str],
+    weights: str,
+    photo: Path,
+    tmp_path: Path,
+    turned_deg: int,
+    advised_deg: int,
+    words: str,
 ) -> None:
     turned = tmp_path / "turned.png"
     with Image.open(SAMPLE) as picture:
@@ -102,7 +110,7 @@ def test_a_turned_photo_is_told_and_stands_in_the_table(
 
 @pytest.mark.parametrize(("face_first", "words"), [(True, "was read. "), (False, "was read, and that shows no face.")])
 def test_an_animation_says_that_it_is_one(
-    capsys: pytest.CaptureFixture[str], weights, tmp_path: Path, face_first, words
+    capsys: pytest.CaptureFixture[str], weights: str, tmp_path: Path, face_first: bool, words: str
 ) -> None:
     with Image.open(SAMPLE) as picture:
         frames = [picture.convert("RGB"), Image.new("RGB", picture.size)]
@@ -116,7 +124,7 @@ def test_an_animation_says_that_it_is_one(
 
 @pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)])
 def test_bad_inputs_are_a_line_each_and_the_others_are_done(
-    capsys: pytest.CaptureFixture[str], weights, tmp_path: Path, photo, broken, form
+    capsys: pytest.CaptureFixture[str], weights: str, tmp_path: Path, photo: Path, broken: Path, form: tuple[str, ...]
 ) -> None:
     missing = tmp_path / "missing.jpg"
     status, out, err = run(capsys, weights, missing, broken, tmp_path, photo, *form)
@@ -128,7 +136,7 @@ def test_bad_inputs_are_a_line_each_and_the_others_are_done(
         assert line.startswith(f"fer: {path}: ")
 
 
-def test_unsure_below(capsys: pytest.CaptureFixture[str], weights, photo) -> None:
+def test_unsure_below(capsys: pytest.CaptureFixture[str], weights: str, photo: Path) -> None:
     _, out, _ = run(capsys, weights, photo, "--unsure-below", "1")
     assert "unsure" in out
     assert re.search(r"unsure \(angry \d+ %\)", out)
@@ -141,7 +149,7 @@ def test_unsure_below(capsys: pytest.CaptureFixture[str], weights, photo) -> Non
         *(("a.jpg", "--unsure-below", value) for value in ("2", "-0.1", "nan", "half")),
     ],
 )
-def test_bad_options_are_refused(capsys: pytest.CaptureFixture[str], arguments) -> None:
+def test_bad_options_are_refused(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as left:
         main(arguments)
     assert left.value.code == 2
@@ -156,13 +164,13 @@ def test_without_arguments_it_names_its_commands(capsys: pytest.CaptureFixture[s
     assert [name for name in COMMANDS if f"\n  {name} " not in out] == []
 
 
-def test_photos_need_no_command(capsys: pytest.CaptureFixture[str], weights, photo) -> None:
+def test_photos_need_no_command(capsys: pytest.CaptureFixture[str], weights: str, photo: Path) -> None:
     assert run(capsys, "photo", weights, photo) == run(capsys, weights, photo)
 
 
 @pytest.mark.app  # `train` imports torch
 @pytest.mark.parametrize("name", ["prepare", "train", "evaluate"])
-def test_a_script_runs_as_a_command(capsys: pytest.CaptureFixture[str], name) -> None:
+def test_a_script_runs_as_a_command(capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert main([name, "--no-such-flag"]) == 2
     assert f"usage: {name}.py" in capsys.readouterr().err
 
@@ -187,14 +195,16 @@ def test_another_package_of_the_same_name_is_told(
     assert "pip uninstall fer fer-app" in capsys.readouterr().err
 
 
-def test_bad_weights_are_a_line(capsys: pytest.CaptureFixture[str], photo, tmp_path: Path) -> None:
+def test_bad_weights_are_a_line(capsys: pytest.CaptureFixture[str], photo: Path, tmp_path: Path) -> None:
     status, out, err = run(capsys, photo, f"--weights={tmp_path / 'none.onnx'}")
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert "none.onnx" in err
 
 
-def test_annotate_writes_a_photo_with_boxes(capsys: pytest.CaptureFixture[str], weights, photo, tmp_path: Path) -> None:
+def test_annotate_writes_a_photo_with_boxes(
+    capsys: pytest.CaptureFixture[str], weights: str, photo: Path, tmp_path: Path
+) -> None:
     before = photo.read_bytes()
     status, _, err = run(capsys, weights, photo, "--annotate", tmp_path / "new" / "folder")
     assert (status, err) == (0, "")
@@ -207,7 +217,9 @@ def test_annotate_writes_a_photo_with_boxes(capsys: pytest.CaptureFixture[str], 
     assert photo.read_bytes() == before
 
 
-def test_annotate_keeps_same_names_apart(capsys: pytest.CaptureFixture[str], weights, photo, tmp_path: Path) -> None:
+def test_annotate_keeps_same_names_apart(
+    capsys: pytest.CaptureFixture[str], weights: str, photo: Path, tmp_path: Path
+) -> None:
     others = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -217,7 +229,7 @@ def test_annotate_keeps_same_names_apart(capsys: pytest.CaptureFixture[str], wei
     assert names == ["photo-2.expressions.png", "photo-3.expressions.png", "photo.expressions.png"]
 
 
-def test_annotate_never_overwrites_an_input(capsys: pytest.CaptureFixture[str], weights, tmp_path: Path) -> None:
+def test_annotate_never_overwrites_an_input(capsys: pytest.CaptureFixture[str], weights: str, tmp_path: Path) -> None:
     """Annotating what was annotated, into the same folder: the new names would be the inputs' own."""
     first, second = tmp_path / "x.png", tmp_path / "x.expressions.png"
     for path in (first, second):
@@ -231,14 +243,14 @@ def test_annotate_never_overwrites_an_input(capsys: pytest.CaptureFixture[str], 
 
 
 def test_annotate_again_replaces_its_own_files(
-    capsys: pytest.CaptureFixture[str], weights, photo, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], weights: str, photo: Path, tmp_path: Path
 ) -> None:
     for _ in range(2):
         run(capsys, weights, photo, "--annotate", tmp_path / "out")
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
-def test_a_folder_that_cannot_be_made_is_a_line(capsys: pytest.CaptureFixture[str], weights, photo) -> None:
+def test_a_folder_that_cannot_be_made_is_a_line(capsys: pytest.CaptureFixture[str], weights: str, photo: Path) -> None:
     status, out, err = run(capsys, weights, photo, "--annotate", photo)
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
@@ -246,15 +258,15 @@ def test_a_folder_that_cannot_be_made_is_a_line(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.app  # a process of its own
-def test_a_reader_that_has_seen_enough(photo, weights) -> None:
+def test_a_reader_that_has_seen_enough(photo: Path, weights: str) -> None:
     command = f"{sys.executable} -m fer {photo} {photo} {weights} | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=SAMPLE.parents[2])
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.app  # a process of its own
-def test_a_name_that_is_no_text(weights, photo, tmp_path: Path) -> None:
-    odd = shutil.copy(photo, bytes(tmp_path) + b"/caf\xe9.jpg")
+def test_a_name_that_is_no_text(weights: str, photo: Path, tmp_path: Path) -> None:
+    odd = shutil.copy(bytes(photo), bytes(tmp_path) + b"/caf\xe9.jpg")
     done = subprocess.run([sys.executable, "-m", "fer", odd, weights], capture_output=True, cwd=SAMPLE.parents[2])
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"caf" in done.stdout
@@ -282,7 +294,7 @@ def test_the_shipped_weights_in_a_process_of_its_own() -> None:
 
 @pytest.mark.parametrize("name", ["photo.jfif", "photo.mpo", "photo"])
 def test_a_photo_is_known_by_its_content_not_its_name(
-    capsys: pytest.CaptureFixture[str], weights, tmp_path: Path, name
+    capsys: pytest.CaptureFixture[str], weights: str, tmp_path: Path, name: str
 ) -> None:
     status, out, err = run(capsys, weights, shutil.copy(SAMPLE, tmp_path / name))
     assert (status, err) == (0, "")

@@ -34,11 +34,13 @@ def test_the_folder_has_what_its_files_name(tmp_path: Path, weights: Path, capsy
             assert set(imported) <= there, f"{name} imports what is not there"
     index = (folder / "index.html").read_text()
     assert set(re.findall(r'(?:href|src)="([^"]+)"', index)) <= there
-    given = json.loads(re.search(r'id="given">(.*)</script>', index)[1])
+    [told] = re.findall(r'id="given">(.*)</script>', index)
+    given = json.loads(told)
     assert (folder / given["files"]["classifier"]).read_bytes() == weights.read_bytes()
     assert given["digests"]["classifier"] == hashlib.sha256(weights.read_bytes()).hexdigest()
     assert given["digests"]["detector"] == MODEL_SHA256
-    kept = json.loads(re.search(r"^const FILES = (.*)$", (folder / "service.js").read_text(), re.MULTILINE)[1])
+    [files] = re.findall(r"^const FILES = (.*)$", (folder / "service.js").read_text(), re.MULTILINE)
+    kept = json.loads(files)
     assert set(kept) - {"./"} == there - {"service.js"}, "offline, all files are there but the one that keeps them"
 
 

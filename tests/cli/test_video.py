@@ -12,6 +12,8 @@ from PIL import Image
 
 from fer.cli import main
 from fer.see import video as reading_module
+from fer.see.video import VideoReading
+from fer.see.videofile import Frame
 from fer.see.videotable import VIDEO_COLUMNS
 from tests.fakes import tiny
 from tests.fakes.clips import clip
@@ -32,7 +34,7 @@ def content() -> bytes:
 
 
 @pytest.fixture
-def film(tmp_path: Path, content) -> Path:
+def film(tmp_path: Path, content: bytes) -> Path:
     path = tmp_path / "film.mp4"
     path.write_bytes(content)
     return path
@@ -49,7 +51,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_line_for_each_person(capsys: pytest.CaptureFixture[str], weights, film) -> None:
+def test_a_line_for_each_person(capsys: pytest.CaptureFixture[str], weights: str, film: Path) -> None:
     status, out, err = run(capsys, weights, film, "--unsure-below", 0)
     assert (status, err) == (0, "")
     first, person = out.splitlines()
@@ -57,7 +59,9 @@ def test_a_line_for_each_person(capsys: pytest.CaptureFixture[str], weights, fil
     assert person.startswith("  Person 1: seen 2.0 s; angry 100 %")
 
 
-def test_every_output_of_one_video(capsys: pytest.CaptureFixture[str], weights, film, tmp_path: Path) -> None:
+def test_every_output_of_one_video(
+    capsys: pytest.CaptureFixture[str], weights: str, film: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     status, _, err = run(
         capsys, weights, film, "--csv", out / "t.csv", "--shares", out / "s.csv",
@@ -78,7 +82,7 @@ def test_every_output_of_one_video(capsys: pytest.CaptureFixture[str], weights, 
 
 
 def test_a_bad_video_is_one_line_and_the_others_are_done(
-    capsys: pytest.CaptureFixture[str], weights, film, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], weights: str, film: Path, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"no video")
@@ -90,7 +94,7 @@ def test_a_bad_video_is_one_line_and_the_others_are_done(
 
 
 def test_several_videos_make_one_table_and_a_folder_of_the_rest(
-    capsys: pytest.CaptureFixture[str], weights, film, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], weights: str, film: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.mp4"
     other.write_bytes(film.read_bytes())
@@ -101,11 +105,11 @@ def test_several_videos_make_one_table_and_a_folder_of_the_rest(
 
 
 def test_ctrl_c_keeps_what_was_read(
-    capsys: pytest.CaptureFixture[str], weights, film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], weights: str, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = []
+    looks: list[float] = []
 
-    def look(self, frame) -> None:
+    def look(self: VideoReading, frame: Frame) -> None:
         if len(looks) == 5:
             raise KeyboardInterrupt
         looks.append(frame.time_s)
@@ -121,7 +125,7 @@ def test_ctrl_c_keeps_what_was_read(
 
 
 def test_a_terminal_gets_a_bar(
-    capsys: pytest.CaptureFixture[str], weights, film, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], weights: str, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     _, _, err = run(capsys, weights, film)
@@ -139,7 +143,9 @@ def test_a_terminal_gets_a_bar(
         (("--blur",), "--annotate"),
     ],
 )
-def test_wrong_options_say_what_is_right(capsys: pytest.CaptureFixture[str], weights, film, arguments, words) -> None:
+def test_wrong_options_say_what_is_right(
+    capsys: pytest.CaptureFixture[str], weights: str, film: Path, arguments: tuple[str, ...], words: str
+) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["video", weights, str(film), *arguments])
     assert stop.value.code == 2
@@ -147,7 +153,7 @@ def test_wrong_options_say_what_is_right(capsys: pytest.CaptureFixture[str], wei
 
 
 def test_a_table_that_cannot_be_written_is_one_line(
-    capsys: pytest.CaptureFixture[str], weights, film, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], weights: str, film: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
     status, _, err = run(capsys, weights, film, "--csv", tmp_path / "file" / "t.csv")

@@ -121,7 +121,7 @@ def test_what_can_be_resumed(tmp_path: Path, end: str, state: bool, message: str
     ],
 )
 def test_only_a_run_that_learned_nothing_is_removed(
-    tmp_path: Path, epochs: int, end: str, more: tuple, removable: bool
+    tmp_path: Path, epochs: int, end: str, more: tuple[str, ...], removable: bool
 ) -> None:
     folder = write_run(tmp_path / "runs" / "a", epochs=epochs, end=end)
     for name in more:
@@ -197,7 +197,7 @@ def test_stop_spares_a_process_that_got_the_number_later(tmp_path: Path, monkeyp
 
 
 def test_the_stop_signal_is_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list = []
+    sent: list[tuple[int, int]] = []
     with RunLog(tmp_path / "a") as log:
         log.write("start")
         monkeypatch.setattr(os, "kill", lambda *signal_: sent.append(signal_))

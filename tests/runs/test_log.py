@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -37,7 +38,7 @@ fields = st.dictionaries(st.text().filter(lambda name: name not in ("event", "se
 
 
 @given(kind=st.text(min_size=1), seq=st.integers(0, 2**53), at=st.floats(-1e10, 1e10), values=fields)
-def test_any_event_comes_back_as_it_was(kind: str, seq: int, at: float, values: dict) -> None:
+def test_any_event_comes_back_as_it_was(kind: str, seq: int, at: float, values: dict[str, Any]) -> None:
     event = RunEvent(kind, seq, at, values)
     line = encode(event)
     assert line.endswith(b"\n")
@@ -76,15 +77,15 @@ def test_numpy_values_paths_and_dataclasses_are_plain_in_the_log(tmp_path: Path)
     ("values", "message"),
     [({"x": object()}, "/x is a object"), ({"a": [1, {2}]}, "/a/1 is a set"), ({"seq": 1}, "cannot be called seq")],
 )
-def test_what_a_log_cannot_hold_is_named(values: dict, message: str) -> None:
+def test_what_a_log_cannot_hold_is_named(values: dict[str, Any], message: str) -> None:
     with pytest.raises(RunLogError, match=message):
         encode(RunEvent("step", 0, 0.0, values))
 
 
 @pytest.mark.parametrize("bad", [("", 0, 0.0), ("x", -1, 0.0), ("x", 0, math.nan), ("x", 0, math.inf)])
-def test_an_event_is_checked_where_it_is_made(bad: tuple) -> None:
+def test_an_event_is_checked_where_it_is_made(bad: tuple[str, int, float]) -> None:
     with pytest.raises(ValueError, match="no run event"):
-        RunEvent(*bad, values={})
+        RunEvent(*bad, {})
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,12 @@ TestGrowingFile = pytest.mark.app(TestGrowingFile)
 def test_reading_costs_only_the_new_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / LOG_NAME
     decoded: list[bytes] = []
-    monkeypatch.setattr(runlog, "decode", lambda line: decoded.append(line) or decode(line))
+
+    def spy(line: bytes) -> RunEvent | None:
+        decoded.append(line)
+        return decode(line)
+
+    monkeypatch.setattr(runlog, "decode", spy)
     tail = Tail(path)
     with open(path, "ab", buffering=0) as file:
         for seq in range(10_000):

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -23,7 +24,7 @@ def test_steps_can_follow_each_other() -> None:
 
 
 def test_an_error_comes_where_the_item_would_have_come() -> None:
-    def failing():
+    def failing() -> Iterator[int]:
         yield 1
         raise ValueError("broken here")
 
@@ -37,7 +38,7 @@ def test_an_error_comes_where_the_item_would_have_come() -> None:
 def test_no_more_is_made_than_the_bound() -> None:
     made = []
 
-    def making():
+    def making() -> Iterator[int]:
         for i in range(1000):
             made.append(i)
             yield i
@@ -52,7 +53,7 @@ def test_no_more_is_made_than_the_bound() -> None:
 def test_an_early_end_closes_the_maker_in_its_own_thread() -> None:
     closed = []
 
-    def making():
+    def making() -> Iterator[int]:
         try:
             yield from range(1000)
         finally:

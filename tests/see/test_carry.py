@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fer.see.carry import WIDTH_PX, carry, find_shift, small
-from fer.see.faces import Face
+from fer.see.faces import Box, Face
 
 BOX = (60.0, 40.0, 92.0, 80.0)
 
@@ -36,7 +36,7 @@ def test_expectation_moves_the_search(wall: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("box", "what"), [((10, 10, 14, 40), "too narrow"), ((-40, 10, 4, 40), "out of sight"), (BOX, "other size")]
 )
-def test_what_cannot_be_found_is_none(wall: np.ndarray, box: tuple, what: str) -> None:
+def test_what_cannot_be_found_is_none(wall: np.ndarray, box: Box, what: str) -> None:
     after = view(wall, 80, 60)
     if what == "other size":
         after = after[:90]
@@ -49,7 +49,7 @@ def test_plain_wall_says_nothing() -> None:
 
 
 def test_faces_move_with_their_patches_when_the_analysis_is_old(wall: np.ndarray) -> None:
-    box = tuple(4 * v for v in BOX)
+    box = (4 * BOX[0], 4 * BOX[1], 4 * BOX[2], 4 * BOX[3])
     faces = {1: Face(box, 0.9, "yunet")}
     before, after = view(wall, 80, 60), view(wall, 65, 60)
     soon = carry(before, faces, after, faces, scale=0.25, elapsed_s=0.05)

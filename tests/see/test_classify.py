@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def random_faces(rng: np.random.Generator, n: int) -> np.ndarray:
     return rng.integers(0, 256, (n, 48, 48), dtype=np.uint8)
 
 
-def test_probabilities_and_features_are_the_networks(classifier, rng: np.random.Generator) -> None:
+def test_probabilities_and_features_are_the_networks(classifier: classify.Classifier, rng: np.random.Generator) -> None:
     faces = random_faces(rng, 5)
     features, probabilities = classifier.features(faces), classifier.probabilities(faces)
     assert features.dtype == probabilities.dtype == np.float32
@@ -31,14 +32,16 @@ def test_probabilities_and_features_are_the_networks(classifier, rng: np.random.
 
 
 @pytest.mark.parametrize("n", [0, 1, classify.CHUNK - 1, classify.CHUNK, classify.CHUNK + 1, 3 * classify.CHUNK])
-def test_any_number_of_faces_goes_through_in_order(classifier, rng: np.random.Generator, n) -> None:
+def test_any_number_of_faces_goes_through_in_order(
+    classifier: classify.Classifier, rng: np.random.Generator, n: int
+) -> None:
     faces = random_faces(rng, n)
     assert classifier.features(faces).shape == (n, 8)
     np.testing.assert_allclose(classifier.probabilities(faces), tiny.probabilities(faces), atol=1e-5)
 
 
 @pytest.mark.parametrize("n", [0, 1, classify.CHUNK + 1])
-def test_with_the_mirror_image_the_mean_of_both_counts(tmp_path: Path, rng: np.random.Generator, n) -> None:
+def test_with_the_mirror_image_the_mean_of_both_counts(tmp_path: Path, rng: np.random.Generator, n: int) -> None:
     mirrored = Classifier(tiny.write_tiny(tmp_path / "tiny.onnx"), mirror=True)
     faces = random_faces(rng, n)
     expected = (tiny.probabilities(faces) + tiny.probabilities(faces[:, :, ::-1])) / 2
@@ -50,11 +53,13 @@ def test_with_the_mirror_image_the_mean_of_both_counts(tmp_path: Path, rng: np.r
     np.testing.assert_allclose(mirrored.features(faces), tiny.features(faces), atol=1e-5)
 
 
-def test_no_run_is_larger_than_a_chunk(classifier, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_run_is_larger_than_a_chunk(
+    classifier: classify.Classifier, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sizes = []
 
     class Spy:
-        def run(self, outputs, inputs):
+        def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
             sizes.append(len(inputs["faces"]))
             return [np.zeros((len(inputs["faces"]), 7), np.float32)]
 
@@ -63,7 +68,7 @@ def test_no_run_is_larger_than_a_chunk(classifier, rng: np.random.Generator, mon
     assert sizes == [classify.CHUNK, classify.CHUNK, 1]
 
 
-def test_faces_need_not_lie_in_one_piece(classifier, rng: np.random.Generator) -> None:
+def test_faces_need_not_lie_in_one_piece(classifier: classify.Classifier, rng: np.random.Generator) -> None:
     faces = random_faces(rng, 6)[::-2, :, ::-1]
     np.testing.assert_allclose(classifier.probabilities(faces), tiny.probabilities(faces), atol=1e-5)
 
@@ -79,12 +84,12 @@ def test_faces_need_not_lie_in_one_piece(classifier, rng: np.random.Generator) -
         (None, "NoneType"),
     ],
 )
-def test_other_inputs_are_refused_with_what_was_found(classifier, faces, says) -> None:
+def test_other_inputs_are_refused_with_what_was_found(classifier: classify.Classifier, faces: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         classifier.probabilities(faces)
 
 
-def test_threads_share_a_classifier(classifier, rng: np.random.Generator) -> None:
+def test_threads_share_a_classifier(classifier: classify.Classifier, rng: np.random.Generator) -> None:
     faces = [random_faces(rng, n) for n in (1, 7, 70, 3)]
     found: dict[int, np.ndarray] = {}
     workers = [

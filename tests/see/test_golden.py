@@ -14,7 +14,7 @@ GOLDEN = {
 
 
 @pytest.mark.parametrize("detector", GOLDEN)
-def test_the_sample_photo_says_what_it_said(sample_image: np.ndarray, detector) -> None:
+def test_the_sample_photo_says_what_it_said(sample_image: np.ndarray, detector: str) -> None:
     (prediction,) = Recognizer(detector=detector).predict(sample_image)
     expected = GOLDEN[detector]
     # Half a pixel, and a hundredth: JPEG decoders and processors round differently; a real change moves more.

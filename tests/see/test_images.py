@@ -64,41 +64,41 @@ def assert_close(found: np.ndarray, expected: np.ndarray, tolerance: int = 12) -
         ("PPM", {}),
     ],
 )
-def test_formats(quarters, form, options) -> None:
+def test_formats(quarters: np.ndarray, form: str, options: dict[str, int | str]) -> None:
     assert_close(open_image(encode(Image.fromarray(quarters), form, **options)), quarters)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "LA", "RGBA", "CMYK"])
-def test_modes(quarters, mode) -> None:
+def test_modes(quarters: np.ndarray, mode: str) -> None:
     picture = Image.fromarray(quarters).convert(mode)
     form = "PNG" if "A" in mode else "TIFF"
     expected = np.array(picture.convert("RGB"))
     assert_close(open_image(encode(picture, form)), expected, 3)
 
 
-def test_one_bit(quarters) -> None:
+def test_one_bit(quarters: np.ndarray) -> None:
     found = open_image(encode(Image.fromarray(quarters).convert("1"), "PNG"))
     assert set(np.unique(found)) == {0, 255}
 
 
-def test_cmyk_jpeg(quarters) -> None:
+def test_cmyk_jpeg(quarters: np.ndarray) -> None:
     assert_close(open_image(encode(Image.fromarray(quarters).convert("CMYK"), "JPEG", quality=95)), quarters)
 
 
-def test_palette(quarters) -> None:
+def test_palette(quarters: np.ndarray) -> None:
     picture = Image.fromarray(quarters).quantize(8)
     assert picture.mode == "P"
     assert_close(open_image(encode(picture, "PNG")), quarters)
 
 
-def test_palette_with_transparency_lies_on_white(quarters) -> None:
+def test_palette_with_transparency_lies_on_white(quarters: np.ndarray) -> None:
     picture = Image.fromarray(quarters).quantize(8)
     clear = picture.getpixel((0, 0))
     quarters[:20, :30] = 255
     assert_close(open_image(encode(picture, "PNG", transparency=clear)), quarters)
 
 
-def test_alpha_lies_on_white(quarters) -> None:
+def test_alpha_lies_on_white(quarters: np.ndarray) -> None:
     alpha = np.full((40, 60, 1), 255, np.uint8)
     alpha[:20, :30], alpha[:20, 30:] = 0, 128
     found = open_image(encode(Image.fromarray(np.concatenate([quarters, alpha], axis=2)), "PNG"))
@@ -109,7 +109,7 @@ def test_alpha_lies_on_white(quarters) -> None:
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])
-def test_16_bit_grey_is_scaled(form) -> None:
+def test_16_bit_grey_is_scaled(form: str) -> None:
     grey = np.array([[0, 257, 32896, 65535]] * 2, np.uint16)
     found = open_image(encode(Image.fromarray(grey), form))
     np.testing.assert_array_equal(found[0], [[0] * 3, [1] * 3, [128] * 3, [255] * 3])
@@ -132,7 +132,7 @@ def test_16_bit_rgb_is_scaled() -> None:
 
 
 @pytest.mark.parametrize(("brightest", "expected"), [(1.0, 255), (255.0, 255), (65535.0, 255), (100.0, 100)])
-def test_floating_point_grey_is_scaled(brightest, expected) -> None:
+def test_floating_point_grey_is_scaled(brightest: float, expected: int) -> None:
     grey = np.array([[0.0, brightest, np.nan]], np.float32)
     found = open_image(encode(Image.fromarray(grey), "TIFF"))
     np.testing.assert_array_equal(found[0, :, 0], [0, expected, 0])
@@ -140,7 +140,7 @@ def test_floating_point_grey_is_scaled(brightest, expected) -> None:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_turns_the_photo_upright(quarters, form, orientation) -> None:
+def test_exif_turns_the_photo_upright(quarters: np.ndarray, form: str, orientation: int) -> None:
     stored = {
         1: lambda a: a,
         2: lambda a: a[:, ::-1],
@@ -158,19 +158,19 @@ def test_exif_turns_the_photo_upright(quarters, form, orientation) -> None:
 
 
 @pytest.mark.parametrize("value", [0, 9, 65535])
-def test_an_unknown_orientation_counts_as_upright(quarters, value) -> None:
+def test_an_unknown_orientation_counts_as_upright(quarters: np.ndarray, value: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = value
     assert_close(open_image(encode(Image.fromarray(quarters), "PNG", exif=exif.tobytes())), quarters)
 
 
-def test_broken_exif_is_no_reason_to_refuse(quarters) -> None:
+def test_broken_exif_is_no_reason_to_refuse(quarters: np.ndarray) -> None:
     junk = b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\xff" * 9
     assert_close(open_image(encode(Image.fromarray(quarters), "JPEG", quality=95, exif=junk)), quarters)
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_of_an_animation_the_first_frame_is_read(quarters, form) -> None:
+def test_of_an_animation_the_first_frame_is_read(quarters: np.ndarray, form: str) -> None:
     frames = [Image.fromarray(quarters), Image.fromarray(255 - quarters)]
     options = {"lossless": True} if form == "WEBP" else {}
     found = open_image(encode(frames[0], form, save_all=True, append_images=frames[1:], **options))
@@ -178,13 +178,13 @@ def test_of_an_animation_the_first_frame_is_read(quarters, form) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (3, 2)])
-def test_tiny_photos(size) -> None:
+def test_tiny_photos(size: tuple[int, int]) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
     np.testing.assert_array_equal(open_image(encode(Image.fromarray(picture), "PNG")), picture)
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_a_jpeg_beyond_50_megapixels_is_read_at_half_its_sides(orientation) -> None:
+def test_a_jpeg_beyond_50_megapixels_is_read_at_half_its_sides(orientation: int) -> None:
     gradient = Image.linear_gradient("L").resize((9001, 6001))
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -198,7 +198,7 @@ def test_a_jpeg_beyond_50_megapixels_is_read_at_half_its_sides(orientation) -> N
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("size", [(4000, 3000), (900, 5000), (600, 400)])
-def test_longest_px_shrinks_and_never_enlarges(form, size) -> None:
+def test_longest_px_shrinks_and_never_enlarges(form: str, size: tuple[int, int]) -> None:
     opened = open_picture(encode(Image.linear_gradient("L").resize(size), form), longest_px=1000)
     scale = min(1, 1000 / max(size))
     assert opened.image.shape == (round(size[1] * scale), round(size[0] * scale), 3)
@@ -208,22 +208,27 @@ def test_longest_px_shrinks_and_never_enlarges(form, size) -> None:
 
 
 def test_shrinking_a_jpeg_decodes_fewer_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
-    decoded = []
+    decoded: list[tuple[int, int]] = []
     to_array = images.to_array
-    monkeypatch.setattr(images, "to_array", lambda picture: decoded.append(picture.size) or to_array(picture))
+
+    def spy(picture: Image.Image) -> np.ndarray:
+        decoded.append(picture.size)
+        return to_array(picture)
+
+    monkeypatch.setattr(images, "to_array", spy)
     open_image(encode(Image.new("L", (4000, 2000)), "JPEG"), longest_px=1000)
     assert decoded == [(1000, 500)]
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "AVIF"])
 @pytest.mark.parametrize("frames", [1, 2])
-def test_an_animation_is_known_as_one(quarters, form, frames) -> None:
+def test_an_animation_is_known_as_one(quarters: np.ndarray, form: str, frames: int) -> None:
     pictures = [Image.fromarray(quarters), Image.fromarray(255 - quarters)][:frames]
     content = encode(pictures[0], form, save_all=True, append_images=pictures[1:])
     assert open_picture(content).animated is (frames == 2)
 
 
-def test_two_photos_in_an_mpo_are_no_animation(quarters) -> None:
+def test_two_photos_in_an_mpo_are_no_animation(quarters: np.ndarray) -> None:
     left, right = Image.fromarray(quarters), Image.fromarray(255 - quarters)
     opened = open_picture(encode(left, "MPO", save_all=True, append_images=[right], quality=95))
     assert not opened.animated
@@ -231,7 +236,7 @@ def test_two_photos_in_an_mpo_are_no_animation(quarters) -> None:
 
 
 @pytest.mark.parametrize("name", ["photo.jfif", "photo.mpo", "photo", "photo.txt", "photo.png"])
-def test_a_file_is_known_by_its_content(tmp_path: Path, quarters, name) -> None:
+def test_a_file_is_known_by_its_content(tmp_path: Path, quarters: np.ndarray, name: str) -> None:
     (tmp_path / name).write_bytes(encode(Image.fromarray(quarters), "JPEG", quality=95))
     assert_close(open_image(tmp_path / name), quarters)
 
@@ -239,7 +244,7 @@ def test_a_file_is_known_by_its_content(tmp_path: Path, quarters, name) -> None:
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "L", "P", "1", "I;16", "F"])
 @pytest.mark.parametrize("orientation", [1, 5, 8])
 def test_a_picture_in_strips_is_the_picture_in_one(
-    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, mode, orientation
+    monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, mode: str, orientation: int
 ) -> None:
     """Large pictures are converted strip by strip; seams, scales and turns must not show."""
     noise = Image.fromarray(rng.integers(0, 256, (37, 53, 4), dtype=np.uint8), "RGBA")
@@ -268,7 +273,7 @@ def png_header(width: int, height: int) -> bytes:
     "size", [(8200, 6100), (16000, 12000), (100_000, 100_000), (2**31 - 1, 2**31 - 1), (2**31 - 1, 1)]
 )
 @pytest.mark.parametrize("strict", [False, True])
-def test_too_many_pixels_are_refused_by_the_header_alone(size, strict) -> None:
+def test_too_many_pixels_are_refused_by_the_header_alone(size: tuple[int, int], strict: bool) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error" if strict else "ignore")
         with pytest.raises(ImageError, match="megapixels") as refused:
@@ -278,7 +283,7 @@ def test_too_many_pixels_are_refused_by_the_header_alone(size, strict) -> None:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "TIFF", "BMP", "JPEG2000"])
 @pytest.mark.parametrize("kept", [0.3, 0.7, 0.95])
-def test_truncated_files_are_refused(sample_image: np.ndarray, form, kept) -> None:
+def test_truncated_files_are_refused(sample_image: np.ndarray, form: str, kept: float) -> None:
     content = encode(Image.fromarray(sample_image), form)
     with pytest.raises(ImageError, match=r"cut off|not an image") as refused:
         open_image(content[: int(len(content) * kept)])
@@ -294,14 +299,14 @@ def test_truncated_files_are_refused(sample_image: np.ndarray, form, kept) -> No
         *(b"\0\0\0\x18ftypheic" + b"\0" * 40, b"\0\0\0\x18ftypavif" + b"\0" * 40),
     ],
 )
-def test_other_files_are_refused(content) -> None:
+def test_other_files_are_refused(content: bytes) -> None:
     with pytest.raises(ImageError, match=r"not an image|cut off"):
         open_image(content)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF"])
 def test_damaged_files_give_an_image_or_an_image_error(
-    sample_image: np.ndarray, form, rng: np.random.Generator
+    sample_image: np.ndarray, form: str, rng: np.random.Generator
 ) -> None:
     """Nothing else may come out of any damage: the page shows an ImageError's words, and only those."""
     content = np.frombuffer(encode(Image.fromarray(sample_image[60:124, 180:260]), form), np.uint8)
@@ -317,7 +322,7 @@ def test_damaged_files_give_an_image_or_an_image_error(
         assert found.ndim == 3
 
 
-def test_paths_are_named_in_errors(tmp_path: Path, quarters) -> None:
+def test_paths_are_named_in_errors(tmp_path: Path, quarters: np.ndarray) -> None:
     path = tmp_path / "photo.png"
     with pytest.raises(ImageError, match=r"photo\.png: cannot be read"):
         open_image(path)
@@ -331,13 +336,13 @@ def test_paths_are_named_in_errors(tmp_path: Path, quarters) -> None:
     np.testing.assert_array_equal(open_image(str(path)), quarters)
 
 
-def test_the_result_is_the_callers_own(quarters) -> None:
+def test_the_result_is_the_callers_own(quarters: np.ndarray) -> None:
     content = encode(Image.fromarray(quarters), "PNG")
     open_image(content)[:] = 0  # raises where it is read-only
     np.testing.assert_array_equal(open_image(content), quarters)
 
 
-def test_heic_in_threads(quarters) -> None:
+def test_heic_in_threads(quarters: np.ndarray) -> None:
     """The plugin is registered lazily, by whichever thread comes first."""
     content = encode(Image.fromarray(quarters), "HEIF", quality=90)
     found: list[np.ndarray] = []

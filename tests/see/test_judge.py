@@ -4,8 +4,8 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable
 from dataclasses import asdict, replace
+from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
@@ -41,7 +41,7 @@ settings = st.builds(JudgeSettings, st.floats(0, 1), st.sampled_from([0.0, 0.05,
 
 
 @st.composite
-def sequences(draw: Callable) -> list[Look]:
+def sequences(draw: st.DrawFn) -> list[Look]:
     """Up to three people who come, go and are missed at times that lie milliseconds to seconds apart."""
     found, now_s, known = [], 0.0, set()
     for _ in range(draw(st.integers(1, 12))):
@@ -219,13 +219,13 @@ def test_captions() -> None:
         *({"faded": value} for value in (0, "0.5", None, math.nan, True)),
     ],
 )
-def test_settings_refuse_what_cannot_be(wrong: dict) -> None:
+def test_settings_refuse_what_cannot_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(wrong))}.* must be"):
         JudgeSettings(**wrong)
 
 
 @pytest.mark.parametrize("share", [0, 1, 0.5, np.float32(0.5), np.float64(0.5), np.int64(1)])
-def test_settings_take_every_kind_of_number(share) -> None:
+def test_settings_take_every_kind_of_number(share: Any) -> None:
     assert JudgeSettings(unsure_below=share, hysteresis=share).unsure_below == share
 
 

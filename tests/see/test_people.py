@@ -70,6 +70,6 @@ def test_names_are_words_only() -> None:
         ([], []),
     ],
 )
-def test_who_comes_after_somebody_left_may_be_that_one(seen, offered) -> None:
+def test_who_comes_after_somebody_left_may_be_that_one(seen: list[set[int]], offered: list[tuple[int, int]]) -> None:
     looks = [Look(float(i), tuple(track(number) for number in sorted(who))) for i, who in enumerate(seen)]
     assert same_again(looks) == offered

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ else:
 """
 
 
-def read(content: bytes, tmp_path: Path) -> dict:
+def read(content: bytes, tmp_path: Path) -> dict[str, Any]:
     """What a process of its own makes of a file: its picture's shape or the error, and the memory it took."""
     (tmp_path / "picture").write_bytes(content)
     command = [sys.executable, "-c", READ, str(tmp_path / "picture")]
@@ -43,7 +44,7 @@ def read(content: bytes, tmp_path: Path) -> dict:
 
 
 @pytest.mark.parametrize("name", bombs.AT_THE_LIMIT)
-def test_the_largest_of_each_kind_is_read_in_700_mb(name, tmp_path: Path) -> None:
+def test_the_largest_of_each_kind_is_read_in_700_mb(name: str, tmp_path: Path) -> None:
     answer = read(bombs.AT_THE_LIMIT[name](), tmp_path)
     assert "error" not in answer
     assert min(answer["shape"][:2]) > 1000
@@ -51,7 +52,7 @@ def test_the_largest_of_each_kind_is_read_in_700_mb(name, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", bombs.BEYOND)
-def test_more_is_refused_before_it_is_decoded(name, tmp_path: Path) -> None:
+def test_more_is_refused_before_it_is_decoded(name: str, tmp_path: Path) -> None:
     content = bombs.BEYOND[name]()
     answer = read(content, tmp_path)
     assert "megapixels" in answer["error"]
@@ -81,5 +82,5 @@ def test_the_limits_are_said_in_words(tmp_path: Path) -> None:
         (bombs.solid("JPEG", 0.01) + bombs.many_scans(5, 16), 1),
     ],
 )
-def test_scans_of_a_jpeg_are_counted(content, scans) -> None:
+def test_scans_of_a_jpeg_are_counted(content: bytes, scans: int) -> None:
     assert count_scans(content) == scans

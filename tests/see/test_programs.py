@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -141,7 +142,7 @@ def test_images_before_a_refused_one_are_given(recognizer: Recognizer, sample_im
 
 
 @pytest.mark.parametrize("threshold", [50, -0.1, float("nan"), "0.5", True, [0.5]])
-def test_many_refuse_a_threshold_before_the_first_image(recognizer: Recognizer, threshold: object) -> None:
+def test_many_refuse_a_threshold_before_the_first_image(recognizer: Recognizer, threshold: Any) -> None:
     with pytest.raises(ValueError, match=r"unsure_below must be a share, 0\.\.1"):
         recognizer.predict_many([], threshold)
 

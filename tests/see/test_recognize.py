@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 
 from fer.card import Framing, WeightsError
 from fer.emotions import CLASSES, UNSURE
-from fer.see.faces import Face
+from fer.see.faces import Box, Face
 from fer.see.images import ImageError
 from fer.see.recognize import Recognizer, cut_square, prominence
 from fer.weights import shipped_framing
@@ -30,18 +31,18 @@ class Scripted:
         self.name = "scripted"
         self.faces = faces
 
-    def detect(self, image, thorough=True):
+    def detect(self, image: np.ndarray, thorough: bool = True) -> list[Face]:
         return list(self.faces)
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory):
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     card = dataclasses.replace(tiny.CARD, framing={**tiny.CARD.framing, "scripted": ONE_TO_ONE})
     return tiny.write_tiny(tmp_path_factory.mktemp("weights") / "tiny.onnx", card)
 
 
 @pytest.fixture(scope="module")
-def recognizer(weights) -> Recognizer:
+def recognizer(weights: Path) -> Recognizer:
     return Recognizer(weights)
 
 
@@ -49,7 +50,7 @@ def face(left: float, top: float, side: float, score: float = 0.9, detector: str
     return Face((left, top, left + side, top + side), score, detector)
 
 
-def test_the_sample_gives_one_prediction(recognizer, sample_image: np.ndarray) -> None:
+def test_the_sample_gives_one_prediction(recognizer: Recognizer, sample_image: np.ndarray) -> None:
     (prediction,) = recognizer.predict(sample_image)
     assert prediction.face == recognizer.detect(sample_image)[0]
     crops = recognizer.crops(sample_image, [prediction.face])
@@ -59,23 +60,23 @@ def test_the_sample_gives_one_prediction(recognizer, sample_image: np.ndarray) -
     assert prediction.label == prediction.best, "the card's threshold lies below it"
 
 
-def test_an_observation_is_the_same(recognizer, sample_image: np.ndarray) -> None:
+def test_an_observation_is_the_same(recognizer: Recognizer, sample_image: np.ndarray) -> None:
     (prediction,), (seen,) = recognizer.predict(sample_image), recognizer.observe(sample_image)
     np.testing.assert_array_equal(seen.probabilities, prediction.probabilities)
 
 
-def test_grey_and_rgb_of_a_grey_photo_agree(recognizer, sample_image: np.ndarray) -> None:
+def test_grey_and_rgb_of_a_grey_photo_agree(recognizer: Recognizer, sample_image: np.ndarray) -> None:
     grey = cv2.cvtColor(sample_image, cv2.COLOR_RGB2GRAY)
     (first,), (second,) = recognizer.predict(grey), recognizer.predict(np.stack([grey] * 3, axis=2))
     np.testing.assert_allclose(first.probabilities, second.probabilities, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (300, 400, 3)])
-def test_without_faces_the_list_is_empty(recognizer, shape) -> None:
+def test_without_faces_the_list_is_empty(recognizer: Recognizer, shape: tuple[int, ...]) -> None:
     assert recognizer.predict(np.zeros(shape, np.uint8)) == []
 
 
-def test_views_are_taken_as_they_look(recognizer, sample_image: np.ndarray) -> None:
+def test_views_are_taken_as_they_look(recognizer: Recognizer, sample_image: np.ndarray) -> None:
     mirrored = sample_image[:, ::-1]
     (first,), (second,) = recognizer.predict(mirrored), recognizer.predict(mirrored.copy())
     assert first.face == second.face
@@ -102,7 +103,9 @@ def test_views_are_taken_as_they_look(recognizer, sample_image: np.ndarray) -> N
         (b"no photo", ImageError, "not an image"),
     ],
 )
-def test_other_images_are_refused_with_what_was_found(recognizer, image, error, says) -> None:
+def test_other_images_are_refused_with_what_was_found(
+    recognizer: Recognizer, image: Any, error: type[TypeError | ValueError | ImageError], says: str
+) -> None:
     for method in (recognizer.predict, recognizer.detect, recognizer.suggest_turn):
         with pytest.raises(error, match=says):
             method(image)
@@ -128,29 +131,34 @@ NO_SHARES = [
 
 @pytest.mark.parametrize("threshold", NO_SHARES)
 @pytest.mark.parametrize("faces", [True, False])
-def test_a_threshold_that_is_no_share_is_refused(recognizer, sample_image: np.ndarray, threshold, faces) -> None:
+def test_a_threshold_that_is_no_share_is_refused(
+    recognizer: Recognizer, sample_image: np.ndarray, threshold: Any, faces: bool
+) -> None:
     """50 for 50 % would call everything unsure, without a word; also where there is no face to judge."""
     with pytest.raises(ValueError, match=r"unsure_below must be a share, 0\.\.1"):
         recognizer.predict(sample_image if faces else np.zeros((9, 9), np.uint8), threshold)
 
 
 @pytest.mark.parametrize(("threshold", "unsure"), [(None, False), (0.0, False), (1.0, True)])
-def test_unsure_below(recognizer, sample_image: np.ndarray, threshold, unsure) -> None:
+def test_unsure_below(recognizer: Recognizer, sample_image: np.ndarray, threshold: float | None, unsure: bool) -> None:
     (prediction,) = recognizer.predict(sample_image, threshold)
     assert (prediction.label == UNSURE) is unsure
 
 
 def test_all_faces_run_as_one_batch_in_their_order(
-    recognizer, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+    recognizer: Recognizer, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)
     faces = [face(10, 10, 50), face(100, 20, 80), face(200, 100, 30)]
     batches = []
     network = recognizer._classifier
     both_ways = network.both_ways
-    monkeypatch.setattr(
-        network, "both_ways", lambda crops, *mirror: batches.append(len(crops)) or both_ways(crops, *mirror)
-    )
+
+    def spy(crops: np.ndarray, *mirror: bool) -> Any:
+        batches.append(len(crops))
+        return both_ways(crops, *mirror)
+
+    monkeypatch.setattr(network, "both_ways", spy)
     predictions = recognizer.observe_faces(image, faces)
     assert batches == [3]
     assert [p.face for p in predictions] == faces
@@ -159,7 +167,7 @@ def test_all_faces_run_as_one_batch_in_their_order(
         np.testing.assert_allclose(prediction.probabilities, alone.probabilities, atol=1e-6)
 
 
-def test_the_crop_is_framed_as_the_card_says(weights, sample_image: np.ndarray) -> None:
+def test_the_crop_is_framed_as_the_card_says(weights: Path, sample_image: np.ndarray) -> None:
     """A picture with a known crop: the detector's box lies in it as the framing has it, so the crop comes back."""
     framing = tiny.CARD.framing["yunet"]
     left, top, side = 150, 50, 144
@@ -172,7 +180,7 @@ def test_the_crop_is_framed_as_the_card_says(weights, sample_image: np.ndarray) 
     assert np.abs(crop.astype(int) - expected).max() <= 1
 
 
-def test_the_most_prominent_face_comes_first(weights) -> None:
+def test_the_most_prominent_face_comes_first(weights: Path) -> None:
     small, large, cornered = face(130, 80, 20), face(60, 50, 60), face(0, 0, 60)
     doubtful = face(120, 60, 60, score=0.05)
     recognizer = Recognizer(weights, Scripted(small, doubtful, cornered, large))
@@ -185,19 +193,22 @@ def test_the_most_prominent_face_comes_first(weights) -> None:
     ("left", "top", "side", "score", "expected"),
     [(40, 40, 20, 1.0, 400), (40, 40, 20, 0.5, 200), (-10, -10, 20, 1.0, 200), (-1000, 0, 20, 1.0, 200)],
 )
-def test_prominence_is_area_by_score_down_to_half_in_the_corner(left, top, side, score, expected) -> None:
+def test_prominence_is_area_by_score_down_to_half_in_the_corner(
+    left: int, top: int, side: int, score: float, expected: int
+) -> None:
     assert prominence(face(left, top, side, score), 100, 100) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("size", [20, 48, 96, 333])
 @pytest.mark.parametrize("channels", [None, 3])
-def test_a_square_is_cut_and_scaled(rng: np.random.Generator, size, channels) -> None:
+def test_a_square_is_cut_and_scaled(rng: np.random.Generator, size: int, channels: int | None) -> None:
     flat = cv2.resize(rng.integers(0, 256, (4, 4), dtype=np.uint8), (size, size), interpolation=cv2.INTER_NEAREST)
     image = np.zeros((size + 20, size + 30), np.uint8)
     image[7 : 7 + size, 11 : 11 + size] = flat
     image = image if channels is None else np.stack([image] * 3, axis=2)
     found = cut_square(image, (11, 7, 11 + size, 7 + size), 48)
-    assert (found.dtype, found.shape) == (np.uint8, (48, 48))
+    assert found.dtype == np.uint8
+    assert found.shape == (48, 48)
     centres = np.arange(4) * 12 + 6
     expected = flat[np.ix_(*[(np.arange(4) * size + size // 2) // 4] * 2)]
     assert np.abs(found[np.ix_(centres, centres)].astype(int) - expected).max() <= 1
@@ -213,18 +224,18 @@ def test_grey_is_bt_601() -> None:
     "box",
     [(-30, -30, 30, 30), (70, 70, 130, 130), (-50, -50, 150, 150), (500, 500, 560, 560), (10.2, 10.4, 10.5, 10.7)],
 )
-def test_beyond_the_image_its_edge_is_repeated(box) -> None:
+def test_beyond_the_image_its_edge_is_repeated(box: Box) -> None:
     image = np.full((100, 100, 3), 77, np.uint8)
     np.testing.assert_array_equal(cut_square(image, box, 48), 77)
 
 
-def test_a_detector_that_the_card_does_not_know_is_named(weights) -> None:
+def test_a_detector_that_the_card_does_not_know_is_named(weights: Path) -> None:
     recognizer = Recognizer(weights, Scripted(face(0, 0, 10, detector="unknown")))
     with pytest.raises(WeightsError, match=r"no framing for the detector 'unknown'.*haar, scripted, yunet"):
         recognizer.predict(np.zeros((20, 20), np.uint8))
 
 
-def test_a_framing_is_taken_where_the_card_has_none(weights, sample_image: np.ndarray) -> None:
+def test_a_framing_is_taken_where_the_card_has_none(weights: Path, sample_image: np.ndarray) -> None:
     wide, tight = Framing(0.5, 0.5, 0.5, 0.5), Framing(0.9, 0.9, 0.5, 0.5)
     recognizer = Recognizer(weights, Scripted(face(0, 0, 10, detector="new")), framing={"new": wide, "yunet": tight})
     assert recognizer.card.framing["new"] == wide
@@ -232,7 +243,7 @@ def test_a_framing_is_taken_where_the_card_has_none(weights, sample_image: np.nd
     assert len(recognizer.predict(sample_image)) == 1
 
 
-def test_the_mirror_image_can_be_left_out(weights, sample_image: np.ndarray) -> None:
+def test_the_mirror_image_can_be_left_out(weights: Path, sample_image: np.ndarray) -> None:
     recognizer = Recognizer(weights, mirror=False)
     (seen,) = recognizer.observe(sample_image)
     crops = recognizer.crops(sample_image, [seen.face])
@@ -241,10 +252,11 @@ def test_the_mirror_image_can_be_left_out(weights, sample_image: np.ndarray) -> 
 
 
 def test_what_the_face_alone_shows_is_kept_beside_the_mean_with_its_mirror_image(
-    weights, sample_image: np.ndarray
+    weights: Path, sample_image: np.ndarray
 ) -> None:
     (both,) = Recognizer(weights).observe(sample_image)
     (alone,) = Recognizer(weights, mirror=False).observe(sample_image)
+    assert both.single is not None
     np.testing.assert_allclose(both.single, alone.probabilities, atol=1e-6)
     assert abs(both.probabilities - alone.probabilities).max() > 1e-3
 
@@ -259,27 +271,28 @@ def test_weights_whose_card_has_no_framing_are_framed_as_fer2013_is(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "make", [str, bytes, Path, lambda _: np.zeros((9, 9, 3), np.uint8), lambda _: np.zeros((9, 9))]
+    "single",
+    ["x", b"x", Path("x"), np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9))],
+    ids=lambda one: type(one).__name__,
 )
-def test_a_single_image_is_not_many(recognizer, make) -> None:
-    single = make(b"x") if make is bytes else make("x")
+def test_a_single_image_is_not_many(recognizer: Recognizer, single: Any) -> None:
     for many in (recognizer.predict_many, lambda images: list(recognizer.observe_many(images))):
         with pytest.raises(TypeError, match="put a single one into a list"):
             many(single)
 
 
-def test_images_in_one_array_are_many(recognizer, sample_image: np.ndarray) -> None:
+def test_images_in_one_array_are_many(recognizer: Recognizer, sample_image: np.ndarray) -> None:
     pair = np.stack([sample_image, sample_image])
     assert len(list(recognizer.predict_many(pair))) == len(list(recognizer.predict_many(pair[..., 0]))) == 2
 
 
 @pytest.mark.parametrize("threads", [0, -1])
-def test_no_threads_are_refused(weights, threads) -> None:
+def test_no_threads_are_refused(weights: Path, threads: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Recognizer(weights, threads=threads)
 
 
-def test_an_unknown_detector_is_refused(weights) -> None:
+def test_an_unknown_detector_is_refused(weights: Path) -> None:
     with pytest.raises(ValueError, match="yunet, haar"):
         Recognizer(weights, "mtcnn")
 
@@ -290,7 +303,7 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("detector", ["yunet", "haar"])
-def test_the_shipped_weights_know_both_detectors(sample_image: np.ndarray, detector) -> None:
+def test_the_shipped_weights_know_both_detectors(sample_image: np.ndarray, detector: str) -> None:
     recognizer = Recognizer(detector=detector)
     (prediction,) = recognizer.predict(sample_image)
     assert prediction.best in CLASSES
@@ -298,7 +311,7 @@ def test_the_shipped_weights_know_both_detectors(sample_image: np.ndarray, detec
 
 
 @pytest.mark.app  # a process of its own
-def test_seeing_loads_neither_torch_nor_pandas_nor_streamlit(weights) -> None:
+def test_seeing_loads_neither_torch_nor_pandas_nor_streamlit(weights: Path) -> None:
     code = (
         "import sys, numpy; from fer import Recognizer;"
         f"Recognizer({str(weights)!r}).predict(numpy.zeros((9, 9), 'uint8'));"

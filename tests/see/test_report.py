@@ -44,7 +44,7 @@ def test_every_column_is_documented() -> None:
 
 
 @pytest.mark.parametrize("source", ["a.jpg", 'quote " comma , line\nbreak', "Gesicht ü 😀.png", ""])
-def test_csv_and_json_keep_every_value(source) -> None:
+def test_csv_and_json_keep_every_value(source: str) -> None:
     table = report.photo_rows(said() * 2, source, 0)
     assert json.loads(report.to_json(table)) == table
     read = list(csv.DictReader(io.StringIO(report.to_csv(table), newline="")))

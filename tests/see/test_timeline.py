@@ -104,5 +104,6 @@ def test_recording_ends_at_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_empty_recording_is_an_empty_table() -> None:
     assert to_csv([]).decode().strip() == ",".join(COLUMNS)
-    assert label_seconds([]) == label_spans([]) == {}
+    assert label_seconds([]) == {}
+    assert label_spans([]) == {}
     assert Recording().duration_s == 0

@@ -3,6 +3,7 @@
 import itertools
 import json
 from dataclasses import asdict
+from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
@@ -102,6 +103,7 @@ def test_landmarks_move_with_the_box() -> None:
         moved = Face((shift, 0, 100 + shift, 100), 0.9, "yunet", tuple((x + shift, y) for x, y in face.landmarks))
         tracker.update([Observation(moved, probabilities("happy"))], step / 10)
     now = tracker.at(1.2)[1]
+    assert now.landmarks is not None
     assert now.landmarks[0][0] - now.box[0] == pytest.approx(30, abs=2)
     assert now.landmarks[0][0] == pytest.approx(12 * 20 + 30, abs=4)
 
@@ -202,7 +204,7 @@ def test_time_must_go_forward() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"linger_s": -1}, {"reach": -0.1}, {"forget_s": float("nan")}])
-def test_settings_refuse_what_cannot_be(wrong: dict) -> None:
+def test_settings_refuse_what_cannot_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"track settings: {next(iter(wrong))}"):
         TrackSettings(**wrong)
 

@@ -1,6 +1,7 @@
 """A video read look by look: times, portraits, parts, stops, errors and broken files."""
 
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def see_bright(image: np.ndarray) -> list[Observation]:
     return [Observation(Face(box, 0.9, "yunet"), values)]
 
 
-def read(content: bytes, **settings) -> VideoReading:
+def read(content: bytes, **settings: Any) -> VideoReading:
     reading = VideoReading(content, see_bright, **settings)
     for _ in reading.steps():
         pass
@@ -72,14 +73,19 @@ def test_after_a_pause_there_is_no_second_look_at_once() -> None:
 
 
 def test_only_frames_that_are_looked_at_become_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
-    monkeypatch.setattr(videofile, "rgb", lambda *a: made.append(1) or np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
+    made: list[int] = []
+
+    def spy(*_: object) -> np.ndarray:
+        made.append(1)
+        return np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+
+    monkeypatch.setattr(videofile, "rgb", spy)
     read(clip(moving()), looks_per_s=2)
     assert len(made) == 4
 
 
 @pytest.mark.parametrize("looks_per_s", [5, 10])
-def test_progress_grows_to_the_end(looks_per_s) -> None:
+def test_progress_grows_to_the_end(looks_per_s: int) -> None:
     reading = VideoReading(clip(moving()), see_bright, looks_per_s)
     assert reading.share == 0
     shares = list(reading.steps())
@@ -96,11 +102,16 @@ def test_a_part_is_read() -> None:
 
 
 @pytest.mark.parametrize("container", ["mp4", "matroska", "avi", "mpegts"])
-def test_a_part_late_in_a_file_is_found(container) -> None:
+def test_a_part_late_in_a_file_is_found(container: str) -> None:
     codec = "libx264"
     content = clip(numbered(60), container, codec, times_s=[i / 2 for i in range(60)], options={"g": "10"})
-    seen = []
-    reading = VideoReading(content, lambda image: seen.append(number_in(image)) or [], start_s=20.0, end_s=25.0)
+    seen: list[int] = []
+
+    def look(image: np.ndarray) -> list[Observation]:
+        seen.append(number_in(image))
+        return []
+
+    reading = VideoReading(content, look, start_s=20.0, end_s=25.0)
     list(reading.steps())
     if container != "avi":  # it knows one rate only
         assert seen == list(range(40, 51))
@@ -174,7 +185,7 @@ def test_a_video_without_faces_is_read_whole() -> None:
 def test_a_long_video_is_read_up_to_the_limit() -> None:
     reading = read(clip(moving()), longest_s=1.0)
     assert reading.reached_s == pytest.approx(1.0, abs=0.11)
-    assert "Only the first" in reading.trouble
+    assert "Only the first" in (reading.trouble or "")
 
 
 def test_a_cut_file_keeps_what_comes_before() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fer.emotions import CLASSES
 from fer.see import videodraw
-from fer.see.faces import Face, Prediction, Sample
+from fer.see.faces import Box, Face, Prediction, Sample
 from fer.see.videodraw import Between, CopySettings, between, blur, write_copy
 from fer.see.videofile import VideoError
 from tests.fakes.clips import clip, greys, number_in, numbered
@@ -47,7 +47,7 @@ def test_a_copy_without_faces_is_the_video() -> None:
 
 
 def test_a_part_begins_at_nought_with_its_own_sound() -> None:
-    told = []
+    told: list[float] = []
     source = clip(numbered(30), "matroska", sound="flac")
     content, _ = write_copy(source, [], CopySettings(start_s=0.5, end_s=1.5), progress=told.append)
     assert [number_in(picture) for picture in pictures(content)] == list(range(5, 16))
@@ -61,7 +61,7 @@ def test_a_part_begins_at_nought_with_its_own_sound() -> None:
 
 
 @pytest.mark.parametrize(("blurred", "gone"), [((), False), ((1,), True), ((2,), False), (None, True)])
-def test_chosen_faces_are_made_unknowable(blurred, gone) -> None:
+def test_chosen_faces_are_made_unknowable(blurred: tuple[int, ...] | None, gone: bool) -> None:
     rng = np.random.default_rng(0)
     face = rng.integers(0, 2, (15, 15)).repeat(4, 0).repeat(4, 1)[..., None].repeat(3, 2) * 180 + 40
     frames = greys(10, SIZE)
@@ -80,7 +80,7 @@ def test_chosen_faces_are_made_unknowable(blurred, gone) -> None:
 @pytest.mark.parametrize(
     "box", [(-50, -50, 20, 20), (310, 230, 400, 300), (500, 500, 600, 600), (10.4, 10.6, 11.2, 12)]
 )
-def test_a_blur_at_the_edge_or_outside_stays_in_the_picture(box) -> None:
+def test_a_blur_at_the_edge_or_outside_stays_in_the_picture(box: Box) -> None:
     planes = np.full((360, 320), 99, np.uint8)
     blur(planes, box)
     assert (planes == 99).all()

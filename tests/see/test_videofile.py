@@ -5,6 +5,7 @@ import re
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -92,7 +93,7 @@ def film(
     codec, pixels, options = CODECS[name]
     file = io.BytesIO()
     with av.open(file, "w", format=container) as out:
-        stream = out.add_stream(codec, FILM_RATE, options=options)
+        stream = cast("av.VideoStream", out.add_stream(codec, FILM_RATE, options=options))
         (stream.width, stream.height), stream.pix_fmt = size, pixels
         if pixel:
             stream.codec_context.sample_aspect_ratio = pixel
@@ -128,7 +129,7 @@ def assert_right_frames_at_right_times(frames: list[Frame], times_s: list[float]
 
 
 @pytest.mark.parametrize(("container", "name"), [(c, name) for c, names in CONTAINERS.items() for name in names])
-def test_every_frame_comes_at_its_time(container, name) -> None:
+def test_every_frame_comes_at_its_time(container: str, name: str) -> None:
     file = VideoFile(film(container, name))
     frames = [part for part in file.read() if isinstance(part, Frame)]
     assert_right_frames_at_right_times(frames, [i / FILM_RATE for i in range(COUNT)])
@@ -144,7 +145,7 @@ def test_every_container_that_is_allowed_is_read() -> None:
 
 @pytest.mark.parametrize("size", [(97, 65), (98, 63), (130, 66), (65, 97)])
 @pytest.mark.parametrize(("container", "name"), [("matroska", "FFV1"), ("mov", "QuickTime animation"), ("webm", "VP9")])
-def test_odd_sizes(container, name, size) -> None:
+def test_odd_sizes(container: str, name: str, size: tuple[int, int]) -> None:
     file = VideoFile(film(container, name, 5, size))
     assert (file.width_px, file.height_px) == size
     frames = [part for part in file.read() if isinstance(part, Frame)]
@@ -153,7 +154,7 @@ def test_odd_sizes(container, name, size) -> None:
 
 
 @pytest.mark.parametrize(("container", "codec"), [("mp4", "libx264"), ("matroska", "libx264"), ("webm", "libvpx-vp9")])
-def test_a_variable_rate_keeps_its_times(container, codec) -> None:
+def test_a_variable_rate_keeps_its_times(container: str, codec: str) -> None:
     times_s = [0.0, 0.1, 0.5, 0.52, 0.54, 2.0, 7.5, 7.6, 7.7, 7.8]
     frames = frames_of(clip(numbered(10), container, codec, times_s=times_s))
     assert numbers(frames) == list(range(10))
@@ -161,7 +162,7 @@ def test_a_variable_rate_keeps_its_times(container, codec) -> None:
 
 
 @pytest.mark.parametrize("container", ["mp4", "mpegts", "matroska"])
-def test_a_late_start_is_late(container) -> None:
+def test_a_late_start_is_late(container: str) -> None:
     """The sound begins at 0, the picture three seconds later."""
     times_s = [3 + i / 10 for i in range(5)]
     frames = frames_of(clip(numbered(5), container, times_s=times_s, sound="aac"))
@@ -170,7 +171,7 @@ def test_a_late_start_is_late(container) -> None:
 
 
 @pytest.mark.parametrize(("lengths", "jumps"), [((20, 20), "once"), ((5, 5, 5), "2 times"), ((12, 30), "once")])
-def test_joined_transport_streams_go_on(lengths, jumps) -> None:
+def test_joined_transport_streams_go_on(lengths: tuple[int, ...], jumps: str) -> None:
     parts = [film("mpegts", "H.264", n) for n in lengths]
     file = VideoFile(b"".join(parts))
     frames = [part for part in file.read() if isinstance(part, Frame)]
@@ -181,7 +182,7 @@ def test_joined_transport_streams_go_on(lengths, jumps) -> None:
 
 
 @pytest.mark.parametrize("container", ["matroska", "webm", "avi", "mpeg", "vob", "h264", "m4v", "mpeg2video", "obu"])
-def test_files_joined_byte_by_byte_are_read_on(container) -> None:
+def test_files_joined_byte_by_byte_are_read_on(container: str) -> None:
     name = CONTAINERS[container][0]
     file = VideoFile(film(container, name, 20) + film(container, name, 25))
     frames = [part for part in file.read() if isinstance(part, Frame)]
@@ -192,7 +193,7 @@ def test_files_joined_byte_by_byte_are_read_on(container) -> None:
 
 @pytest.mark.parametrize("cut", [1.0, 0.7])
 @pytest.mark.parametrize("container", ["mp4", "mov", "3gp", "flv", "asf", "nut", "ivf", "mxf", "mp4 fragments"])
-def test_a_second_file_that_is_not_read_is_told(container, cut) -> None:
+def test_a_second_file_that_is_not_read_is_told(container: str, cut: float) -> None:
     def made(count: int) -> bytes:
         return fragments(count) if container == "mp4 fragments" else film(container, CONTAINERS[container][0], count)
 
@@ -205,7 +206,7 @@ def test_a_second_file_that_is_not_read_is_told(container, cut) -> None:
 
 
 @pytest.mark.parametrize(("container", "name"), [("matroska", "H.264"), ("avi", "H.264")])
-def test_a_second_file_without_a_whole_picture_is_told(container, name) -> None:
+def test_a_second_file_without_a_whole_picture_is_told(container: str, name: str) -> None:
     second = film(container, name, 25)
     assert videojoined.JOINED in told(film(container, name, 20) + second[: len(second) // 2])
 
@@ -215,7 +216,7 @@ def test_a_second_file_in_another_container_is_told() -> None:
 
 
 @pytest.mark.parametrize("container", [*CONTAINERS])
-def test_what_is_no_video_behind_a_file_is_not_told_as_one(container, rng: np.random.Generator) -> None:
+def test_what_is_no_video_behind_a_file_is_not_told_as_one(container: str, rng: np.random.Generator) -> None:
     """Padding, a signature, tags."""
     content = film(container, CONTAINERS[container][0]) + b"TAG" + rng.bytes(5000)
     assert videojoined.JOINED not in told(content)
@@ -249,7 +250,9 @@ def test_a_long_pause_of_a_slide_show_is_one() -> None:
 
 
 @pytest.mark.parametrize("every_s", [11, 60, 400])
-def test_pictures_that_hold_long_and_are_stored_out_of_order_are_no_jump(every_s, rng: np.random.Generator) -> None:
+def test_pictures_that_hold_long_and_are_stored_out_of_order_are_no_jump(
+    every_s: int, rng: np.random.Generator
+) -> None:
     """The first packets of Matroska have no time but that of presentation; a still picture is stored with B-frames."""
     times_s = [every_s * i for i in range(3)]
     still = rng.integers(0, 256, (64, 96, 3), np.uint8)
@@ -270,7 +273,7 @@ def test_a_stream_cut_at_its_start_says_what_is_missing() -> None:
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (2562, 1442), (720, 1280), (50, 46)])
-def test_large_frames_are_shrunk_to_even_sides(size) -> None:
+def test_large_frames_are_shrunk_to_even_sides(size: tuple[int, int]) -> None:
     file = VideoFile(clip(greys(2, size)))
     assert (file.width_px, file.height_px) == size
     width, height = file.frame_size
@@ -296,7 +299,7 @@ WAYS = {  # display matrix → what is stored so that CORNER is shown
 
 
 @pytest.mark.parametrize("matrix", WAYS)
-def test_a_display_matrix_turns_and_mirrors(matrix) -> None:
+def test_a_display_matrix_turns_and_mirrors(matrix: tuple[int, int, int, int]) -> None:
     file = VideoFile(shown_by(matrix, clip([np.ascontiguousarray(WAYS[matrix])] * 2)))
     assert (file.width_px, file.height_px) == file.frame_size == (64, 48)
     [first, _] = [part for part in file.read() if isinstance(part, Frame)]
@@ -336,7 +339,7 @@ def bright_box(picture: np.ndarray) -> tuple[float, float, float, float]:
 
 
 @pytest.mark.parametrize("other", [(160, 320), (640, 360), (100, 100), (80, 44)])
-def test_a_size_that_changes_keeps_its_shape(other) -> None:
+def test_a_size_that_changes_keeps_its_shape(other: tuple[int, int]) -> None:
     frames = frames_of(changing((320, 180), other))
     assert [f.image.shape[:2] for f in frames] == [(180, 320)] * 3 + [other[::-1]] * 3
     scale = min(320 / other[0], 180 / other[1])
@@ -352,11 +355,11 @@ def test_a_size_that_changes_keeps_its_shape(other) -> None:
 @pytest.mark.parametrize(
     ("container", "codec"), [("mp4", "libx264"), ("matroska", "libx264"), ("mpegts", "mpeg2video")]
 )
-def test_pixels_that_are_not_square_are_made_so(container, codec) -> None:
+def test_pixels_that_are_not_square_are_made_so(container: str, codec: str) -> None:
     """Anamorphic: 64 × 48 stored, 16:9 shown."""
     file = io.BytesIO()
     with av.open(file, "w", format=container) as out:
-        stream = out.add_stream(codec, 25)
+        stream = cast("av.VideoStream", out.add_stream(codec, 25))
         (stream.width, stream.height), stream.pix_fmt = (64, 48), "yuv420p"
         stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
         for picture in greys(10):
@@ -381,7 +384,9 @@ def test_pixels_that_are_not_square_are_made_so(container, codec) -> None:
         ("m4v", "MPEG-4"),
     ],
 )
-def test_pixels_that_change_their_shape_alone_are_made_square(container, name, pixels) -> None:
+def test_pixels_that_change_their_shape_alone_are_made_square(
+    container: str, name: str, pixels: tuple[Fraction, Fraction]
+) -> None:
     """A broadcast goes from 4:3 to 16:9 and back: as many pixels as before, each of another width. The decoder holds
     some frames from before the change back until after it."""
     parts = [film(container, name, pixel=pixel) for pixel in pixels]
@@ -396,7 +401,7 @@ def test_pixels_that_change_their_shape_alone_are_made_square(container, name, p
 
 @pytest.mark.parametrize("inside", ["1/1", "3/2"])
 def test_the_pixels_shape_is_the_containers_where_the_pictures_say_another(
-    inside, monkeypatch: pytest.MonkeyPatch
+    inside: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As players have it; some programs change the shape of an MP4 without encoding it again."""
     monkeypatch.setitem(CODECS, "H.264 of its own shape", ("libx264", "yuv420p", {"x264-params": f"sar={inside}"}))
@@ -450,7 +455,7 @@ def test_no_length_is_no_mistake() -> None:
         clip(greys())[:800],  # its end, where an MP4 says what is in it, is missing
     ],
 )
-def test_what_is_no_video_is_refused(content) -> None:
+def test_what_is_no_video_is_refused(content: bytes) -> None:
     with pytest.raises(VideoError, match="Use MP4"):
         VideoFile(content)
 
@@ -470,7 +475,7 @@ def test_a_path_is_read_as_its_bytes_are(tmp_path: Path) -> None:
         "ffconcat version 1.0\nfile '{url}'\n",
     ],
 )
-def test_a_playlist_opens_no_other_file(playlist, tmp_path: Path) -> None:
+def test_a_playlist_opens_no_other_file(playlist: str, tmp_path: Path) -> None:
     """FFmpeg would follow it to any file or address that the server can reach."""
     (tmp_path / "secret.mp4").write_bytes(clip(greys()))
     for url in (f"file://{tmp_path}/secret.mp4", f"{tmp_path}/secret.mp4"):
@@ -522,7 +527,7 @@ def test_a_picture_that_grows_huge_is_left_out(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("container", ["mpegts", "matroska", "avi", "mp4", "flv"])
-def test_a_broken_middle_moves_no_other_frame(container) -> None:
+def test_a_broken_middle_moves_no_other_frame(container: str) -> None:
     whole = bytearray(film(container, "H.264 without B-frames", 60))
     hole = whole.index(b"\x00\x00", len(whole) // 2)
     whole[hole : hole + 188 * 2] = bytes(188 * 2)
@@ -536,7 +541,7 @@ def test_a_broken_middle_moves_no_other_frame(container) -> None:
 
 
 @pytest.mark.parametrize(("container", "name"), [("matroska", "H.264"), ("avi", "Motion JPEG"), ("flv", "H.264")])
-def test_a_cut_end_keeps_what_comes_before_and_says_so(container, name) -> None:
+def test_a_cut_end_keeps_what_comes_before_and_says_so(container: str, name: str) -> None:
     whole = film(container, name, 60)
     file = VideoFile(whole[: len(whole) // 2])
     frames = [part for part in file.read() if isinstance(part, Frame)]
@@ -546,7 +551,7 @@ def test_a_cut_end_keeps_what_comes_before_and_says_so(container, name) -> None:
 
 
 @pytest.mark.parametrize("turn_deg", [90, 180, 270])
-def test_a_phones_lying_video_is_set_upright(turn_deg) -> None:
+def test_a_phones_lying_video_is_set_upright(turn_deg: int) -> None:
     stored = np.rot90(CORNER, turn_deg // 90)  # counter-clockwise; the matrix turns it back
     file = VideoFile(lying(clip([np.ascontiguousarray(stored)] * 2), turn_deg))
     assert (file.width_px, file.height_px) == (64, 48)

@@ -33,7 +33,9 @@ def by_place(rows: np.ndarray) -> np.ndarray:
 # Sizes that are and are not multiples of 32, tall, wide, small; 0.3 lets weak boxes through, so that there are many.
 @pytest.mark.parametrize("min_score", [0.3, 0.7])
 @pytest.mark.parametrize("size", [(512, 512), (640, 480), (333, 207), (100, 150), (64, 64), (41, 47), (801, 640)])
-def test_boxes_equal_opencvs(graph, sample_image: np.ndarray, tmp_path: Path, size, min_score) -> None:
+def test_boxes_equal_opencvs(
+    graph: yunet.YuNetGraph, sample_image: np.ndarray, tmp_path: Path, size: tuple[int, int], min_score: float
+) -> None:
     (tmp_path / "yunet.onnx").write_bytes(yunet.read_model())
     head = sample_image[40:200, 140:310]
     image = cv2.resize(head if min(size) <= 100 else np.tile(sample_image, (2, 2, 1)), size)
@@ -45,7 +47,7 @@ def test_boxes_equal_opencvs(graph, sample_image: np.ndarray, tmp_path: Path, si
     np.testing.assert_allclose(by_place(found), by_place(expected), atol=1e-3)
 
 
-def test_the_sample_has_one_face_with_its_landmarks_in_place(graph, sample_image: np.ndarray) -> None:
+def test_the_sample_has_one_face_with_its_landmarks_in_place(graph: yunet.YuNetGraph, sample_image: np.ndarray) -> None:
     (row,) = graph.detect(sample_image, 0.7)
     left, top, width, height = row[:4]
     right_eye, left_eye, nose, right_mouth, left_mouth = row[4:14].reshape(5, 2)
@@ -59,18 +61,18 @@ def test_the_sample_has_one_face_with_its_landmarks_in_place(graph, sample_image
     assert row[14] > 0.9
 
 
-def test_grey_is_taken_as_equal_channels(graph, sample_image: np.ndarray) -> None:
+def test_grey_is_taken_as_equal_channels(graph: yunet.YuNetGraph, sample_image: np.ndarray) -> None:
     grey = cv2.cvtColor(sample_image, cv2.COLOR_RGB2GRAY)
     np.testing.assert_allclose(graph.detect(grey, 0.7), graph.detect(np.stack([grey] * 3, axis=2), 0.7))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 1), (5, 900, 3), (48, 48, 3)])
 @pytest.mark.parametrize("value", [0, 255])
-def test_empty_pictures_have_no_faces(graph, shape, value) -> None:
+def test_empty_pictures_have_no_faces(graph: yunet.YuNetGraph, shape: tuple[int, ...], value: int) -> None:
     assert graph.detect(np.full(shape, value, np.uint8), 0.7).shape == (0, 15)
 
 
-def test_threads_share_a_graph(graph, sample_image: np.ndarray) -> None:
+def test_threads_share_a_graph(graph: yunet.YuNetGraph, sample_image: np.ndarray) -> None:
     photos = [cv2.resize(sample_image, (side, side)) for side in (200, 300, 400, 500)]
     expected = [graph.detect(photo, 0.7) for photo in photos]
     found: dict[int, np.ndarray] = {}
@@ -110,7 +112,9 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("content", "says"), [(None, "cannot be read"), (b"", "SHA-256"), (b"other", "SHA-256")])
-def test_a_missing_or_altered_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content, says) -> None:
+def test_a_missing_or_altered_file_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, says: str
+) -> None:
     class Spec:
         submodule_search_locations = (str(tmp_path),)
 

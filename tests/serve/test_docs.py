@@ -5,6 +5,7 @@ import io
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,18 +16,18 @@ DOCS = (ROOT / "docs" / "api.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def port():
+def port() -> Iterator[str]:
     with serving() as (address, _):
         yield address.rpartition(":")[2].partition("/")[0]
 
 
-def blocks(language, port):
+def blocks(language: str, port: str) -> list[str]:
     found = re.findall(rf"```{language}\n(.*?)```", DOCS, re.DOTALL)
     assert found
     return [block.replace("localhost:8600", f"localhost:{port}") for block in found]
 
 
-def test_curl(port) -> None:
+def test_curl(port: str) -> None:
     (commands,) = blocks("sh", port)
     done = subprocess.run(["bash", "-ec", commands], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -34,7 +35,7 @@ def test_curl(port) -> None:
     assert [len(json.loads(text)) for text in (one + "]", two)] == [1, 2]
 
 
-def test_python(port, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (code,) = blocks("python", port)
     monkeypatch.chdir(ROOT)
     said = io.StringIO()

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -19,7 +20,7 @@ from webui.frame.api import lifespan
 
 
 @contextlib.contextmanager
-def app(*options, **environment):
+def app(*options: str, **environment: str) -> Iterator[str]:
     """Gives the app's address. options: of `streamlit run`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -47,7 +48,7 @@ def app(*options, **environment):
 
 
 @pytest.mark.parametrize("switch", ["1", ""])
-def test_pages_and_api_from_one_server(switch) -> None:
+def test_pages_and_api_from_one_server(switch: str) -> None:
     with app(FER_API=switch) as address:
         assert "<title>Streamlit</title>" in requests.get(address, timeout=60).text
         sent = {"data": SAMPLE.read_bytes(), "headers": {"Content-Type": "image/jpeg"}, "timeout": 60}
@@ -62,14 +63,14 @@ def test_pages_and_api_from_one_server(switch) -> None:
         assert requests.post(f"{address}/api/v1/faces", **sent).status_code == 403
 
 
-def own_addresses():
+def own_addresses() -> list[str]:
     """Under which other computers would know this one; asked there, it is no loopback caller either."""
     known = [each.address for card in psutil.net_if_addrs().values() for each in card if each.family == socket.AF_INET]
     return [address for address in known if not ipaddress.ip_address(address).is_loopback]
 
 
 @pytest.mark.parametrize("token", ["", "0123456789abcdef-token"])
-def test_other_computers_need_the_token(token) -> None:
+def test_other_computers_need_the_token(token: str) -> None:
     elsewhere = own_addresses()
     with app(
         "--server.address", "0.0.0.0", FER_API="1", FER_API_TOKEN=token, FER_API_HOSTS=",".join(elsewhere)
@@ -78,7 +79,7 @@ def test_other_computers_need_the_token(token) -> None:
         # A proxy on this computer names the caller; uvicorn then takes it for the client.
         callers = [(here, {"X-Forwarded-For": "203.0.113.9"}), *((f"http://{name}:{port}", {}) for name in elsewhere)]
 
-        def status(server, headers):
+        def status(server: str, headers: dict[str, str]) -> int:
             sent = {"Content-Type": "image/jpeg", **headers}
             return requests.post(f"{server}/api/v1/faces", SAMPLE.read_bytes(), headers=sent, timeout=60).status_code
 

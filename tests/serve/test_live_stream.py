@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from fer.serve import live
 from fer.serve.settings import ServeSettings
@@ -17,11 +17,11 @@ from tests.fakes.serving import serving
 FRAME = SAMPLE.read_bytes()
 
 
-def stream(address, **options):
+def stream(address: str, **options: dict[str, str] | list[str] | str) -> ClientConnection:
     return connect(address.replace("http", "ws") + "/live", max_size=None, **options)
 
 
-def test_a_frame_gives_its_faces(address) -> None:
+def test_a_frame_gives_its_faces(address: str) -> None:
     with stream(address) as socket:
         for number in (1, 2):
             socket.send(FRAME)
@@ -32,7 +32,7 @@ def test_a_frame_gives_its_faces(address) -> None:
             assert "source" not in face
 
 
-def test_a_frame_that_is_none_is_said_and_the_next_is_read(address) -> None:
+def test_a_frame_that_is_none_is_said_and_the_next_is_read(address: str) -> None:
     with stream(address) as socket:
         socket.send(b"no frame")
         assert "not an image" in json.loads(socket.recv(60))["error"]
@@ -40,11 +40,11 @@ def test_a_frame_that_is_none_is_said_and_the_next_is_read(address) -> None:
         assert len(json.loads(socket.recv(60))["faces"]) == 1
 
 
-def test_only_the_newest_frame_is_read(address, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_frame_is_read(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten frames while the first is being read: one more answer, for the last."""
     begun, go = threading.Event(), threading.Event()
 
-    def slow(self, number, content, time_s):
+    def slow(self, number: int, content: bytes, time_s: float) -> str:
         begun.set()
         go.wait(30)
         return json.dumps({"frame": number})
@@ -62,7 +62,7 @@ def test_only_the_newest_frame_is_read(address, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(("frame", "code"), [("text", 1003), (bytes(4 * 2**20 + 1), 1009)])
-def test_what_is_no_frame_ends_the_stream(address, frame, code) -> None:
+def test_what_is_no_frame_ends_the_stream(address: str, frame: bytes | str, code: int) -> None:
     with stream(address) as socket:
         socket.send(frame)
         with pytest.raises(ConnectionClosed) as closed:
@@ -70,7 +70,7 @@ def test_what_is_no_frame_ends_the_stream(address, frame, code) -> None:
         assert closed.value.rcvd.code == code
 
 
-def test_a_foreign_page_or_a_missing_token_gets_no_stream(address) -> None:
+def test_a_foreign_page_or_a_missing_token_gets_no_stream(address: str) -> None:
     with pytest.raises(InvalidStatus, match="403"):
         stream(address, origin="https://evil.example")
     with serving(ServeSettings(token="0123456789abcdef")) as (guarded, _):

@@ -9,15 +9,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
 import numpy as np
 import pytest
 import requests
 from PIL import Image
+from requests.models import Response
 
 from fer.cli import main
 from fer.cli.serve import listen
+from fer.serve.service import Service
 from fer.serve.settings import ServeError, ServeSettings, from_environment
 from tests.conftest import SAMPLE
 from tests.fakes.clips import clip, greys
@@ -31,7 +33,7 @@ def send(address, content, media_type):
     return requests.post(address, content, headers={"Content-Type": media_type}, timeout=60)
 
 
-def problem(answer, status):
+def problem(answer: Response, status: int) -> dict[str, object]:
     """The members of an error answer."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -42,7 +44,7 @@ def problem(answer, status):
     return said
 
 
-def test_a_photo_gives_what_the_command_prints(address, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_photo_gives_what_the_command_prints(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     main([str(SAMPLE), "--json"])
     expected = capsys.readouterr().out.replace(json.dumps(str(SAMPLE)), '"image"')
     answer = requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60)
@@ -50,25 +52,25 @@ def test_a_photo_gives_what_the_command_prints(address, capsys: pytest.CaptureFi
     assert answer.text == expected
 
 
-def test_many_photos_as_a_form(address) -> None:
+def test_many_photos_as_a_form(address: str) -> None:
     files = [("file", ("a.jpg", PHOTO, "image/jpeg")), ("file", ("b.jpg", PHOTO, "image/jpeg"))]
     answer = requests.post(f"{address}/faces", files=files, timeout=60)
     assert [row["source"] for row in answer.json()] == ["a.jpg", "b.jpg"]
 
 
-def test_settings_of_one_request(address) -> None:
+def test_settings_of_one_request(address: str) -> None:
     answer = requests.post(f"{address}/faces?unsure_below=1&detector=haar", PHOTO, headers=JPEG, timeout=60)
     (row,) = answer.json()
     assert (row["label"], row["detector"]) == ("unsure", "haar")
 
 
-def picture_file(form, *images):
+def picture_file(form: str, *images: Image) -> bytes:
     file = io.BytesIO()
     images[0].save(file, form, **({"save_all": True, "append_images": images[1:]} if len(images) > 1 else {}))
     return file.getvalue()
 
 
-def test_a_turned_photo_and_an_animation_are_told(address) -> None:
+def test_a_turned_photo_and_an_animation_are_told(address: str) -> None:
     with Image.open(SAMPLE) as sample:
         hanging, empty = sample.rotate(180), Image.new("RGB", sample.size)
         files = [
@@ -87,7 +89,7 @@ def test_a_turned_photo_and_an_animation_are_told(address) -> None:
 
 
 def test_boxes_of_a_photo_read_at_half_its_sides_are_in_the_files_pixels(
-    address, monkeypatch: pytest.MonkeyPatch
+    address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (whole,) = requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60).json()
     monkeypatch.setattr("fer.see.images.HALVED_MP", 0.1)  # the service runs in this process
@@ -100,11 +102,11 @@ def test_boxes_of_a_photo_read_at_half_its_sides_are_in_the_files_pixels(
 @pytest.mark.parametrize(
     "query", ["unsure_below=2", "unsure_below=nan", "unsure_below=True", "unsure_below=", "detector=mtcnn"]
 )
-def test_settings_that_cannot_be(address, query) -> None:
+def test_settings_that_cannot_be(address: str, query: str) -> None:
     assert query.split("=")[0] in problem(requests.post(f"{address}/faces?{query}", PHOTO, timeout=60), 400)["detail"]
 
 
-def test_photos_that_cannot_be_read_are_named(address) -> None:
+def test_photos_that_cannot_be_read_are_named(address: str) -> None:
     said = problem(requests.post(f"{address}/faces", b"no photo", headers=JPEG, timeout=60), 422)
     assert "not an image" in said["detail"]
     files = [("file", ("a.jpg", PHOTO)), ("file", ("b.jpg", b"no photo"))]
@@ -112,7 +114,7 @@ def test_photos_that_cannot_be_read_are_named(address) -> None:
     assert [refused["source"] for refused in said["refused"]] == ["b.jpg"]
 
 
-def test_what_is_no_photo_at_all(address) -> None:
+def test_what_is_no_photo_at_all(address: str) -> None:
     problem(requests.post(f"{address}/faces", "text", headers={"Content-Type": "text/plain"}, timeout=60), 415)
     problem(requests.post(f"{address}/faces", b"", headers=JPEG, timeout=60), 400)
     problem(requests.post(f"{address}/faces", b"x", headers={"Content-Type": "multipart/form-data"}, timeout=60), 400)
@@ -131,7 +133,7 @@ def test_too_much_is_refused_before_it_has_come() -> None:
         assert b" 413 " in endless(address, 40 * [bytes(2**17)])
 
 
-def endless(address, pieces):
+def endless(address: str, pieces: list[bytes]) -> bytes:
     """The first line of the answer to a chunked body."""
     host, _, port = address.removeprefix("http://").partition("/")[0].partition(":")
     with socket.create_connection((host, int(port)), timeout=30) as connection:
@@ -156,7 +158,7 @@ def test_a_body_that_dribbles_is_given_up() -> None:
         assert service.taken == 0
 
 
-def test_eight_clients_lose_no_request(address) -> None:
+def test_eight_clients_lose_no_request(address: str) -> None:
     with ThreadPoolExecutor(8) as clients:
         answers = list(
             clients.map(lambda _: requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60), range(40))
@@ -178,7 +180,7 @@ def test_answers_are_sent_at_once() -> None:
 def test_a_full_queue_says_so_and_empties() -> None:
     held, go = threading.Event(), threading.Event()
 
-    def slow(*_: object):
+    def slow(*_: object) -> tuple[list[Any], list[Any]]:
         held.set()
         go.wait(30)
         return [], []
@@ -205,17 +207,17 @@ def test_too_fast_is_told_when_to_come_again() -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "evil.example:80"])
-def test_a_foreign_name_is_refused(address, host) -> None:
+def test_a_foreign_name_is_refused(address: str, host: str) -> None:
     """DNS rebinding: a page whose name points here."""
     assert requests.get(f"{address}/health", headers={"Host": host}, timeout=60).status_code == 400
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
-def test_a_foreign_page_is_refused(address, origin) -> None:
+def test_a_foreign_page_is_refused(address: str, origin: str) -> None:
     problem(requests.post(f"{address}/faces", PHOTO, headers={**JPEG, "Origin": origin}, timeout=60), 403)
 
 
-def test_a_page_of_the_same_server_may_ask(address) -> None:
+def test_a_page_of_the_same_server_may_ask(address: str) -> None:
     origin = address.removesuffix("/api/v1")
     assert requests.post(f"{address}/faces", PHOTO, headers={**JPEG, "Origin": origin}, timeout=60).status_code == 200
 
@@ -236,7 +238,7 @@ def test_a_token_is_asked_of_everybody_where_there_is_one() -> None:
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
-def test_behind_a_proxy_nobody_is_this_computer(address, header) -> None:
+def test_behind_a_proxy_nobody_is_this_computer(address: str, header: str) -> None:
     problem(requests.get(f"{address}/metrics", headers={header: "127.0.0.1"}, timeout=60), 401)
 
 
@@ -246,7 +248,7 @@ def test_a_token_that_can_be_guessed_is_refused() -> None:
     assert TOKEN not in repr(ServeSettings(token=TOKEN))
 
 
-def test_a_video_is_read_beside(address, sample_image: np.ndarray) -> None:
+def test_a_video_is_read_beside(address: str, sample_image: np.ndarray) -> None:
     film = clip([sample_image[:480, :480]] * 6)
     answer = requests.post(f"{address}/videos", film, headers={"Content-Type": "video/mp4"}, timeout=60)
     assert answer.status_code == 202
@@ -264,7 +266,7 @@ def test_a_video_is_read_beside(address, sample_image: np.ndarray) -> None:
     problem(requests.get(place, timeout=60), 404)
 
 
-def wait_until_read(place):
+def wait_until_read(place: str) -> dict[str, float | str]:
     give_up = time.monotonic() + 60
     while True:
         status = requests.get(place, timeout=60).json()
@@ -274,7 +276,7 @@ def wait_until_read(place):
         time.sleep(0.05)
 
 
-def test_a_video_that_cannot_be_read_says_why(address) -> None:
+def test_a_video_that_cannot_be_read_says_why(address: str) -> None:
     answer = requests.post(f"{address}/videos", files={"file": ("x.mp4", b"no video")}, timeout=60)
     place = f"{address}/videos/{answer.json()['id']}"
     assert "not a video" in wait_until_read(place)["detail"]
@@ -291,7 +293,7 @@ def test_videos_are_bounded() -> None:
         problem(requests.post(f"{address}/videos", film, headers={"Content-Type": "video/mp4"}, timeout=60), 429)
 
 
-def test_nothing_of_an_upload_touches_the_disk(address, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_nothing_of_an_upload_touches_the_disk(address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Starlette's own form parser writes files above 1 MB to a temporary file."""
     made = []
     original = tempfile.SpooledTemporaryFile.rollover
@@ -301,7 +303,7 @@ def test_nothing_of_an_upload_touches_the_disk(address, monkeypatch: pytest.Monk
     assert made == []
 
 
-def test_metrics_count(address) -> None:
+def test_metrics_count(address: str) -> None:
     requests.post(f"{address}/faces", PHOTO, headers=JPEG, timeout=60)
     text = requests.get(f"{address}/metrics", timeout=60).text
     assert 'fer_requests_total{route="/faces",status="200"}' in text
@@ -310,7 +312,7 @@ def test_metrics_count(address) -> None:
 
 
 def test_an_error_of_the_server_tells_nothing_of_it(
-    served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    served: tuple[str, Service], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     address, service = served
 
@@ -323,7 +325,7 @@ def test_an_error_of_the_server_tells_nothing_of_it(
     assert "secret words" in caplog.text
 
 
-def test_the_page_for_people(address) -> None:
+def test_the_page_for_people(address: str) -> None:
     answer = requests.get(f"{address}/docs", timeout=60)
     assert "/api/v1/videos/{key}/table" in answer.text
     assert "<script" not in answer.text

@@ -1,16 +1,21 @@
 """The OpenAPI document against the service: schemathesis sends what it allows and what it does not."""
 
+from collections.abc import Iterator
+
 import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.generation.case import Case
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
     status_code_conformance,
     unsupported_method,
 )
+from schemathesis.transport import SerializationContext
+from schemathesis.transport.serialization import Binary
 
 from fer.serve.openapi import document
 from fer.serve.settings import ServeSettings
@@ -23,7 +28,7 @@ CHECKS = [
 
 
 @schemathesis.serializer("image/*", "video/*")
-def as_it_is(context, value):
+def as_it_is(context: SerializationContext, value: Binary | str) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
@@ -31,16 +36,16 @@ schema = schemathesis.openapi.from_dict(document(ServeSettings()))
 
 
 @pytest.fixture(scope="module")
-def base():
+def base() -> Iterator[str]:
     with serving(ServeSettings(per_second=1e6, burst=10**6)) as (address, _):
         yield address.removesuffix("/api/v1")
 
 
 @schema.parametrize()
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_the_service_is_as_its_document_says(case, base) -> None:
+def test_the_service_is_as_its_document_says(case: Case, base: str) -> None:
     case.call_and_validate(base_url=base, checks=CHECKS)
 
 
-def test_the_document_is_served(base) -> None:
+def test_the_document_is_served(base: str) -> None:
     assert requests.get(f"{base}/api/v1/openapi.json", timeout=60).json() == document(ServeSettings())

@@ -23,12 +23,12 @@ PHOTO = SAMPLE.read_bytes()
 HOST, JPEG = b"Host: localhost\r\n", b"Content-Type: image/jpeg\r\n"
 
 
-def connect(address):
+def connect(address: str) -> socket.socket:
     host, _, port = address.removeprefix("http://").partition("/")[0].partition(":")
     return socket.create_connection((host, int(port)), timeout=60)
 
 
-def said(address, request: pytest.FixtureRequest, over=False):
+def said(address: str, request: pytest.FixtureRequest, over: bool = False) -> tuple[int, str, bytes]:
     """(status, type, body) of the answer to some bytes, read until the service hangs up. over: nothing more comes."""
     with connect(address) as sending:
         sending.sendall(request)
@@ -41,12 +41,12 @@ def said(address, request: pytest.FixtureRequest, over=False):
     return int(lines[0].split(" ")[1]), headers.get("content-type", ""), body
 
 
-def post(*headers, body=b"", version=b"1.1"):
+def post(*headers: bytes, body: bytes = b"", version: bytes = b"1.1") -> bytes:
     head = b"POST /api/v1/faces HTTP/" + version + b"\r\n" + HOST + b"Connection: close\r\n" + b"".join(headers)
     return head + b"\r\n" + body
 
 
-def length(count) -> bytes:
+def length(count: int) -> bytes:
     return b"Content-Length: %d\r\n" % count
 
 
@@ -70,24 +70,24 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("request_bytes", "status"), REFUSED.values(), ids=REFUSED)
-def test_each_refusal_is_a_problem(address, request_bytes, status) -> None:
+def test_each_refusal_is_a_problem(address: str, request_bytes: bytes, status: int) -> None:
     found, media_type, body = said(address, request_bytes, over=b"HTTP/1.0" in request_bytes)
     assert (found, media_type) == (status, "application/problem+json")
     assert json.loads(body)["status"] == status
 
 
-def test_a_body_without_length_by_http_1_0_is_read_no_further_than_said(address) -> None:
+def test_a_body_without_length_by_http_1_0_is_read_no_further_than_said(address: str) -> None:
     """HTTP/1.0 has no pieces: without a length there is no body."""
     assert said(address, post(JPEG, version=b"1.0") + PHOTO)[0] == 400
     assert said(address, post(JPEG, length(len(PHOTO)), version=b"1.0", body=PHOTO))[0] == 200
 
 
-def test_head_has_no_body(address) -> None:
+def test_head_has_no_body(address: str) -> None:
     status, _, body = said(address, b"HEAD /api/v1/health HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
     assert (status, body) == (200, b"")
 
 
-def test_who_never_finishes_a_head_is_hung_up_on(address, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_never_finishes_a_head_is_hung_up_on(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """First requests, and second ones of a connection that is kept; a body and a stream have their own limits."""
     monkeypatch.setattr(connection, "HEAD_S", 0.3)
     whole = b"GET /api/v1/health HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -137,7 +137,9 @@ def test_a_token_from_a_file_may_end_with_a_line() -> None:
         (["--host", "192.0.2.1"], "FER_API_TOKEN"),
     ],
 )
-def test_impossible_arguments_are_one_line(capsys: pytest.CaptureFixture[str], arguments, words) -> None:
+def test_impossible_arguments_are_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
     assert main(["serve", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
