@@ -114,9 +114,9 @@ def measure(network: Network, runtimes: dict[str, Run], batch: int, rounds: int)
 
 def shipped() -> Network:
     """The weights that come with the repository; torch's copy gets the folded tensors of the file."""
-    card = Classifier().card
-    width = int(str(card.config["width"]))
-    return Network(f"shipped (width {width})", unfolded(WEIGHTS), card, WEIGHTS)
+    file = onnxfile.read(WEIGHTS)
+    name = f"shipped (width {file.width}, groups {file.groups})"
+    return Network(name, unfolded(WEIGHTS), Classifier().card, WEIGHTS)
 
 
 def random_network(width: int, folder: Path) -> Network:

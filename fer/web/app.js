@@ -21,7 +21,7 @@ const median = (values) => (values.length ? [...values].sort((a, b) => a - b)[Ma
 export class LiveApp {
   // script: the worker's, as for Reader. assets(): promise of {kernels, models, digests}. rules, words: from rules.py
   // and words.py. settings: as for `update`.
-  // toServer: called if the visitor wants the server to read; null if there is none.
+  // toServer: called if the visitor prefers to have the server read; null if there is no server.
   constructor(root, { script, assets, rules, words, settings, toServer = null }) {
     Object.assign(this, { root, script, assets, rules, words, settings, toServer })
     this.window = 1000 * rules.page.window_s

@@ -1,7 +1,7 @@
 // A camera: its stream, its frames as they are shown, and its errors.
 import { Trouble } from "./reader.js"
 
-const ASK_MS = 500 // a browser that answers without asking takes less
+const ASK_MS = 500 // a browser that answers without asking the visitor is faster
 
 const kindOf = ({ name }) => {
   if (name === "NotAllowedError" || name === "SecurityError") return "denied"
@@ -10,7 +10,7 @@ const kindOf = ({ name }) => {
 
 export class Camera {
   // onFrame(time in seconds): a new frame is on the screen. onTrouble(Trouble or null): an error, or its end.
-  // silentLimit: so many seconds without a frame are an error.
+  // silentLimit: this many seconds without a frame are an error.
   constructor(video, onFrame, onTrouble, silentLimit) {
     Object.assign(this, { video, onFrame, onTrouble, silentLimit, stream: null, lastFrame: 0, silent: false })
   }
@@ -33,7 +33,7 @@ export class Camera {
       clearTimeout(asking)
     }
     if (this.starting !== starting) {
-      for (const track of stream.getTracks()) track.stop() // stopped while the browser was asking
+      for (const track of stream.getTracks()) track.stop() // the visitor pressed Stop while the browser was asking
       throw new Trouble("closed")
     }
     this.stream = stream
@@ -79,7 +79,7 @@ export class Camera {
       }
       if (!document.hidden) this.onFrame((about?.captureTime ?? now) / 1000)
     }
-    // A hidden tab pauses: most browsers call nothing there, the others only keep this running.
+    // A hidden tab pauses: most browsers call nothing there; in the others only this keeps running.
     if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(show)
     else requestAnimationFrame(() => (video.currentTime === this.shown ? this.stream === stream && this.#next() : ((this.shown = video.currentTime), show(performance.now()))))
   }

@@ -1,4 +1,4 @@
-// The WebAssembly of kernels.c with a memory that grows: what is kept (weights) below, what changes above.
+// The WebAssembly of kernels.c with a memory that grows: what is kept (weights) at the bottom, what changes above them.
 
 // wasm: {plain, relaxed}, Uint8Array each. Gives the module of the fastest that this browser runs.
 // Throws where it runs neither: it lacks WebAssembly or its SIMD.
@@ -15,7 +15,7 @@ export class Kernels {
     this.kept = this.next = (this.calls.__heap_base.value + 15) & ~15
   }
 
-  // So many bytes; the address. They are zero, or what was left in a place of that layout that has been released.
+  // Takes that many bytes and returns their address. They are zero, or hold what was left in a released place of that layout.
   // Throws RangeError where the browser gives no more memory.
   take(bytes, layout = null) {
     const again = this.released.get(layout)?.pop()
@@ -32,7 +32,7 @@ export class Kernels {
     this.released.set(layout, [...(this.released.get(layout) ?? []), at])
   }
 
-  // A view ends to be valid with the next `take`, as memory that grows moves.
+  // A view is valid only until the next `take`: memory that grows moves.
   floats(at, length) {
     return new Float32Array(this.calls.memory.buffer, at, length)
   }

@@ -39,7 +39,7 @@ export class Network {
     this.values = new Map([[this.model.inputs[0], make(this.kernels, shape)]])
     this.work = []
     const names = [...this.model.inputs, ...this.model.outputs, ...this.steps.flatMap(({ node }) => node.inputs)]
-    const readers = new Map() // of each value, those that are still to come; one more for what must last
+    const readers = new Map() // how many readers of each value are still to come; one more for what must last
     for (const name of names) readers.set(name, (readers.get(name) ?? 0) + 1)
     for (const { node, prepare } of this.steps) {
       const read = node.inputs.filter((name) => this.values.has(name))
@@ -56,7 +56,7 @@ export class Network {
     for (const step of this.work) step()
   }
 
-  // After one of its readers: a value that has no more of them leaves its place to another.
+  // Called after each reader of a value: when the last one is done, the value's place is free for another.
   #forget(name, readers) {
     readers.set(name, readers.get(name) - 1)
     if (readers.get(name) > 0) return
@@ -200,7 +200,7 @@ const LAYERS = {
     return alias
   },
 
-  // Of what was transposed it only gives the pixels one number instead of two; of the input, a channel of one.
+  // After a Transpose it only numbers the pixels in one dimension instead of two; the input gains a dimension of one channel.
   Reshape(kernels, node, tensor) {
     const shape = Array.from(tensor(1).numbers)
     const flat = shape.length === 3 && shape[1] === -1

@@ -67,5 +67,5 @@ by("settings").oninput = change
 by("settings").onsubmit = (event) => event.preventDefault()
 change()
 
-// Where the browser allows none (a private window, plain http), the page only does without it when offline.
+// Where the browser allows none (a private window, plain http), the page works, but not offline.
 navigator.serviceWorker?.register("service.js").catch((error) => console.warn(`not kept for offline use: ${error.message}`))

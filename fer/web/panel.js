@@ -73,7 +73,7 @@ export const legend = ({ classes, colors }) =>
     return parent("li", "", [swatch, name])
   }))
 
-// One line: frames a second shown and looked at, the delay from the camera to the box, sizes.
+// One line: frames a second received and analysed, the delay from the camera to the box, the picture's size.
 export const figures = ({ framesPerS, looksPerS, delayMs, width, height, look }) => {
   const items = [
     ["in", `${Math.round(framesPerS)}/s`, "Frames that the camera gave"],

@@ -14,7 +14,7 @@ export const parent = (tag, className, children, attributes = {}) => {
 
 export const button = (text, press) => Object.assign(element("button", "", text, { type: "button" }), { onclick: press })
 
-// Said to screen readers and not seen: `say(words)` when they are others, and no sooner than that after the last.
+// Read aloud by screen readers, not shown: `say(words)` speaks when the words change, at most once in that many ms.
 export const speaker = (leastMs) => {
   const place = element("p", "live-spoken", "", { role: "status" })
   let said = -Infinity

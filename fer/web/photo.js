@@ -8,7 +8,7 @@ import { openReader, Trouble } from "./reader.js"
 import { toCsv } from "./timeline.js"
 
 const MOST_PHOTOS = 40
-const MOST_MEGAPIXELS = 40 // 160 MB of pixels, twice
+const MOST_MEGAPIXELS = 40 // 160 MB of pixels, held twice
 
 const scaledFace = (seen, scale) => ({
   ...seen,

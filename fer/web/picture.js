@@ -13,7 +13,7 @@ export const shrink = (kernels, picture, longest, enlarge = false) => {
   const to = newPicture(kernels, toWidth, toHeight)
   if (scale > 1) kernels.calls.resize_linear(picture.at, width, height, to.at, toWidth, toHeight)
   else {
-    // Of a huge photo every step-th pixel, as there.
+    // Of a huge photo only every step-th pixel is used, as in fer.see.detect.
     const step = Math.max(1, Math.floor(1 / (3 * scale)))
     const skip = step > 1 ? Math.floor(step / 2) : 0
     const [across, down] = [width, height].map((side) => Math.ceil((side - skip) / step))

@@ -38,7 +38,7 @@ const shareInside = ([left, top, right, bottom], width, height) => {
   return (across * down) / ((right - left) * (bottom - top))
 }
 
-// [turn, tilt] of five landmarks; null without them or where they lie on one spot.
+// [turn, tilt] of five landmarks; null without landmarks, or if they coincide.
 const poseOf = (landmarks) => {
   if (!landmarks) return null
   const [rightEye, leftEye, nose, rightMouth, leftMouth] = landmarks
@@ -53,7 +53,7 @@ const poseOf = (landmarks) => {
 }
 
 // Why a face cannot be read: the reason of the first limit that it breaks; "" where it breaks none. limits: of the
-// rules, as fer.see.quality.Limit has them. before: what was said of the face a look ago.
+// rules, as fer.see.quality.Limit has them. before: the reason given in the previous look.
 export const unreadable = (quality, limits, before = "") =>
   (quality && limits.find((limit) => breaksLimit(limit, quality, limit.reason === before))?.reason) ?? ""
 

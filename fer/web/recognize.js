@@ -22,7 +22,7 @@ export class Recognizer {
     if (!this.classifier.model.outputs.includes("probabilities")) throw new ModelError("the weights give no probabilities")
   }
 
-  // Room for a picture's pixels, uint8 RGBA, which `view` writes; what the last picture left is given up.
+  // Room for a picture's pixels, uint8 RGBA, written through `view`; the previous picture's is released.
   open(width, height) {
     this.pictures.reset()
     const picture = newPicture(this.pictures, width, height)
@@ -113,7 +113,7 @@ export class Recognizer {
   }
 }
 
-// uint8 (side, side), turned left to right
+// uint8 (side, side), mirrored
 const mirrored = (grey, side) => grey.map((_, i) => grey[i - (i % side) + side - 1 - (i % side)])
 
 // One stride's outputs as faces in pixels of the network's input (fer.see.yunet._decode).
@@ -144,7 +144,7 @@ const shared = (a, b) => {
   return both / (area(a) + area(b) - both)
 }
 
-// Of boxes that overlap more than that, only the best; best first.
+// Of boxes that overlap by more than that only the best is kept; best first.
 const bestOfOverlapping = (faces, overlap) => {
   const kept = []
   for (const face of [...faces].sort((a, b) => b.score - a.score))

@@ -24,7 +24,7 @@ const begin = async ({ kernels, models, digests, rules }) => {
   return { ready_ms: performance.now() - started }
 }
 
-// image: VideoFrame or ImageBitmap; let go of here. look: the longer side that a camera's picture is looked at in; null:
+// image: VideoFrame or ImageBitmap; closed here. look: the longer side that a camera's picture is looked at in; null:
 // the image is a photo. bothWays: whether mirror images are read too.
 const read = async ({ image, look, bothWays }) => {
   const started = performance.now()
@@ -51,7 +51,7 @@ const copy = async (image, picture) => {
   canvas ??= new OffscreenCanvas(1, 1)
   if (canvas.width !== picture.width || canvas.height !== picture.height) Object.assign(canvas, { width: picture.width, height: picture.height })
   const context = canvas.getContext("2d", { willReadFrequently: true })
-  context.fillStyle = "white" // what shines through a photo is white
+  context.fillStyle = "white" // transparent parts of a photo become white
   context.fillRect(0, 0, picture.width, picture.height)
   context.drawImage(image, 0, 0, picture.width, picture.height)
   picture.view().set(context.getImageData(0, 0, picture.width, picture.height).data)

@@ -9,7 +9,7 @@ const number = (value, digits) =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(Math.min(2, digits - 1)).replace(/\.?0+e/, "e") : `${+value.toPrecision(digits)}`
 const words = { percent: (value) => percent(value, 2), number: (value) => number(value, 5) }
 
-// As many digits as tell a tick from the next: of three digits 1374, 1376 and 1378 would read 1370, 1380 and 1380.
+// Enough digits to tell neighbouring ticks apart: with three, 1374, 1376 and 1378 would read 1370, 1380 and 1380.
 const tickWords = (value, step, format) => {
   const [shown, apart, unit] = format === "percent" ? [100 * value, 100 * step, " %"] : [value, step, ""]
   const place = Math.floor(Math.log10(apart) + 1e-9)
@@ -25,7 +25,7 @@ const svg = (tag, attributes = {}, text = "") => {
   return element
 }
 
-// Lines with their style: a table a run, [x, y, y …], whose columns follow the series.
+// Lines with their style: one table for each run, [x, y, y …], whose columns follow the series.
 const linesOf = ({ tables, series }) => {
   const lines = tables.flatMap(([x, ...ys]) => ys.map((y) => ({ x, y })))
   return lines.map((line, i) => ({ ...line, ...series[i] }))

@@ -36,7 +36,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (grid.signature === signature) return
   grid.signature = signature
   grid.style.setProperty("--face", `${data.size_px}px`)
-  // One rule for all: the picture's address is 200 KB long, and each element's own style would parse it again.
+  // One rule for all: the picture's address is 200 KB long, and a style on each element would parse it every time.
   const style = grid.sheet ??= parentElement.appendChild(document.createElement("style"))
   style.textContent = `.picture { background-image: url(${data.sprite}) }`
   grid.setAttribute("aria-label", data.label)

@@ -73,7 +73,7 @@ const setPart = (view, end) => {
   const time = timeOf(view)
   const next = end === "in" ? [time, to > time ? to : view.data.end] : [from < time ? from : view.data.start, time]
   if (next[1] <= next[0]) return
-  view.data = { ...view.data, part: next } // the other end may be set before the answer to this one is here
+  view.data = { ...view.data, part: next } // the other end may be set before the answer to this one arrives
   showPart(view)
   act(view, { do: "part", part: next })
 }
