@@ -8,6 +8,7 @@ import streamlit as st
 from fer.card import ModelCard
 from fer.see.formats import LIMITS_IN_WORDS
 from fer.see.notes import TURNS, notes
+from fer.web.page import MOST_PHOTOS
 from fer.weights import SAMPLE
 from webui.frame import resources, weights
 from webui.frame.downloads import Offer, download_link
@@ -18,7 +19,6 @@ from webui.view import device, photos, results, settings
 from webui.view.photos import Photo, Reading
 from webui.view.why import why
 
-MAX_PHOTOS = 40
 SERVER, DEVICE = "By the app", "On this device"
 PRIVATE_DEVICE = (
     "The photos stay in this browser: faces are found and read here, nothing is sent and nothing is stored."
@@ -37,7 +37,7 @@ def choose_photos() -> list[Photo]:
         max_upload_size=MAX_PHOTO_MB,
         key="photo_uploads",
         on_change=leave_sample,
-        help=f"{LIMITS_IN_WORDS}, whatever the file's extension. Up to {MAX_PHOTOS} photos of {MAX_PHOTO_MB} MB.",
+        help=f"{LIMITS_IN_WORDS}, whatever the file's extension. Up to {MOST_PHOTOS} photos of {MAX_PHOTO_MB} MB.",
     )
     sources = st.pills(
         "No photo at hand?",
@@ -52,13 +52,13 @@ def choose_photos() -> list[Photo]:
     if "camera" in sources and (shot := st.camera_input("Take a photo", key="photo_shot")):
         given.append(Photo("camera.jpg", shot.getvalue()))
     chosen = [*kept_photos(given), *given]
-    results.show_folder_help(MAX_PHOTOS)
-    if len(chosen) > MAX_PHOTOS:
+    results.show_folder_help(MOST_PHOTOS)
+    if len(chosen) > MOST_PHOTOS:
         st.warning(
-            f"{len(chosen)} photos are more than {MAX_PHOTOS}: only the first {MAX_PHOTOS} are read. "
+            f"{len(chosen)} photos are more than {MOST_PHOTOS}: only the first {MOST_PHOTOS} are read. "
             f"`{results.COMMAND}` reads them all."
         )
-        chosen = chosen[:MAX_PHOTOS]
+        chosen = chosen[:MOST_PHOTOS]
     if "sample" in sources:
         chosen.append(Photo(SAMPLE.name, resources.sample_bytes()))
     return chosen
@@ -76,7 +76,7 @@ def kept_photos(given: list[Photo]) -> list[Photo]:
     """
     mine = session().photo
     if mine.visit != session().visit:
-        mine.visit, mine.earlier = session().visit, [*mine.earlier, *mine.given][:MAX_PHOTOS]
+        mine.visit, mine.earlier = session().visit, [*mine.earlier, *mine.given][:MOST_PHOTOS]
     mine.given = given
     if mine.earlier:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -142,7 +142,7 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
     halved = ", read at half its sides" if reading.scale > 1 else ""
     width, height = (round(side * reading.scale) for side in (reading.width_px, reading.height_px))
     st.caption(f"{width} × {height} px{halved} · {count} face{'' if count == 1 else 's'}{turned}")
-    for note in notes(reading.animated, 0, count):
+    for note in notes(reading.first, 0, count):
         st.caption(note)
     # One or two faces fit beside the photo; more go below it in a grid.
     picture, beside = st.columns([11, 9], gap="medium") if count <= 2 else (st.container(), st.container())
@@ -195,7 +195,7 @@ def show_png_download(photo: Photo, reading: Reading, threshold: float, key: str
 
 def offer_turn(photo: Photo, reading: Reading, key: str) -> None:
     """A warning if the recognizer finds the photo turned."""
-    (words,) = notes(animated=False, turn_deg=reading.suggested_deg, faces=len(reading.observations))
+    (words,) = notes(None, turn_deg=reading.suggested_deg, faces=len(reading.observations))
     st.info(words, icon=":material/screen_rotation:")
     st.button(
         f"Turn by {TURNS[reading.suggested_deg]}",
@@ -225,14 +225,14 @@ def choose_where() -> str:
     return one_of(
         "Where photos are read", [SERVER, DEVICE], key="photo_where", on_change=keep_photos,
         help="On this device, no photo leaves the browser, which reads JPEG, PNG and any other format it can open. "
-        "The app reads more formats, turns photos and writes one table for many.",
+        "The app reads more formats and writes one table for many.",
     )  # fmt: skip
 
 
 def keep_photos() -> None:
     """Keeps the photos of widgets that will not be drawn next, like those of earlier visits."""
     mine = session().photo
-    mine.earlier, mine.given = [*mine.earlier, *mine.given][:MAX_PHOTOS], []
+    mine.earlier, mine.given = [*mine.earlier, *mine.given][:MOST_PHOTOS], []
 
 
 def show_device(card: ModelCard, asked: settings.ViewSettings) -> None:

@@ -87,7 +87,7 @@ def _recognize(
     picture = open_picture(photo)
     predictions = recognizer.predict(picture.image, unsure_below)
     turn_deg = recognizer.suggest_turn(picture.image, [seen.face for seen in predictions])
-    for note in notes(picture.animated, turn_deg, len(predictions)):
+    for note in notes(picture.first, turn_deg, len(predictions)):
         print(f"fer: {photo}: {note}", file=sys.stderr)
     if target is not None:
         import cv2

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, Union
 import numpy as np
 
 from fer.see.formats import HALVED_MP, LARGEST_MP, LIMITS_IN_WORDS, LIMITS_MP, refusal
+from fer.see.notes import First
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -34,7 +35,11 @@ _TURNS: dict[int, _Turn] = {  # EXIF orientation → upright picture, as a view 
 _STRIP_PIXELS = 2_000_000  # converted at a time: otherwise two more copies of the whole picture would be in memory
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_ANIMATIONS = ("GIF", "WEBP", "PNG", "AVIF")
+# What each of several pictures in a file is, by format. (A JPEG's others are previews or the other eye's view.)
+_FIRST: dict[str, First] = {
+    **dict.fromkeys(("GIF", "WEBP", "PNG", "AVIF"), "frame"),
+    **dict.fromkeys(("TIFF", "HEIF"), "picture"),
+}
 
 
 class ImageError(Exception):
@@ -46,19 +51,20 @@ class Picture:
     """A picture file, opened.
 
     image: RGB uint8 (H, W, 3), upright. scale: the file's sides divided by those of `image`: 1, 2 for a JPEG of more
-    than 50 megapixels, or what `longest_px` requires. animated: whether it is the first frame of several.
+    than 50 megapixels, or what `longest_px` requires. first: 'frame' if it is the first of an
+    animation, 'picture' if the file holds other pictures, else None.
     """
 
     image: np.ndarray
     scale: float = 1.0
-    animated: bool = False
+    first: First | None = None
 
 
 def open_image(source: Path | str | bytes, longest_px: int | None = None) -> np.ndarray:
     """A photo as RGB uint8 (H, W, 3): upright by its EXIF data, alpha on white, 16 bits scaled to 8.
 
     source: a path, or the content of a file. The format is recognised by the content, not the name. Only the first
-    frame of an animation is read; `open_picture` tells whether it is one.
+    of several pictures in a file is read; `open_picture` tells of it.
     longest_px: pictures with a longer side are shrunk to it; large JPEGs already in the decoder, which saves most of
         the time and memory.
 
@@ -70,7 +76,7 @@ def open_image(source: Path | str | bytes, longest_px: int | None = None) -> np.
 
 
 def open_picture(source: Path | str | bytes, longest_px: int | None = None) -> Picture:
-    """Like `open_image`, but also returns the file's scale and whether it is an animation."""
+    """Like `open_image`, but also returns the file's scale and whether it holds several pictures."""
     where = "" if isinstance(source, bytes) else f"{source}: "
     try:
         file = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")  # noqa: SIM115 (closed below)
@@ -147,13 +153,20 @@ def _opened(pillow: Any, file: BinaryIO, formats: tuple[str, ...], where: str, l
         elif longest_px and max(width, height) > longest_px:
             part = longest_px / max(width, height)
             picture.draft(None, (max(1, round(width * part)), max(1, round(height * part))))  # at least that large
-        animated = picture.format in _ANIMATIONS and bool(picture.is_animated)
+        first = _FIRST.get(picture.format) if _holds_several(picture) else None
         image = to_array(picture)
         if longest_px:
             from fer.see.detect import shrink
 
             image = shrink(image, longest_px)
-        return Picture(image, max(width, height) / max(image.shape[:2]), animated)
+        return Picture(image, max(width, height) / max(image.shape[:2]), first)
+
+
+def _holds_several(picture: Any) -> bool:
+    """Whether the file holds further pictures. They are not read: a small TIFF can have millions."""
+    if picture.format == "TIFF":
+        return bool(picture.tag_v2.next)
+    return bool(getattr(picture, "is_animated", False))
 
 
 def _content(file: BinaryIO) -> bytes:

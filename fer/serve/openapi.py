@@ -155,7 +155,7 @@ _WORDS = {
     429: "Too many at once. Retry-After says when.",
 }
 _NOTES = (
-    "Where a photo seems to lie or hang, or is an animation: a JSON array of "
+    "Where a photo seems to lie or hang, or is one of several in its file: a JSON array of "
     '{"photo": its number in the request, from 1, "note": words}.'
 )
 _DETECTOR = {"name": "detector", "in": "query", "schema": {"enum": ["yunet", "haar"], "default": "yunet"}}

@@ -77,7 +77,7 @@ class Service:
         turn_deg = recognizer.suggest_turn(picture.image, [prediction.face for prediction in seen])
         self.metrics.faces(len(seen))
         table = photo_rows(scaled(seen, picture.scale), upload.name, turn_deg)
-        return table, notes(picture.animated, turn_deg, len(seen))
+        return table, notes(picture.first, turn_deg, len(seen))
 
     def gauges(self) -> dict[str, int]:
         return {"requests_under_way": self.taken, "live_streams": self.live, "videos_unread": self.videos.unread}

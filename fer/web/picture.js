@@ -22,6 +22,21 @@ export const shrink = (kernels, picture, longest, enlarge = false) => {
   return to
 }
 
+// The picture turned by that many quarters counter-clockwise, as numpy.rot90.
+export const turned = (kernels, picture, quarters) => {
+  const { width, height } = picture
+  const to = quarters % 2 ? newPicture(kernels, height, width) : newPicture(kernels, width, height)
+  const [from, into] = [picture, to].map(({ at }) => new Uint32Array(kernels.calls.memory.buffer, at, width * height))
+  const source = [
+    (x, y) => y * width + x,
+    (x, y) => x * width + width - 1 - y,
+    (x, y) => (height - 1 - y) * width + width - 1 - x,
+    (x, y) => (height - 1 - x) * width + y,
+  ][quarters]
+  for (let y = 0, i = 0; y < to.height; y++) for (let x = 0; x < to.width; x++) into[i++] = from[source(x, y)]
+  return to
+}
+
 const resizeArea = (kernels, from, width, height, row, step, to) => {
   const numbers = 4 * to.width + 3 * (width + height) + 6 * (to.width + to.height)
   const scratch = kernels.take(4 * numbers)

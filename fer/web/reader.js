@@ -32,7 +32,7 @@ export class Reader {
     this.ready = this.#ask({ begin: assets }, files.map(({ buffer }) => buffer)).finally(() => blob && URL.revokeObjectURL(blob))
   }
 
-  // image: VideoFrame or ImageBitmap, handed over. look, bothWays: as the worker has them. Gives {faces, width, height, took_ms}.
+  // image: VideoFrame or ImageBitmap, handed over. look, bothWays: as the worker has them. Gives {faces, turn, width, height, took_ms}.
   read(image, look, bothWays) {
     return this.#ask({ image, look, bothWays }, [image])
   }

@@ -4,7 +4,7 @@ import { Kernels } from "./kernels.js"
 import { ModelError } from "./onnx.js"
 import { Network } from "./network.js"
 import { roundEven } from "./numbers.js"
-import { cropOf, cutFace, newPicture, shrink } from "./picture.js"
+import { cropOf, cutFace, newPicture, shrink, turned } from "./picture.js"
 import { measureQuality } from "./quality.js"
 
 const BATCH = 16
@@ -49,6 +49,20 @@ export class Recognizer {
       faces = bestOfOverlapping([...faces, ...more.filter((face) => heightOf(face) * scale < rule.known_face_px)], rule.overlap)
     }
     return this.#classify(picture, faces.sort((a, b) => prominence(b, picture) - prominence(a, picture)), bothWays)
+  }
+
+  // By how many degrees counter-clockwise to turn a photo so that its faces are upright (fer.see.detect.suggest_turn).
+  suggestTurn(picture, faces) {
+    const { detector: rule } = this.rules
+    const sum = (values) => values.reduce((total, value) => total + value, 0)
+    if (faces.length && sum(faces.map(({ score }) => score)) / faces.length >= rule.surely_upright) return 0
+    const small = shrink(this.pictures, picture, rule.first_look_px)
+    const evidence = [0, 1, 2, 3].map((quarters) => {
+      const found = this.#look(turned(this.pictures, small, quarters), rule.first_look_px, rule.min_score)
+      return sum(found.map(({ score }) => Math.max(score - 0.5, 0)))
+    })
+    const best = evidence.indexOf(Math.max(...evidence))
+    return evidence[best] > evidence[0] * rule.clearly_better && evidence[best] >= rule.sure_evidence ? 90 * best : 0
   }
 
   #look(picture, longest, minScore, enlarge = false) {

@@ -7,6 +7,7 @@ from fer.card import ModelCard, WeightsError
 from fer.emotions import CLASSES, COLORS, EMOJI, UNSURE, UNSURE_COLOR, UNSURE_EMOJI
 from fer.see import detect, draw, live, timeline, yunet
 from fer.see.judge import JudgeSettings
+from fer.see.notes import TURNS, notes
 from fer.see.track import TrackSettings
 from fer.web import page
 
@@ -14,13 +15,17 @@ from fer.web import page
 _DETECTOR = (
     *("MIN_SCORE", "OVERLAP", "FIRST_LOOK_PX", "SECOND_LOOK", "SMALL_FACE_PX", "KNOWN_FACE_PX", "HINT_SCORE"),
     *("ENOUGH_SCALE", "FINE_SCALE", "FINE_PIXELS", "TILE_PX", "TILE_OVERLAP_PX"),
+    *("SURELY_UPRIGHT", "CLEARLY_BETTER", "SURE_EVIDENCE"),
 )
 _TIMELINE = ("SPAN_S", "LONGEST_GAP_S", "RECORD_LIMIT_S", "RECORD_LIMIT_ROWS")  # the same for fer.see.timeline
-_PAGE = ("MOST_ROWS", "PANEL_EVERY_S", "SILENT_S", "PREVIEW_PX", "CROP_PX", "START", "STOP", "NOTHING_YET")
+_PAGE = (
+    *("MOST_ROWS", "PANEL_EVERY_S", "SILENT_S", "MOST_PHOTOS", "PREVIEW_PX", "CROP_PX"),
+    *("START", "STOP", "NOTHING_YET"),
+)
 
 
 def rules(card: ModelCard, mirror: bool = True) -> dict[str, Any]:
-    """The parameters as values for JSON: detector, framing, tracker, judging, timeline, colours, drawing, page.
+    """The parameters as values for JSON: detector, framing, tracker, judging, timeline, colours, drawing, page, notes.
 
     card: the card of a Recognizer, with its framing. mirror: as for a Recognizer.
 
@@ -44,6 +49,11 @@ def rules(card: ModelCard, mirror: bool = True) -> dict[str, Any]:
         "track": asdict(TrackSettings()),
         "timeline": {name.lower(): getattr(timeline, name) for name in _TIMELINE},
         "page": {"window_s": live.RATE_WINDOW_S} | {name.lower(): getattr(page, name) for name in _PAGE},
+        "notes": {
+            "turned": {degrees: notes(None, degrees, 1)[0] for degrees in TURNS},
+            "turn": {degrees: f"Turn by {words}" for degrees, words in TURNS.items()},
+            "animated": [notes("frame", 0, faces)[0] for faces in (0, 1)],
+        },
         "draw": draw.SHAPES | {"plate": f"rgb{draw.PLATE}", "ink": f"rgb{draw.INK}"},
         "framing": vars(known[detect.YuNet.name]),
         "detector": {

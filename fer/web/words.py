@@ -5,7 +5,7 @@ The messages are the same whether the camera is read in the browser or on the se
 
 from typing import Literal
 
-from fer.web.page import START, STOP
+from fer.web.page import MOST_PHOTOS, START, STOP
 
 Gravity = Literal["info", "warning", "error"]
 
@@ -58,6 +58,10 @@ def troubles(secure: str, otherwise: str) -> dict[str, tuple[Gravity, str]]:
             "error",
             "**The networks have not arrived:** {detail}. They are larger than the page: over a slow connection wait "
             f"a little and try again. Else load the page again, or {otherwise}.",
+        ),
+        "many": (
+            "warning",
+            f"**Not read:** {{detail}}. Up to {MOST_PHOTOS} photos are shown at once. Remove some, add these again.",
         ),
         "photo": ("error", f"**{{detail}} on this device.** Make it smaller, save it as JPEG or PNG, or {otherwise}."),
         "worker": (

@@ -32,8 +32,10 @@ const read = async ({ image, look, bothWays }) => {
     const { width, height } = image.visibleRect ?? image
     const picture = recognizer.open(width, height)
     await copy(image, picture)
-    const faces = look === null ? recognizer.readPhoto(picture, bothWays) : recognizer.readFrame(picture, look, bothWays)
-    return { faces, width, height, took_ms: performance.now() - started }
+    const photo = look === null
+    const faces = photo ? recognizer.readPhoto(picture, bothWays) : recognizer.readFrame(picture, look, bothWays)
+    const turn = photo ? recognizer.suggestTurn(picture, faces) : 0
+    return { faces, turn, width, height, took_ms: performance.now() - started }
   } finally {
     image.close()
   }

@@ -8,9 +8,11 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from fer.web.export import export
+from fer.web.page import MOST_PHOTOS
 from fer.weights import SAMPLE
 from tests.browser import axe
 from tests.browser.conftest import CHROMIUM_FLAGS, WAIT_MS, chromium_path, free_port
@@ -146,6 +148,33 @@ def test_settings_and_photos(visit: Callable[[], Page], tmp_path: Path) -> None:
     assert row.split(",")[3] == "unsure", header
     page.get_by_role("button", name="Remove").click()
     expect(page.locator(".photo canvas")).to_have_count(0)
+
+
+def test_what_is_odd_about_photos_is_said(visit: Callable[[], Page], tmp_path: Path, sample_image: np.ndarray) -> None:
+    """A photo that lies is offered the turn, an animation is called one, and photos beyond the limit are named."""
+    photo = Image.fromarray(sample_image)
+    photo.rotate(90, expand=True).save(tmp_path / "lying.png")
+    photo.save(tmp_path / "moving.gif", save_all=True, append_images=[Image.new("RGB", photo.size)])
+    page = visit()
+    page.get_by_role("tab", name="Photo").click()
+    page.get_by_label("Choose photos").set_input_files([tmp_path / "lying.png", tmp_path / "moving.gif"])
+    lying, moving = (page.locator(".photo").filter(has_text=name) for name in ("lying.png", "moving.gif"))
+    expect(lying).to_contain_text("seems to lie on its side")
+    expect(moving).to_contain_text("An animation: only its first frame was read. Saved as MP4")
+    expect(moving).not_to_contain_text("seems to")
+    lying.get_by_role("button", name="Turn by 90° to the right").click()
+    expect(lying).to_contain_text("512 × 512 px · 1 face")
+    expect(lying).not_to_contain_text("seems to")
+    expect(lying.locator(".verdict")).to_contain_text("happy")
+    expect(lying.get_by_role("button", name="Turn", exact=True)).to_be_focused()
+    empty = tmp_path / "empty.png"
+    Image.new("RGB", (40, 40)).save(empty)
+    several = [tmp_path / f"{number}.png" for number in range(MOST_PHOTOS)]
+    for path in several:
+        path.write_bytes(empty.read_bytes())
+    page.get_by_label("Choose photos").set_input_files(several)
+    expect(page.get_by_role("alert")).to_contain_text(f"Not read: {MOST_PHOTOS - 2}.png, {MOST_PHOTOS - 1}.png.")
+    expect(page.locator(".photo canvas").first).to_be_visible()
 
 
 @pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["wide", "phone"])

@@ -327,6 +327,32 @@ def test_photos_give_the_faces_of_python(
     assert [seen["score"] for seen in found] == pytest.approx([seen.face.score for seen in wanted], abs=1e-3)
 
 
+TURN = """async ({ kernels, models, rules, pictures }, { compileKernels, Recognizer }) => {
+  const recognizer = new Recognizer(await compileKernels(kernels), models, rules)
+  return pictures.map(({ pixels, width, height }) => {
+    const picture = recognizer.open(width, height)
+    picture.view().set(pixels)
+    return recognizer.suggestTurn(picture, recognizer.readPhoto(picture))
+  })
+}"""
+
+
+def test_photos_get_the_turn_that_python_suggests(
+    modules: Modules, models: dict[str, bytes], sample_image: np.ndarray
+) -> None:
+    recognizer = Recognizer(threads=1)
+    wide = crowd(sample_image, 900, 500, 2, 120)
+    photos = [
+        np.ascontiguousarray(np.rot90(photo, quarters)) for photo in (sample_image, wide) for quarters in range(4)
+    ]
+    photos.append(np.full((300, 200, 3), 90, np.uint8))
+    wanted = [recognizer.suggest_turn(photo, [seen.face for seen in recognizer.observe(photo)]) for photo in photos]
+    assert wanted == [0, 270, 180, 90] * 2 + [0]
+    pictures = [{"pixels": rgba(photo), "width": photo.shape[1], "height": photo.shape[0]} for photo in photos]
+    numbers = rules(recognizer.card)
+    assert modules.call(TURN, {"kernels": KERNELS, "models": models, "rules": numbers, "pictures": pictures}) == wanted
+
+
 def test_the_wasm_is_what_its_source_gives() -> None:
     command = [sys.executable, "scripts/build_kernels.py", "--check"]
     done = subprocess.run(command, cwd=web.FOLDER.parents[1], capture_output=True, text=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from fer.see import images
 from fer.see.images import ImageError, open_image, open_picture
@@ -225,13 +225,34 @@ def test_shrinking_a_jpeg_decodes_fewer_pixels(monkeypatch: pytest.MonkeyPatch) 
 def test_an_animation_is_known_as_one(quarters: np.ndarray, form: str, frames: int) -> None:
     pictures = [Image.fromarray(quarters), Image.fromarray(255 - quarters)][:frames]
     content = encode(pictures[0], form, save_all=True, append_images=pictures[1:])
-    assert open_picture(content).animated is (frames == 2)
+    assert open_picture(content).first == ("frame" if frames == 2 else None)
+
+
+@pytest.mark.parametrize("form", ["TIFF", "HEIF"])
+def test_a_file_of_several_pictures_is_known_as_one(quarters, form) -> None:
+    picture, other = Image.fromarray(quarters), Image.fromarray(255 - quarters)
+    several = encode(picture, form, save_all=True, append_images=[other])
+    assert open_picture(several).first == "picture"
+    assert_close(open_picture(several).image, quarters)
+    assert open_picture(encode(picture, form)).first is None
+
+
+def test_the_pictures_of_a_tiff_are_not_counted(quarters, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file can have millions, each with a directory to read."""
+    content = encode(Image.fromarray(quarters), "TIFF", save_all=True, append_images=[Image.fromarray(quarters)] * 100)
+    loaded = []
+    load = TiffImagePlugin.ImageFileDirectory_v2.load
+    monkeypatch.setattr(
+        TiffImagePlugin.ImageFileDirectory_v2, "load", lambda self, file: loaded.append(self) or load(self, file)
+    )
+    assert open_picture(content).first == "picture"
+    assert len(loaded) < 10
 
 
 def test_two_photos_in_an_mpo_are_no_animation(quarters: np.ndarray) -> None:
     left, right = Image.fromarray(quarters), Image.fromarray(255 - quarters)
     opened = open_picture(encode(left, "MPO", save_all=True, append_images=[right], quality=95))
-    assert not opened.animated
+    assert opened.first is None
     assert_close(opened.image, quarters)
 
 

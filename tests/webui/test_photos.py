@@ -210,5 +210,5 @@ def test_an_animation_is_said_to_be_one(photo: Photo) -> None:
     file = io.BytesIO()
     frames = [Image.new("RGB", (60, 40), color) for color in ("red", "blue")]
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
-    assert photos.read(Photo("a.gif", file.getvalue()), one_face()).animated
-    assert not photos.read(photo, one_face()).animated
+    assert photos.read(Photo("a.gif", file.getvalue()), one_face()).first == "frame"
+    assert photos.read(photo, one_face()).first is None

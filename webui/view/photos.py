@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from fer.see.faces import Observation, Prediction
     from fer.see.images import Picture
+    from fer.see.notes import First
     from fer.see.recognize import Recognizer
 
 
@@ -52,7 +53,7 @@ class Reading:
     suggested_deg: the further turn that would make its faces upright, 0 if none.
     preview: JPEG, longest side at most 1280 px. crops: a JPEG of each face as the network frames it.
     scale: pixels of the file per pixel of width_px and of the observations; 2 if it was read at half size.
-    animated: whether it is the first frame of several.
+    first: as in fer.see.images.Picture.
     """
 
     width_px: int
@@ -63,7 +64,7 @@ class Reading:
     preview: bytes = field(default=b"", repr=False)
     crops: tuple[bytes, ...] = field(default=(), repr=False)
     scale: float = 1.0
-    animated: bool = False
+    first: "First | None" = None
 
     def judged(self, unsure_below: float) -> tuple["Prediction", ...]:
         """The faces judged with this threshold, 0..1."""
@@ -91,7 +92,7 @@ def read(photo: Photo, recognizer: "Recognizer", turn_deg: int = 0) -> Reading:
         preview=_jpeg(Image.fromarray(image), PREVIEW_PX),
         crops=tuple(_crop(image, framing[seen.face.detector].crop(seen.face.box)) for seen in observations),
         scale=picture.scale,
-        animated=picture.animated,
+        first=picture.first,
     )
 
 
