@@ -159,7 +159,6 @@ def encoder_section(seconds: int, rounds: int, recognizer: Recognizer) -> Sectio
 def redraw_section(rounds: int, recognizer: Recognizer) -> Section:
     """The page's work when a slider moves: judge all looks, apply corrections of people, pack all for the browser."""
     from webui.frame.memory import spare_the_collector
-    from webui.view.player import packed
     from webui.view.video_result import film, stretches
     from webui.view.watched import ReadBy, Watched
 
@@ -177,7 +176,7 @@ def redraw_section(rounds: int, recognizer: Recognizer) -> Section:
         def redraw(video: Watched = video) -> tuple[float, float]:
             video.judged_by = JudgeSettings(unsure_below=0.3 + time.perf_counter() % 0.1)
             video.people = video.people.named(1, "Ada")
-            return timed(lambda: (packed(film(video).samples), stretches(video.seen_part())))
+            return timed(lambda: (film(video), stretches(video.seen_part())))
 
         runs = in_turns({"redraw": redraw}, rounds * 3)["redraw"]
         slowest = max(slowest, median(took for took, _ in runs))

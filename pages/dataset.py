@@ -1,9 +1,11 @@
 """The training data: counts, faces, their flaws, and a map of all of them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from fer.data.audit import Audit
@@ -76,18 +78,11 @@ def faces(found: FaceSet) -> None:
     brightness = dataset_data.brightness(found)
     wanted, order, seed = choices(found)
     at = dataset_filters.ordered(dataset_filters.select(found, brightness, wanted), order, seed)
-    state = (wanted, order, seed)
-    from_the_first("dataset_faces", state)
+    from_the_first("dataset_faces", (wanted, order, seed))
     count, export = st.columns([3, 1], vertical_alignment="bottom")
     count.header(f"{len(at):,} faces", anchor=False)
-    export.download_button(
-        "Export the list (CSV)",
-        lambda: dataset_filters.as_table(found, brightness, at).to_csv(index=False),
-        "fer2013-faces.csv",
-        "text/csv",
-        on_click="ignore",
-        width="stretch",
-    )
+    with export:
+        offer_list(lambda: dataset_filters.as_table(found, brightness, at), "fer2013-faces.csv")
     if not len(at):
         st.info("No face passes these filters.")
         return
@@ -97,6 +92,17 @@ def faces(found: FaceSet) -> None:
         return name, f"{name}, {SPLITS[found.splits[at[index]]]}"
 
     faces_with_details(found, at, words, "faces of the set", "dataset_faces", per_page=84)
+
+
+def offer_list(make: Callable[[], pd.DataFrame], name: str) -> None:
+    st.download_button(
+        "Export the list (CSV)",
+        lambda: make().to_csv(index=False),
+        name,
+        "text/csv",
+        on_click="ignore",
+        width="stretch",
+    )
 
 
 def from_the_first(key: str, state: object) -> None:
@@ -171,18 +177,9 @@ def slider(preset: str, name: str) -> float | int:
     """A slider for a field of the training's configuration, with its own help and limits."""
     start: float | int = getattr(PRESETS[preset], name)
     label, high, step = AUGMENTATIONS[name]
-    words = TrainConfig.__dataclass_fields__[name].metadata["help"]
-    kind = type(start)
-    chosen: float | int = st.slider(
-        label,
-        kind(0),
-        kind(high),
-        start,
-        kind(step),
-        key=f"dataset_augment_{preset}_{name}",
-        persist_state=KEPT,
-        help=words,
-    )
+    kind, words = type(start), TrainConfig.__dataclass_fields__[name].metadata["help"]
+    limits, key = (kind(0), kind(high), start, kind(step)), f"dataset_augment_{preset}_{name}"
+    chosen: float | int = st.slider(label, *limits, key=key, persist_state=KEPT, help=words)
     return chosen
 
 
@@ -203,19 +200,12 @@ def audit_part(table: Audit, found: FaceSet | None) -> None:
     chosen = audit_data.finding(
         table, name, None if one_split == ALL else one_split, None if one_class == ALL else one_class
     )
-    export.download_button(
-        "Export the list (CSV)",
-        lambda: audit_data.as_table(table, chosen.at).to_csv(index=False),
-        f"fer2013-{name.lower().replace(' ', '-')}.csv",
-        "text/csv",
-        on_click="ignore",
-        width="stretch",
-    )
+    with export:
+        offer_list(lambda: audit_data.as_table(table, chosen.at), f"fer2013-{name.lower().replace(' ', '-')}.csv")
     st.header(f"{len(chosen.at):,} faces", anchor=False)
     if name == "Likely wrong labels":
         precision(table, SPLITS[0] if one_split == ALL else one_split)
-    state = (name, one_split, one_class)
-    from_the_first("dataset_audit", state)
+    from_the_first("dataset_audit", (name, one_split, one_class))
     listed(table, found, chosen)
     with st.expander("Where these scores come from"):
         st.markdown("\n".join(f"* **{column}**: {words}" for column, words in table.about.items()))
@@ -238,8 +228,7 @@ def listed(table: Audit, found: FaceSet | None, chosen: audit_data.Finding) -> N
     """The faces of a finding if the set is available, else their rows."""
     if not len(chosen.at):
         return
-    at = None if found is None else dataset_data.positions(found, table.rows[chosen.at])
-    if found is None or at is None or (at < 0).any():
+    if found is None or ((at := dataset_data.positions(found, table.rows[chosen.at])) < 0).any():
         st.dataframe(audit_data.as_table(table, chosen.at), hide_index=True)
         return
 

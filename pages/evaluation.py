@@ -12,7 +12,9 @@ from webui.evaluation import card_text
 from webui.evaluation import charts as evaluation_charts
 from webui.evaluation import data as evaluation_data
 from webui.evaluation import words as evaluation_words
+from webui.evaluation.charts import SHARE
 from webui.evaluation.choices import choose_part, choose_table, follow
+from webui.evaluation.confusion import confusion
 from webui.evaluation.data import VIEWS, Judged
 from webui.evaluation.faces import show_faces
 from webui.evaluation.own_photos import own_photos
@@ -30,8 +32,6 @@ from webui.parts.curves import curves
 from webui.parts.matrix import matrix
 from webui.parts.tiles import figures
 
-SHARE = (0.0, 100.0)  # ends of an axis in %
-
 
 def headline(judged: Judged) -> None:
     low, high = metrics.wilson(int(judged.right.sum()), len(judged.truth))
@@ -48,23 +48,15 @@ def headline(judged: Judged) -> None:
 
 @st.fragment
 def mistakes(judged: Judged, asked: Weights) -> None:
-    counts = judged.matrix
     left, right = st.columns([1, 1], gap="large")
     with left:
         unit = one_of("Unit", ["Share of the row", "Faces"], key="evaluation_unit", label_visibility="collapsed")
-        mine = session()
-        if (cell := pressed("evaluation_confusion", "cell")) is not None:
-            mine.evaluation.cell, mine.pages["evaluation_cell_faces"] = cell, 0
-        selected = mine.evaluation.cell or evaluation_words.worst_cell(counts)
-        texts, spoken = evaluation_words.matrix_cells(counts, unit != "Faces")
         title = f"Confusion matrix ({'number of faces' if unit == 'Faces' else '% of the true class'})"
-        matrix(metrics.row_shares(counts), texts, spoken, title, "evaluation_confusion", selected)
-        st.caption("Press a cell to see its faces.")
+        key, faces_key = "evaluation_confusion", "evaluation_cell_faces"
+        true, named, picked = confusion(judged, title, key, faces_key, as_shares=unit != "Faces")
     with right:
-        true, named = selected
-        picked = judged.of((judged.truth == true) & (judged.predicted == named))
         verdict = "and named so" if true == named else f"named {CLASSES[named]}"
-        show_faces(judged, picked, f"{len(picked):,} faces: {CLASSES[true]}, {verdict}", "evaluation_cell_faces", asked)
+        show_faces(judged, picked, f"{len(picked):,} faces: {CLASSES[true]}, {verdict}", faces_key, asked)
 
 
 @st.fragment
@@ -82,8 +74,7 @@ def classes(judged: Judged, asked: Weights) -> None:
         st.caption("Press a bar to see its faces, again to see the curves.")
     with right:
         if selected is None:
-            curve = evaluation_charts.precision_recall(judged.truth, judged.probabilities)
-            curves([curve], "recall (%)", "evaluation_precision_recall", SHARE)
+            curves([evaluation_charts.precision_recall(judged)], "recall (%)", "evaluation_precision_recall", SHARE)
         else:
             index, is_right = selected[0], selected[1] == evaluation_charts.RIGHT
             picked = judged.of((judged.truth == index) & (judged.right == is_right))
@@ -94,8 +85,7 @@ def classes(judged: Judged, asked: Weights) -> None:
 def confidence(judged: Judged, asked: Weights) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
-        result = metrics.reliability(judged.truth, judged.probabilities)
-        curves([evaluation_charts.reliability(result)], "confidence (%)", "evaluation_reliability", SHARE)
+        curves([evaluation_charts.reliability(judged)], "confidence (%)", "evaluation_reliability", SHARE)
         st.caption(
             "On the dotted line, a confidence of 80 % is right in 80 % of cases. Larger points stand for more faces."
         )
@@ -111,8 +101,7 @@ def coverage(judged: Judged, asked: Weights) -> None:
     right_share = judged.right[answered].mean() if answered.any() else 0.0
     share, right = percent(answered.mean(), 1), percent(right_share, 1)
     st.markdown(f"Answers **{share}** of the faces; **{right}** of those answers are right.")
-    curve = metrics.coverage(judged.truth, judged.probabilities)
-    curves([evaluation_charts.coverage(curve, threshold / 100)], "faces answered (%)", "evaluation_coverage", SHARE)
+    curves([evaluation_charts.coverage(judged, threshold / 100)], "faces answered (%)", "evaluation_coverage", SHARE)
 
 
 def compare(known: dict[str, Weights], split: str, labels: str) -> None:
@@ -160,10 +149,8 @@ def comparison(first: Judged, second: Judged, first_asked: Weights, second_asked
     )
     left, right = st.columns([1, 1], gap="large")
     with left:
-        shades, texts, spoken = evaluation_words.difference_cells(first.matrix, second.matrix)
-        matrix(
-            shades, texts, spoken, "Second minus first (percentage points of the true class)", "evaluation_difference"
-        )
+        cells = evaluation_words.difference_cells(first.matrix, second.matrix)
+        matrix(*cells, "Second minus first (percentage points of the true class)", "evaluation_difference")
         st.caption("Blue: the second gives this answer more often. Orange: less often. The diagonal should be blue.")
     with right:
         titles = {
@@ -173,11 +160,9 @@ def comparison(first: Judged, second: Judged, first_asked: Weights, second_asked
         choice = st.selectbox(
             "Faces", list(titles), format_func=titles.__getitem__, key="evaluation_only", persist_state=KEPT
         )
-        only_first = choice == "first"
-        picked = first.right & ~second.right if only_first else second.right & ~first.right
-        wrong, asked = (second, second_asked) if only_first else (first, first_asked)
-        key = "evaluation_only_first" if only_first else "evaluation_only_second"
-        show_faces(wrong, wrong.of(picked), titles[choice], key, asked)
+        better, wrong, asked = (first, second, second_asked) if choice == "first" else (second, first, first_asked)
+        picked = wrong.of(better.right & ~wrong.right)
+        show_faces(wrong, picked, titles[choice], f"evaluation_only_{choice}", asked)
 
 
 def show_card(asked: Weights) -> None:

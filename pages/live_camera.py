@@ -178,7 +178,7 @@ def choose_where() -> str:
 
 def show_device(card: ModelCard, live: LiveSettings, constraints: dict[str, Any]) -> None:
     """The camera that reads in the browser; it has its own buttons, cards, timeline and recording."""
-    device.camera(weights.in_use(), card, live, constraints, "live_device", partial(set_widget, "live_where", SERVER))
+    device.camera(card, live, constraints, partial(set_widget, "live_where", SERVER))
     st.caption(f":material/lock: {PRIVATE_DEVICE}")
 
 

@@ -239,7 +239,7 @@ def show_device(card: ModelCard, asked: settings.ViewSettings) -> None:
     """Photos read in the browser; they have their own drop zone, cards and downloads."""
     if asked.detector != "yunet":
         st.caption("On this device faces are found by YuNet; Haar runs in the app only.")
-    device.photos(weights.in_use(), card, asked.judge, "photo_device", partial(set_widget, "photo_where", SERVER))
+    device.photos(card, asked.judge, partial(set_widget, "photo_where", SERVER))
     st.caption(f":material/lock: {PRIVATE_DEVICE}")
     st.caption(LIMITS)
 

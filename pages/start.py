@@ -9,7 +9,7 @@ from fer.weights import SAMPLE as SAMPLE_FILE
 from webui.evaluation.card_words import card_facts, card_tiles, class_recall
 from webui.frame import resources, weights
 from webui.frame.layout import PRIVATE, class_chips, facts, page_head, refused, tiles
-from webui.frame.navigation import PAGES, START
+from webui.frame.navigation import PAGES
 from webui.parts.charts import class_bars
 from webui.view import photos
 from webui.view.photos import Photo
@@ -65,9 +65,7 @@ def show_sample(place: DeltaGenerator, picture: bytes | np.ndarray) -> None:
 def show_pages() -> None:
     st.header("What is here", anchor=False)
     with st.container(key="start_pages"):
-        for entry in PAGES:
-            if entry is START:
-                continue
+        for entry in PAGES[1:]:
             with st.container(border=True):
                 st.page_link(entry.file, label=f"**{entry.title}**", icon=entry.icon, width="stretch")
                 st.caption(entry.words)

@@ -138,9 +138,9 @@ def test_known_weights_are_the_shipped_ones_and_runs(tmp_path: Path, monkeypatch
 def test_cells_say_counts_and_shares() -> None:
     counts = np.zeros((7, 7), np.int64)
     counts[FEAR, SAD], counts[FEAR, FEAR] = 5, 15
-    texts, spoken = evaluation_words.matrix_cells(counts, as_shares=True)
+    _, texts, spoken = evaluation_words.matrix_cells(counts, as_shares=True)
     assert texts[FEAR][SAD].replace("\N{NO-BREAK SPACE}", " ") == "25 %"
-    assert evaluation_words.matrix_cells(counts, as_shares=False)[0][FEAR][SAD] == "5"
+    assert evaluation_words.matrix_cells(counts, as_shares=False)[1][FEAR][SAD] == "5"
     assert spoken[FEAR][SAD].startswith("true fear, named sad: 5 faces")
     assert evaluation_words.worst_cell(counts) == (FEAR, SAD)
 
@@ -169,9 +169,9 @@ def test_class_table_holds_every_class(judged: evaluation_data.Judged) -> None:
 def test_every_chart_has_a_title_with_its_unit(judged: evaluation_data.Judged) -> None:
     assert "number of faces" in evaluation_charts.class_bars(judged.matrix).title
     for chart in (
-        evaluation_charts.reliability(metrics.reliability(judged.truth, judged.probabilities)),
-        evaluation_charts.coverage(metrics.coverage(judged.truth, judged.probabilities), 0.6),
-        evaluation_charts.precision_recall(judged.truth, judged.probabilities),
+        evaluation_charts.reliability(judged),
+        evaluation_charts.coverage(judged, 0.6),
+        evaluation_charts.precision_recall(judged),
     ):
         assert "(%)" in chart["title"] or "in %" in chart["title"]
         for line, (x, y) in zip(chart["series"], chart["tables"], strict=True):
@@ -188,21 +188,20 @@ def test_bars_of_a_class_are_its_right_and_its_wrong_faces(judged: evaluation_da
 
 def test_curves_end_where_the_metrics_do(judged: evaluation_data.Judged) -> None:
     """The last point of precision-recall has found every face; the last of reliability is the surest bin."""
-    chart = evaluation_charts.precision_recall(judged.truth, judged.probabilities)
+    chart = evaluation_charts.precision_recall(judged)
     average = metrics.average_precision(judged.truth == FEAR, judged.probabilities[:, FEAR])
     assert chart["series"][FEAR]["label"] == f"fear {average:.2f}"
     assert all(x[-1] == 100 for x, _ in chart["tables"])
     result = metrics.reliability(judged.truth, judged.probabilities)
-    model = evaluation_charts.reliability(result)["tables"][1]
+    model = evaluation_charts.reliability(judged)["tables"][1]
     assert model[0][-1] == pytest.approx(100 * np.nanmax(result.confidence), rel=1e-5)
     assert model[1][-1] == pytest.approx(result.accuracy[result.counts > 0][-1], rel=1e-5)
 
 
 def test_the_coverage_mark_lies_where_the_threshold_answers(judged: evaluation_data.Judged) -> None:
-    curve = metrics.coverage(judged.truth, judged.probabilities)
-    (mark,) = evaluation_charts.coverage(curve, 0.6)["marks"]
+    (mark,) = evaluation_charts.coverage(judged, 0.6)["marks"]
     assert mark["x"] == pytest.approx(100 * (judged.confidence >= 0.6).mean())
-    assert evaluation_charts.coverage(curve, 1.0)["marks"] == []  # answers nothing
+    assert evaluation_charts.coverage(judged, 1.0)["marks"] == []  # answers nothing
 
 
 def test_the_card_says_everything() -> None:

@@ -6,12 +6,14 @@ import numpy as np
 
 from fer.emotions import CLASSES, COLORS
 from fer.judge import metrics
+from webui.evaluation.data import Judged
 from webui.parts.bars import Bars, Series
 from webui.parts.charts import percent
 from webui.parts.curves import plain_numbers
 
 BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#8A8A94"
 RIGHT, WRONG = 0, 1  # series of class_bars
+SHARE = (0.0, 100.0)  # ends of an axis in %
 _MOST_POINTS = 300  # as many as a screen can show
 _HEIGHT_PX = 320
 
@@ -33,8 +35,9 @@ def class_bars(matrix: np.ndarray) -> Bars:
     )
 
 
-def reliability(result: metrics.Reliability) -> dict[str, Any]:
+def reliability(judged: Judged) -> dict[str, Any]:
     """Accuracy of each bin of confidence against the diagonal of a perfectly calibrated model, for parts.curves."""
+    result = metrics.reliability(judged.truth, judged.probabilities)
     filled = result.counts > 0
     confidence, accuracy = result.confidence[filled], result.accuracy[filled]
     diagonal = np.concatenate([[0.0], confidence, [1.0]])
@@ -52,8 +55,9 @@ def reliability(result: metrics.Reliability) -> dict[str, Any]:
     )
 
 
-def coverage(curve: metrics.Coverage, threshold: float) -> dict[str, Any]:
+def coverage(judged: Judged, threshold: float) -> dict[str, Any]:
     """Accuracy of the answered faces against their share, with the threshold marked, for parts.curves."""
+    curve = metrics.coverage(judged.truth, judged.probabilities)
     answered = curve.coverage[curve.threshold >= threshold][-1:]
     kept = _thinned(len(curve.threshold))
     notes = [f"unsure below {percent(value)}" for value in curve.threshold[kept]]
@@ -67,15 +71,15 @@ def coverage(curve: metrics.Coverage, threshold: float) -> dict[str, Any]:
     return drawn | {"legend": False, "marks": marks}
 
 
-def precision_recall(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+def precision_recall(judged: Judged) -> dict[str, Any]:
     """One curve per class, the average precision in the legend, thinned for the screen, for parts.curves."""
     lines, spoken = [], []
     for index, name in enumerate(CLASSES):
-        positive = truth == index
+        positive, said = judged.truth == index, judged.probabilities[:, index]
         if not positive.any():
             continue
-        precision, recall, threshold = metrics.precision_recall(positive, probabilities[:, index])
-        label = f"{name} {metrics.average_precision(positive, probabilities[:, index]):.2f}"
+        precision, recall, threshold = metrics.precision_recall(positive, said)
+        label = f"{name} {metrics.average_precision(positive, said):.2f}"
         kept = _thinned(len(recall))
         notes = [f"probability from {value:.2f}" for value in threshold[kept]]
         line = {"label": label, "color": COLORS[name], "dotted": index % 2 == 1, "notes": notes}

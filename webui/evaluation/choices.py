@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
@@ -54,11 +53,14 @@ def choose_table(label: str, key: str, known: Mapping[str, Weights], start: int 
     from fer.see.detect import DetectorError
 
     bar = st.empty()
+
+    def progress(share: float) -> None:
+        bar.progress(share, f"The network reads the test faces: {percent(share)}")
+
     try:
         if file is None:
-            return Chosen(known[name], evaluation_data.load(known[name], lambda share: _progress(bar, share)))
-        table = evaluation_data.uploaded(file, lambda share: _progress(bar, share))
-        return Chosen(Weights(file.name, None, None), table)
+            return Chosen(known[name], evaluation_data.load(known[name], progress))
+        return Chosen(Weights(file.name, None, None), evaluation_data.uploaded(file, progress))
     except (EvaluationError, DatasetError, WeightsError, DetectorError) as error:
         show_error(error)
         return None
@@ -82,10 +84,6 @@ def _choose_file(key: str) -> Upload | None:
     if given is None and key in files:
         st.caption(f"Still chosen: {files[key].name}")
     return files.get(key)
-
-
-def _progress(bar: Any, share: float) -> None:
-    bar.progress(share, f"The network reads the test faces: {percent(share)}")
 
 
 def choose_part(table: EvaluationTable) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ import streamlit as st
 from fer.emotions import CLASSES
 from fer.judge.photos import LabelledPhoto, PhotosError, parse_list, report
 from fer.see.faces import Observation
-from webui.evaluation.own_tabs import OwnFaces, show_own
+from webui.evaluation.own_tabs import CONFUSION, OwnFaces, show_own
 from webui.frame import weights
 from webui.frame.layout import PRIVATE, plain, show_error
 from webui.frame.session import session
@@ -54,7 +54,8 @@ def own_photos(asked: Weights) -> None:
         mine.own, bar = None, st.empty()
         refusals: tuple[type[Exception], ...] = (PhotosError, *weights.load_errors())
         try:
-            mine.own, mine.own_cell = (given, judged(listed, files, asked, bar)), None
+            mine.own = given, judged(listed, files, asked, bar)
+            mine.cells.pop(CONFUSION, None)
         except refusals as error:
             show_error(error)
         finally:

@@ -7,24 +7,21 @@ import numpy as np
 import streamlit as st
 
 from fer.emotions import CLASSES
-from fer.judge import metrics
 from fer.judge.photos import LabelledPhoto
 from fer.judge.slices import LEAST_FACES, slices
 from fer.see.faces import Observation
 from webui.evaluation import charts, words
+from webui.evaluation.confusion import confusion
 from webui.evaluation.data import Judged
 from webui.evaluation.slices import chart as slices_chart
-from webui.frame.session import session
 from webui.parts.bars import bars
 from webui.parts.charts import percent
-from webui.parts.component import pressed
 from webui.parts.curves import curves
 from webui.parts.face_grid import face_grid, pager
-from webui.parts.matrix import matrix
 
-_SHARE = (0.0, 100.0)
 _PER_PAGE = 30
 _KEY = "evaluation_own"
+CONFUSION = "evaluation_own_confusion"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,20 +70,12 @@ def show_own(own: OwnFaces) -> None:
 def _mistakes(own: OwnFaces, judged: Judged) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
-        mine = session()
-        if (cell := pressed(f"{_KEY}_confusion", "cell")) is not None:
-            mine.evaluation.own_cell, mine.pages[f"{_KEY}_faces"] = cell, 0
-        selected = mine.evaluation.own_cell or words.worst_cell(judged.matrix)
-        texts, spoken = words.matrix_cells(judged.matrix, as_shares=False)
-        shades = metrics.row_shares(judged.matrix)
-        matrix(shades, texts, spoken, "Confusion matrix (number of photos)", f"{_KEY}_confusion", selected)
-        st.caption("Press a cell to see its faces.")
+        title, faces_key = "Confusion matrix (number of photos)", f"{_KEY}_faces"
+        true, named, picked = confusion(judged, title, CONFUSION, faces_key, as_shares=False)
     with right:
-        true, named = selected
-        picked = judged.of((judged.truth == true) & (judged.predicted == named))
         title = f"{len(picked):,} faces: {CLASSES[true]}, named {CLASSES[named]}"
         st.markdown(f"**{title}**")
-        shown = picked[pager(len(picked), _PER_PAGE, f"{_KEY}_faces")]
+        shown = picked[pager(len(picked), _PER_PAGE, faces_key)]
         if len(shown):
             shares = [percent(value) for value in judged.confidence[shown]]
             names = [f"{own.photos[i].file.name}: {share}" for i, share in zip(shown, shares, strict=True)]
@@ -101,18 +90,16 @@ def _classes(judged: Judged) -> None:
     with left:
         bars(charts.class_bars(judged.matrix), f"{_KEY}_bars")
     with right:
-        curve = charts.precision_recall(judged.truth, judged.probabilities)
-        curves([curve], "recall (%)", f"{_KEY}_precision_recall", _SHARE)
+        curves([charts.precision_recall(judged)], "recall (%)", f"{_KEY}_precision_recall", charts.SHARE)
 
 
 def _confidence(own: OwnFaces, judged: Judged) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
-        result = metrics.reliability(judged.truth, judged.probabilities)
-        curves([charts.reliability(result)], "confidence (%)", f"{_KEY}_reliability", _SHARE)
+        curves([charts.reliability(judged)], "confidence (%)", f"{_KEY}_reliability", charts.SHARE)
     with right:
-        curve = metrics.coverage(judged.truth, judged.probabilities)
-        curves([charts.coverage(curve, own.unsure_below)], "faces answered (%)", f"{_KEY}_coverage", _SHARE)
+        drawn = charts.coverage(judged, own.unsure_below)
+        curves([drawn], "faces answered (%)", f"{_KEY}_coverage", charts.SHARE)
 
 
 def _slices(own: OwnFaces, judged: Judged) -> None:

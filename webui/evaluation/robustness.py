@@ -1,5 +1,6 @@
 """The tab 'Worse pictures': the effect of damaged faces on the answers, from a shipped table; no dataset needed."""
 
+from itertools import groupby
 from typing import Any
 
 import cv2
@@ -46,21 +47,22 @@ def robustness(asked: Weights) -> None:
     curves(charts(table, figure), "strength (0: untouched)", f"evaluation_robustness_{figure}", (0, max(STRENGTHS)))
     st.markdown("**What the strengths look like**")
     st.caption("The face of the sample photo, untouched and at strengths 1 to 5.")
-    shown = _strips(_sample_face())
-    for group in dict.fromkeys(kind.group for kind in KINDS.values()):
+    shown = _strips()
+    for group, names in _groups().items():
         with st.expander(group):
-            for name, picture in shown.items():
-                if KINDS[name].group == group:
-                    levels = ", ".join(f"{level:g}" for level in KINDS[name].levels)
-                    st.image(picture, caption=f"{name}: {levels} {KINDS[name].unit}")
+            for name in names:
+                levels = ", ".join(f"{level:g}" for level in KINDS[name].levels)
+                st.image(shown[name], caption=f"{name}: {levels} {KINDS[name].unit}")
+
+
+def _groups() -> dict[str, list[str]]:
+    """The kinds of damage by group."""
+    return {group: list(kinds) for group, kinds in groupby(KINDS, lambda name: KINDS[name].group)}
 
 
 def charts(table: RobustnessTable, figure: str) -> list[dict[str, Any]]:
     """One chart for each group of damages, for parts.curves: strength on the x axis, one of FIGURES on the y axis."""
-    groups: dict[str, list[str]] = {}
-    for name, kind in KINDS.items():
-        groups.setdefault(kind.group, []).append(name)
-    return [_chart(table, figure, group, names) for group, names in groups.items()]
+    return [_chart(table, figure, group, names) for group, names in _groups().items()]
 
 
 def _chart(table: RobustnessTable, figure: str, group: str, names: list[str]) -> dict[str, Any]:
@@ -100,16 +102,12 @@ def _words(row: Row, figure: str) -> str:
 
 
 @st.cache_resource(show_spinner=False)
-def _sample_face() -> np.ndarray:
+def _strips() -> dict[str, np.ndarray]:
+    """Each damage of the sample's face, grey (px, 6 × px): untouched, then strengths 1 to 5."""
     from fer.see.images import open_image
 
     recognizer, photo = weights.shipped().recognizer(), open_image(SAMPLE)
-    return recognizer.crops(photo, recognizer.detect(photo)[:1])
-
-
-@st.cache_resource(show_spinner=False)
-def _strips(face: np.ndarray) -> dict[str, np.ndarray]:
-    """Each damage of a face, grey (px, 6 × px): untouched, then strengths 1 to 5."""
+    face = recognizer.crops(photo, recognizer.detect(photo)[:1])
     rows = {name: np.hstack([face[0], *(damaged(face, name, s)[0] for s in STRENGTHS)]) for name in KINDS}
     return {
         name: cv2.resize(row, None, fx=_SCALE, fy=_SCALE, interpolation=cv2.INTER_NEAREST) for name, row in rows.items()

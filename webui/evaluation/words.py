@@ -1,5 +1,7 @@
 """The evaluation page's texts on cells, classes and figures; independent of the page."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -8,37 +10,37 @@ from fer.judge import metrics
 from webui.evaluation.data import Judged
 from webui.parts.charts import percent
 
+Cells = tuple[np.ndarray, list[list[str]], list[list[str]]]
 
-def matrix_cells(counts: np.ndarray, as_shares: bool) -> tuple[list[list[str]], list[list[str]]]:
-    """Texts and spoken sentences of a 7×7 matrix of counts."""
+
+def matrix_cells(counts: np.ndarray, as_shares: bool) -> Cells:
+    """Shades, texts and spoken sentences of a 7×7 matrix of counts."""
     shares = metrics.row_shares(counts)
-    texts = [
-        [percent(share) if as_shares else f"{count:,}" for share, count in zip(*row, strict=True)]
-        for row in zip(shares, counts, strict=True)
-    ]
-    spoken = [
-        [
-            f"true {CLASSES[i]}, named {CLASSES[j]}: {counts[i, j]:,} faces, {percent(shares[i, j])} of {CLASSES[i]}"
-            for j in range(len(CLASSES))
-        ]
-        for i in range(len(CLASSES))
-    ]
-    return texts, spoken
+    return (
+        shares,
+        _cells(lambda i, j: percent(shares[i, j]) if as_shares else f"{counts[i, j]:,}"),
+        _cells(lambda i, j: f"{_named(i, j)}: {counts[i, j]:,} faces, {percent(shares[i, j])} of {CLASSES[i]}"),
+    )
 
 
-def difference_cells(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, list[list[str]], list[list[str]]]:
+def difference_cells(first: np.ndarray, second: np.ndarray) -> Cells:
     """Shades, texts (points of the row) and sentences of second minus first, both matrices of counts."""
     points = 100 * (metrics.row_shares(second) - metrics.row_shares(first))
-    texts = [["0" if abs(value) < 0.05 else f"{value:+.1f}" for value in row] for row in points]
-    spoken = [
-        [
-            f"true {CLASSES[i]}, named {CLASSES[j]}: {texts[i][j]} points; {first[i, j]:,} faces by the first, "
-            f"{second[i, j]:,} by the second"
-            for j in range(len(CLASSES))
-        ]
-        for i in range(len(CLASSES))
-    ]
+    texts = _cells(lambda i, j: "0" if abs(points[i, j]) < 0.05 else f"{points[i, j]:+.1f}")
+    spoken = _cells(
+        lambda i, j: (
+            f"{_named(i, j)}: {texts[i][j]} points; {first[i, j]:,} faces by the first, {second[i, j]:,} by the second"
+        )
+    )
     return points / max(5.0, float(np.abs(points).max())), texts, spoken
+
+
+def _cells(words: Callable[[int, int], str]) -> list[list[str]]:
+    return [[words(i, j) for j in range(len(CLASSES))] for i in range(len(CLASSES))]
+
+
+def _named(true: int, named: int) -> str:
+    return f"true {CLASSES[true]}, named {CLASSES[named]}"
 
 
 def class_table(judged: Judged) -> pd.DataFrame:

@@ -42,8 +42,13 @@ _offers: "WeakValueDictionary[str, Offer]" = WeakValueDictionary()
 
 def route() -> Route:
     """The route for offers, for Streamlit's server."""
+    return Route(f"{base_path()}/{_PATH}/{{token}}/{{name}}", _give, methods=["GET"])
+
+
+def base_path() -> str:
+    """What the addresses of the app's server begin with: '' or '/app'."""
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return Route(f"{'/' if base else ''}{base}/{_PATH}/{{token}}/{{name}}", _give, methods=["GET"])
+    return f"/{base}" if base else ""
 
 
 def download_link(label: str, icon: str, offer: Offer) -> None:

@@ -54,20 +54,19 @@ class DatasetValues:
 
 @dataclass(slots=True)
 class EvaluationValues:
-    """cell: of the confusion matrix, last chosen. bar: (class, right or wrong) last chosen. slice: its name.
+    """cells: the one last chosen in a confusion matrix, by its key. bar: (class, right or wrong) last chosen. slice:
+    its name.
 
     files: uploads chosen instead of known weights, by the choice's key. followed: the weights in use when the
-    choice last followed them. own: the visitor's own photos as judged, and what they were judged from. own_cell: as
-    `cell`, for them.
+    choice last followed them. own: the visitor's own photos as judged, and what they were judged from.
     """
 
-    cell: tuple[int, int] | None = None
+    cells: dict[str, tuple[int, int]] = field(default_factory=dict)
     bar: tuple[int, int] | None = None
     slice: str | None = None
     files: dict[str, Upload] = field(default_factory=dict)
     followed: str | None = None
     own: "tuple[tuple[str, ...], OwnFaces] | None" = None
-    own_cell: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from fer.card import ModelCard
+from fer.card import ModelCard, WeightsError
 from fer.runs.folder import runs_folder
 from fer.weights import EVALUATION, FOLDER, WEIGHTS
 from webui.frame.session import session
@@ -46,8 +46,6 @@ class Weights:
         threads: cores that one call may use; None means all of them. mirror: as for a Recognizer. Raises WeightsError
         if the file is refused or missing, DetectorError if the detector's file is missing or refused.
         """
-        from fer.card import WeightsError
-
         if self.file is None:
             raise WeightsError(f"{self.name}: the weights file is not on this computer, only its evaluation table.")
         return _recognizer(str(self.file), _changed_ns(self.file), detector, threads, mirror)
@@ -100,7 +98,6 @@ def use(path: str | None) -> None:
 
 def load_errors() -> tuple[type[Exception], ...]:
     """The exceptions that `Weights.recognizer` raises for a file that is missing or refused."""
-    from fer.card import WeightsError
     from fer.see.detect import DetectorError
 
     return WeightsError, DetectorError

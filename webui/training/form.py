@@ -13,7 +13,6 @@ from webui.frame.layout import show_error
 from webui.frame.session import KEPT, session
 
 A_ROW = 3
-_TYPES = {"int": int, "float": float, "bool": bool, "str": str}
 
 
 def training_form(launcher: launch.Launcher) -> str | None:
@@ -72,23 +71,19 @@ def _widgets(preset: TrainConfig) -> dict[str, Any]:
 
 
 def _widget(f: Field[Any], value: Any, key: str) -> Any:
-    label, text, kind = f.name.replace("_", " "), f.metadata["help"], _kind(f)
+    label, text = f.name.replace("_", " "), f.metadata["help"]
     if "choices" in f.metadata:
         choices = list(f.metadata["choices"])
         return st.selectbox(label, choices, index=choices.index(value), help=text, key=key, persist_state=KEPT)
-    if kind is bool:
+    if f.type is bool:
         return st.checkbox(label, value=value, help=text, key=key, persist_state=KEPT)
     low, high = f.metadata.get("low"), f.metadata.get("high")
-    if kind is int:
+    if f.type is int:
         return st.number_input(label, low, high, value, step=1, help=text, key=key, persist_state=KEPT)
     low, high = (None if limit is None else float(limit) for limit in (low, high))
     return st.number_input(
         label, low, high, float(value), _step(value), format="%g", help=text, key=key, persist_state=KEPT
     )
-
-
-def _kind(f: Field[Any]) -> type:
-    return _TYPES[f.type] if isinstance(f.type, str) else f.type
 
 
 def _step(value: float) -> float:

@@ -11,7 +11,6 @@ import pandas as pd
 import streamlit as st
 
 from fer.emotions import CLASSES, EMOJI
-from fer.judge.metrics import row_shares
 from fer.runs import shipped
 from fer.runs.run import Epoch, Run, Sheet, State, differences, duration_words, plain
 from webui.evaluation.words import matrix_cells
@@ -214,14 +213,10 @@ def show_confusion(run: Run) -> None:
         if epoch.confusion is None:
             empty_state("🔢", "No confusion matrix", "The log has none for this epoch.")
         else:
-            _show_matrix(epoch.confusion, f"Faces of PublicTest after epoch {epoch.number}")
+            title = f"Faces of PublicTest after epoch {epoch.number}"
+            matrix(*matrix_cells(epoch.confusion, as_shares=True), title, key="training_matrix")
     with right:
         curves([charts.recall(run)], charts.x_title(wall_time=False), key="training_recall")
-
-
-def _show_matrix(counts: np.ndarray, title: str) -> None:
-    texts, spoken = matrix_cells(counts, as_shares=True)
-    matrix(row_shares(counts), texts, spoken, title, key="training_matrix")
 
 
 def show_faces(run: Run) -> None:

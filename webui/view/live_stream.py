@@ -16,6 +16,9 @@ import streamlit as st
 from streamlit_webrtc import VideoProcessorBase
 
 from fer.see.budget import reads_mirrored
+from fer.see.detect import CAMERA_LOOK_PX, Detector, make_detector, shrink
+from fer.see.faces import Face, Look, Observation, Sample
+from fer.see.judge import JudgeSettings, judge
 from fer.see.live import LiveSession, LiveSettings
 from fer.see.timeline import to_csv
 from webui.frame import weights
@@ -24,9 +27,6 @@ from webui.view.live_seats import NoSeatError, Seats
 from webui.view.live_trouble import Stream
 
 if TYPE_CHECKING:
-    from fer.see.detect import Detector
-    from fer.see.faces import Face, Look, Observation, Sample
-    from fer.see.judge import JudgeSettings
     from fer.see.recognize import Recognizer
 
 _GAVE_UP_S = 5.0
@@ -41,17 +41,15 @@ def model() -> "Recognizer":
     return weights.in_use().recognizer(threads=1)
 
 
-def make_analyse(recognizer: "Recognizer") -> Callable[[np.ndarray, LiveSettings], "list[Observation]"]:
+def make_analyse(recognizer: "Recognizer") -> Callable[[np.ndarray, LiveSettings], list[Observation]]:
     """The analysis of one session: its own detectors, each with one thread, and the shared network.
 
     Mirror images are read as long as the last looks keep to the budget.
     """
-    from fer.see.detect import Detector, make_detector
-
     detectors: dict[str, Detector] = {}
     mirrored, took_ms = True, deque[float](maxlen=_LOOKS)
 
-    def analyse(image: np.ndarray, settings: LiveSettings) -> "list[Observation]":
+    def analyse(image: np.ndarray, settings: LiveSettings) -> list[Observation]:
         nonlocal mirrored
         started_s = time.monotonic()
         if settings.detector not in detectors:
@@ -68,13 +66,11 @@ def make_analyse(recognizer: "Recognizer") -> Callable[[np.ndarray, LiveSettings
     return analyse
 
 
-def find_faces(detector: "Detector", image: np.ndarray) -> "list[Face]":
+def find_faces(detector: Detector, image: np.ndarray) -> list[Face]:
     """The faces in a camera's picture, RGB uint8 (H, W, 3), by one look at a copy CAMERA_LOOK_PX wide.
 
     Faces from some 20 px in 640 are found, and the boxes are as good as a full look's (benchmarks/live.md).
     """
-    from fer.see.detect import CAMERA_LOOK_PX, shrink
-
     small = shrink(image, CAMERA_LOOK_PX)
     x, y = image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]
     return [face.scaled(x, y) for face in detector.detect(small, thorough=False)]
@@ -82,34 +78,24 @@ def find_faces(detector: "Detector", image: np.ndarray) -> "list[Face]":
 
 @dataclass(slots=True)
 class Recorded:
-    """A recording that has ended; its samples and its CSV are rebuilt when it is judged with other settings.
+    """A recording that has ended, judged with some settings.
 
     The CSV is made here, not when it is fetched: what Streamlit generates at a click lives for two runs of any page,
     which is half a second with a camera on.
     """
 
-    looks: "list[Look]"
-    settings: "JudgeSettings"
-    samples: "list[Sample]" = field(init=False)
+    looks: list[Look]
+    settings: JudgeSettings
+    samples: list[Sample] = field(init=False)
     csv: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        self._judge()
+        self.samples = judge(self.looks, self.settings)
+        self.csv = to_csv(self.samples)
 
     @property
     def duration_s(self) -> float:
         return self.looks[-1].time_s - self.looks[0].time_s if self.looks else 0.0
-
-    def judge_by(self, settings: "JudgeSettings") -> None:
-        if settings != self.settings:
-            self.settings = settings
-            self._judge()
-
-    def _judge(self) -> None:
-        from fer.see.judge import judge
-
-        self.samples = judge(self.looks, self.settings)
-        self.csv = to_csv(self.samples)
 
 
 @dataclass(slots=True)
@@ -178,8 +164,8 @@ class Viewer:
         self.settings = settings
         if self.session is not None:
             self.session.settings = settings
-        if self.recording is not None:
-            self.recording.judge_by(settings.judge)
+        if self.recording is not None and self.recording.settings != settings.judge:
+            self.recording = Recorded(self.recording.looks, settings.judge)
 
     def use(self, recognizer: "Recognizer") -> None:
         """Changes the weights; a running camera uses them from the next frame on."""

@@ -9,10 +9,11 @@ import secrets
 import weakref
 from collections.abc import AsyncIterator
 
-import streamlit as st
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+
+from webui.frame.downloads import base_path
 
 PATH = "videos/open"
 _PIECE = 256 * 1024
@@ -28,7 +29,7 @@ class OpenFile:
     def __init__(self, content: bytes, kind: str) -> None:
         self.content, self.kind = content, kind
         token = secrets.token_urlsafe(24)
-        self.address = f"{_base()}/{PATH}/{token}"
+        self.address = f"{base_path()}/{PATH}/{token}"
         _open[token] = self
 
 
@@ -37,12 +38,7 @@ _open: "weakref.WeakValueDictionary[str, OpenFile]" = weakref.WeakValueDictionar
 
 def route() -> Route:
     """The route for players, for the app's server."""
-    return Route(f"{_base()}/{PATH}/{{token}}", _answer, methods=["GET"])  # HEAD comes with it
-
-
-def _base() -> str:
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}" if base else ""
+    return Route(f"{base_path()}/{PATH}/{{token}}", _answer, methods=["GET"])  # HEAD comes with it
 
 
 async def _answer(request: Request) -> Response:

@@ -1,7 +1,7 @@
 """A video's result: the player, the figures, the downloads."""
 
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ from webui.frame.layout import LIMITS, empty_state, plain, refused
 from webui.frame.session import KEPT, session, widget
 from webui.parts.charts import clock, percent
 from webui.view import videos
-from webui.view.player import Film, Person, acted, player
+from webui.view.player import acted, packed, player
 from webui.view.watched import Making, Watched
 
 if TYPE_CHECKING:
@@ -53,21 +53,33 @@ def do_act() -> None:
         queue.shown.act(acted(PLAYER))
 
 
-def film(video: Watched) -> Film:
+def film(video: Watched) -> dict[str, Any]:
+    """What the player shows; times in seconds, boxes in pixels of `size`.
+
+    start, end: what was read. part: what the figures follow; None is all of it. hidden: how many people are hidden.
+    seek: a position to jump to, once.
+    """
     reading, seen = video.reading, video.seen()
-    known = sorted({face.identity for sample in seen.samples for face in sample.predictions})
-    portraits = reading.portraits
-    people = [
-        Person(i, seen.people.name(i), videos.jpeg(portraits[p], 64) if (p := video.portrait(i)) in portraits else b"")
-        for i in known
-    ]
     rows = ((widget("video_spans") or {}).get("selection") or {}).get("rows") or []
     spans = stretches(video.seen_part())
-    seek_s = spans[rows[0]]["_start_s"] if rows and rows[0] < len(spans) else None
-    return Film(
-        video.address, reading.file.frame_size, min(reading.start_s, reading.reached_s), max(reading.end_s, 0.1),
-        seen.samples, people, video.marks, video.part, len(seen.people.hidden), seek_s,
-    )  # fmt: skip
+    return {
+        "url": video.address,
+        "size": reading.file.frame_size,
+        "start": round(min(reading.start_s, reading.reached_s), 3),
+        "end": round(max(reading.end_s, 0.1), 3),
+        "looks": packed(seen.samples),
+        "people": [{"id": i, "name": seen.people.name(i), "portrait": portrait(video, i)} for i in identities(seen)],
+        "marks": [[mark.start_s, mark.end_s, mark.note] for mark in video.marks],
+        "part": video.part,
+        "hidden": len(seen.people.hidden),
+        "seek": spans[rows[0]]["_start_s"] if rows and rows[0] < len(spans) else None,
+    }
+
+
+def portrait(video: Watched, identity: int) -> str:
+    """The picture of a person as a data URL; '' if there is none."""
+    picture = video.reading.portraits.get(video.portrait(identity))
+    return "" if picture is None else videos.jpeg_url(picture, 64)
 
 
 def stretches(seen: "Seen") -> list[dict[str, object]]:
@@ -149,13 +161,13 @@ def make_report(video: Watched, card: "ModelCard") -> bytes:
         f"Weights: {card.name}, {card.architecture}.",
         tuple(text for text in (card.training_data, card.protocol) if text),
     )
-    portraits = {i: video.reading.portraits[p] for i in portrait_ids(seen) if (p := video.portrait(i)) in
+    portraits = {i: video.reading.portraits[p] for i in identities(seen) if (p := video.portrait(i)) in
                  video.reading.portraits}  # fmt: skip
     return report(seen, words, portraits, pictured(key_moments(seen), video.chosen[2])).encode()
 
 
-def portrait_ids(seen: "Seen") -> set[int]:
-    return {face.identity for sample in seen.samples for face in sample.predictions}
+def identities(seen: "Seen") -> list[int]:
+    return sorted({face.identity for sample in seen.samples for face in sample.predictions})
 
 
 COPY_BOXES, COPY_BLUR_ALL, COPY_BLUR = "video_copy_boxes", "video_copy_blur_all", "video_copy_blur"
@@ -166,7 +178,7 @@ def offer_copy(video: Watched) -> None:
     seen = video.seen_part()
     with st.popover("MP4", icon=":material/movie:", help="The video with boxes and labels, or with blurred faces."):
         st.toggle("Boxes and labels", True, key=COPY_BOXES, persist_state=KEPT)
-        names = {i: seen.people.name(i) for i in sorted(portrait_ids(seen))}
+        names = {i: seen.people.name(i) for i in identities(seen)}
         if not st.toggle("Blur all faces", key=COPY_BLUR_ALL, persist_state=KEPT):
             st.multiselect("Blur", list(names), format_func=lambda i: names.get(i, str(i)), key=COPY_BLUR,
                            persist_state=KEPT)  # fmt: skip

@@ -46,8 +46,7 @@ def progress_words(reading: "VideoReading") -> str:
 
 def preview(picture: np.ndarray) -> str:
     """HTML of a picture, RGB uint8 (H, W, 3), small enough to send twice a second."""
-    data = base64.b64encode(jpeg(picture, _PREVIEW_PX)).decode()
-    return f'<img class="preview" alt="The newest frame" src="data:image/jpeg;base64,{data}">'
+    return f'<img class="preview" alt="The newest frame" src="{jpeg_url(picture, _PREVIEW_PX)}">'
 
 
 def file_name(name: str, ending: str) -> str:
@@ -81,12 +80,12 @@ def sample_clip(photo: bytes) -> bytes:
     return file.getvalue()
 
 
-def jpeg(picture: np.ndarray, longest_px: int) -> bytes:
-    """A picture, RGB uint8 (H, W, 3), as JPEG, its longer side at most `longest_px`."""
+def jpeg_url(picture: np.ndarray, longest_px: int) -> str:
+    """A picture, RGB uint8 (H, W, 3), as a JPEG in a data URL, its longer side at most `longest_px`."""
     import cv2
 
     from fer.see.detect import shrink
 
     small = cv2.cvtColor(shrink(picture, longest_px), cv2.COLOR_RGB2BGR)
     _, coded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 85])
-    return coded.tobytes()
+    return f"data:image/jpeg;base64,{base64.b64encode(coded.tobytes()).decode()}"

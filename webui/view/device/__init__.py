@@ -1,7 +1,7 @@
 """Live camera and photos that the visitor's own browser reads (fer.web): no picture leaves it, nothing is reported."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -11,11 +11,12 @@ import streamlit as st
 
 from fer import web
 from fer.card import ModelCard, WeightsError
+from fer.see.judge import JudgeSettings
 from fer.web.words import TROUBLES
+from webui.frame import weights
 from webui.frame.weights import Weights
 
-if TYPE_CHECKING:
-    from fer.see.judge import JudgeSettings
+if TYPE_CHECKING:  # the photo page needs no camera
     from fer.see.live import LiveSettings
 
 _FOLDER = Path(__file__).parent
@@ -34,11 +35,11 @@ class Assets:
     rules: dict[str, Any]
 
 
-def assets(weights: Weights, card: ModelCard) -> Assets:
+def assets(used: Weights, card: ModelCard) -> Assets:
     """For the weights in use, shared by all sessions. Raises WeightsError, DetectorError for a file that is refused."""
-    if weights.file is None:
-        raise WeightsError(f"{weights.name}: the weights file is not on this computer.")
-    return _assets(str(weights.file), weights.digest, card)
+    if used.file is None:
+        raise WeightsError(f"{used.name}: the weights file is not on this computer.")
+    return _assets(str(used.file), used.digest, card)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
@@ -69,39 +70,25 @@ def _component() -> Any:
     )
 
 
-def camera(
-    weights: Weights,
-    card: ModelCard,
-    settings: "LiveSettings",
-    constraints: Mapping[str, Any],
-    key: str,
-    give_up: Callable[[], None],
-) -> None:
+def camera(card: ModelCard, settings: "LiveSettings", constraints: dict[str, Any], give_up: Callable[[], None]) -> None:
     """Shows the live camera.
 
-    card: of the server's recognizer for these weights. constraints: for getUserMedia. give_up: called
+    card: of the server's recognizer for the weights in use. constraints: for getUserMedia. give_up: called
         if the visitor wants the server to read.
 
     Raises what `assets` raises.
     """
     shown = {"mirror": settings.mirror, "landmarks": settings.landmarks, "judge": asdict(settings.judge)}
-    _show("live", weights, card, shown | {"wanted": dict(constraints)}, key, give_up)
+    _show("live", card, shown | {"wanted": constraints}, give_up)
 
 
-def photos(weights: Weights, card: ModelCard, judge: "JudgeSettings", key: str, give_up: Callable[[], None]) -> None:
+def photos(card: ModelCard, judge: JudgeSettings, give_up: Callable[[], None]) -> None:
     """Shows a drop zone for photos, and their results. Arguments and errors as for `camera`."""
-    _show("photo", weights, card, {"judge": asdict(judge), "landmarks": False}, key, give_up)
+    _show("photo", card, {"judge": asdict(judge), "landmarks": False}, give_up)
 
 
-def _show(
-    part: Literal["live", "photo"],
-    weights: Weights,
-    card: ModelCard,
-    settings: dict[str, Any],
-    key: str,
-    give_up: Callable[[], None],
-) -> None:
-    own, mount = assets(weights, card), _component()
+def _show(part: Literal["live", "photo"], card: ModelCard, settings: object, give_up: Callable[[], None]) -> None:
+    own, mount, key = assets(weights.in_use(), card), _component(), f"{part}_device"
     data = {"part": part, "settings": settings, "rules": own.rules, "words": TROUBLES, "assets": own.about}
     mount(key=key, data=data, on_give_up_change=give_up)
     with st.container(key=f"{key}_hidden"):

@@ -5,7 +5,6 @@ All of it runs in the browser. The looks travel packed: ten minutes with one fac
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,40 +17,10 @@ from webui.frame.session import widget
 
 if TYPE_CHECKING:
     from fer.see.faces import Sample
-    from fer.see.videotable import Mark
 
 _FOLDER = Path(__file__).parent
 _LABELS = (*CLASSES, UNSURE)
 _FURTHEST_PX = 2**15 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """portrait: JPEG; b"" if there is none."""
-
-    identity: int
-    name: str
-    portrait: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Film:
-    """What the player shows. url: of the video, for the browser. size: (width, height) that boxes are given in.
-
-    start_s, end_s: the part that was read. part: (from, to) in seconds that figures follow; None is all of it.
-    hidden: how many people are hidden. seek_s: a position to jump to, once; None: no jump.
-    """
-
-    url: str
-    size: tuple[int, int]
-    start_s: float
-    end_s: float
-    samples: "Sequence[Sample]"
-    people: Sequence[Person]
-    marks: "Sequence[Mark]" = ()
-    part: tuple[float, float] | None = None
-    hidden: int = 0
-    seek_s: float | None = None
 
 
 @cache
@@ -64,26 +33,11 @@ def _component() -> Any:
     )
 
 
-def player(film: Film, key: str, on_act: Callable[[], None]) -> None:
-    """Shows the player. on_act: called after an action of the visitor; `acted` returns it."""
-    _component()(
-        key=key,
-        data={
-            "url": film.url,
-            "size": film.size,
-            "start": round(film.start_s, 3),
-            "end": round(film.end_s, 3),
-            "labels": _LABELS,
-            "colors": [COLORS.get(label, UNSURE_COLOR) for label in _LABELS],
-            "looks": packed(film.samples),
-            "people": [{"id": p.identity, "name": p.name, "portrait": _data_uri(p.portrait)} for p in film.people],
-            "marks": [[mark.start_s, mark.end_s, mark.note] for mark in film.marks],
-            "part": film.part,
-            "hidden": film.hidden,
-            "seek": film.seek_s,
-        },
-        on_act_change=on_act,
-    )
+def player(film: Mapping[str, Any], key: str, on_act: Callable[[], None]) -> None:
+    """Shows the player. film: of webui.view.video_result. on_act: called after an action of the visitor; `acted`
+    returns it."""
+    colors = [COLORS.get(label, UNSURE_COLOR) for label in _LABELS]
+    _component()(key=key, data={**film, "labels": _LABELS, "colors": colors}, on_act_change=on_act)
 
 
 def acted(key: str) -> Mapping[str, Any]:
@@ -109,7 +63,3 @@ def packed(samples: "Sequence[Sample]") -> dict[str, str]:
         "shares": np.rint(shares * 255).astype("u1"),
     }
     return {name: base64.b64encode(array.tobytes()).decode() for name, array in arrays.items()}
-
-
-def _data_uri(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode() if jpeg else ""
