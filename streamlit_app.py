@@ -9,10 +9,9 @@ from webui.frame import api, downloads
 from webui.frame.layout import ABOUT, FAVICON, LOGO, apply_style
 from webui.frame.memory import spare_the_collector
 from webui.frame.navigation import PAGES, START
+from webui.frame.notes import show_reading_note, show_weights_note
 from webui.frame.privacy import keep_uploads_in_memory
 from webui.frame.session import session
-from webui.frame.weights_note import show_weights_note
-from webui.view.reading_note import show_reading_note
 from webui.view.video_limits import let_videos_through
 
 

@@ -13,23 +13,16 @@ from fer.data.faceset import SPLITS, FaceSet
 from fer.data.summary import summary
 from fer.emotions import CLASSES
 from fer.learn.config import PRESETS, TrainConfig
-from webui.dataset import audit as audit_data
-from webui.dataset import charts as dataset_charts
-from webui.dataset import data as dataset_data
-from webui.dataset import fetch as dataset_fetch
-from webui.dataset import filters as dataset_filters
+from webui.dataset import audit, charts, data, fetch, filters
 from webui.dataset import map as lasso_map
-from webui.dataset.audit import FINDINGS
 from webui.dataset.augmentation import PreviewError, preview
 from webui.dataset.face_details import faces_with_details
-from webui.dataset.filters import MAJORITIES, ORDERS, Filter
-from webui.frame.layout import empty_state, page_head
+from webui.frame.layout import empty_state, figures, page_head
 from webui.frame.session import KEPT, session
 from webui.parts.bars import bars
 from webui.parts.charts import percent
 from webui.parts.controls import one_of, tabs
 from webui.parts.face_grid import sheet
-from webui.parts.tiles import figures
 
 ALL = "all"
 # Fields of TrainConfig: label with the unit, the slider's maximum and step
@@ -55,18 +48,18 @@ def overview() -> None:
         ]
     )
     st.markdown("**Mean face of each class** (the number of Training faces is below each)")
-    st.html(dataset_charts.mean_faces(original.mean_faces, counts))
+    st.html(charts.mean_faces(original.mean_faces, counts))
     left, right = st.columns(2, gap="large")
     with left:
-        bars(dataset_charts.counts(counts), "dataset_counts")
+        bars(charts.counts(counts), "dataset_counts")
     with right:
-        bars(dataset_charts.balance(counts), "dataset_balance")
+        bars(charts.balance(counts), "dataset_balance")
     left, right = st.columns(2, gap="large")
     with left:
-        bars(dataset_charts.agreement(original.ferplus), "dataset_ferplus")
+        bars(charts.agreement(original.ferplus), "dataset_ferplus")
     with right:
         st.markdown("**What most of ten FER+ taggers called the faces of each class** (% of the class)")
-        st.markdown("\n".join(f"* {line}" for line in dataset_charts.taggers(original.ferplus)))
+        st.markdown("\n".join(f"* {line}" for line in charts.taggers(original.ferplus)))
         st.caption(
             "FER+ (Barsoum et al. 2016) asked ten people about every face. Where they name another class, the "
             "label is doubtful."
@@ -75,14 +68,14 @@ def overview() -> None:
 
 @st.fragment
 def faces(found: FaceSet) -> None:
-    brightness = dataset_data.brightness(found)
+    brightness = data.brightness(found)
     wanted, order, seed = choices(found)
-    at = dataset_filters.ordered(dataset_filters.select(found, brightness, wanted), order, seed)
+    at = filters.ordered(filters.select(found, brightness, wanted), order, seed)
     from_the_first("dataset_faces", (wanted, order, seed))
     count, export = st.columns([3, 1], vertical_alignment="bottom")
     count.header(f"{len(at):,} faces", anchor=False)
     with export:
-        offer_list(lambda: dataset_filters.as_table(found, brightness, at), "fer2013-faces.csv")
+        offer_list(lambda: filters.as_table(found, brightness, at), "fer2013-faces.csv")
     if not len(at):
         st.info("No face passes these filters.")
         return
@@ -112,7 +105,7 @@ def from_the_first(key: str, state: object) -> None:
         mine.dataset.listed[key], mine.pages[key] = state, 0
 
 
-def choices(found: FaceSet) -> tuple[Filter, str, int]:
+def choices(found: FaceSet) -> tuple[filters.Filter, str, int]:
     """The filters' controls."""
     with st.container(horizontal=True, gap="medium"):
         splits = st.pills("Split", SPLITS, selection_mode="multi", key="dataset_splits", persist_state=KEPT, wrap=True)
@@ -124,7 +117,7 @@ def choices(found: FaceSet) -> tuple[Filter, str, int]:
     if found.votes is not None:
         majority = first.selectbox(
             "FER+ majority",
-            MAJORITIES,
+            filters.MAJORITIES,
             key="dataset_majority",
             persist_state=KEPT,
             help="The class that more than half of the FER+ taggers named.",
@@ -143,12 +136,12 @@ def choices(found: FaceSet) -> tuple[Filter, str, int]:
         "Brightness (mean grey level)", 0, 255, (0, 255), key="dataset_brightness", persist_state=KEPT
     )
     with fourth:
-        order = one_of("Order", ORDERS, key="dataset_order")
+        order = one_of("Order", filters.ORDERS, key="dataset_order")
         seed = 0
-        if order == ORDERS[0]:
+        if order == filters.ORDERS[0]:
             seed = st.number_input("Seed of the shuffle", 0, 2**31 - 1, 0, key="dataset_seed", persist_state=KEPT)
     low, high = agreement
-    return Filter(tuple(splits), tuple(classes), majority, (low / 100, high / 100), bright), order, int(seed)
+    return filters.Filter(tuple(splits), tuple(classes), majority, (low / 100, high / 100), bright), order, int(seed)
 
 
 @st.fragment
@@ -187,21 +180,21 @@ def slider(preset: str, name: str) -> float | int:
 def audit_part(table: Audit, found: FaceSet | None) -> None:
     name = st.pills(
         "Finding",
-        list(FINDINGS),
+        list(audit.FINDINGS),
         default="Likely wrong labels",
         required=True,
         key="dataset_finding",
         persist_state=KEPT,
     )
-    st.caption(FINDINGS[name])
+    st.caption(audit.FINDINGS[name])
     split, label, export = st.columns([1, 1, 1], vertical_alignment="bottom")
     one_split = split.selectbox("Split", [ALL, *SPLITS], key="dataset_audit_split", persist_state=KEPT)
     one_class = label.selectbox("Class", [ALL, *CLASSES], key="dataset_audit_class", persist_state=KEPT)
-    chosen = audit_data.finding(
+    chosen = audit.finding(
         table, name, None if one_split == ALL else one_split, None if one_class == ALL else one_class
     )
     with export:
-        offer_list(lambda: audit_data.as_table(table, chosen.at), f"fer2013-{name.lower().replace(' ', '-')}.csv")
+        offer_list(lambda: audit.as_table(table, chosen.at), f"fer2013-{name.lower().replace(' ', '-')}.csv")
     st.header(f"{len(chosen.at):,} faces", anchor=False)
     if name == "Likely wrong labels":
         precision(table, SPLITS[0] if one_split == ALL else one_split)
@@ -221,15 +214,15 @@ def precision(table: Audit, split: str) -> None:
         f"**{confirmed}**, and has no majority for **{silent}**: precision **{found}** "
         f"where FER+ decides, against {among_all} of all its faces."
     )
-    st.caption("Who judged: " + "; ".join(f"{k} {v}" for k, v in audit_data.judges(table).items()) + ".")
+    st.caption("Who judged: " + "; ".join(f"{k} {v}" for k, v in audit.judges(table).items()) + ".")
 
 
-def listed(table: Audit, found: FaceSet | None, chosen: audit_data.Finding) -> None:
+def listed(table: Audit, found: FaceSet | None, chosen: audit.Finding) -> None:
     """The faces of a finding if the set is available, else their rows."""
     if not len(chosen.at):
         return
-    if found is None or ((at := dataset_data.positions(found, table.rows[chosen.at])) < 0).any():
-        st.dataframe(audit_data.as_table(table, chosen.at), hide_index=True)
+    if found is None or ((at := data.positions(found, table.rows[chosen.at])) < 0).any():
+        st.dataframe(audit.as_table(table, chosen.at), hide_index=True)
         return
 
     def words(index: int) -> tuple[str, str]:
@@ -241,10 +234,10 @@ def listed(table: Audit, found: FaceSet | None, chosen: audit_data.Finding) -> N
 
 def main() -> None:
     page_head("Dataset", "FER2013: the faces the model learned from, and what is wrong with them.")
-    found = dataset_data.faces_or_message()
-    table = audit_data.audit()
+    found = data.faces_or_message()
+    table = audit.audit()
     if found is None:
-        dataset_fetch.offer()
+        fetch.offer()
     tabs(
         {
             "Overview": overview,

@@ -8,20 +8,15 @@ import streamlit as st
 from fer.emotions import CLASSES
 from fer.judge import metrics
 from fer.judge.evaluation import EvaluationError
-from webui.evaluation import card_text
-from webui.evaluation import charts as evaluation_charts
-from webui.evaluation import data as evaluation_data
-from webui.evaluation import words as evaluation_words
-from webui.evaluation.charts import SHARE
+from webui.evaluation import card_text, charts, data, words
 from webui.evaluation.choices import choose_part, choose_table, follow
-from webui.evaluation.confusion import confusion
-from webui.evaluation.data import VIEWS, Judged
-from webui.evaluation.faces import show_faces
+from webui.evaluation.data import Judged
+from webui.evaluation.faces import confusion, show_faces
 from webui.evaluation.own_photos import own_photos
 from webui.evaluation.robustness import robustness
 from webui.evaluation.slices import show_slices
 from webui.frame import weights
-from webui.frame.layout import LIMITS, empty_state, page_head, show_error
+from webui.frame.layout import LIMITS, empty_state, figures, page_head, show_error
 from webui.frame.session import KEPT, advise, session
 from webui.frame.weights import Weights
 from webui.parts.bars import bars
@@ -30,7 +25,6 @@ from webui.parts.component import pressed
 from webui.parts.controls import one_of, tabs
 from webui.parts.curves import curves
 from webui.parts.matrix import matrix
-from webui.parts.tiles import figures
 
 
 def headline(judged: Judged) -> None:
@@ -62,7 +56,7 @@ def mistakes(judged: Judged, asked: Weights) -> None:
 @st.fragment
 def classes(judged: Judged, asked: Weights) -> None:
     st.markdown("**Figures of each class (%), and its number of faces**")
-    st.html(evaluation_words.class_figures(judged))
+    st.html(words.class_figures(judged))
     left, right = st.columns([1, 1], gap="large")
     with left:
         mine = session()
@@ -70,13 +64,13 @@ def classes(judged: Judged, asked: Weights) -> None:
             mine.evaluation.bar = None if part == mine.evaluation.bar else part
             mine.pages["evaluation_class_faces"] = 0
         selected = mine.evaluation.bar
-        bars(evaluation_charts.class_bars(judged.matrix), "evaluation_class_bars", pressable=True, selected=selected)
+        bars(charts.class_bars(judged.matrix), "evaluation_class_bars", pressable=True, selected=selected)
         st.caption("Press a bar to see its faces, again to see the curves.")
     with right:
         if selected is None:
-            curves([evaluation_charts.precision_recall(judged)], "recall (%)", "evaluation_precision_recall", SHARE)
+            curves([charts.precision_recall(judged)], "recall (%)", "evaluation_precision_recall", charts.SHARE)
         else:
-            index, is_right = selected[0], selected[1] == evaluation_charts.RIGHT
+            index, is_right = selected[0], selected[1] == charts.RIGHT
             picked = judged.of((judged.truth == index) & (judged.right == is_right))
             title = f"{len(picked):,} faces: {CLASSES[index]}, named {'right' if is_right else 'wrong'}"
             show_faces(judged, picked, title, "evaluation_class_faces", asked)
@@ -85,7 +79,7 @@ def classes(judged: Judged, asked: Weights) -> None:
 def confidence(judged: Judged, asked: Weights) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
-        curves([evaluation_charts.reliability(judged)], "confidence (%)", "evaluation_reliability", SHARE)
+        curves([charts.reliability(judged)], "confidence (%)", "evaluation_reliability", charts.SHARE)
         st.caption(
             "On the dotted line, a confidence of 80 % is right in 80 % of cases. Larger points stand for more faces."
         )
@@ -101,7 +95,7 @@ def coverage(judged: Judged, asked: Weights) -> None:
     right_share = judged.right[answered].mean() if answered.any() else 0.0
     share, right = percent(answered.mean(), 1), percent(right_share, 1)
     st.markdown(f"Answers **{share}** of the faces; **{right}** of those answers are right.")
-    curves([evaluation_charts.coverage(judged, threshold / 100)], "faces answered (%)", "evaluation_coverage", SHARE)
+    curves([charts.coverage(judged, threshold / 100)], "faces answered (%)", "evaluation_coverage", charts.SHARE)
 
 
 def compare(known: dict[str, Weights], split: str, labels: str) -> None:
@@ -111,7 +105,7 @@ def compare(known: dict[str, Weights], split: str, labels: str) -> None:
             chosen = choose_table(name, f"evaluation_compare_{name.lower()}", known, start)
             view = one_of(
                 "View",
-                VIEWS,
+                data.VIEWS,
                 key=f"evaluation_compare_view_{name.lower()}",
                 first=start if len(known) == 1 else 0,
                 label_visibility="collapsed",
@@ -122,7 +116,7 @@ def compare(known: dict[str, Weights], split: str, labels: str) -> None:
         st.info("Choose two.")
         return
     try:
-        first, second = evaluation_data.common(*(evaluation_data.judge(c.table, split, labels, v) for c, v in sides))
+        first, second = data.common(*(data.judge(c.table, split, labels, v) for c, v in sides))
     except EvaluationError as error:
         show_error(error)
         return
@@ -141,7 +135,7 @@ def comparison(first: Judged, second: Judged, first_asked: Weights, second_asked
             (percent(first.right.mean(), 1), "First", "accuracy"),
             (percent(second.right.mean(), 1), "Second", f"accuracy, {gain:+.2f} points"),
             (
-                evaluation_words.p_value(test.p_value),
+                words.p_value(test.p_value),
                 "p-value",
                 "exact McNemar: chance of such a gap if both were equally good",
             ),
@@ -149,7 +143,7 @@ def comparison(first: Judged, second: Judged, first_asked: Weights, second_asked
     )
     left, right = st.columns([1, 1], gap="large")
     with left:
-        cells = evaluation_words.difference_cells(first.matrix, second.matrix)
+        cells = words.difference_cells(first.matrix, second.matrix)
         matrix(*cells, "Second minus first (percentage points of the true class)", "evaluation_difference")
         st.caption("Blue: the second gives this answer more often. Orange: less often. The diagonal should be blue.")
     with right:
@@ -201,7 +195,7 @@ def main() -> None:
         return
     split, labels, view = choose_part(chosen.table)
     try:
-        judged = evaluation_data.judge(chosen.table, split, labels, view)
+        judged = data.judge(chosen.table, split, labels, view)
     except EvaluationError as error:
         show_error(error)
         return

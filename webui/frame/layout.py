@@ -5,7 +5,6 @@ from html import escape
 from pathlib import Path
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.pages_manager import PagesManager
 
 from fer import web
@@ -66,13 +65,6 @@ def no_dataset() -> None:
     )
 
 
-def note_line(*, key: str) -> DeltaGenerator:
-    """A framed line for a note above every page: words at the left, what to press at the right."""
-    return st.container(
-        key=key, border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    )
-
-
 def class_chips() -> None:
     """The seven expressions as a row of chips: colour, emoji, name."""
     chips = "".join(
@@ -85,6 +77,17 @@ def class_chips() -> None:
 def tiles(items: list[tuple[str, str, str]]) -> None:
     """Equal tiles that wrap: (big figure or '', heading, words), all plain text."""
     st.html('<div class="tiles">' + "".join(_tile(*item) for item in items) + "</div>")
+
+
+def figures(items: list[tuple[str, str, str]]) -> None:
+    """Tiles of (figure, name, words), plain text, in two columns on a phone, where Streamlit's metrics are one."""
+    tiles = "".join(
+        f'<div class="tile"><span>{escape(name)}</span><div class="figure">{escape(figure)}</div>'
+        f'<p class="quiet" style="font-size:.85rem">{escape(words)}</p></div>'
+        for figure, name, words in items
+    )
+    grid = "grid-template-columns:repeat(auto-fit,minmax(min(100%,9.5rem),1fr));gap:.75rem"
+    st.html(f'<div class="tiles" style="{grid}">{tiles}</div>')
 
 
 def facts(items: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 
 if TYPE_CHECKING:
-    from webui.evaluation.own_tabs import OwnFaces
+    from webui.evaluation.own_photos import OwnFaces
     from webui.frame.downloads import Offer
     from webui.view.live_stream import Viewer
     from webui.view.photos import Photo

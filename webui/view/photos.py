@@ -15,7 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fer.see import report
 from fer.see.caption import caption
+from fer.see.draw import annotate
+from fer.see.faces import Observation, Prediction, scaled
+from fer.see.judge import judge_alone
 from fer.web.page import CROP_PX, PREVIEW_PX
 from webui.parts.charts import probability_bars
 from webui.view import face_card
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
     from PIL.Image import Image
 
-    from fer.see.faces import Observation, Prediction
     from fer.see.images import Picture
     from fer.see.notes import First
     from fer.see.recognize import Recognizer
@@ -58,7 +61,7 @@ class Reading:
 
     width_px: int
     height_px: int
-    observations: tuple["Observation", ...]
+    observations: tuple[Observation, ...]
     turn_deg: int = 0
     suggested_deg: int = 0
     preview: bytes = field(default=b"", repr=False)
@@ -66,10 +69,8 @@ class Reading:
     scale: float = 1.0
     first: "First | None" = None
 
-    def judged(self, unsure_below: float) -> tuple["Prediction", ...]:
+    def judged(self, unsure_below: float) -> tuple[Prediction, ...]:
         """The faces judged with this threshold, 0..1."""
-        from fer.see.judge import judge_alone
-
         return tuple(judge_alone(self.observations, unsure_below))
 
 
@@ -108,9 +109,6 @@ def annotated_preview(reading: Reading, unsure_below: float) -> np.ndarray:
     """The preview with boxes and labels, RGB uint8 (H, W, 3)."""
     from PIL import Image
 
-    from fer.see.draw import annotate
-    from fer.see.faces import scaled
-
     with Image.open(io.BytesIO(reading.preview)) as picture:
         image = np.array(picture)
     scale = image.shape[1] / reading.width_px
@@ -120,8 +118,6 @@ def annotated_preview(reading: Reading, unsure_below: float) -> np.ndarray:
 def annotated_png(photo: Photo, reading: Reading, unsure_below: float) -> bytes:
     """The photo in full size with boxes and labels, as a PNG file."""
     from PIL import Image
-
-    from fer.see.draw import annotate
 
     file = io.BytesIO()
     image = annotate(open_turned(photo, reading.turn_deg).image, reading.judged(unsure_below))
@@ -200,9 +196,6 @@ def summary(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> l
 
 def tables(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> tuple[str, str]:
     """Every face of every photo as CSV and as JSON, in the schema of fer/see/report.py."""
-    from fer.see import report
-    from fer.see.faces import scaled
-
     rows = [
         row
         for photo, reading in readings
@@ -213,7 +206,7 @@ def tables(readings: Sequence[tuple[Photo, Reading]], unsure_below: float) -> tu
     return report.to_csv(rows), report.to_json(rows)
 
 
-def label_counts(predictions: Sequence["Prediction"]) -> str:
+def label_counts(predictions: Sequence[Prediction]) -> str:
     """'2 × happy, 1 × unsure', most frequent first; '' without faces."""
     counts = Counter(p.label for p in predictions)
     return ", ".join(f"{n} × {label}" for label, n in counts.most_common())

@@ -7,13 +7,13 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from fer.see.judge import JudgeSettings, judge
+from fer.see.people import People, same_again
+from fer.see.videotable import Mark, Seen
 from webui.view.video_files import OpenFile
 
 if TYPE_CHECKING:
-    from fer.see.judge import JudgeSettings
-    from fer.see.people import People
     from fer.see.video import VideoReading
-    from fer.see.videotable import Mark, Seen
 
 _LONGEST_NAME, _LONGEST_NOTE = 60, 200
 _MOST_MARKS = 1000
@@ -71,17 +71,17 @@ class Watched:
     chosen: tuple[str, str, bytes]
     read_by: ReadBy
     reading: "VideoReading"
-    people: "People"
-    judged_by: "JudgeSettings"
-    marks: "list[Mark]" = field(default_factory=list)
+    people: People
+    judged_by: JudgeSettings
+    marks: list[Mark] = field(default_factory=list)
     part: tuple[float, float] | None = None
     made: dict[Hashable, Making] = field(default_factory=dict)
     playable: Making | None = None
     looked_at: bool = False
     others: set[tuple[int, int]] = field(default_factory=set)
     _file: OpenFile | None = None
-    _judged: "tuple[Hashable, Seen] | None" = None
-    _asked: "tuple[People, list[tuple[int, int]]] | None" = None
+    _judged: tuple[Hashable, Seen] | None = None
+    _asked: tuple[People, list[tuple[int, int]]] | None = None
 
     @property
     def name(self) -> str:
@@ -97,11 +97,8 @@ class Watched:
             self._file = OpenFile(content, kind if kind.startswith("video/") else "video/mp4")
         return self._file.address
 
-    def seen(self) -> "Seen":
+    def seen(self) -> Seen:
         """The whole result, judged, with the corrected people."""
-        from fer.see.judge import judge
-        from fer.see.videotable import Seen
-
         reading, looks, people = self.reading, len(self.reading.looks), self.people
         asked: Hashable = (self.judged_by, id(people), looks, reading.done)
         judged = self._judged
@@ -111,15 +108,13 @@ class Watched:
             judged = self._judged = asked, seen
         return replace(judged[1], marks=tuple(self.marks))
 
-    def seen_part(self) -> "Seen":
+    def seen_part(self) -> Seen:
         """The same for the selected part."""
         whole = self.seen()
         return whole if self.part is None else whole.within(*self.part)
 
     def same_again(self) -> list[tuple[int, int]]:
         """People who may be the same as earlier ones, to ask about: (identity, the earlier one)."""
-        from fer.see.people import same_again
-
         if self._asked is None or self._asked[0] is not self.people:
             self._asked = self.people, same_again(self.people.apply(self.reading.looks))
         return [pair for pair in self._asked[1] if pair not in self.others]
@@ -165,8 +160,6 @@ class Watched:
         return float(start_s), float(end_s)
 
     def _mark(self, start_s: float, end_s: float, note: str) -> None:
-        from fer.see.videotable import Mark
-
         if len(self.marks) < _MOST_MARKS:
             self.marks.append(Mark(start_s, end_s, note.strip()))
             self.marks.sort(key=lambda mark: mark.start_s)

@@ -7,16 +7,14 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from fer.emotions import CLASSES, COLORS, UNSURE, UNSURE_COLOR
+from fer.see.faces import Sample
 from webui.frame.session import widget
-
-if TYPE_CHECKING:
-    from fer.see.faces import Sample
 
 _FOLDER = Path(__file__).parent
 _LABELS = (*CLASSES, UNSURE)
@@ -46,7 +44,7 @@ def acted(key: str) -> Mapping[str, Any]:
     return (widget(key) or {}).get("act") or {}
 
 
-def packed(samples: "Sequence[Sample]") -> dict[str, str]:
+def packed(samples: Sequence[Sample]) -> dict[str, str]:
     """The looks as little-endian arrays in base64: times float32 (N,), first uint32 (N + 1,): the index of each
     look's first face; by face: ids uint16, boxes int16 (4), labels uint8: index into CLASSES, 7 is 'unsure', shares
     uint8 (7): probabilities times 255."""
