@@ -21,7 +21,7 @@ from webui.frame.layout import empty_state, figures, page_head
 from webui.frame.session import KEPT, session
 from webui.parts.bars import bars
 from webui.parts.charts import percent
-from webui.parts.controls import one_of, tabs
+from webui.parts.controls import download, one_of, tabs
 from webui.parts.face_grid import sheet
 
 ALL = "all"
@@ -88,14 +88,7 @@ def faces(found: FaceSet) -> None:
 
 
 def offer_list(make: Callable[[], pd.DataFrame], name: str) -> None:
-    st.download_button(
-        "Export the list (CSV)",
-        lambda: make().to_csv(index=False),
-        name,
-        "text/csv",
-        on_click="ignore",
-        width="stretch",
-    )
+    download("Export the list (CSV)", lambda: make().to_csv(index=False), name, "text/csv", width="stretch")
 
 
 def from_the_first(key: str, state: object) -> None:

@@ -17,7 +17,7 @@ from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, page_head, refused
 from webui.frame.memory import return_freed_memory
 from webui.frame.session import KEPT, set_widget
-from webui.parts.controls import one_of
+from webui.parts.controls import download, one_of
 from webui.view import device, live_charts, live_seats, live_stream, live_trouble, live_view, settings
 from webui.view.live_seats import NoSeatError, Seats
 from webui.view.live_stream import FrameProcessor, Viewer
@@ -136,8 +136,7 @@ def show_snapshot(viewer: Viewer) -> None:
         return
     st.image(viewer.snapshot, caption="Snapshot")
     with st.container(horizontal=True):
-        st.download_button("Save the snapshot", viewer.snapshot, "snapshot.png", "image/png",
-                           icon=":material/download:", on_click="ignore")  # fmt: skip
+        download("Save the snapshot", viewer.snapshot, "snapshot.png", "image/png", "download")
         st.button("Discard", icon=":material/delete:", on_click=viewer.discard_snapshot, key="live_discard_snapshot")
 
 
@@ -155,8 +154,7 @@ def show_recording(viewer: Viewer) -> None:
     else:
         st.caption("No face was seen.")
     with st.container(horizontal=True):
-        st.download_button("CSV", recording.csv, "recording.csv", "text/csv",
-                           icon=":material/table:", on_click="ignore")  # fmt: skip
+        download("CSV", recording.csv, "recording.csv", "text/csv", "table")
         st.button("Discard", icon=":material/delete:", on_click=viewer.discard_recording)
 
 

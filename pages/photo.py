@@ -14,7 +14,7 @@ from webui.frame import resources, weights
 from webui.frame.downloads import Offer, download_link
 from webui.frame.layout import LIMITS, PRIVATE, empty_state, page_head, plain, refused
 from webui.frame.session import KEPT, session, set_widget, widget
-from webui.parts.controls import one_of
+from webui.parts.controls import download, one_of
 from webui.view import device, photos, results, settings
 from webui.view.photos import Photo, Reading
 from webui.view.why import why
@@ -130,8 +130,8 @@ def show_summary(readings: list[tuple[Photo, Reading]], threshold: float) -> Non
 def show_table_downloads(readings: list[tuple[Photo, Reading]], threshold: float) -> None:
     """CSV and JSON of every face in these photos."""
     csv, json = photos.tables(readings, threshold)
-    st.download_button("CSV", csv, "faces.csv", "text/csv", icon=":material/table:", on_click="ignore")
-    st.download_button("JSON", json, "faces.json", "application/json", icon=":material/data_object:", on_click="ignore")
+    download("CSV", csv, "faces.csv", "text/csv", "table")
+    download("JSON", json, "faces.json", "application/json", "data_object")
 
 
 def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone: bool) -> None:
@@ -166,7 +166,15 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
             )
         with st.container(horizontal=True, gap="small"):
             if count:
-                show_png_download(photo, reading, threshold, key)
+                download(
+                    "PNG",
+                    lambda: photos.annotated_png(photo, reading, threshold),
+                    photos.png_name(photo),
+                    "image/png",
+                    "image",
+                    key=f"photo_png_{key}",
+                    help="The photo in full size with its boxes and labels.",
+                )
             if count and alone:
                 show_table_downloads([(photo, reading)], threshold)
             st.button(
@@ -177,20 +185,6 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
                 args=(photo, 90),
                 help="By 90° to the left. The photo is read again.",
             )
-
-
-def show_png_download(photo: Photo, reading: Reading, threshold: float, key: str) -> None:
-    """The photo in full size; drawn when the button is pressed."""
-    st.download_button(
-        "PNG",
-        lambda: photos.annotated_png(photo, reading, threshold),
-        photos.png_name(photo),
-        "image/png",
-        icon=":material/image:",
-        key=f"photo_png_{key}",
-        on_click="ignore",
-        help="The photo in full size with its boxes and labels.",
-    )
 
 
 def offer_turn(photo: Photo, reading: Reading, key: str) -> None:

@@ -11,31 +11,20 @@ from webui.frame import resources, weights
 from webui.frame.layout import PRIVATE, class_chips, facts, page_head, refused, tiles
 from webui.frame.navigation import PAGES
 from webui.parts.charts import class_bars
+from webui.parts.controls import download
 from webui.view import photos
 from webui.view.photos import Photo
 
-LIMITS = (
-    (
-        "Know what someone feels",
-        "People smile when sad and frown when they think. It names what a face shows in one picture, never a "
-        "feeling, an intention or a character.",
-    ),
-    (
-        "Be right every time",
-        "People who labelled faces of its training set again agreed with about two labels in three "
-        "(Goodfellow et al. 2013). Fear, sadness and anger are often mixed up.",
-    ),
-    (
-        "Be fair to everyone",
-        "It learned from web photos of 2013. Age, skin, glasses, beards, light and culture change its "
-        "answers, and nobody has measured by how much.",
-    ),
-    (
-        "Judge people",
-        "Do not use it to decide about anybody: not at work, in school, in court or about health. "
-        "The EU's AI Act forbids reading emotions at work and in schools.",
-    ),
-)
+LIMITS = {
+    "Know what someone feels": "People smile when sad and frown when they think. It names what a face shows in one "
+    "picture, never a feeling, an intention or a character.",
+    "Be right every time": "People who labelled faces of its training set again agreed with about two labels in three "
+    "(Goodfellow et al. 2013). Fear, sadness and anger are often mixed up.",
+    "Be fair to everyone": "It learned from web photos of 2013. Age, skin, glasses, beards, light and culture change "
+    "its answers, and nobody has measured by how much.",
+    "Judge people": "Do not use it to decide about anybody: not at work, in school, in court or about health. "
+    "The EU's AI Act forbids reading emotions at work and in schools.",
+}
 SAMPLE = Photo(SAMPLE_FILE.name, resources.sample_bytes())
 
 
@@ -73,7 +62,7 @@ def show_pages() -> None:
 
 def show_limits() -> None:
     st.header("What it cannot do", anchor=False)
-    tiles([("", heading, words) for heading, words in LIMITS])
+    tiles([("", heading, words) for heading, words in LIMITS.items()])
 
 
 def show_model(card: ModelCard) -> None:
@@ -84,14 +73,7 @@ def show_model(card: ModelCard) -> None:
             st.markdown("**Share of the test faces of each expression that it names correctly**")
             st.html(class_bars(recall))
     facts(card_facts(card))
-    st.download_button(
-        "Model card as JSON",
-        card.to_json(),
-        "model_card.json",
-        "application/json",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    download("Model card as JSON", card.to_json(), "model_card.json", "application/json", "download")
 
 
 sample_place = show_hero()

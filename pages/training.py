@@ -18,7 +18,6 @@ from webui.parts.controls import one_of
 from webui.training import charts, views
 from webui.training.actions import show_actions
 from webui.training.form import training_form
-from webui.training.words import shipped_words
 
 LOOK_EVERY_S = 1.0
 
@@ -59,7 +58,7 @@ def main() -> None:
     if shipped in chosen:
         ours = weights.shipped()
         groups = ours.card.config.get("groups")  # missing in cards of earlier versions
-        st.caption(shipped_words(shipped, ours.digest, groups if isinstance(groups, int) else 1))
+        st.caption(views.shipped_words(shipped, ours.digest, groups if isinstance(groups, int) else 1))
     watch(news, [run.name for run in chosen])
     if chosen:
         show_chosen(chosen, launcher_, shipped)

@@ -35,8 +35,7 @@ from webui.dataset import data as dataset_data
 from webui.frame.session import STORE
 from webui.training import charts
 from webui.training.data import sheet_faces
-from webui.training.views import progress_words
-from webui.training.words import shipped_words
+from webui.training.views import progress_words, shipped_words
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "training.py")
 HOUR = 3600

@@ -68,9 +68,3 @@ def test_shares_of_time() -> None:
     (row,) = live_view.share_rows(samples)
     assert (row["face"], row["seen"]) == (1, "2.0 s")
     assert row["sad"] == row["unsure"].replace("25", "75") == "75\N{NO-BREAK SPACE}%"
-
-
-def test_the_strip_of_a_file_goes_to_its_end() -> None:
-    strip = live_view.timeline([Sample(0.0, (said(1),)), Sample(6.0, (said(1),))], span_s=None, end_s=8.0)
-    assert "left:0.00%;width:100.00%" in strip
-    assert "<span>0:08</span>" in strip

@@ -31,7 +31,7 @@ def calls(module: Path) -> Iterator[ast.Call]:
 def is_widget(call: ast.Call) -> bool:
     """st.slider(…), column.slider(…), or what makes one of a key."""
     if isinstance(call.func, ast.Name):
-        return call.func.id in {"_line", "one_of", "tabs"}
+        return call.func.id in {"_line", "download", "one_of", "tabs"}
     return isinstance(call.func, ast.Attribute) and hasattr(st, call.func.attr)
 
 

@@ -37,7 +37,7 @@ def test_a_name_a_split_and_a_merge(video: Watched) -> None:
     assert names(video) == {"Ada"}
     video.act({"do": "split", "id": 1, "time": 1.0})
     assert names(video) == {"Ada", "Person 2"}
-    assert video.portrait(2) == 1
+    assert video.portrait(2) is video.reading.portraits[1]
     video.act({"do": "merge", "id": 2, "into": 1})
     assert names(video) == {"Ada"}
     video.act({"do": "hide", "id": 1})

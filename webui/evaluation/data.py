@@ -55,6 +55,9 @@ class Judged:
     def matrix(self) -> np.ndarray:
         return metrics.confusion(self.truth, self.predicted)
 
+    def take(self, at: np.ndarray) -> "Judged":
+        return Judged(self.rows[at], self.truth[at], self.probabilities[at])
+
     def of(self, mask: np.ndarray) -> np.ndarray:
         """Positions of the faces selected by a mask, most confident first."""
         where = np.flatnonzero(mask)
@@ -71,12 +74,10 @@ def common(first: Judged, second: Judged) -> tuple[Judged, Judged]:
     """The faces that both contain, in the same order; those with differing truth are left out."""
     _, a, b = np.intersect1d(first.rows, second.rows, return_indices=True)
     same = first.truth[a] == second.truth[b]
-    return tuple(
-        Judged(one.rows[at], one.truth[at], one.probabilities[at]) for one, at in ((first, a[same]), (second, b[same]))
-    )  # type: ignore[return-value]
+    return first.take(a[same]), second.take(b[same])
 
 
-def load(weights: Weights, progress: Progress | None = None) -> EvaluationTable:
+def load(weights: Weights, progress: Progress) -> EvaluationTable:
     """The weights' table, or if there is none their answers for the dataset's test faces.
 
     Raises EvaluationError or WeightsError if a file is refused, DetectorError if the detector's is, DatasetError
@@ -87,7 +88,7 @@ def load(weights: Weights, progress: Progress | None = None) -> EvaluationTable:
     return _remembered(weights.digest, lambda: evaluate(weights.probabilities, _dataset(), progress))
 
 
-def uploaded(file: Upload, progress: Progress | None = None) -> EvaluationTable:
+def uploaded(file: Upload, progress: Progress) -> EvaluationTable:
     """As `load`, for an uploaded file, which is never written to disk."""
 
     def read() -> EvaluationTable:
@@ -125,11 +126,7 @@ def _remembered(key: str, make: Callable[[], EvaluationTable]) -> EvaluationTabl
     return memory[key]
 
 
-def evaluate(
-    probabilities: Callable[[np.ndarray], np.ndarray],
-    found: FaceSet,
-    progress: Progress | None = None,
-) -> EvaluationTable:
+def evaluate(probabilities: Callable[[np.ndarray], np.ndarray], found: FaceSet, progress: Progress) -> EvaluationTable:
     """A network's answers for PublicTest and PrivateTest: about half a minute on two cores.
 
     probabilities: uint8 (N, 48, 48) → float32 (N, 7). progress: called with the share done, 0..1.
@@ -140,8 +137,7 @@ def evaluate(
         images = np.ascontiguousarray(tested.images[start : start + _CHUNK])
         single.append(probabilities(images))
         mirrored.append(probabilities(np.ascontiguousarray(images[:, :, ::-1])))
-        if progress is not None:
-            progress(min(1.0, (start + _CHUNK) / len(tested)))
+        progress(min(1.0, (start + _CHUNK) / len(tested)))
     one, other = np.concatenate(single), np.concatenate(mirrored)
     return EvaluationTable(
         tested.rows.astype(np.int32), tested.splits, tested.labels.astype(np.int8), one, (one + other) / 2, tested.votes

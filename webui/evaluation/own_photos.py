@@ -43,14 +43,13 @@ _WORDS = (
 class OwnFaces:
     """The faces of a visitor's photos, one each, at least one.
 
-    photos, seen: of each face. crops: uint8 (N, 48, 48). without_face: photos without one. report: all figures as
-    Markdown. unsure_below: the model card's.
+    photos, seen: of each face. crops: uint8 (N, 48, 48). report: all figures as Markdown. unsure_below: the
+    model card's.
     """
 
     photos: list[LabelledPhoto]
     seen: list[Observation]
     crops: np.ndarray
-    without_face: int
     report: str
     unsure_below: float
 
@@ -136,7 +135,7 @@ def judged(listed: File, files: Sequence[File], asked: Weights, bar: Any) -> Own
         raise PhotosError(f"no face was found in any of {len(wanted)} photos")
     threshold, without_face = recognizer.card.unsure_below, len(wanted) - len(found)
     text = report(found, np.stack([one.probabilities for one in said]), threshold, without_face, plain)
-    return OwnFaces(found, said, np.stack(crops), without_face, text, threshold)
+    return OwnFaces(found, said, np.stack(crops), text, threshold)
 
 
 def _show_own(own: OwnFaces) -> None:

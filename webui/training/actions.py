@@ -1,5 +1,6 @@
 """A run's actions on its page: stop, resume, and use its weights in the app for this session."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -13,12 +14,13 @@ from webui.frame.layout import refused, show_error
 
 def show_actions(run: Run, launcher: launch.Launcher | None) -> None:
     """The buttons of a run, side by side. launcher: None if pages may not train."""
-    if launcher is not None and run.state is State.RUNNING:
-        _stop_button(run)
-    if launcher is not None and launch.why_not_resume(run) is None and not launcher.busy(run.name):
-        _resume_button(run, launcher)
-    if launcher is not None and launch.can_remove(run):
-        _remove_button(run)
+    if launcher is not None:
+        if run.state is State.RUNNING:
+            _stop_button(run)
+        if launch.why_not_resume(run) is None and not launcher.busy(run.name):
+            _resume_button(run, launcher)
+        if launch.can_remove(run):
+            _remove_button(run)
     onnx = run.folder / WEIGHTS.name
     if onnx.is_file():
         _weights_button(run, onnx)
@@ -32,12 +34,20 @@ def _stop_button(run: Run) -> None:
             else "Its first epoch is not complete yet: nothing is kept, and the run cannot be resumed."
         )
         st.markdown(f"**Stop {plain(run.name)}?** {kept}")
-        if st.button("Stop the training", type="primary", key=f"training_stop_now_{run.name}"):
-            try:
-                launch.stop(run)
-                st.toast(f"{run.name} is stopping.", icon="⏸️")
-            except launch.LaunchError as error:
-                show_error(error)
+        if st.button("Stop the training", type="primary", key=f"training_stop_now_{run.name}") and _done(
+            launch.stop, run
+        ):
+            st.toast(f"{run.name} is stopping.", icon="⏸️")
+
+
+def _done(action: Callable[[Run], object], run: Run) -> bool:
+    """Whether the action worked; if not, says why."""
+    try:
+        action(run)
+    except launch.LaunchError as error:
+        show_error(error)
+        return False
+    return True
 
 
 def _remove_button(run: Run) -> None:
@@ -46,13 +56,8 @@ def _remove_button(run: Run) -> None:
         icon=":material/delete:",
         key=f"training_remove_{run.name}",
         help="It ended before its first epoch was complete, so nothing it learned was kept.",
-    ):
-        try:
-            launch.remove(run)
-        except launch.LaunchError as error:
-            show_error(error)
-        else:
-            st.rerun()
+    ) and _done(launch.remove, run):
+        st.rerun()
 
 
 def _resume_button(run: Run, launcher: launch.Launcher) -> None:
@@ -61,12 +66,8 @@ def _resume_button(run: Run, launcher: launch.Launcher) -> None:
         icon=":material/resume:",
         key=f"training_resume_{run.name}",
         help=f"Continues from epoch {len(run.epochs)} of {run.total_epochs}.",
-    ):
-        try:
-            launcher.resume(run)
-            st.toast(f"{run.name} continues.", icon="▶️")
-        except launch.LaunchError as error:
-            show_error(error)
+    ) and _done(launcher.resume, run):
+        st.toast(f"{run.name} continues.", icon="▶️")
 
 
 def _weights_button(run: Run, onnx: Path) -> None:

@@ -138,6 +138,25 @@ def progress_words(run: Run) -> str:
     return " · ".join(words)
 
 
+def shipped_words(run: Run, digest: str, groups: int = 1) -> str:
+    """Which training it is, and how it was done.
+
+    digest: SHA-256 of the shipped weights. groups: how many networks, trained one by one, they hold side by side.
+    """
+    best = run.best
+    seed = run.config.get("seed", "?")
+    figures = f"preset {run.preset}, seed {seed}, {run.total_epochs} epochs"
+    if best:
+        figures += f", {percent(best.valid_accuracy, 2)} of PublicTest in epoch {best.number}"
+    if digest and run.start.get(shipped.WEIGHTS) == digest:
+        network = "the network that ships" if groups == 1 else f"one of the {groups} networks that ship side by side"
+        return f"**{run.name}** is the training run of {network} with this app: {figures}."
+    return (
+        f"**{run.name}** comes with the app: a run with the same recipe as the shipped network's, whose own log was "
+        f"not kept ({figures})."
+    )
+
+
 def show_legend(runs: Sequence[Run], actions: Callable[[Run], None]) -> None:
     """A line for each selected run: its colour, state, best accuracy and time, and its actions."""
     with st.container(gap="small"):

@@ -6,7 +6,7 @@ Nothing here draws on the page. `FrameProcessor` runs on streamlit-webrtc's thre
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -131,12 +131,11 @@ class Viewer:
             self._failed = now_s - self._connecting_since_s > _GAVE_UP_S
             self._connecting_since_s = None
         connecting_s = now_s - self._connecting_since_s if self._connecting_since_s is not None else 0.0
+        found = Stream(playing, connecting_s, self._failed)
         if self.session is None:
-            return Stream(playing, connecting_s, self._failed)
-        stats = self.session.stats()
-        return Stream(
-            playing, connecting_s, self._failed, stats.frames, stats.silent_s, self.session.closed, stats.error
-        )
+            return found
+        stats, ended = self.session.stats(), self.session.closed
+        return replace(found, frames=stats.frames, silent_s=stats.silent_s, ended=ended, analysis_error=stats.error)
 
     def start_recording(self) -> None:
         if self.session is not None:
@@ -190,8 +189,7 @@ class Viewer:
 def viewer() -> Viewer:
     """This tab's viewer; every tab is a separate session."""
     mine = session()
-    if mine.viewer is None:
-        mine.viewer = Viewer()
+    mine.viewer = mine.viewer or Viewer()
     return mine.viewer
 
 

@@ -28,16 +28,14 @@ def face_rows(predictions: Sequence[Prediction]) -> str:
     )
 
 
-def timeline(samples: Sequence[Sample], span_s: float | None = SPAN_S, end_s: float | None = None) -> str:
+def timeline(samples: Sequence[Sample], span_s: float | None = SPAN_S) -> str:
     """A strip for each face, coloured by its label, the newest at the right.
 
     span_s: the seconds up to now that the width covers; None treats the samples as a recording and shows all of it.
-    end_s: as for timeline.label_spans.
     """
     if not samples:
         return ""
-    spans = label_spans(samples, end_s)
-    end_s = max(samples[-1].time_s, end_s or 0.0)
+    spans, end_s = label_spans(samples), samples[-1].time_s
     whole, span_s = span_s is None, span_s or max(end_s - samples[0].time_s, 1.0)
     newest_first = sorted(spans.items(), key=lambda item: -item[1][-1][1])[:MOST_ROWS]
     strips = "".join(_strip(identity, spans, end_s - span_s, span_s) for identity, spans in sorted(newest_first))
@@ -82,10 +80,10 @@ def recording_sign(recording: Recording) -> str:
     return f'<p class="live-record" role="status">Recording, {recording.duration_s:.0f} s</p>'
 
 
-def share_rows(samples: Sequence[Sample], end_s: float | None = None) -> list[dict[str, str | int | float]]:
+def share_rows(samples: Sequence[Sample]) -> list[dict[str, str | int | float]]:
     """For each face of a recording: seconds seen, and each label's share of that time."""
     rows: list[dict[str, str | int | float]] = []
-    for identity, seconds in sorted(label_seconds(samples, end_s).items()):
+    for identity, seconds in sorted(label_seconds(samples).items()):
         total_s = sum(seconds.values())
         shares = {name: percent(seconds.get(name, 0.0) / total_s) if total_s else "–" for name in (*COLORS, UNSURE)}
         rows.append({"face": identity, "seen": f"{total_s:.1f} s", **shares})

@@ -9,6 +9,7 @@ from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, plain, refused
 from webui.frame.session import KEPT, session, widget
 from webui.parts.charts import clock, percent
+from webui.parts.controls import download
 from webui.view import videos
 from webui.view.player import acted, packed, player
 from webui.view.watched import Making, Watched
@@ -78,7 +79,7 @@ def film(video: Watched) -> dict[str, Any]:
 
 def portrait(video: Watched, identity: int) -> str:
     """The picture of a person as a data URL; '' if there is none."""
-    picture = video.reading.portraits.get(video.portrait(identity))
+    picture = video.portrait(identity)
     return "" if picture is None else videos.jpeg_url(picture, 64)
 
 
@@ -131,21 +132,21 @@ def show_files(video: Watched) -> None:
     from fer.see.videotable import to_csv, to_parquet, to_shares, to_webvtt
 
     def take(words: str, make: Callable[[], bytes], ending: str, kind: str, icon: str, hint: str) -> None:
-        st.download_button(words, make, videos.file_name(video.name, ending), kind, icon=icon, on_click="ignore",
-                           help=hint, key=f"video_take_{ending}")  # fmt: skip
+        name = videos.file_name(video.name, ending)
+        download(words, make, name, kind, icon, help=hint, key=f"video_take_{ending}")
 
     card, seen = weights.in_use().card, video.seen_part
     with st.container(horizontal=True, gap="small"):
         if video.reading.portraits:
-            take("CSV", lambda: to_csv([seen()]), "faces.csv", "text/csv", ":material/table:",
+            take("CSV", lambda: to_csv([seen()]), "faces.csv", "text/csv", "table",
                  "Every look at every face: times, name, box, probabilities and marks.")  # fmt: skip
             take("Parquet", lambda: to_parquet([seen()]), "faces.parquet", "application/vnd.apache.parquet",
-                 ":material/database:", "The same table with its types.")  # fmt: skip
-            take("Shares", lambda: to_shares([seen()]), "shares.csv", "text/csv", ":material/percent:",
+                 "database", "The same table with its types.")  # fmt: skip
+            take("Shares", lambda: to_shares([seen()]), "shares.csv", "text/csv", "percent",
                  "Each person's shares of the time, overall and in each marked stretch, as CSV.")  # fmt: skip
-            take("Subtitles", lambda: to_webvtt(seen()), "labels.vtt", "text/vtt", ":material/subtitles:",
+            take("Subtitles", lambda: to_webvtt(seen()), "labels.vtt", "text/vtt", "subtitles",
                  "The labels as WebVTT, for any player.")  # fmt: skip
-            take("Report", lambda: make_report(video, card), "report.html", "text/html", ":material/article:",
+            take("Report", lambda: make_report(video, card), "report.html", "text/html", "article",
                  "One HTML file that opens anywhere, even offline.")  # fmt: skip
         offer_copy(video)
 
@@ -161,8 +162,7 @@ def make_report(video: Watched, card: "ModelCard") -> bytes:
         f"Weights: {card.name}, {card.architecture}.",
         tuple(text for text in (card.training_data, card.protocol) if text),
     )
-    portraits = {i: video.reading.portraits[p] for i in identities(seen) if (p := video.portrait(i)) in
-                 video.reading.portraits}  # fmt: skip
+    portraits = {i: picture for i in identities(seen) if (picture := video.portrait(i)) is not None}
     return report(seen, words, portraits, pictured(key_moments(seen), video.chosen[2])).encode()
 
 
@@ -190,8 +190,8 @@ def offer_copy(video: Watched) -> None:
         elif made.error:
             refused("The MP4 cannot be written", str(made.error))
         else:
-            st.download_button("Save MP4", made.content, videos.file_name(video.name, "annotated.mp4"), "video/mp4",
-                               icon=":material/download:", on_click="ignore", type="primary")  # fmt: skip
+            name = videos.file_name(video.name, "annotated.mp4")
+            download("Save MP4", made.content, name, "video/mp4", "download", type="primary")
 
 
 def copy_settings(video: Watched) -> "CopySettings":

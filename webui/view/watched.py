@@ -7,6 +7,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fer.see.judge import JudgeSettings, judge
 from fer.see.people import People, same_again
 from fer.see.videotable import Mark, Seen
@@ -149,10 +151,12 @@ class Watched:
             case "unplayable":
                 self._make_playable()
 
-    def portrait(self, identity: int) -> int:
-        """The tracker's identity whose portrait is shown for a person."""
+    def portrait(self, identity: int) -> np.ndarray | None:
+        """A person's picture, RGB uint8 (H, W, 3); that of the one whom the person was split from if there is none."""
         others = [split.identity for split in self.people.splits if split.other == identity]
-        return others[0] if others and identity not in self.reading.portraits else identity
+        return next(
+            (found for i in (identity, *others[:1]) if (found := self.reading.portraits.get(i)) is not None), None
+        )
 
     def _between(self, start_s: float, end_s: float) -> tuple[float, float]:
         if not 0 <= float(start_s) < float(end_s):

@@ -13,7 +13,7 @@ import streamlit as st
 from webui.frame.session import session
 from webui.parts.component import show
 
-_SPRITE_COLUMNS = 10
+_SPRITE_COLUMNS, _SHEET_COLUMNS = 10, 5
 
 
 def data_url(image: np.ndarray) -> str:
@@ -32,14 +32,14 @@ def sprite(images: np.ndarray, columns: int = _SPRITE_COLUMNS) -> np.ndarray:
     return padded.reshape(rows, columns, side, side).swapaxes(1, 2).reshape(rows * side, columns * side)
 
 
-def sheet(first: np.ndarray, faces: np.ndarray, columns: int = 5) -> str:
+def sheet(first: np.ndarray, faces: np.ndarray) -> str:
     """HTML: one framed face uint8 (S, S) followed by others (N, S, S), as one picture."""
     side = first.shape[0]
     edged = np.pad(np.concatenate([first[None], faces]), ((0, 0), (1, 1), (1, 1)), constant_values=0)
     edged[0, [0, -1], :], edged[0, :, [0, -1]] = 255, 255
-    picture = sprite(edged, columns)
+    picture = sprite(edged, _SHEET_COLUMNS)
     words = f"the face and {len(faces)} augmented copies"
-    width = columns * (side + 2) * 2
+    width = _SHEET_COLUMNS * (side + 2) * 2
     return f'<img src="{data_url(picture)}" alt="{words}" style="width:100%;max-width:{width}px;border-radius:.6rem">'
 
 
