@@ -6,7 +6,7 @@ Streamlit's server imports this file once and finds `app`; then each visit runs 
 import streamlit as st
 
 from webui.frame import api, downloads
-from webui.frame.layout import ABOUT, FAVICON, LOGO, apply_style
+from webui.frame.layout import ABOUT, LOGO, apply_style
 from webui.frame.memory import spare_the_collector
 from webui.frame.navigation import PAGES, START
 from webui.frame.notes import show_reading_note, show_weights_note
@@ -18,7 +18,7 @@ from webui.view.video_limits import let_videos_through
 def visit() -> None:
     spare_the_collector()
     keep_uploads_in_memory()
-    st.set_page_config(page_icon=FAVICON, layout="wide", menu_items={"About": ABOUT})
+    st.set_page_config(page_icon=LOGO, layout="wide", menu_items={"About": ABOUT})
     st.logo(LOGO, size="large")
     apply_style()
 

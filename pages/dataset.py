@@ -16,7 +16,7 @@ from fer.learn.config import PRESETS, TrainConfig
 from webui.dataset import audit, charts, data, fetch, filters
 from webui.dataset import map as lasso_map
 from webui.dataset.augmentation import PreviewError, preview
-from webui.dataset.face_details import faces_with_details
+from webui.dataset.face_details import class_and_split, faces_with_details
 from webui.frame.layout import empty_state, figures, page_head
 from webui.frame.session import KEPT, session
 from webui.parts.bars import bars
@@ -80,11 +80,9 @@ def faces(found: FaceSet) -> None:
         st.info("No face passes these filters.")
         return
 
-    def words(index: int) -> tuple[str, str]:
-        name = CLASSES[found.labels[at[index]]]
-        return name, f"{name}, {SPLITS[found.splits[at[index]]]}"
-
-    faces_with_details(found, at, words, "faces of the set", "dataset_faces", per_page=84)
+    faces_with_details(
+        found, at, lambda index: class_and_split(found, at[index]), "faces of the set", "dataset_faces", per_page=84
+    )
 
 
 def offer_list(make: Callable[[], pd.DataFrame], name: str) -> None:

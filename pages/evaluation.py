@@ -144,7 +144,7 @@ def comparison(first: Judged, second: Judged, first_asked: Weights, second_asked
     left, right = st.columns([1, 1], gap="large")
     with left:
         cells = words.difference_cells(first.matrix, second.matrix)
-        matrix(*cells, "Second minus first (percentage points of the true class)", "evaluation_difference")
+        matrix(cells, "Second minus first (percentage points of the true class)", "evaluation_difference")
         st.caption("Blue: the second gives this answer more often. Orange: less often. The diagonal should be blue.")
     with right:
         titles = {

@@ -60,7 +60,7 @@ def choose_photos() -> list[Photo]:
         )
         chosen = chosen[:MOST_PHOTOS]
     if "sample" in sources:
-        chosen.append(Photo(SAMPLE.name, resources.sample_bytes()))
+        chosen.append(Photo(SAMPLE.name, SAMPLE.read_bytes()))
     return chosen
 
 
@@ -76,7 +76,8 @@ def kept_photos(given: list[Photo]) -> list[Photo]:
     """
     mine = session().photo
     if mine.visit != session().visit:
-        mine.visit, mine.earlier = session().visit, [*mine.earlier, *mine.given][:MOST_PHOTOS]
+        mine.visit = session().visit
+        keep_photos()
     mine.given = given
     if mine.earlier:
         with st.container(horizontal=True, vertical_alignment="center"):

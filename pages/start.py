@@ -25,7 +25,7 @@ LIMITS = {
     "Judge people": "Do not use it to decide about anybody: not at work, in school, in court or about health. "
     "The EU's AI Act forbids reading emotions at work and in schools.",
 }
-SAMPLE = Photo(SAMPLE_FILE.name, resources.sample_bytes())
+SAMPLE = Photo(SAMPLE_FILE.name, SAMPLE_FILE.read_bytes())
 
 
 def show_hero() -> DeltaGenerator:

@@ -6,7 +6,8 @@ import streamlit as st
 
 from fer import web
 from fer.see.judge import JudgeSettings
-from webui.frame import resources, weights
+from fer.weights import SAMPLE
+from webui.frame import weights
 from webui.frame.layout import page_head, plain, refused
 from webui.frame.session import KEPT, session
 from webui.view import settings, videos
@@ -46,7 +47,7 @@ def ask_for_sample() -> None:
 
 @st.cache_data(show_spinner=False)
 def sample_clip() -> bytes:
-    return videos.sample_clip(resources.sample_bytes())
+    return videos.sample_clip(SAMPLE.read_bytes())
 
 
 def take(chosen: list[tuple[str, str, bytes]], queue: VideoQueue, read_by: ReadBy, judged_by: JudgeSettings) -> None:

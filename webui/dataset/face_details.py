@@ -85,9 +85,14 @@ def _neighbours(found: FaceSet, at: int) -> int | None:
     if not len(near):
         return None
     st.markdown("**Most alike to the network** (nearest first)")
-    names = [CLASSES[label] for label in found.labels[near]]
-    spoken = [f"{name}, {SPLITS[split]}" for name, split in zip(names, found.splits[near], strict=True)]
-    return face_grid(found.images[near], near, names, spoken, "nearest faces", key=f"face_near_{at}", size_px=56)
+    texts = [class_and_split(found, place) for place in near]
+    return face_grid(found.images[near], near, texts, "nearest faces", key=f"face_near_{at}", size_px=56)
+
+
+def class_and_split(found: FaceSet, at: int) -> tuple[str, str]:
+    """A caption and a sentence on the face at this position."""
+    name = CLASSES[found.labels[at]]
+    return name, f"{name}, {SPLITS[found.splits[at]]}"
 
 
 @st.fragment
@@ -106,9 +111,9 @@ def faces_with_details(
     for 35,887 faces take a tenth of a second. asked: the weights whose probabilities are shown; None: those in use.
     """
     shown = pager(len(at), per_page, key)
-    texts = [words(index) for index in range(len(at))[shown]]
-    spoken = [f"row {row}: {text}" for row, (_, text) in zip(found.rows[at[shown]], texts, strict=True)]
-    pressed = face_grid(found.images[at[shown]], at[shown], [caption for caption, _ in texts], spoken, label, key)
+    words_of = zip(found.rows[at[shown]], map(words, range(len(at))[shown]), strict=True)
+    texts = [(caption, f"row {row}: {sentence}") for row, (caption, sentence) in words_of]
+    pressed = face_grid(found.images[at[shown]], at[shown], texts, label, key)
     if pressed is not None:
         open_face(pressed, asked)
 

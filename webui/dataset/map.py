@@ -11,7 +11,7 @@ from webui.dataset import data as dataset_data
 from webui.dataset.face_details import faces_with_details, open_face
 from webui.frame.session import session
 from webui.parts.controls import one_of
-from webui.parts.face_map import face_map, inside
+from webui.parts.face_map import face_map
 
 COLORINGS = ("Class", "Split", "Likely wrong")
 
@@ -20,22 +20,20 @@ COLORINGS = ("Class", "Split", "Likely wrong")
 def draw(table: Audit, found: FaceSet | None) -> None:
     """The map. found: the set, if it is on this computer; without it a lasso lists rows instead of faces."""
     by = one_of("Colour by", COLORINGS, key="dataset_color_by")
-    kinds, names, colors = _coloring(table, by)
+    kinds, colors = _coloring(table, by)
     title = f"{len(table):,} faces as the network sees them (no unit; close together means alike)"
-    caught = face_map(table.x, table.y, kinds, table.rows, names, colors, title, f"dataset_map_{by}")
+    pressed, lasso = face_map(table.x, table.y, kinds, table.rows, colors, title, f"dataset_map_{by}")
     st.caption(
         "Press a point to open its face; draw a lasso to list many. Zoom with two fingers, or with the wheel after "
         "pressing the map."
     )
-    if caught.face is not None and found is not None:
-        place = int(dataset_data.positions(found, np.array([caught.face]))[0])
+    if pressed is not None and found is not None:
+        place = int(dataset_data.positions(found, np.array([pressed]))[0])
         if place >= 0:
             open_face(place)
-    if caught.corners is not None:
-        within = inside(caught.corners, table.x, table.y) & ~np.isin(kinds, caught.hidden)
-        session().dataset.lasso, session().pages["dataset_lasso"] = np.flatnonzero(within), 0
-    at = session().dataset.lasso
-    if at is not None:
+    if lasso is not None:
+        session().dataset.lasso, session().pages["dataset_lasso"] = lasso, 0
+    if (at := session().dataset.lasso) is not None:
         _in_the_lasso(table, found, at)
 
 
@@ -54,11 +52,12 @@ def _in_the_lasso(table: Audit, found: FaceSet | None, at: np.ndarray) -> None:
         faces_with_details(found, places, words, "faces in the lasso", "dataset_lasso", per_page=60)
 
 
-def _coloring(table: Audit, by: str) -> tuple[np.ndarray, list[str], list[str]]:
+def _coloring(table: Audit, by: str) -> tuple[np.ndarray, dict[str, str]]:
+    """Each face's kind, and the kinds' names and colours."""
     if by == "Class":
-        return table.labels.astype(np.uint8), list(CLASSES), [COLORS[name] for name in CLASSES]
+        return table.labels.astype(np.uint8), COLORS
     if by == "Split":
-        return table.splits, list(SPLITS), ["#56B4E9", "#E69F00", "#D55E00"]
+        return table.splits, dict(zip(SPLITS, ("#56B4E9", "#E69F00", "#D55E00"), strict=True))
     contradicted = (table.majority != NONE) & (table.majority != table.labels)
     kinds = table.issue.astype(np.uint8) + (table.issue & contradicted)
-    return kinds, ["not suspect", "suspect", "suspect, FER+ contradicts too"], ["#999999", "#56B4E9", "#D55E00"]
+    return kinds, {"not suspect": "#999999", "suspect": "#56B4E9", "suspect, FER+ contradicts too": "#D55E00"}

@@ -26,7 +26,7 @@ def confusion(judged: Judged, title: str, key: str, faces_key: str, as_shares: b
     if (cell := pressed(key, "cell")) is not None:
         mine.evaluation.cells[key], mine.pages[faces_key] = cell, 0
     true, named = mine.evaluation.cells.get(key) or words.worst_cell(judged.matrix)
-    matrix(*words.matrix_cells(judged.matrix, as_shares), title, key, (true, named))
+    matrix(words.matrix_cells(judged.matrix, as_shares), title, key, (true, named))
     st.caption("Press a cell to see its faces.")
     return true, named, judged.of((judged.truth == true) & (judged.predicted == named))
 

@@ -6,10 +6,11 @@ It has tabs of its own, the same as for FER2013's faces. All is kept in this ses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from fer.emotions import CLASSES
 from fer.judge.photos import LabelledPhoto, PhotosError, parse_list, report
@@ -67,15 +68,6 @@ class OwnFaces:
         return found | {"score": np.array([one.face.score for one in self.seen])}
 
 
-class File(Protocol):
-    """As returned by Streamlit's uploader."""
-
-    name: str
-    file_id: str
-
-    def getvalue(self) -> bytes: ...
-
-
 @st.fragment
 def own_photos(asked: Weights) -> None:
     st.markdown(_WORDS)
@@ -107,7 +99,7 @@ def own_photos(asked: Weights) -> None:
         _show_own(mine.own[1])
 
 
-def judged(listed: File, files: Sequence[File], asked: Weights, bar: Any) -> OwnFaces:
+def judged(listed: UploadedFile, files: Sequence[UploadedFile], asked: Weights, bar: Any) -> OwnFaces:
     """Each photo's most prominent face. Raises PhotosError, WeightsError."""
     from fer.see.images import ImageError, open_image
 
@@ -163,8 +155,8 @@ def _mistakes(own: OwnFaces, judged: Judged) -> None:
         shown = picked[pager(len(picked), _PER_PAGE, faces_key)]
         if len(shown):
             shares = [percent(value) for value in judged.confidence[shown]]
-            names = [f"{own.photos[i].file.name}: {share}" for i, share in zip(shown, shares, strict=True)]
-            face_grid(own.crops[shown], shown, shares, names, title, f"{_KEY}_grid")
+            texts = [(share, f"{own.photos[i].file.name}: {share}") for i, share in zip(shown, shares, strict=True)]
+            face_grid(own.crops[shown], shown, texts, title, f"{_KEY}_grid")
         else:
             st.caption("None.")
 

@@ -9,8 +9,7 @@ from fer.emotions import CLASSES
 from fer.judge import metrics
 from webui.evaluation.data import Judged
 from webui.parts.charts import percent
-
-Cells = tuple[np.ndarray, list[list[str]], list[list[str]]]
+from webui.parts.matrix import Cells
 
 
 def matrix_cells(counts: np.ndarray, as_shares: bool) -> Cells:

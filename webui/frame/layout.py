@@ -11,7 +11,6 @@ from fer import web
 from fer.emotions import CLASSES, COLORS, EMOJI
 
 LOGO = web.FOLDER / "logo.svg"
-FAVICON = LOGO
 _STYLE = Path(__file__).with_name("style.css")
 
 ABOUT = (

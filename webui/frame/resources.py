@@ -2,18 +2,11 @@
 
 import streamlit as st
 
-from fer.weights import SAMPLE
 from webui.frame import weights
 from webui.view import photos
 from webui.view.photos import Photo, Reading
 
 SAMPLE_CREDIT = "Eileen Collins, NASA astronaut. Photo: NASA, public domain."
-
-
-@st.cache_data(show_spinner=False)
-def sample_bytes() -> bytes:
-    """The sample photo's file in the repository."""
-    return SAMPLE.read_bytes()
 
 
 def reading(photo: Photo, detector: str = "yunet", turn_deg: int = 0, both_ways: bool = True) -> Reading:

@@ -34,9 +34,8 @@ def _stop_button(run: Run) -> None:
             else "Its first epoch is not complete yet: nothing is kept, and the run cannot be resumed."
         )
         st.markdown(f"**Stop {plain(run.name)}?** {kept}")
-        if st.button("Stop the training", type="primary", key=f"training_stop_now_{run.name}") and _done(
-            launch.stop, run
-        ):
+        pressed = st.button("Stop the training", type="primary", key=f"training_stop_now_{run.name}")
+        if pressed and _done(launch.stop, run):
             st.toast(f"{run.name} is stopping.", icon="⏸️")
 
 

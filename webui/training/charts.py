@@ -44,10 +44,6 @@ HEALTH = (
 _NAMES = {"valid_loss": "validation", "train_loss": "training"}
 
 
-def x_title(wall_time: bool) -> str:
-    return "minutes" if wall_time else "epoch"
-
-
 def curve(
     chart: Curve, runs: Sequence[Run], colors: Sequence[str], wall_time: bool, smoothing: float, log: bool
 ) -> dict[str, Any]:

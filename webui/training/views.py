@@ -6,13 +6,12 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from fer.emotions import CLASSES, EMOJI
 from fer.runs import shipped
-from fer.runs.run import Epoch, Run, Sheet, State, differences, duration_words, plain
+from fer.runs.run import Epoch, Run, State, differences, duration_words, plain
 from webui.evaluation.words import matrix_cells
 from webui.frame.layout import empty_state
 from webui.frame.session import KEPT, session, set_widget, widget
@@ -184,7 +183,7 @@ def show_curves(runs: Sequence[Run], shown: Sequence[charts.Curve], key: str) ->
         log = st.toggle("Log scale", key=f"training_log_{key}", persist_state=KEPT)
     wall_time = axis == "Time"
     drawn = [charts.curve(chart, runs, colors(runs), wall_time, smoothing, log) for chart in shown]
-    curves(drawn, charts.x_title(wall_time), key=f"training_curves_{key}")
+    curves(drawn, "minutes" if wall_time else "epoch", key=f"training_curves_{key}")
     st.caption("Drag over a chart to zoom all of them; double-click to zoom out.")
 
 
@@ -233,9 +232,9 @@ def show_confusion(run: Run) -> None:
             empty_state("🔢", "No confusion matrix", "The log has none for this epoch.")
         else:
             title = f"Faces of PublicTest after epoch {epoch.number}"
-            matrix(*matrix_cells(epoch.confusion, as_shares=True), title, key="training_matrix")
+            matrix(matrix_cells(epoch.confusion, as_shares=True), title, key="training_matrix")
     with right:
-        curves([charts.recall(run)], charts.x_title(wall_time=False), key="training_recall")
+        curves([charts.recall(run)], "epoch", key="training_recall")
 
 
 def show_faces(run: Run) -> None:
@@ -253,23 +252,16 @@ def show_faces(run: Run) -> None:
         st.caption(
             f"{int((named == labels).sum())} of {len(labels)} right. The same faces in every run; never trained on."
         )
-    captions, spoken = _face_words(sheet, named, sure, labels)
-    face_grid(
-        images, sheet.rows, captions, spoken, f"Validation faces after epoch {epoch.number}", "training_faces", 84
-    )
+    texts = [
+        _face_words(CLASSES[name], percent(float(share)), None if labels is None else CLASSES[labels[index]])
+        for index, (name, share) in enumerate(zip(named, sure, strict=True))
+    ]
+    face_grid(images, sheet.rows, texts, f"Validation faces after epoch {epoch.number}", "training_faces", 84)
 
 
-def _face_words(
-    sheet: Sheet, named: np.ndarray, sure: np.ndarray, labels: np.ndarray | None
-) -> tuple[list[str], list[str]]:
-    captions, spoken = [], []
-    for index in range(len(sheet.rows)):
-        name, share = CLASSES[named[index]], percent(float(sure[index]))
-        truth = None if labels is None else CLASSES[labels[index]]
-        mark = "" if truth is None else "✓ " if truth == name else "✗ "
-        captions.append(f"{mark}{EMOJI[name]} {share}")
-        spoken.append(f"named {name} with {share}" + ("" if truth is None else f", labelled {truth}"))
-    return captions, spoken
+def _face_words(name: str, share: str, truth: str | None) -> tuple[str, str]:
+    mark = "" if truth is None else "✓ " if truth == name else "✗ "
+    return f"{mark}{EMOJI[name]} {share}", f"named {name} with {share}" + (f", labelled {truth}" if truth else "")
 
 
 def show_settings(runs: Sequence[Run]) -> None:

@@ -15,11 +15,11 @@ def color_of(label: str) -> str:
     return COLORS.get(label, UNSURE_COLOR)
 
 
-def face_card(number: int, label: str, words: str, bars: str, jpeg: bytes = b"", note: str = "") -> str:
+def face_card(number: int, label: str, words: str, bars: str, jpeg: bytes = b"") -> str:
     """HTML of one card.
 
-    label: an expression or 'unsure'; determines colour and emoji. words: the verdict, in plain text; note: a figure
-    beside it. bars: HTML (webui.parts.charts). jpeg: the face's picture; b"" if there is none.
+    label: an expression or 'unsure'; determines colour and emoji. words: the verdict, in plain text.
+    bars: HTML (webui.parts.charts). jpeg: the face's picture; b"" if there is none.
     """
     picture = (
         f'<figure><img src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" alt="Face {number}">'
@@ -28,11 +28,10 @@ def face_card(number: int, label: str, words: str, bars: str, jpeg: bytes = b"",
         else ""
     )
     who = "" if jpeg else f'<b class="who">{number}</b>'
-    figure = f'<span class="confidence">{escape(note)}</span>' if note else ""
     return (
         f'<li class="face{"" if jpeg else " plain"}" style="--class-color:{color_of(label)}">{picture}'
         f'<div><div class="verdict">{who}<span><span aria-hidden="true">{EMOJI.get(label, UNSURE_EMOJI)}</span> '
-        f"{escape(words)}</span>{figure}</div>{bars}</div></li>"
+        f"{escape(words)}</span></div>{bars}</div></li>"
     )
 
 

@@ -154,9 +154,8 @@ class Watched:
     def portrait(self, identity: int) -> np.ndarray | None:
         """A person's picture, RGB uint8 (H, W, 3); that of the one whom the person was split from if there is none."""
         others = [split.identity for split in self.people.splits if split.other == identity]
-        return next(
-            (found for i in (identity, *others[:1]) if (found := self.reading.portraits.get(i)) is not None), None
-        )
+        known = self.reading.portraits
+        return known.get(others[0] if others and identity not in known else identity)
 
     def _between(self, start_s: float, end_s: float) -> tuple[float, float]:
         if not 0 <= float(start_s) < float(end_s):

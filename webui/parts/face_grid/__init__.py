@@ -4,7 +4,7 @@ One PNG of 60 faces is 0.1 MB and one message; 60 st.image calls are 60 requests
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -44,21 +44,15 @@ def sheet(first: np.ndarray, faces: np.ndarray) -> str:
 
 
 def face_grid(
-    images: np.ndarray,
-    rows: Sequence[int] | np.ndarray,
-    captions: Sequence[str],
-    spoken: Sequence[str],
-    label: str,
-    key: str,
-    size_px: int = 64,
+    images: np.ndarray, rows: np.ndarray, texts: Iterable[tuple[str, str]], label: str, key: str, size_px: int = 64
 ) -> int | None:
     """Shows faces uint8 (N, 48, 48), N > 0; returns the row of the face pressed in this run, else None.
 
-    rows: each face's number. captions: a short line below each. spoken: a sentence for screen
-    readers and the tooltip. label: a description of the grid. size_px: the minimum width of a face on the page.
+    rows: each face's number. texts: a short line below each, and a sentence for screen readers and the tooltip.
+    label: a description of the grid. size_px: the minimum width of a face on the page.
     """
     columns = min(_SPRITE_COLUMNS, len(images))
-    faces = [[int(row), caption, words] for row, caption, words in zip(rows, captions, spoken, strict=True)]
+    faces = [[int(row), *text] for row, text in zip(rows, texts, strict=True)]
     data = {
         "sprite": data_url(sprite(images, columns)),
         "columns": columns,

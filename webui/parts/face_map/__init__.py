@@ -5,8 +5,7 @@ itself is sent, 200 corners at most, and numpy finds the points inside.
 """
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -15,49 +14,31 @@ from webui.parts.component import show
 _MOST_KINDS = 8
 
 
-@dataclass(frozen=True)
-class Caught:
-    """The action on the map in this run: a face pressed (its row), a lasso drawn, or neither.
-
-    corners: the lasso's, int64 (K, 2) in map units. hidden: the hidden kinds.
-    """
-
-    face: int | None = None
-    corners: np.ndarray | None = None
-    hidden: tuple[int, ...] = ()
-
-
 def face_map(
-    x: np.ndarray,
-    y: np.ndarray,
-    kinds: np.ndarray,
-    rows: np.ndarray,
-    names: Sequence[str],
-    colors: Sequence[str],
-    title: str,
-    key: str,
-) -> Caught:
-    """Shows points at x, y: uint16 (N,), coloured by kinds: uint8 (N,), an index into names and colors (8 at most).
+    x: np.ndarray, y: np.ndarray, kinds: np.ndarray, rows: np.ndarray, colors: Mapping[str, str], title: str, key: str
+) -> tuple[int | None, np.ndarray | None]:
+    """Shows points at x, y: uint16 (N,), coloured by kinds: uint8 (N,), positions in colors: name → #RRGGBB, 8 at most.
 
-    rows: int32 (N,), the number returned when a point is pressed.
+    rows: int32 (N,). Returns what was done on the map in this run: the row of the point pressed, the positions of the
+    visible points in the lasso drawn, or neither.
     """
-    assert len(names) <= _MOST_KINDS, "the shader holds eight colours"
+    assert len(colors) <= _MOST_KINDS, "the shader holds eight colours"
     data = {
         "x": _packed(x, np.uint16),
         "y": _packed(y, np.uint16),
         "kinds": _packed(kinds, np.uint8),
         "rows": _packed(rows, np.int32),
-        "names": names,
-        "colors": colors,
+        "names": list(colors),
+        "colors": list(colors.values()),
         "title": title,
     }
-    result = show("face_map", '<div class="map"></div>', key, data, "face", "lasso", scripts=("return_focus.js",))
-    if result.face is not None:
-        return Caught(face=int(result.face))
-    if result.lasso is not None:
-        corners = np.array(result.lasso["corners"], dtype=np.int64).reshape(-1, 2)
-        return Caught(corners=corners, hidden=tuple(int(kind) for kind in result.lasso["hidden"]))
-    return Caught()
+    done = show("face_map", '<div class="map"></div>', key, data, "face", "lasso", scripts=("return_focus.js",))
+    if done.face is not None:
+        return int(done.face), None
+    if done.lasso is None:
+        return None, None
+    corners = np.array(done.lasso["corners"], dtype=np.int64).reshape(-1, 2)
+    return None, np.flatnonzero(inside(corners, x, y) & ~np.isin(kinds, done.lasso["hidden"]))
 
 
 def inside(corners: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

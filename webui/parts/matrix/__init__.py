@@ -9,20 +9,16 @@ import numpy as np
 from fer.emotions import CLASSES
 from webui.parts.component import show
 
+Cells = tuple[np.ndarray, list[list[str]], list[list[str]]]
 
-def matrix(
-    shades: np.ndarray,
-    texts: list[list[str]],
-    spoken: list[list[str]],
-    title: str,
-    key: str,
-    selected: tuple[int, int] | None = None,
-) -> None:
+
+def matrix(cells: Cells, title: str, key: str, selected: tuple[int, int] | None = None) -> None:
     """Shows a 7×7 table, true class in the rows; in the next run `pressed(key, "cell")` is the cell that was pressed.
 
-    shades: float (7, 7) in -1..1, how strongly a cell is coloured: blue above zero, orange below.
-    texts: the cells' texts. spoken: a sentence for each, for screen readers and the tooltip.
+    cells: shades, float (7, 7) in -1..1, how strongly a cell is coloured: blue above zero, orange below; the cells'
+    texts; a sentence for each, for screen readers and the tooltip.
     """
+    shades, texts, spoken = cells
     data = {
         "classes": CLASSES,
         "shades": np.clip(np.round(shades, 4), -1, 1).tolist(),

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from fer.emotions import CLASSES, COLORS, UNSURE, UNSURE_COLOR
+from fer.emotions import CLASSES, UNSURE
 from fer.see.faces import Sample
 from webui.frame.session import widget
+from webui.view.face_card import color_of
 
 _FOLDER = Path(__file__).parent
 _LABELS = (*CLASSES, UNSURE)
@@ -34,7 +35,7 @@ def _component() -> Any:
 def player(film: Mapping[str, Any], key: str, on_act: Callable[[], None]) -> None:
     """Shows the player. film: of webui.view.video_result. on_act: called after an action of the visitor; `acted`
     returns it."""
-    colors = [COLORS.get(label, UNSURE_COLOR) for label in _LABELS]
+    colors = [color_of(label) for label in _LABELS]
     _component()(key=key, data={**film, "labels": _LABELS, "colors": colors}, on_act_change=on_act)
 
 
