@@ -35,4 +35,4 @@ if __name__ == "__main__":
     visit()
 else:
     let_videos_through()
-    app = st.App(__file__, routes=[*api.routes(), downloads.route()], lifespan=api.lifespan)
+    app = st.App(__file__, routes=[*api.routes(), *downloads.routes()], lifespan=api.lifespan)

@@ -16,7 +16,7 @@ from fer.learn.config import PRESETS, TrainConfig
 from webui.dataset import audit, charts, data, fetch, filters
 from webui.dataset import map as lasso_map
 from webui.dataset.augmentation import PreviewError, preview
-from webui.dataset.face_details import class_and_split, faces_with_details
+from webui.dataset.face_details import class_and_split, faces_with_details, show_finding
 from webui.frame.layout import empty_state, figures, page_head
 from webui.frame.session import KEPT, session
 from webui.parts.bars import bars
@@ -24,7 +24,6 @@ from webui.parts.charts import percent
 from webui.parts.controls import download, one_of, tabs
 from webui.parts.face_grid import sheet
 
-ALL = "all"
 # Fields of TrainConfig: label with the unit, the slider's maximum and step
 AUGMENTATIONS: dict[str, tuple[str, float, float]] = {
     "crop_pad_px": ("Random crop (± pixels)", 12, 1),
@@ -178,19 +177,18 @@ def audit_part(table: Audit, found: FaceSet | None) -> None:
         persist_state=KEPT,
     )
     st.caption(audit.FINDINGS[name])
-    split, label, export = st.columns([1, 1, 1], vertical_alignment="bottom")
-    one_split = split.selectbox("Split", [ALL, *SPLITS], key="dataset_audit_split", persist_state=KEPT)
-    one_class = label.selectbox("Class", [ALL, *CLASSES], key="dataset_audit_class", persist_state=KEPT)
-    chosen = audit.finding(
-        table, name, None if one_split == ALL else one_split, None if one_class == ALL else one_class
-    )
+    split, label, export = st.columns(3, vertical_alignment="bottom")
+    one_split = split.selectbox("Split", ["all", *SPLITS], key="dataset_audit_split", persist_state=KEPT)
+    one_class = label.selectbox("Class", ["all", *CLASSES], key="dataset_audit_class", persist_state=KEPT)
+    chosen = audit.finding(table, name, one_split, one_class)
     with export:
         offer_list(lambda: audit.as_table(table, chosen.at), f"fer2013-{name.lower().replace(' ', '-')}.csv")
     st.header(f"{len(chosen.at):,} faces", anchor=False)
     if name == "Likely wrong labels":
-        precision(table, SPLITS[0] if one_split == ALL else one_split)
+        precision(table, one_split if one_split in SPLITS else SPLITS[0])
     from_the_first("dataset_audit", (name, one_split, one_class))
-    listed(table, found, chosen)
+    if len(chosen.at):
+        show_finding(table, found, chosen, "dataset_audit")
     with st.expander("Where these scores come from"):
         st.markdown("\n".join(f"* **{column}**: {words}" for column, words in table.about.items()))
 
@@ -206,21 +204,6 @@ def precision(table: Audit, split: str) -> None:
         f"where FER+ decides, against {among_all} of all its faces."
     )
     st.caption("Who judged: " + "; ".join(f"{k} {v}" for k, v in audit.judges(table).items()) + ".")
-
-
-def listed(table: Audit, found: FaceSet | None, chosen: audit.Finding) -> None:
-    """The faces of a finding if the set is available, else their rows."""
-    if not len(chosen.at):
-        return
-    if found is None or ((at := data.positions(found, table.rows[chosen.at])) < 0).any():
-        st.dataframe(audit.as_table(table, chosen.at), hide_index=True)
-        return
-
-    def words(index: int) -> tuple[str, str]:
-        caption = chosen.caption(chosen.at[index])
-        return caption, caption.replace("\n", " ")
-
-    faces_with_details(found, at, words, chosen.name, "dataset_audit", per_page=60)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ def fetch(address: str) -> tuple[int, Headers, bytes]:
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": unquote(address), "query_string": b"", "headers": []}
-    asyncio.run(Starlette(routes=[downloads.route()])(scope, receive, send))
+    asyncio.run(Starlette(routes=downloads.routes())(scope, receive, send))
     start, *body = sent
     return start["status"], Headers(raw=start["headers"]), b"".join(message.get("body", b"") for message in body)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from webui.view.video_files import OpenFile, route
+from webui.frame.downloads import OpenFile, routes
 
 CONTENT = bytes(range(256)) * 4000  # more than one piece
 Message = MutableMapping[str, Any]
@@ -35,7 +35,7 @@ def get(address: str, asked: str = "", method: str = "GET") -> Answer:
 
     headers = [(b"range", asked.encode())] if asked else []
     scope = {"type": "http", "method": method, "path": address, "headers": headers, "query_string": b""}
-    asyncio.run(Starlette(routes=[route()])(scope, receive, send))
+    asyncio.run(Starlette(routes=routes())(scope, receive, send))
     head = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return Answer(sent[0]["status"], head, b"".join(message.get("body", b"") for message in sent[1:]))
 

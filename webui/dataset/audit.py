@@ -55,11 +55,11 @@ def _read(path: str, changed_ns: int) -> Audit:
 
 
 def finding(table: Audit, name: str, split: str | None = None, label: str | None = None) -> Finding:
-    """One of FINDINGS, optionally for one split and one class only."""
+    """One of FINDINGS, of one split or one class only where these are names of such."""
     at = _listed(table, name)
-    if split is not None:
+    if split in SPLITS:
         at = at[table.splits[at] == SPLITS.index(split)]
-    if label is not None:
+    if label in CLASSES:
         at = at[table.labels[at] == CLASSES.index(label)]
 
     def caption(place: int) -> str:

@@ -6,11 +6,13 @@ from html import escape
 import numpy as np
 import streamlit as st
 
+from fer.data.audit import Audit
 from fer.data.faceset import SPLITS, UNKNOWN_ROW, VOTE_COLUMNS, FaceSet
 from fer.emotions import CLASSES
 from fer.judge import metrics
 from webui.dataset import audit as audit_data
 from webui.dataset import data as dataset_data
+from webui.dataset.audit import Finding
 from webui.frame import weights
 from webui.frame.layout import plain
 from webui.frame.session import session
@@ -116,6 +118,20 @@ def faces_with_details(
     pressed = face_grid(found.images[at[shown]], at[shown], texts, label, key)
     if pressed is not None:
         open_face(pressed, asked)
+
+
+def show_finding(table: Audit, found: FaceSet | None, finding: Finding, key: str) -> None:
+    """The faces of a finding if the set has them all, else their rows."""
+    if found is None or ((at := dataset_data.positions(found, table.rows[finding.at])) < 0).any():
+        st.dataframe(audit_data.as_table(table, finding.at), hide_index=True)
+        return
+
+    def words(index: int) -> tuple[str, str]:
+        caption = finding.caption(finding.at[index])
+        return caption, caption.replace("\n", " ")
+
+    if len(at):
+        faces_with_details(found, at, words, finding.name, key, per_page=60)
 
 
 def open_face(at: int, asked: Weights | None = None) -> None:

@@ -6,9 +6,9 @@ import streamlit as st
 from fer.data.audit import NONE, Audit
 from fer.data.faceset import SPLITS, FaceSet
 from fer.emotions import CLASSES, COLORS
-from webui.dataset import audit as audit_data
 from webui.dataset import data as dataset_data
-from webui.dataset.face_details import faces_with_details, open_face
+from webui.dataset.audit import Finding
+from webui.dataset.face_details import open_face, show_finding
 from webui.frame.session import session
 from webui.parts.controls import one_of
 from webui.parts.face_map import face_map
@@ -34,22 +34,9 @@ def draw(table: Audit, found: FaceSet | None) -> None:
     if lasso is not None:
         session().dataset.lasso, session().pages["dataset_lasso"] = lasso, 0
     if (at := session().dataset.lasso) is not None:
-        _in_the_lasso(table, found, at)
-
-
-def _in_the_lasso(table: Audit, found: FaceSet | None, at: np.ndarray) -> None:
-    st.header(f"{len(at):,} faces in the lasso", anchor=False)
-    if found is None:
-        st.dataframe(audit_data.as_table(table, at), hide_index=True)
-        return
-    places = dataset_data.positions(found, table.rows[at])
-
-    def words(index: int) -> tuple[str, str]:
-        name = CLASSES[table.labels[at[index]]]
-        return name, name
-
-    if len(at) and (places >= 0).all():
-        faces_with_details(found, places, words, "faces in the lasso", "dataset_lasso", per_page=60)
+        st.header(f"{len(at):,} faces in the lasso", anchor=False)
+        finding = Finding("faces in the lasso", at, lambda place: CLASSES[table.labels[place]])
+        show_finding(table, found, finding, "dataset_lasso")
 
 
 def _coloring(table: Audit, by: str) -> tuple[np.ndarray, dict[str, str]]:

@@ -1,5 +1,6 @@
 """Charts of the evaluation page. Every title states its unit; colours suit colour-blind readers."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#8A8A94"
 RIGHT, WRONG = 0, 1  # series of class_bars
 SHARE = (0.0, 100.0)  # ends of an axis in %
 _MOST_POINTS = 300  # as many as a screen can show
-_HEIGHT_PX = 320
+
+Line = tuple[dict[str, Any], Iterable[float], Iterable[float]]  # its style, x and y
 
 
 def class_bars(matrix: np.ndarray) -> Bars:
@@ -45,7 +47,7 @@ def reliability(judged: Judged) -> dict[str, Any]:
     notes = [f"{count:,} faces" for count in counts]
     radii = np.clip(9 * np.sqrt(counts / counts.max()), 2, None).round(1).tolist()
     ece = f"{100 * result.ece:.1f} points"
-    return _chart(
+    return lines_chart(
         f"Reliability (accuracy in % by confidence in %); ECE {ece}",
         [
             ({"label": "perfect", "color": GREY, "dotted": True}, 100 * diagonal, diagonal),
@@ -61,7 +63,7 @@ def coverage(judged: Judged, threshold: float) -> dict[str, Any]:
     answered = curve.coverage[curve.threshold >= threshold][-1:]
     kept = _thinned(len(curve.threshold))
     notes = [f"unsure below {percent(value)}" for value in curve.threshold[kept]]
-    drawn = _chart(
+    drawn = lines_chart(
         "Accuracy of the faces answered (%) by the share answered (%)",
         [({"label": "right", "color": BLUE, "notes": notes}, 100 * curve.coverage[kept], curve.accuracy[kept])],
         f"From {percent(curve.accuracy[-1])} right where all faces are answered; the fewer are answered, the more of "
@@ -86,15 +88,16 @@ def precision_recall(judged: Judged) -> dict[str, Any]:
         lines.append((line, 100 * recall[kept], precision[kept]))
         spoken.append(label)
     title = "Precision (%) by recall (%), one curve a class; average precision beside the name"
-    return _chart(title, lines, f"Average precision: {', '.join(spoken)}.")
+    return lines_chart(title, lines, f"Average precision: {', '.join(spoken)}.")
 
 
-def _chart(title: str, lines: list[tuple[dict[str, Any], np.ndarray, np.ndarray]], spoken: str) -> dict[str, Any]:
+def lines_chart(title: str, lines: Sequence[Line], spoken: str) -> dict[str, Any]:
+    """A chart of lines with a legend, shares in %, for parts.curves. spoken: follows the title for screen readers."""
     return {
         "title": title,
         "format": "percent",
         "legend": True,
-        "height": _HEIGHT_PX,
+        "height": 320,
         "spoken": f"{title}. {spoken}",
         "series": [style for style, _, _ in lines],
         "tables": [[plain_numbers(x), plain_numbers(y)] for _, x, y in lines],

@@ -11,12 +11,13 @@ from fer.emotions import COLORS
 from fer.judge.damages import KINDS, STRENGTHS, damaged
 from fer.judge.robustness import UNTOUCHED, RobustnessError, RobustnessTable, Row
 from fer.weights import ROBUSTNESS, SAMPLE
+from webui.evaluation.charts import lines_chart
 from webui.frame import weights
 from webui.frame.layout import show_error
 from webui.frame.weights import Weights
 from webui.parts.charts import percent
 from webui.parts.controls import one_of
-from webui.parts.curves import curves, plain_numbers
+from webui.parts.curves import curves
 
 ACCURACY, UNSURE, ECE = FIGURES = ("Accuracy", "Unsure", "Calibration error")
 _EXPLAINED = {
@@ -71,25 +72,23 @@ def _chart(table: RobustnessTable, figure: str, group: str, names: list[str]) ->
     spoken = "; ".join(
         f"{name} from {_words(rows[0], figure)} to {_words(rows[-1], figure)}" for name, rows in drawn.items()
     )
-    return {
-        "title": f"{group}: {figure.lower()} ({unit})",
-        "format": "number" if figure == ECE else "percent",
-        "legend": True,
-        "height": _HEIGHT_PX,
-        "spoken": f"{group}, {figure.lower()} by strength: {spoken}.",
-        "series": [
+    lines = [
+        (
             {
                 "label": name,
                 "color": _LINES[i],
                 "dotted": i % 2 == 1,
                 "notes": ["untouched", *(f"{level:g} {KINDS[name].unit}" for level in KINDS[name].levels)],
-            }
-            for i, name in enumerate(names)
-        ],
-        "tables": [
-            [plain_numbers(row.strength for row in rows), plain_numbers(_value(row, figure) for row in rows)]
-            for rows in drawn.values()
-        ],
+            },
+            [row.strength for row in rows],
+            [_value(row, figure) for row in rows],
+        )
+        for i, (name, rows) in enumerate(drawn.items())
+    ]
+    return lines_chart(f"{group}: {figure.lower()} ({unit})", lines, "") | {
+        "format": "number" if figure == ECE else "percent",
+        "height": _HEIGHT_PX,
+        "spoken": f"{group}, {figure.lower()} by strength: {spoken}.",
     }
 
 

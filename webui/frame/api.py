@@ -1,4 +1,4 @@
-"""The app server's routes beside the pages: for video players, and for other programs if the operator enables it."""
+"""The app server's routes for other programs, if the operator enables them, and its start and end."""
 
 import os
 import socket
@@ -12,7 +12,6 @@ import streamlit as st
 from starlette.routing import BaseRoute
 
 from fer.serve.settings import from_environment, is_switched_on
-from webui.view import video_files
 
 if TYPE_CHECKING:
     from fer.serve.service import Service
@@ -21,19 +20,19 @@ _services: "list[Service]" = []
 
 
 def routes() -> list[BaseRoute]:
-    """The players' videos, and the service for other programs if FER_API=1. Called once, at the start.
+    """The service for other programs if FER_API=1. Called once, at the start.
 
     Raises ServeError for impossible settings.
     """
     if not is_switched_on():
-        return [video_files.route()]
+        return []
     # Loaded here, so that pages without the service start as quickly as before.
     from fer.batch.engines.local import available_cores
     from fer.serve.routes import api
     from fer.serve.service import Service
 
     _services.append(Service(from_environment(), available_cores()))
-    return [video_files.route(), api(_services[-1])]
+    return [api(_services[-1])]
 
 
 @asynccontextmanager

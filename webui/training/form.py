@@ -1,5 +1,6 @@
 """The form that starts a training: one widget for each field of TrainConfig, made from its type, limits and help."""
 
+import itertools
 import math
 import shlex
 from dataclasses import Field, fields
@@ -54,10 +55,8 @@ def _start(launcher: launch.Launcher, name: str, values: dict[str, Any]) -> str 
 
 def free_name(launcher: launch.Launcher, preset: str) -> str:
     """PRESET-N with the first free N."""
-    number = 1
-    while (launcher.runs / f"{preset}-{number}").exists():
-        number += 1
-    return f"{preset}-{number}"
+    names = (f"{preset}-{number}" for number in itertools.count(1))
+    return next(name for name in names if not (launcher.runs / name).exists())
 
 
 def _widgets(preset: TrainConfig) -> dict[str, Any]:

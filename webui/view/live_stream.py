@@ -11,6 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import av
+import cv2
 import numpy as np
 import streamlit as st
 from streamlit_webrtc import VideoProcessorBase
@@ -154,7 +155,7 @@ class Viewer:
     def take_snapshot(self) -> None:
         """Keeps the picture as currently shown; none if the camera has stopped in the meantime."""
         picture = self.session.snapshot() if self.session is not None else None
-        self.snapshot = None if picture is None else _png(picture)
+        self.snapshot = None if picture is None else cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
 
     def discard_snapshot(self) -> None:
         self.snapshot = None
@@ -191,13 +192,6 @@ def viewer() -> Viewer:
     mine = session()
     mine.viewer = mine.viewer or Viewer()
     return mine.viewer
-
-
-def _png(picture: np.ndarray) -> bytes:
-    """picture: RGB uint8 (H, W, 3)."""
-    import cv2
-
-    return cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 class FrameProcessor(VideoProcessorBase):

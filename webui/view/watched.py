@@ -12,7 +12,7 @@ import numpy as np
 from fer.see.judge import JudgeSettings, judge
 from fer.see.people import People, same_again
 from fer.see.videotable import Mark, Seen
-from webui.view.video_files import OpenFile
+from webui.frame.downloads import OpenFile
 
 if TYPE_CHECKING:
     from fer.see.video import VideoReading
