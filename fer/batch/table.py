@@ -4,7 +4,7 @@
 | --- | --- |
 | source, kind | the file's location, absolute; photo or video |
 | size, modified | bytes, and the time of its last change (UTC) when it was read |
-| status, reason | face, no face, or error; the reason in words, or what was left out of a damaged video |
+| status, reason | face, no face, or error; the reason in words, or what was left out: a video's damage, other frames |
 | time_s, identity | seconds from a video's start, and which of its people; null for photos |
 | face … neutral | as in fer/see/report.py, not rounded; in a video averaged over time, as its labels are |
 | right_eye_x … left_mouth_corner_y | the detector's five points in pixels, right and left as the person's |

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fer.batch.table import Row
     from fer.see.faces import Prediction
     from fer.see.images import Picture
+    from fer.see.notes import First
     from fer.see.recognize import Recognizer
 
 MAX_PHOTO_BYTES = 512 * 2**20
@@ -169,16 +170,18 @@ def _photos(items: Sequence[Item], recognizer: "Recognizer", settings: Settings)
     from fer.see.detect import FIRST_LOOK_PX, shrink
     from fer.see.faces import scaled
     from fer.see.judge import judge_alone
+    from fer.see.notes import notes
 
     threshold = recognizer.card.unsure_below if settings.unsure_below is None else settings.unsure_below
-    outcomes: list[str | tuple[float, np.ndarray]] = []  # why it cannot be read; or its scale and a small copy
+    # Why it cannot be read; or its scale, what it is the first of, and a small copy.
+    outcomes: list[str | tuple[float, First | None, np.ndarray]] = []
 
     def readable() -> "Iterator[np.ndarray]":
         for picture in _decoded(items):
             if isinstance(picture, str):
                 outcomes.append(picture)
             else:
-                outcomes.append((picture.scale, shrink(picture.image, FIRST_LOOK_PX)))
+                outcomes.append((picture.scale, picture.first, shrink(picture.image, FIRST_LOOK_PX)))
                 yield picture.image
 
     observed = iter(list(recognizer.observe_many(readable())))
@@ -187,12 +190,13 @@ def _photos(items: Sequence[Item], recognizer: "Recognizer", settings: Settings)
         if isinstance(outcome, str):
             rows.append([error_row(item, outcome)])
             continue
-        scale, small = outcome
+        scale, first, small = outcome
         predictions = judge_alone(next(observed), threshold)
         if settings.pictures or (settings.crops and predictions):
             _write_pictures(item, predictions, recognizer, settings)
         turn_deg = recognizer.suggest_turn(small, [prediction.face for prediction in predictions])
-        rows.append(list(photo_rows(item, scaled(predictions, scale), turn_deg)))
+        left_out = next(iter(notes(first, 0, len(predictions))), None)
+        rows.append([{**row, "reason": left_out} for row in photo_rows(item, scaled(predictions, scale), turn_deg)])
     return rows
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from fer.batch.engines.local import LocalEngine
 from fer.batch.job import run
@@ -39,6 +40,7 @@ def test_every_file_has_its_row(tmp_path: Path, capsys: pytest.CaptureFixture[st
     make_photos(folder, 2, side_px=200)
     grey(folder / "grey.png")
     (folder / "broken.jpg").write_bytes(b"no photo")
+    Image.new("L", (9, 9)).save(folder / "moving.gif", save_all=True, append_images=[Image.new("L", (9, 9), 9)])
     (folder / "clip.mp4").write_bytes(clip([sample_image[::2, ::2][:480, :480]] * 6))
     (folder / "broken.mp4").write_bytes(b"no video")
     with zipfile.ZipFile(folder / "more.zip", "w") as archive:
@@ -48,7 +50,8 @@ def test_every_file_has_its_row(tmp_path: Path, capsys: pytest.CaptureFixture[st
     for row in rows:
         by_name.setdefault(row["source"].removeprefix(f"{folder}/"), []).append(row)
     assert sorted(by_name) == [
-        *("0000.jpg", "a/0001.jpg", "broken.jpg", "broken.mp4", "clip.mp4", "grey.png", "more.zip/inner/sample.jpg")
+        *("0000.jpg", "a/0001.jpg", "broken.jpg", "broken.mp4", "clip.mp4", "grey.png", "more.zip/inner/sample.jpg"),
+        "moving.gif",
     ]
     (photo,), (zipped,) = by_name["0000.jpg"], by_name["more.zip/inner/sample.jpg"]
     for row in (photo, zipped):
@@ -61,6 +64,9 @@ def test_every_file_has_its_row(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert photo["size"] == (folder / "0000.jpg").stat().st_size
     assert photo["modified"].timestamp() == pytest.approx((folder / "0000.jpg").stat().st_mtime, abs=1e-3)
     assert (by_name["grey.png"][0]["status"], by_name["grey.png"][0]["face"]) == ("no face", None)
+    (moving,) = by_name["moving.gif"]
+    assert moving["status"] == "no face"
+    assert moving["reason"].startswith("An animation: only its first frame was read, and that shows no face.")
     for name, word in (("broken.jpg", "not an image"), ("broken.mp4", "not a video")):
         (row,) = by_name[name]
         assert row["status"] == "error"
@@ -70,7 +76,7 @@ def test_every_file_has_its_row(tmp_path: Path, capsys: pytest.CaptureFixture[st
     lines = (tmp_path / "out" / "faces.csv").read_text().splitlines()
     assert len(lines) == len(rows) + 1
     said = capsys.readouterr()
-    assert "7 files read" in said.out
+    assert "8 files read" in said.out
     assert "2 files that cannot be read" in said.out
     assert said.err == ""  # quiet: no terminal here
 
