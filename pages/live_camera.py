@@ -165,15 +165,6 @@ def show_probabilities(samples: Sequence[Sample]) -> None:
     st.plotly_chart(live_charts.probabilities(samples, chosen), config=live_charts.CONFIG)
 
 
-def choose_where() -> str:
-    """Where faces are read. The server is the fallback for browsers that cannot."""
-    return one_of(
-        "Where faces are read", [DEVICE, SERVER], key="live_where",
-        help="On this device nothing leaves the browser, and the picture waits for no network. On the server it goes "
-        "there and back as video (WebRTC): for browsers that are too old or too slow.",
-    )  # fmt: skip
-
-
 def show_device(card: ModelCard, live: LiveSettings, constraints: dict[str, Any]) -> None:
     """The camera that reads in the browser; it has its own buttons, cards, timeline and recording."""
     device.camera(card, live, constraints, partial(set_widget, "live_where", SERVER))
@@ -209,7 +200,12 @@ def show_server(viewer: Viewer, model: "Recognizer", live: LiveSettings, constra
 
 page_head("Live camera", "Every face in front of your webcam and the expression it shows.")
 st.html(STYLE)
-where = choose_where()
+# The server is for browsers that cannot read faces.
+where = one_of(
+    "Where faces are read", [DEVICE, SERVER], key="live_where",
+    help="On this device nothing leaves the browser, and the picture waits for no network. On the server it goes "
+    "there and back as video (WebRTC): for browsers that are too old or too slow.",
+)  # fmt: skip
 # Weights that are refused, a TURN server without its name.
 refusals: tuple[type[Exception], ...] = (*weights.load_errors(), ValueError)
 try:

@@ -165,27 +165,32 @@ def show_photo(photo: Photo, reading: Reading, threshold: float, key: str, alone
                 "Faces should look at the camera, be upright and well lit, and be at least 24 pixels wide. "
                 "Try a closer or brighter photo, or turn it.",
             )
-        with st.container(horizontal=True, gap="small"):
-            if count:
-                download(
-                    "PNG",
-                    lambda: photos.annotated_png(photo, reading, threshold),
-                    photos.png_name(photo),
-                    "image/png",
-                    "image",
-                    key=f"photo_png_{key}",
-                    help="The photo in full size with its boxes and labels.",
-                )
-            if count and alone:
-                show_table_downloads([(photo, reading)], threshold)
-            st.button(
-                "Turn",
-                icon=":material/rotate_left:",
-                key=f"photo_turn_left_{key}",
-                on_click=turn,
-                args=(photo, 90),
-                help="By 90° to the left. The photo is read again.",
+        show_actions(photo, reading, threshold, key, alone)
+
+
+def show_actions(photo: Photo, reading: Reading, threshold: float, key: str, alone: bool) -> None:
+    """A photo's downloads, and the button that turns it."""
+    with st.container(horizontal=True, gap="small"):
+        if reading.observations:
+            download(
+                "PNG",
+                lambda: photos.annotated_png(photo, reading, threshold),
+                photos.png_name(photo),
+                "image/png",
+                "image",
+                key=f"photo_png_{key}",
+                help="The photo in full size with its boxes and labels.",
             )
+            if alone:
+                show_table_downloads([(photo, reading)], threshold)
+        st.button(
+            "Turn",
+            icon=":material/rotate_left:",
+            key=f"photo_turn_left_{key}",
+            on_click=turn,
+            args=(photo, 90),
+            help="By 90° to the left. The photo is read again.",
+        )
 
 
 def offer_turn(photo: Photo, reading: Reading, key: str) -> None:
@@ -215,15 +220,6 @@ def show_readings(readings: list[tuple[Photo, Reading]], threshold: float) -> No
         st.caption(LIMITS)
 
 
-def choose_where() -> str:
-    """Where faces are read."""
-    return one_of(
-        "Where photos are read", [SERVER, DEVICE], key="photo_where", on_change=keep_photos,
-        help="On this device, no photo leaves the browser, which reads JPEG, PNG and any other format it can open. "
-        "The app reads more formats and writes one table for many.",
-    )  # fmt: skip
-
-
 def keep_photos() -> None:
     """Keeps the photos of widgets that will not be drawn next, like those of earlier visits."""
     mine = session().photo
@@ -240,7 +236,11 @@ def show_device(card: ModelCard, asked: settings.ViewSettings) -> None:
 
 
 page_head("Photo", "Drop in one photo or many to see the expression on every face and how sure the model is of it.")
-where = choose_where()
+where = one_of(
+    "Where photos are read", [SERVER, DEVICE], key="photo_where", on_change=keep_photos,
+    help="On this device, no photo leaves the browser, which reads JPEG, PNG and any other format it can open. "
+    "The app reads more formats and writes one table for many.",
+)  # fmt: skip
 chosen: list[Photo] = []
 if where == SERVER:
     chosen = choose_photos()

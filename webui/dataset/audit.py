@@ -41,9 +41,7 @@ class Finding:
 def audit() -> Audit | None:
     """The committed table; None if there is none. A damaged one shows a message, and returns None."""
     try:
-        return _read(str(AUDIT), AUDIT.stat().st_mtime_ns)
-    except OSError:
-        return None
+        return _read(str(AUDIT), AUDIT.stat().st_mtime_ns) if AUDIT.is_file() else None
     except AuditError as error:
         show_error(error)
         return None
@@ -115,8 +113,7 @@ def as_table(table: Audit, at: np.ndarray) -> pd.DataFrame:
 def neighbours(found: FaceSet, at: int) -> np.ndarray:
     """Positions in the set of the faces most similar to the one at `at`, nearest first; empty if unknown."""
     table = audit()
-    place = np.flatnonzero(table.rows == found.rows[at]) if table is not None else np.array([], dtype=np.int64)
-    if table is None or not len(place):
+    if table is None or not len(place := np.flatnonzero(table.rows == found.rows[at])):
         return np.array([], dtype=np.int64)
     near = dataset_data.positions(found, table.neighbours[place[0]].astype(np.int64))
     return near[near >= 0]

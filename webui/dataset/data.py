@@ -13,11 +13,7 @@ from webui.frame.layout import show_error
 def faces() -> FaceSet | None:
     """The prepared set, memory-mapped; None if it does not exist. Raises DatasetError if it is damaged."""
     path = data_folder() / CACHE_NAME
-    try:
-        changed_ns = path.stat().st_mtime_ns
-    except OSError:
-        return None
-    return _open(str(path), changed_ns)
+    return _open(str(path), path.stat().st_mtime_ns) if path.is_file() else None
 
 
 def faces_or_message() -> FaceSet | None:

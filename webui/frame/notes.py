@@ -27,13 +27,7 @@ def show_weights_note() -> None:
             f":material/swap_horiz: Every page uses the weights of **{plain(mine.name)}**, in this session only.",
             width="content",
         )
-        st.button(
-            "Back to the shipped weights",
-            icon=":material/undo:",
-            key="frame_weights_back",
-            on_click=weights.use,
-            args=[None],
-        )
+        st.button("Back to the shipped weights", icon=":material/undo:", key="frame_weights_back", on_click=weights.use)
 
 
 def show_reading_note() -> None:

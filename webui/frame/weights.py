@@ -86,7 +86,7 @@ def known() -> dict[str, Weights]:
     return {weights.name: weights for weights in found if weights.table or (weights.file and weights.file.is_file())}
 
 
-def use(path: str | None) -> None:
+def use(path: str | None = None) -> None:
     """Changes this session's network: a path of a sealed ONNX file, or None for the shipped one.
 
     Raises whatever `Weights.recognizer` raises if the app cannot use the file; the session then keeps its network.

@@ -1,4 +1,4 @@
-"""Registers a component with Streamlit: a folder with its .css and .js."""
+"""Shows the components of this folder: each is a folder with its .css and .js, registered with Streamlit once."""
 
 from collections.abc import Mapping
 from functools import cache

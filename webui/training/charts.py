@@ -125,9 +125,9 @@ def _table(x: np.ndarray, lines: list[np.ndarray]) -> list[list[float | None]]:
 
 def _broken(runs: Sequence[Run], wall_time: bool) -> list[dict[str, Any]]:
     """The epoch where a run's loss stopped being a number."""
-    marks = []
-    for run in runs:
-        index = next((index for index, epoch in enumerate(run.epochs) if not epoch.finite), None)
-        if index is not None:
-            marks.append({"x": float(_x(run, wall_time)[index]), "label": f"{run.name}: not a number"})
-    return marks
+    broken = ((run, next((i for i, epoch in enumerate(run.epochs) if not epoch.finite), None)) for run in runs)
+    return [
+        {"x": float(_x(run, wall_time)[index]), "label": f"{run.name}: not a number"}
+        for run, index in broken
+        if index is not None
+    ]

@@ -111,10 +111,9 @@ def _local_time(at_s: float) -> datetime | None:
 
 def colors(runs: Sequence[Run]) -> list[str]:
     """A colour for each run, which does not change while others come and go."""
-    given = session().training.colors
     names = [run.name for run in runs]
-    for name in [name for name in given if name not in names]:
-        del given[name]
+    given = {name: color for name, color in session().training.colors.items() if name in names}
+    session().training.colors = given
     for name in names:
         if name not in given:
             given[name] = next(color for color in charts.RUN_COLORS if color not in given.values())

@@ -1,5 +1,6 @@
 """A recording as a zoomable chart: plotly, because it need not load quickly or change twice a second."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,9 +17,8 @@ _MOST_POINTS = 2000  # an hour's recording has 54,000
 
 def identities(samples: Sequence[Sample]) -> list[int]:
     """The faces of a recording, the one seen in most samples first."""
-    seen = [prediction.identity for sample in samples for prediction in sample.predictions]
-    numbers, counts = np.unique(np.array(seen, dtype=int), return_counts=True)
-    return [int(number) for number in numbers[np.argsort(-counts, kind="stable")]]
+    seen = Counter(prediction.identity for sample in samples for prediction in sample.predictions)
+    return sorted(seen, key=lambda identity: (-seen[identity], identity))
 
 
 def probabilities(samples: Sequence[Sample], identity: int) -> go.Figure:

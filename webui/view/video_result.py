@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from fer.card import ModelCard
+from fer.see.timeline import label_spans
+from fer.see.videotable import Seen, summary, to_csv, to_parquet, to_shares, to_webvtt
 from webui.frame import weights
 from webui.frame.layout import LIMITS, empty_state, plain, refused
 from webui.frame.session import KEPT, session, widget
@@ -15,9 +18,7 @@ from webui.view.player import acted, packed, player
 from webui.view.watched import Making, Watched
 
 if TYPE_CHECKING:
-    from fer.card import ModelCard
     from fer.see.videodraw import CopySettings
-    from fer.see.videotable import Seen
 
 PLAYER = "video_player"
 SHOW_EVERY_S = 0.5
@@ -83,10 +84,8 @@ def portrait(video: Watched, identity: int) -> str:
     return "" if picture is None else videos.jpeg_url(picture, 64)
 
 
-def stretches(seen: "Seen") -> list[dict[str, object]]:
+def stretches(seen: Seen) -> list[dict[str, object]]:
     """Each span of one label: from, to, person, expression, seconds; in order of time."""
-    from fer.see.timeline import label_spans
-
     found: list[dict[str, object]] = [
         {
             "from": clock(start_s, tenths=True),
@@ -115,8 +114,6 @@ def ask_who_is_who(video: Watched) -> None:
 
 def show_figures(video: Watched) -> None:
     """Each person's shares of time, and every span; both for the selected part."""
-    from fer.see.videotable import summary
-
     seen = video.seen_part()
     where = "" if video.part is None else f", {clock(video.part[0], True)} to {clock(video.part[1], True)}"
     st.subheader(f"Share of the time seen{where}", anchor=False)
@@ -129,7 +126,6 @@ def show_figures(video: Watched) -> None:
 
 def show_files(video: Watched) -> None:
     """The downloads; all for the part selected when they are requested."""
-    from fer.see.videotable import to_csv, to_parquet, to_shares, to_webvtt
 
     def take(words: str, make: Callable[[], bytes], ending: str, kind: str, icon: str, hint: str) -> None:
         name = videos.file_name(video.name, ending)
@@ -151,7 +147,7 @@ def show_files(video: Watched) -> None:
         offer_copy(video)
 
 
-def make_report(video: Watched, card: "ModelCard") -> bytes:
+def make_report(video: Watched, card: ModelCard) -> bytes:
     from fer.see.report_html import Settings, key_moments, pictured, report
 
     seen, judged_by = video.seen_part(), video.judged_by
@@ -166,7 +162,7 @@ def make_report(video: Watched, card: "ModelCard") -> bytes:
     return report(seen, words, portraits, pictured(key_moments(seen), video.chosen[2])).encode()
 
 
-def identities(seen: "Seen") -> list[int]:
+def identities(seen: Seen) -> list[int]:
     return sorted({face.identity for sample in seen.samples for face in sample.predictions})
 
 
