@@ -1,6 +1,7 @@
 """The model card as text: what is in the weights file, and what to know before trusting it."""
 
 from fer.card import ModelCard
+from fer.tables import to_markdown
 from webui.parts.charts import percent
 
 LIMITS = """\
@@ -59,15 +60,11 @@ def _section(title: str, words: str) -> str:
 def _figures(card: ModelCard) -> str:
     if not card.metrics:
         return ""
-    names = sorted({name for figures in card.metrics.values() for name in figures})
-    splits = list(card.metrics)
-    lines = [f"| figure | {' | '.join(splits)} |", f"| --- |{' ---: |' * len(splits)}"]
-    for name in names:
-        values = (_number(card.metrics[split].get(name)) for split in splits)
-        # As text it wraps on a phone.
-        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(values)} |")
+    splits, names = card.metrics, sorted({name for figures in card.metrics.values() for name in figures})
+    # With spaces a name wraps on a phone.
+    rows = ([name.replace("_", " "), *(_number(figures.get(name)) for figures in splits.values())] for name in names)
     note = "Shares of 1; low and high bound the 95 % interval, flip averages in the mirror image."
-    return f"## Figures\n\n{note}\n\n" + "\n".join(lines)
+    return f"## Figures\n\n{note}\n\n" + "\n".join(to_markdown(["figure", *splits], rows))
 
 
 def _number(value: float | None) -> str:
@@ -92,8 +89,8 @@ def _input(card: ModelCard) -> str:
 def _configuration(card: ModelCard) -> str:
     if not card.config:
         return ""
-    lines = [f"| {key} | {value} |" for key, value in sorted(card.config.items())]
-    return "## Training configuration\n\n| field | value |\n| --- | --- |\n" + "\n".join(lines)
+    lines = to_markdown(["field", "value"], sorted(card.config.items()), left=(0, 1))
+    return "## Training configuration\n\n" + "\n".join(lines)
 
 
 def _origin(card: ModelCard) -> str:
