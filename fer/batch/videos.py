@@ -19,9 +19,11 @@ class Looks:
     Raises VideoError if the file is not a video.
     """
 
-    def __init__(self, source: bytes | Path, recognizer: Recognizer, unsure_below: float, looks_per_s: float) -> None:
+    def __init__(
+        self, source: bytes | Path, recognizer: Recognizer, unsure_below: float | None, looks_per_s: float
+    ) -> None:
         self._file = VideoFile(source)
-        self._recognizer, self._settings = recognizer, JudgeSettings(unsure_below)
+        self._recognizer, self._settings = recognizer, JudgeSettings(recognizer.threshold(unsure_below))
         self._every_s = 1 / looks_per_s
         self.duration_s = self._file.duration_s
 

@@ -172,7 +172,7 @@ def _photos(items: Sequence[Item], recognizer: "Recognizer", settings: Settings)
     from fer.see.judge import judge_alone
     from fer.see.notes import notes
 
-    threshold = recognizer.card.unsure_below if settings.unsure_below is None else settings.unsure_below
+    threshold = recognizer.threshold(settings.unsure_below)
     # Why it cannot be read; or its scale, what it is the first of, and a small copy.
     outcomes: list[str | tuple[float, First | None, np.ndarray]] = []
 
@@ -226,10 +226,9 @@ def _video(item: Item, recognizer: "Recognizer", settings: Settings) -> "list[Ro
     from fer.batch.videos import Looks
     from fer.see.videofile import VideoError
 
-    threshold = recognizer.card.unsure_below if settings.unsure_below is None else settings.unsure_below
     try:
         source = Path(item.location) if _is_plain(item) else _content(item, MAX_VIDEO_BYTES)
-        looks = Looks(source, recognizer, threshold, settings.looks_per_s)
+        looks = Looks(source, recognizer, settings.unsure_below, settings.looks_per_s)
         rows = [row for sample in looks for row in look_rows(item, sample)]
     except (VideoError, StorageError) as error:
         return [error_row(item, str(error).rstrip("."))]

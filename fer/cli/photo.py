@@ -19,34 +19,7 @@ _SUFFIX = ".expressions.png"
 
 def main(arguments: Sequence[str]) -> int:
     """Reads the photos named by the arguments and returns an exit status as defined in fer.cli."""
-    return _run(_parser().parse_args(arguments))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fer photo", description="Says what expression each face in a photo shows.")
-    parser.add_argument("photos", metavar="PHOTO", nargs="+", type=Path, help="JPEG, PNG, WebP, AVIF, HEIC, …")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print a JSON array, one object per face")
-    form.add_argument("--csv", action="store_true", help="print CSV, one line per face (columns: fer/see/report.py)")
-    parser.add_argument("--detector", choices=("yunet", "haar"), default="yunet", help="default: yunet")
-    parser.add_argument("--annotate", metavar="DIR", type=Path, help="write each photo with boxes and labels there")
-    parser.add_argument("--unsure-below", metavar="P", type=number, help="say 'unsure' below this confidence, 0..1")
-    parser.add_argument("--weights", metavar="FILE", type=Path, help="another .onnx file of scripts/train.py")
-    return parser
-
-
-def number(text: str, expected: str = "a number in 0..1", most: float = 1.0) -> float:
-    """The value of an option, 0..most. Raises ArgumentTypeError, which says what was expected, for anything else."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= most:
-        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
-    return value
-
-
-def _run(options: argparse.Namespace) -> int:
+    options = _parser().parse_args(arguments)
     # Imported here, so that --help and invalid options respond at once.
     from fer.card import WeightsError
     from fer.see.detect import DetectorError
@@ -74,6 +47,30 @@ def _run(options: argparse.Namespace) -> int:
         sys.stdout.write(to_json(table) if options.json else to_csv(table))
         sys.stdout.flush()
     return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fer photo", description="Says what expression each face in a photo shows.")
+    parser.add_argument("photos", metavar="PHOTO", nargs="+", type=Path, help="JPEG, PNG, WebP, AVIF, HEIC, …")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a JSON array, one object per face")
+    form.add_argument("--csv", action="store_true", help="print CSV, one line per face (columns: fer/see/report.py)")
+    parser.add_argument("--detector", choices=("yunet", "haar"), default="yunet", help="default: yunet")
+    parser.add_argument("--annotate", metavar="DIR", type=Path, help="write each photo with boxes and labels there")
+    parser.add_argument("--unsure-below", metavar="P", type=number, help="say 'unsure' below this confidence, 0..1")
+    parser.add_argument("--weights", metavar="FILE", type=Path, help="another .onnx file of scripts/train.py")
+    return parser
+
+
+def number(text: str, expected: str = "a number in 0..1", most: float = 1.0) -> float:
+    """The value of an option, 0..most. Raises ArgumentTypeError, which says what was expected, for anything else."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= most:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+    return value
 
 
 def _recognize(

@@ -111,9 +111,8 @@ def _run(options: argparse.Namespace) -> int:
 def _judge_settings(options: argparse.Namespace, recognizer: "Recognizer") -> "JudgeSettings":
     from fer.see.judge import JudgeSettings
 
-    unsure = recognizer.card.unsure_below if options.unsure_below is None else options.unsure_below
     smoothing_s = JudgeSettings().smoothing_s if options.smoothing is None else options.smoothing
-    return JudgeSettings(unsure, smoothing_s)
+    return JudgeSettings(recognizer.threshold(options.unsure_below), smoothing_s)
 
 
 def _read(video: Path, recognizer: "Recognizer", options: argparse.Namespace) -> "tuple[VideoReading, bool]":

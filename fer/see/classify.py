@@ -30,7 +30,7 @@ class Classifier:
         if not isinstance(weights, NetworkFile):
             weights = onnxfile.read(WEIGHTS if weights is None else Path(weights))
         self.card, self.mirror = weights.card, mirror
-        self._session = onnxruntime.InferenceSession(weights.content, _options(threads), ["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(weights.content, options(threads), ["CPUExecutionProvider"])
 
     def probabilities(self, faces: np.ndarray, mirror: bool | None = None) -> np.ndarray:
         """Calibrated probabilities, float32 (N, 7), in the order of fer.emotions.CLASSES.
@@ -68,11 +68,11 @@ class Classifier:
         return np.concatenate(parts, axis=1)
 
 
-def _options(threads: int | None) -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.intra_op_num_threads = threads or 0
+def options(threads: int | None) -> onnxruntime.SessionOptions:
+    """ONNX Runtime's options for a network that shares the machine with other steps."""
+    chosen = onnxruntime.SessionOptions()
+    chosen.intra_op_num_threads = threads or 0
     # Otherwise its threads spin for 16 ms or more after each run, on the cores that the next step needs.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    options.log_severity_level = 3
-    return options
+    chosen.add_session_config_entry("session.force_spinning_stop", "1")
+    chosen.log_severity_level = 3  # of YuNet it warns that output shapes are not those of a 640 × 640 input
+    return chosen

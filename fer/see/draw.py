@@ -59,9 +59,15 @@ def _draw(
     canvas: "Canvas", predictions: Sequence[Prediction], landmarks: bool, numbered: bool, mirror: bool = False
 ) -> None:
     thick_px = max(1, round(max(canvas.width, canvas.height) / SHAPES["lines"]))
-    boxes = [_inside(canvas, _mirrored(canvas, seen.face.box) if mirror else seen.face.box) for seen in predictions]
-    for seen, box in zip(predictions, boxes, strict=True):
-        _draw_frame(canvas, box, color_of(seen.label), thick_px)
+    boxes = [_inside(canvas, seen.face.box, mirror) for seen in predictions]
+    for seen, (left, top, right, bottom) in zip(predictions, boxes, strict=True):
+        for bar in (
+            (left, top, right, top + thick_px),
+            (left, bottom - thick_px, right, bottom),
+            (left, top, left + thick_px, bottom),
+            (right - thick_px, top, right, bottom),
+        ):
+            canvas.fill(bar, color_of(seen.label))
         if landmarks:
             for x, y in seen.face.landmarks or ():
                 at = (canvas.width - x if mirror else x), y
@@ -72,26 +78,14 @@ def _draw(
         _draw_caption(canvas, box, f"{seen.identity} {words}" if numbered else words, color_of(seen.label), thick_px)
 
 
-def _mirrored(canvas: "Canvas", box: Box) -> Box:
-    left, top, right, bottom = box
-    return canvas.width - right, top, canvas.width - left, bottom
-
-
-def _inside(canvas: "Canvas", box: Box) -> Box:
+def _inside(canvas: "Canvas", box: Box, mirror: bool) -> Box:
     """The part of a box that lies on the canvas, so that a face at its edge has a closed frame."""
     left, top, right, bottom = box
+    if mirror:
+        left, right = canvas.width - right, canvas.width - left
     left, right = (min(max(x, 0.0), float(canvas.width)) for x in (left, right))
     top, bottom = (min(max(y, 0.0), float(canvas.height)) for y in (top, bottom))
     return left, top, right, bottom
-
-
-def _draw_frame(canvas: "Canvas", box: Box, color: Color, thick_px: int) -> None:
-    """Four bars just inside the box."""
-    left, top, right, bottom = box
-    canvas.fill((left, top, right, top + thick_px), color)
-    canvas.fill((left, bottom - thick_px, right, bottom), color)
-    canvas.fill((left, top, left + thick_px, bottom), color)
-    canvas.fill((right - thick_px, top, right, bottom), color)
 
 
 def _draw_caption(canvas: "Canvas", box: Box, words: str, color: Color, thick_px: int) -> None:

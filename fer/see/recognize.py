@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fer.card import Framing, ModelCard, WeightsError
+from fer.card import Framing, WeightsError
 from fer.see.classify import CHUNK, Classifier
 from fer.see.detect import Detector, make_detector, suggest_turn
 from fer.see.faces import Box, Face, Look, Observation, Prediction, Quality, Sample
@@ -38,6 +38,8 @@ class Recognizer:
     mirror: whether to average over each face and its mirror image: about a point more accurate, for twice the
         network's time, which is 1.6 ms per face (benchmarks/mirror.md).
 
+    card: the weights file's card, with any framing that it lacked filled in; not to be changed.
+
     Every method that takes an image accepts an array, RGB uint8 (H, W, 3) or grey uint8 (H, W); a path; the
     content of a picture file as bytes; or a Pillow image. Boxes are in pixels of that image or file, upright.
     Anything else raises TypeError or ValueError; a refused file raises fer.see.images.ImageError.
@@ -64,7 +66,7 @@ class Recognizer:
         self._arguments = file, detector, threads, framing, mirror
         classifier = Classifier(file, threads, mirror)
         known = classifier.card
-        self._card = replace(known, framing={**shipped_framing(), **(framing or {}), **known.framing})
+        self.card = replace(known, framing={**shipped_framing(), **(framing or {}), **known.framing})
         finder = make_detector(detector, threads) if isinstance(detector, str) else detector
         self._networks: tuple[Classifier, Detector] | None = classifier, finder
 
@@ -82,11 +84,6 @@ class Recognizer:
         """Frees the memory of the networks, once the calls in progress in other threads have ended."""
         self._networks = None
 
-    @property
-    def card(self) -> ModelCard:
-        """The weights file's card, with any framing that it lacked filled in."""
-        return self._card
-
     def predict(self, image: ImageSource, unsure_below: float | None = None, thorough: bool = True) -> list[Prediction]:
         """The expression of each face in an image; the most prominent face first, [] if there is none.
 
@@ -96,7 +93,7 @@ class Recognizer:
         Raises ValueError for a threshold that is not a number in 0..1, WeightsError if the weights have no framing for
         the detector.
         """
-        threshold = self._threshold(unsure_below)  # raises now, not after the work
+        threshold = self.threshold(unsure_below)  # raises now, not after the work
         return judge_alone(self.observe(image, thorough), threshold)
 
     def predict_many(
@@ -108,7 +105,7 @@ class Recognizer:
         after the results of those before it: open images yourself (fer.see.images) to continue with the others.
         A single image raises TypeError.
         """
-        threshold = self._threshold(unsure_below)  # raises now, not at the first image
+        threshold = self.threshold(unsure_below)  # raises now, not at the first image
         check_several(images)
         return (judge_alone(seen, threshold) for seen in self.observe_many(images, thorough))
 
@@ -212,7 +209,8 @@ class Recognizer:
         """
         return suggest_turn(self._detector, as_picture(image).image, faces)
 
-    def _threshold(self, unsure_below: float | None) -> float:
+    def threshold(self, unsure_below: float | None) -> float:
+        """The confidence under which a label is 'unsure': the one given, or the card's. Raises ValueError."""
         if unsure_below is None:
             return self.card.unsure_below
         check_share("unsure_below", unsure_below)

@@ -4,6 +4,7 @@ Decoding, drawing and encoding run in parallel. Between two looks boxes are inte
 video can wait for the next look, so nothing is extrapolated.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -75,12 +76,11 @@ def _parts(file: VideoFile, settings: CopySettings) -> "Generator[Frame | av.Pac
 def _drawn(
     parts: "Generator[Frame | av.Packet[Any]]", samples: Sequence[Sample], settings: CopySettings
 ) -> "Generator[tuple[np.ndarray, float] | av.Packet[Any]]":
-    faces = Between(samples)
     for part in parts:
         if isinstance(part, av.Packet):
             yield part
             continue
-        planes, seen = part.planes(), faces.at(part.time_s)
+        planes, seen = part.planes(), faces_at(samples, part.time_s)
         for prediction in seen:
             if settings.blurred is None or prediction.identity in settings.blurred:
                 blur(planes, prediction.face.box)
@@ -89,24 +89,16 @@ def _drawn(
         yield planes, part.time_s
 
 
-class Between:
-    """The faces at any moment of a video. samples: its looks, judged, in order of time."""
+def faces_at(samples: Sequence[Sample], time_s: float) -> list[Prediction]:
+    """The faces at a time; before the first look, those of the first; after the last look, those of the last.
 
-    def __init__(self, samples: Sequence[Sample]) -> None:
-        self._samples = samples
-        self._next = 0  # times are mostly requested in order
-
-    def at(self, time_s: float) -> list[Prediction]:
-        """The faces at a time; before the first look, those of the first; after the last look, those of the last."""
-        if not self._samples:
-            return []
-        if self._next and self._samples[self._next - 1].time_s > time_s:
-            self._next = 0
-        while self._next < len(self._samples) and self._samples[self._next].time_s <= time_s:
-            self._next += 1
-        before = self._samples[self._next - 1] if self._next else None
-        after = self._samples[min(self._next, len(self._samples) - 1)]
-        return between(before, after, time_s)
+    samples: a video's looks, judged, in order of time.
+    """
+    if not samples:
+        return []
+    following = bisect_right(samples, time_s, key=lambda sample: sample.time_s)
+    before = samples[following - 1] if following else None
+    return between(before, samples[min(following, len(samples) - 1)], time_s)
 
 
 def between(before: Sample | None, after: Sample, time_s: float) -> list[Prediction]:

@@ -5,6 +5,7 @@ FFmpeg decodes, through PyAV.
 
 import io
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -283,18 +284,10 @@ def _first_frame(source: av.container.InputContainer) -> tuple[av.VideoStream, a
     if size[0] * size[1] > MAX_PIXELS:
         raise VideoError(f"{size[0]} × {size[1]} pixels are more than 4K. Make it smaller first.")
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-    try:
+    with suppress(*_BROKEN):  # what came before contained no frame
         for packet in source.demux(stream):
-            for frame in _decoded(packet):
-                if frame.width and frame.height:
-                    return stream, frame
-    except _BROKEN:
-        pass  # what came before contained no frame
+            with suppress(*_BROKEN):
+                for frame in packet.decode():
+                    if frame.width and frame.height:
+                        return stream, frame
     raise VideoError("not one frame of it can be decoded. Copy it again, or save it again as MP4.")
-
-
-def _decoded(packet: "av.Packet[Any]") -> list[av.VideoFrame]:
-    try:
-        return packet.decode()
-    except _BROKEN:
-        return []

@@ -106,16 +106,14 @@ class FrameClock:
         if not packet.size or packet.is_discard or _is_hidden(packet):
             return
         self._sent += 1
-        time = packet.dts if packet.pts is None else packet.pts
-        if packet.pts is None:
-            self._trusted = False
-        if time is not None:
-            heapq.heappush(self._waiting, float(time * packet.time_base))
+        self._trusted = self._trusted and packet.pts is not None
+        time_s = _time_s(packet)
+        if time_s is not None:
+            heapq.heappush(self._waiting, time_s)
 
     def refused(self, packet: "av.Packet[Any]") -> None:
         """Records that the decoder found a packet broken."""
-        time = packet.dts if packet.pts is None else packet.pts
-        time_s = None if time is None else float(time * packet.time_base)
+        time_s = _time_s(packet)
         if time_s in self._waiting:
             self._waiting.remove(time_s)
             heapq.heapify(self._waiting)
@@ -135,6 +133,11 @@ class FrameClock:
             found_s = heapq.heappop(self._waiting) if self._waiting else self.last_s + _LEAST_STEP_S
         self.last_s = max(found_s, self.last_s + _LEAST_STEP_S if self.last_s >= 0 else 0.0)
         return self.last_s
+
+
+def _time_s(packet: "av.Packet[Any]") -> float | None:
+    time = packet.dts if packet.pts is None else packet.pts
+    return None if time is None else float(time * packet.time_base)
 
 
 def _is_hidden(packet: "av.Packet[Any]") -> bool:

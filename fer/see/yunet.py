@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import onnxruntime
 
+from fer.see.classify import options
+
 MODEL_FILE = "face_detection_yunet_2023mar.onnx"
 MODEL_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 
@@ -58,14 +60,9 @@ class YuNetGraph:
     def __init__(self, threads: int | None = None) -> None:
         content = read_model()
         assert content.count(_FIXED_SIZE) == 1, "the checked file has one input"
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        options.add_session_config_entry("session.force_spinning_stop", "1")  # frees the cores, as in classify.py
-        options.enable_mem_pattern = False  # sizes vary from call to call: a pattern for each would be kept
-        options.log_severity_level = 3  # it warns that output shapes are not those of a 640 × 640 input
-        self._session = onnxruntime.InferenceSession(
-            content.replace(_FIXED_SIZE, _FREE_SIZE), options, providers=["CPUExecutionProvider"]
-        )
+        free, chosen = content.replace(_FIXED_SIZE, _FREE_SIZE), options(threads)
+        chosen.enable_mem_pattern = False  # sizes vary from call to call: a pattern for each would be kept
+        self._session = onnxruntime.InferenceSession(free, chosen, ["CPUExecutionProvider"])
 
     def detect(self, image: np.ndarray, min_score: float, overlap: float = 0.3) -> np.ndarray:
         """The faces of an image, RGB uint8 (H, W, 3) or grey uint8 (H, W), best first.

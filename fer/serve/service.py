@@ -174,9 +174,7 @@ class Videos:
             return
         video.status = "reading"
         try:
-            recognizer = self._recognizer(detector)
-            threshold = recognizer.card.unsure_below if unsure_below is None else unsure_below
-            looks = Looks(content, recognizer, threshold, looks_per_s)
+            looks = Looks(content, self._recognizer(detector), unsure_below, looks_per_s)
             for sample in looks:
                 if video.gone:
                     return

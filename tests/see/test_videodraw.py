@@ -10,7 +10,7 @@ import pytest
 from fer.emotions import CLASSES
 from fer.see import videodraw
 from fer.see.faces import Box, Face, Prediction, Sample
-from fer.see.videodraw import Between, CopySettings, between, blur, write_copy
+from fer.see.videodraw import CopySettings, between, blur, faces_at, write_copy
 from fer.see.videofile import VideoError
 from tests.fakes.clips import clip, greys, number_in, numbered
 from tests.see.test_video import SIZE, moving, read
@@ -118,7 +118,6 @@ def test_between_two_looks_come_and_gone_faces_do_not_move() -> None:
 
 def test_any_moment_can_be_asked_for_in_any_order() -> None:
     samples = [Sample(float(t), (said(10.0 * t),)) for t in range(1, 6)]
-    between_looks = Between(samples)
     for time_s in (0.0, 3.5, 9.0, 1.25, 1.5, 5.0, 2.0):
-        assert between_looks.at(time_s)[0].face.box[0] == pytest.approx(10 * min(max(time_s, 1), 5))
-    assert Between([]).at(1.0) == []
+        assert faces_at(samples, time_s)[0].face.box[0] == pytest.approx(10 * min(max(time_s, 1), 5))
+    assert faces_at([], 1.0) == []
