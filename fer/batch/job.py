@@ -1,5 +1,6 @@
 """The batch job: files not yet in the table → chunks → an engine → parts. It resumes wherever it was stopped."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 from fer.batch.engines import Engine
@@ -24,29 +25,24 @@ def run(
     """
     chunks = chunked(unread(files, result, told))
     under_way: dict[object, Chunk] = {}
-    more = True
-    while more or under_way:
-        while more and len(under_way) < _AHEAD * max(engine.workers, 1):
-            chunk = next(chunks, None)
-            if chunk is None:
-                more = False
-            else:
-                forget_older(chunk, result)
-                under_way[engine.submit(chunk, settings)] = chunk
+    while True:
+        room = _AHEAD * max(engine.workers, 1) - len(under_way)
+        for chunk in itertools.islice(chunks, max(room, 0)):
+            forget_older(chunk, result)
+            under_way[engine.submit(chunk, settings)] = chunk
+        if not under_way:
+            return
         for ticket in engine.wait(list(under_way)):
             chunk = under_way.pop(ticket)
             done = engine.result(ticket)
-            if done is not None:
-                result.commit(chunk, done.content)
-                told(done)
-            elif len(chunk.items) > 1:  # one of its files kills the process: submit each file separately
+            if done is None and len(chunk.items) > 1:  # one of its files kills the process: submit each separately
                 for offset, item in enumerate(chunk.items):
                     single = Chunk(chunk.number + offset, (item,))
                     under_way[engine.submit(single, settings)] = single
-            else:
-                done = lost(chunk.items[0])
-                result.commit(chunk, done.content)
-                told(done)
+                continue
+            done = done or lost(chunk.items[0])
+            result.commit(chunk, done.content)
+            told(done)
 
 
 def unread(files: Iterable[Item], result: Result, told: Callable[[Done | None], None]) -> Iterator[tuple[int, Item]]:

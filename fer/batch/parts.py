@@ -54,7 +54,6 @@ class Result:
     def __init__(self, folder: str, settings: Settings, again: bool = False) -> None:
         self.folder = absolute(folder)
         self._storage = storage_of(self.folder)
-        self._parts: list[str] = []
         self._check_manifest(settings)  # before anything is written; checked again under the lock
         self._lock = _locked(self.folder)
         try:
@@ -156,8 +155,8 @@ class Result:
     def _load(self, again: bool) -> None:
         """Reads which versions of which files the parts contain; this takes 36 bytes of memory per file."""
         keys, sources, part_of = [], [], []
-        for number, name in enumerate(part_names(self.folder)):
-            self._parts.append(name)
+        self._parts = part_names(self.folder)
+        for number, name in enumerate(self._parts):
             for item, failed in _versions(self._storage.read(self._location(name), _MOST_PART_BYTES)):
                 keys.append(b"" if again and failed else item.key)
                 sources.append(digest(item.source))

@@ -1,6 +1,6 @@
 """Storage: folders of this machine, or anything that pyarrow can open by address (s3://, gs://, file://).
 
-A location is a string: a path, or an address with '://'. Both kinds of storage implement one protocol, so the rest
+A location is a string: a path, or an address with '://'. Both kinds of storage have the same methods, so the rest
 of fer.batch does not depend on which of them it reads or writes.
 """
 
@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from fer.files import is_temporary, temporary_name, write_whole
 
@@ -32,31 +32,7 @@ class Entry:
     is_folder: bool = False
 
 
-class Storage(Protocol):
-    def entry(self, location: str) -> Entry:
-        """Raises StorageError if it does not exist or is not accessible."""
-        ...
-
-    def folder(self, location: str) -> Iterator[Entry]:
-        """The entries of a folder, lazily; omits names that begin with a dot, links to folders, and devices."""
-        ...
-
-    def read(self, location: str, most_bytes: int) -> bytes:
-        """The content of a file. Raises StorageError if it cannot be read or is larger than `most_bytes`."""
-        ...
-
-    def write(self, location: str, content: bytes) -> None:
-        """Writes a file atomically, replacing an existing one; creates its folder."""
-        ...
-
-    def remove(self, location: str) -> None: ...
-
-    def clean(self, location: str) -> None:
-        """Removes partial files left by killed writers from a folder, if it exists; no process may be writing to it."""
-        ...
-
-
-def storage_of(location: str) -> Storage:
+def storage_of(location: str) -> "Local | Addressed":
     return Addressed() if "://" in location else Local()
 
 
@@ -68,6 +44,7 @@ class Local:
     """Folders of this machine, including network shares."""
 
     def entry(self, location: str) -> Entry:
+        """Raises StorageError if it does not exist or is not accessible."""
         try:
             found = Path(location).stat()
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
@@ -77,6 +54,7 @@ class Local:
         return Entry(location, found.st_size, _time_ns(found), stat.S_ISDIR(found.st_mode))
 
     def folder(self, location: str) -> Iterator[Entry]:
+        """The entries of a folder, lazily; omits names that begin with a dot, links to folders, and devices."""
         try:
             with os.scandir(location) as entries:
                 while block := list(itertools.islice(entries, _SORTED_AT_ONCE)):
@@ -87,6 +65,7 @@ class Local:
             raise StorageError(f"cannot be listed ({error.strerror})") from error
 
     def read(self, location: str, most_bytes: int) -> bytes:
+        """The content of a file. Raises StorageError if it cannot be read or is larger than `most_bytes`."""
         try:
             with open(location, "rb") as file:
                 content = file.read(most_bytes + 1)
@@ -95,6 +74,7 @@ class Local:
         return _checked(content, most_bytes)
 
     def write(self, location: str, content: bytes) -> None:
+        """Writes a file atomically, replacing an existing one; creates its folder."""
         try:
             write_whole(Path(location), content)
         except OSError as error:
@@ -104,6 +84,7 @@ class Local:
         Path(location).unlink(missing_ok=True)
 
     def clean(self, location: str) -> None:
+        """Removes partial files left by killed writers from a folder, if it exists; no process may be writing to it."""
         try:
             with os.scandir(location) as entries:
                 for entry in entries:
@@ -132,7 +113,9 @@ def _time_ns(found: os.stat_result) -> int:
 
 
 class Addressed:
-    """Anything that pyarrow can open by address. A folder is listed in one call, because object stores list in pages.
+    """The same for anything that pyarrow can open by address.
+
+    A folder is listed in one call, because object stores list in pages.
 
     Raises StorageError for an address that pyarrow does not know.
     """

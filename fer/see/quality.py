@@ -34,11 +34,9 @@ class Limit:
         value: float | None = getattr(quality, self.measure)
         if value is None:
             return False
-        least, most = self.least, self.most
-        if refused_before:
-            least = None if least is None else least * (1 + self.margin)
-            most = None if most is None else most * (1 - self.margin)
-        return (least is not None and value < least) or (most is not None and value > most)
+        margin = self.margin if refused_before else 0.0
+        below = self.least is not None and value < self.least * (1 + margin)
+        return below or (self.most is not None and value > self.most * (1 - margin))
 
 
 # The first limit that a face breaks is reported. Beyond each of them fewer than 60 % of the answers given are right,

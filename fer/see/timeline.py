@@ -26,32 +26,29 @@ class Timeline:
 
     def __init__(self, settings: JudgeSettings | None = None, span_s: float = SPAN_S, most: int = 3600) -> None:
         self.span_s = span_s
-        self._looks: deque[Look] = deque(maxlen=most)
-        self._samples: deque[Sample] = deque(maxlen=most)
+        self._seen: deque[tuple[Look, Sample]] = deque(maxlen=most)
         self._judge = Judge(settings)
 
     def add(self, look: Look) -> Sample:
         """Adds the look and returns it judged."""
         sample = self._judge.add(look)
-        self._looks.append(look)
-        self._samples.append(sample)
-        while look.time_s - self._looks[0].time_s > self.span_s:
-            self._looks.popleft()
-            self._samples.popleft()
+        self._seen.append((look, sample))
+        while look.time_s - self._seen[0][0].time_s > self.span_s:
+            self._seen.popleft()
         return sample
 
     def judge_by(self, settings: JudgeSettings) -> None:
         """Judges all looks again if the settings differ."""
         if settings != self._judge.settings:
             self._judge = Judge(settings)
-            self._samples = deque((self._judge.add(look) for look in self._looks), maxlen=self._samples.maxlen)
+            self._seen = deque(((look, self._judge.add(look)) for look, _ in self._seen), maxlen=self._seen.maxlen)
 
     def samples(self) -> list[Sample]:
-        return list(self._samples)
+        return [sample for _, sample in self._seen]
 
     @property
     def newest(self) -> Sample | None:
-        return self._samples[-1] if self._samples else None
+        return self._seen[-1][1] if self._seen else None
 
 
 class Recording:
