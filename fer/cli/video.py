@@ -12,7 +12,6 @@ from fer.cli.photo import number
 from fer.files import replacing, write_whole
 
 if TYPE_CHECKING:
-    from fer.see.judge import JudgeSettings
     from fer.see.recognize import Recognizer
     from fer.see.video import VideoReading
     from fer.see.videotable import Seen
@@ -72,6 +71,7 @@ def _interval(text: str) -> float:
 def _run(options: argparse.Namespace) -> int:
     from fer.card import WeightsError
     from fer.see.detect import DetectorError
+    from fer.see.judge import JudgeSettings
     from fer.see.recognize import Recognizer
     from fer.see.videofile import VideoError
     from fer.see.videotable import Seen, to_csv, to_parquet, to_shares
@@ -80,7 +80,8 @@ def _run(options: argparse.Namespace) -> int:
         recognizer = Recognizer(options.weights, options.detector, threads=1)
     except (WeightsError, DetectorError, OSError) as error:
         return complain(str(error))
-    judged_by = _judge_settings(options, recognizer)
+    smoothing = {} if options.smoothing is None else {"smoothing_s": options.smoothing}
+    judged_by = JudgeSettings(recognizer.threshold(options.unsure_below), **smoothing)
     done: list[Seen] = []
     status = 0
     for video in options.videos:
@@ -106,13 +107,6 @@ def _run(options: argparse.Namespace) -> int:
             except OSError as error:
                 status = complain(f"{path}: {error.strerror or error}")
     return status
-
-
-def _judge_settings(options: argparse.Namespace, recognizer: "Recognizer") -> "JudgeSettings":
-    from fer.see.judge import JudgeSettings
-
-    smoothing_s = JudgeSettings().smoothing_s if options.smoothing is None else options.smoothing
-    return JudgeSettings(recognizer.threshold(options.unsure_below), smoothing_s)
 
 
 def _read(video: Path, recognizer: "Recognizer", options: argparse.Namespace) -> "tuple[VideoReading, bool]":

@@ -128,8 +128,7 @@ class EvaluationTable:
     def from_parquet(cls, path: Path) -> "EvaluationTable":
         """Reads a trusted file that `to_parquet` wrote. Raises EvaluationError for anything else."""
         try:
-            if path.stat().st_size > _MAX_BYTES:
-                raise EvaluationError(f"{path}: more than {_MAX_BYTES >> 20} MB, no evaluation table is. {_AGAIN}")
+            _check_size(path.stat().st_size)
             return _parse(path.read_bytes())
         except OSError as error:
             raise EvaluationError(f"{path}: cannot be read ({error.strerror or error}). {_AGAIN}") from error
@@ -142,12 +141,16 @@ class EvaluationTable:
 
         name: the file's name in the message of an EvaluationError.
         """
-        if len(content) > _MAX_BYTES:
-            raise EvaluationError(f"{name}: more than {_MAX_BYTES >> 20} MB, no evaluation table is. {_AGAIN}")
         try:
+            _check_size(len(content))
             return _unpacked(confined.run("fer.judge.confined_table", content))
         except ValueError as error:  # EvaluationError and ConfinedError among them
             raise EvaluationError(f"{name}: {error}. {_AGAIN}") from error
+
+
+def _check_size(size: int) -> None:
+    if size > _MAX_BYTES:
+        raise EvaluationError(f"more than {_MAX_BYTES >> 20} MB, no evaluation table is")
 
 
 def packed(content: bytes) -> bytes:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fer.data.faceset import VOTE_COLUMNS
+from fer.judge import evaluation
 from fer.judge.evaluation import EvaluationError, EvaluationTable
 from fer.judge.metrics import NO_MAJORITY
 
@@ -132,6 +133,19 @@ def made_of(table: EvaluationTable, tmp_path: Path, change: Callable[..., Any] =
     table.to_parquet(path)
     pq.write_table(change(pq.read_table(path)), path, compression="zstd", **options)
     return path.read_bytes()
+
+
+def test_a_file_that_is_too_large_is_named_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "_MAX_BYTES", 0)
+    path = tmp_path / "x.parquet"
+    path.write_bytes(b"x")
+    with pytest.raises(EvaluationError) as refused:
+        EvaluationTable.from_parquet(path)
+    words = f"{path}: more than 0 MB, no evaluation table is. Write it again with scripts/evaluate.py."
+    assert str(refused.value) == words
+    with pytest.raises(EvaluationError) as refused:
+        EvaluationTable.from_stranger(b"x", str(path))
+    assert str(refused.value) == words
 
 
 @pytest.mark.parametrize("with_votes", [True, False])
