@@ -13,6 +13,8 @@ the two test splits.
 import argparse
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -219,18 +221,13 @@ def show(kind: str, **values: object) -> None:
         print(f"  epoch {values['epoch']}: accuracy {values['valid_accuracy']:.3f}", flush=True)
 
 
-class stage:  # noqa: N801  # lower case because it is used as a statement: with stage("…")
+@contextmanager
+def stage(name: str) -> Iterator[None]:
     """Prints what is being done and how long it took."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __enter__(self) -> None:
-        print(f"{self.name} …", flush=True)
-        self.started = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        print(f"{self.name}: {time.perf_counter() - self.started:.0f} s", flush=True)
+    print(f"{name} …", flush=True)
+    started = time.perf_counter()
+    yield
+    print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

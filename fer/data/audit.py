@@ -7,6 +7,7 @@ needs no training and no network. numpy and pyarrow only.
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -47,20 +48,20 @@ class Audit:
     Raises AuditError for wrong shapes or dtypes.
     """
 
-    rows: np.ndarray
-    splits: np.ndarray
-    labels: np.ndarray
-    exact: np.ndarray
-    near: np.ndarray
-    face_votes: np.ndarray
-    majority: np.ndarray
-    own: np.ndarray
-    suggested: np.ndarray
-    quality: np.ndarray
-    issue: np.ndarray
-    x: np.ndarray
-    y: np.ndarray
-    neighbours: np.ndarray
+    rows: Annotated[np.ndarray, np.int32]
+    splits: Annotated[np.ndarray, np.uint8]
+    labels: Annotated[np.ndarray, np.int8]
+    exact: Annotated[np.ndarray, np.int32]
+    near: Annotated[np.ndarray, np.int32]
+    face_votes: Annotated[np.ndarray, np.uint8]
+    majority: Annotated[np.ndarray, np.int8]
+    own: Annotated[np.ndarray, np.float32]
+    suggested: Annotated[np.ndarray, np.int8]
+    quality: Annotated[np.ndarray, np.float32]
+    issue: Annotated[np.ndarray, np.bool_]
+    x: Annotated[np.ndarray, np.uint16]
+    y: Annotated[np.ndarray, np.uint16]
+    neighbours: Annotated[np.ndarray, np.uint16]
     about: dict[str, str]
 
     def __post_init__(self) -> None:
@@ -143,23 +144,7 @@ class Audit:
             raise AuditError(f"{path}: no audit table ({error}). {again}") from error
 
 
-_DTYPES: dict[str, type] = {
-    "rows": np.int32,
-    "splits": np.uint8,
-    "labels": np.int8,
-    "exact": np.int32,
-    "near": np.int32,
-    "face_votes": np.uint8,
-    "majority": np.int8,
-    "own": np.float32,
-    "suggested": np.int8,
-    "quality": np.float32,
-    "issue": np.bool_,
-    "x": np.uint16,
-    "y": np.uint16,
-    "neighbours": np.uint16,
-}
-assert set(_DTYPES) | {"about"} == {field.name for field in fields(Audit)}
+_DTYPES: dict[str, type] = {f.name: get_args(f.type)[1] for f in fields(Audit) if f.name != "about"}
 
 
 def likely_wrong(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,8 +3,6 @@
 numpy and OpenCV; minutes for 35,887 faces on two cores, so scripts/audit.py runs it once.
 """
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
@@ -29,7 +27,7 @@ def exact_groups(images: np.ndarray) -> np.ndarray:
     return np.where(counts[inverse] > 1, first[inverse], NONE).astype(np.int32)
 
 
-def near_pairs(images: np.ndarray, progress: Callable[[float], None] | None = None) -> np.ndarray:
+def near_pairs(images: np.ndarray) -> np.ndarray:
     """Pairs of positions (i < j), int32 (P, 2), whose pictures are almost the same, perhaps shifted or mirrored.
 
     Candidates correlate by 0.9 or more as 12×12 thumbnails; they count if the middle 38×38 pixels of one correlate with
@@ -46,8 +44,6 @@ def near_pairs(images: np.ndarray, progress: Callable[[float], None] | None = No
                 other = images[j][:, ::-1] if flip else images[j]
                 if correlation(images[i], np.ascontiguousarray(other)) >= NEAR_CORRELATION:
                     found.append((i, j))
-        if progress is not None:
-            progress(min(1.0, (start + _BLOCK) / len(images)))
     return np.unique(np.array(found, dtype=np.int32).reshape(-1, 2), axis=0)
 
 

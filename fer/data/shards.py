@@ -126,9 +126,7 @@ def _cells(batch: "RecordBatch") -> Iterator[tuple[bytes | None, str, object]]:
     image = batch.column("image")
     columns = {"bytes": image}
     if pa.types.is_struct(image.type):
-        columns = dict(
-            zip([image.type.field(i).name for i in range(image.type.num_fields)], image.flatten(), strict=True)
-        )
+        columns = {image.type.field(i).name: column for i, column in enumerate(image.flatten())}
     for i, label in enumerate(batch.column("label").to_pylist()):
         path = _cell(columns["path"], i) if "path" in columns else None
         yield _cell(columns["bytes"], i), (path or b"").decode("utf-8", "replace"), label

@@ -1,8 +1,8 @@
 """All settings of a training run in one frozen value, and the presets. No torch, because pages import this too."""
 
 import argparse
-from dataclasses import Field, asdict, dataclass, field, fields, replace
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TypeVar
 
 T = TypeVar("T")
 
@@ -21,16 +21,6 @@ def _choice(default: T, help: str, **limits: object) -> T:
     `takes_files` marks a field that also needs files; it is available on the command line but not in a form.
     """
     return field(default=default, metadata={"help": help, **limits})
-
-
-def _kinds(f: Field[Any]) -> tuple[type, ...]:
-    """The types accepted by a field: a float field also accepts an integer."""
-    assert isinstance(f.type, type)
-    return (int, float) if f.type is float else (f.type,)
-
-
-def _type_name(kind: object) -> str:
-    return getattr(kind, "__name__", str(kind))
 
 
 @dataclass(frozen=True)
@@ -89,8 +79,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for f in fields(self):
             value, limits = getattr(self, f.name), f.metadata
-            if not isinstance(value, _kinds(f)) or (isinstance(value, bool) and f.type is not bool):
-                raise ConfigError(f"{f.name}: expected {_type_name(f.type)}, got {value!r}")
+            assert isinstance(f.type, type)
+            kinds = (int, float) if f.type is float else (f.type,)
+            if not isinstance(value, kinds) or (isinstance(value, bool) and f.type is not bool):
+                raise ConfigError(f"{f.name}: expected {f.type.__name__}, got {value!r}")
             if "choices" in limits and value not in limits["choices"]:
                 raise ConfigError(f"{f.name}: expected one of {', '.join(limits['choices'])}, got {value!r}")
             if "low" in limits and not value >= limits["low"]:
@@ -126,6 +118,8 @@ class TrainConfig:
             raise ConfigError(f"unknown fields: {', '.join(sorted(unknown))}")
         return cls(**{name: value for name, value in values.items() if name in known})
 
+
+FIELDS = [f for f in fields(TrainConfig) if f.name != "preset"]  # what a preset sets
 
 # Takes an hour or two on two CPU cores: narrower, with a stronger recipe for fewer images.
 _CPU = TrainConfig(
@@ -179,9 +173,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds a flag for each field of TrainConfig; if a flag is not given, the value of the preset applies."""
     parser.add_argument("--preset", choices=sorted(PRESETS), default="article", help="where every field starts from")
     group = parser.add_argument_group("fields of the preset")
-    for f in fields(TrainConfig):
-        if f.name == "preset":
-            continue
+    for f in FIELDS:
         flag = "--" + f.name.replace("_", "-")
         help_text = f.metadata["help"].replace("%", "%%")
         if f.type is bool:
@@ -192,8 +184,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def given_fields(arguments: argparse.Namespace) -> dict[str, object]:
     """The fields whose flags were given."""
-    names = [f.name for f in fields(TrainConfig) if f.name != "preset"]
-    return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    return {f.name: getattr(arguments, f.name) for f in FIELDS if getattr(arguments, f.name) is not None}
 
 
 def from_arguments(arguments: argparse.Namespace) -> TrainConfig:

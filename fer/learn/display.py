@@ -69,12 +69,9 @@ class PlainLines:
     def __call__(self, event: RunEvent) -> None:
         if event.kind == "start":
             print(start_words(event.values), file=self._stream)
-            print(f"{'epoch':>9}  {heading()}", file=self._stream, flush=True)
+            print(heading(), file=self._stream, flush=True)
         elif event.kind == "epoch":
-            values = event.values
-            print(
-                f"{values['epoch'] + 1:>5}/{values['epochs']:<3}  {epoch_words(values)}", file=self._stream, flush=True
-            )
+            print(epoch_words(event.values), file=self._stream, flush=True)
 
 
 @contextmanager
@@ -106,7 +103,7 @@ class _Terminal:
             self._best = values.get("best_accuracy", 0.0)
             bars.update(self._run_bar, total=total, completed=done, words=f"{done}/{total}")
             bars.console.print(start_words(values), style="bold", highlight=False)
-            bars.console.print(f"{'epoch':>9}  {heading()}", style="dim", highlight=False)
+            bars.console.print(heading(), style="dim", highlight=False)
         elif event.kind == "step":
             bars.update(self._epoch_bar, total=values["steps"], completed=values["step"],
                         words=f"{values['epoch'] + 1}: step {values['step']}/{values['steps']}, loss "
@@ -121,8 +118,7 @@ class _Terminal:
         self._best = max(self._best, values["valid_accuracy"])
         broken = not math.isfinite(values["train_loss"] + values["valid_loss"])
         style = "bold red" if broken else "green" if is_best else ""
-        words = f"{done:>5}/{total:<3}  {epoch_words(values)}{' ★' if is_best else ''}"
-        self._progress.console.print(words, style=style, highlight=False)
+        self._progress.console.print(epoch_words(values) + (" ★" if is_best else ""), style=style, highlight=False)
         left_s = values["elapsed_s"] * (total - done)
         self._progress.update(
             self._run_bar, completed=done, words=f"{done}/{total}, {duration_words(left_s)} left, best {self._best:.2%}"
@@ -172,9 +168,10 @@ def start_words(values: Mapping[str, Any]) -> str:
 
 
 def heading() -> str:
-    return "  ".join(f"{title:>{width}}" for title, _, _, width in COLUMNS)
+    return "  ".join(["    epoch", *(f"{title:>{width}}" for title, _, _, width in COLUMNS)])
 
 
 def epoch_words(values: Mapping[str, Any]) -> str:
     """The figures of an epoch as a line that matches `heading`."""
-    return "  ".join(f"{values[name]:>{width}{form}}" for _, name, form, width in COLUMNS)
+    number = f"{values['epoch'] + 1:>5}/{values['epochs']:<3}"
+    return "  ".join([number, *(f"{values[name]:>{width}{form}}" for _, name, form, width in COLUMNS)])

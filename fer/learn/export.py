@@ -9,21 +9,18 @@ from torch import nn
 
 from fer import onnxgraph
 from fer.card import ModelCard, write_sealed
-from fer.learn.model import ResNet9
+from fer.learn.model import ResNet9, conv_blocks
 
+CHUNK_FACES = 256
 FP16_LIMIT = 2e-3  # the most by which fp16 may change a probability on noise; on faces it changes a fifth of that
 
 
-def fold(conv: nn.Module, norm: nn.Module) -> tuple[np.ndarray, np.ndarray]:
+def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[np.ndarray, np.ndarray]:
     """Weight and bias, float32, of the single convolution equivalent to conv and batch norm in evaluation mode."""
-    assert isinstance(conv, nn.Conv2d)
-    assert isinstance(norm, nn.BatchNorm2d)
-    assert conv.bias is not None
-    assert norm.running_var is not None
-    assert norm.running_mean is not None
-    gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+    gain = norm.weight / torch.sqrt(variance + norm.eps)
     weight = conv.weight * gain[:, None, None, None]
-    bias = (conv.bias - norm.running_mean) * gain + norm.bias
+    bias = (conv.get_parameter("bias") - mean) * gain + norm.bias
     return weight.detach().float().contiguous().numpy(), bias.detach().float().numpy()
 
 
@@ -33,9 +30,8 @@ def build_onnx(network: ResNet9, card: ModelCard, weights_dtype: type[np.floatin
     Input 'faces': uint8 (N, 48, 48). Outputs 'probabilities': float32 (N, 7), 'features': float32 (N, 8·width).
     """
     tensors: dict[str, np.ndarray] = {}
-    for name, block in network.named_modules():
-        if isinstance(block, nn.Sequential) and isinstance(block[0], nn.Conv2d):
-            tensors[f"{name}.weight"], tensors[f"{name}.bias"] = fold(block[0], block[1])
+    for name, conv, norm in conv_blocks(network):
+        tensors[f"{name}.weight"], tensors[f"{name}.bias"] = fold(conv, norm)
     # Temperature scaling (Guo et al. 2017) costs nothing when merged into the weights of the last layer.
     tensors["head.weight"] = (network.head.weight / card.temperature).detach().float().numpy()
     tensors["head.bias"] = (network.head.bias / card.temperature).detach().float().numpy()
@@ -60,9 +56,6 @@ def run_onnx(content: bytes, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     content: from `build_onnx` or a fer.onnxfile.NetworkFile; no other graph may be run.
     """
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    batches = [session.run(["probabilities", "features"], {"faces": chunk}) for chunk in _chunks(faces)]
+    chunks = (np.ascontiguousarray(faces[i : i + CHUNK_FACES]) for i in range(0, len(faces), CHUNK_FACES))
+    batches = [session.run(["probabilities", "features"], {"faces": chunk}) for chunk in chunks]
     return np.concatenate([b[0] for b in batches]), np.concatenate([b[1] for b in batches])
-
-
-def _chunks(faces: np.ndarray, size: int = 256) -> list[np.ndarray]:
-    return [np.ascontiguousarray(faces[i : i + size]) for i in range(0, len(faces), size)]

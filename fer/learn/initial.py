@@ -16,7 +16,7 @@ from fer.card import ModelCard, WeightsError
 from fer.learn import checkpoint
 from fer.learn.augment import normalise
 from fer.learn.config import ConfigError, TrainConfig
-from fer.learn.model import ResNet9
+from fer.learn.model import ResNet9, conv_blocks
 
 INITIAL_NAME = "start.safetensors"
 STATISTICS_FACES = 1024
@@ -63,9 +63,8 @@ def _read_onnx(path: Path, images: np.ndarray) -> tuple[ResNet9, ModelCard]:
     except ConfigError as error:
         raise WeightsError(f"{path}: no network that this version can train on: {error}") from error
     network = ResNet9(file.width, config.dropout, file.groups).eval()
-    for name, block in network.named_modules():
-        if isinstance(block, nn.Sequential) and isinstance(block[0], nn.Conv2d):
-            fill(block, tensors[f"{name}.weight"], tensors[f"{name}.bias"])
+    for name, conv, norm in conv_blocks(network):
+        fill(conv, norm, tensors[f"{name}.weight"], tensors[f"{name}.bias"])
     with torch.no_grad():
         network.head.weight.copy_(tensors["head.weight"] * card.temperature)
         network.head.bias.copy_(tensors["head.bias"] * card.temperature)
@@ -74,11 +73,8 @@ def _read_onnx(path: Path, images: np.ndarray) -> tuple[ResNet9, ModelCard]:
 
 
 @torch.no_grad()
-def fill(block: nn.Sequential, weight: Tensor, bias: Tensor) -> None:
-    """Loads a folded convolution, weight (O, I, 3, 3) and bias (O,), into a block with an identity batch norm."""
-    conv, norm = block[0], block[1]
-    assert isinstance(conv, nn.Conv2d)
-    assert isinstance(norm, nn.BatchNorm2d)
+def fill(conv: nn.Conv2d, norm: nn.BatchNorm2d, weight: Tensor, bias: Tensor) -> None:
+    """Loads a folded convolution, weight (O, I, 3, 3) and bias (O,), and makes the batch norm an identity."""
     scale = weight.flatten(1).norm(dim=1).clamp(min=1e-12) / FRESH_NORM
     conv.weight.copy_(weight / scale[:, None, None, None])
     conv.bias = nn.Parameter(torch.zeros_like(bias))  # in training, batch norm would remove a bias

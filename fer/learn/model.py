@@ -4,7 +4,7 @@ The network is David Page's ResNet9 (DAWNBench CIFAR-10, myrtle.ai 2018) with on
 instead of 32. With width 64 it has 6.57 M parameters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +57,14 @@ class ResNet9(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.dropout(self.features(x)))
         return logits
+
+
+def conv_blocks(network: nn.Module) -> Iterator[tuple[str, nn.Conv2d, nn.BatchNorm2d]]:
+    """The name of each `conv_block`, its convolution and its batch norm."""
+    for name, block in network.named_modules():
+        match list(block.children()):
+            case [nn.Conv2d() as conv, nn.BatchNorm2d() as norm, *_]:
+                yield name, conv, norm
 
 
 def side_by_side(networks: Sequence[ResNet9]) -> ResNet9:

@@ -55,16 +55,12 @@ def joined(device: "Device", before_exit: Callable[[], None] = lambda: None) -> 
                 time.sleep(CONNECTION_BROKE_WAIT_S)
                 raise RankLostError(f"the connection to another rank broke ({str(error).splitlines()[0]})") from error
     except KeyboardInterrupt:
-        if gone := [f"rank {rank} (process {pid})" for rank, pid in neighbours.items() if _is_reaped(pid)]:
+        # torchrun reaps a lost rank. If torchrun itself is asked to stop, it first waits for rank 0
+        # (SubprocessContext._close), so the other ranks stay zombies at least until this process has ended.
+        if gone := [f"rank {rank} (process {pid})" for rank, pid in neighbours.items() if not psutil.pid_exists(pid)]:
             raise RankLostError(f"{', '.join(gone)} was lost: killed, or out of memory") from None
         raise
     dist.destroy_process_group()  # in a broken group this would wait for the lost rank
-
-
-def _is_reaped(pid: int) -> bool:
-    """Whether torchrun has reaped the process. If torchrun itself is asked to stop, it first waits for rank 0
-    (SubprocessContext._close), so the other ranks stay zombies at least until this process has ended."""
-    return not psutil.pid_exists(pid)
 
 
 @contextmanager

@@ -11,11 +11,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from fer.installed import app_folder
-from fer.learn.config import PRESETS, TrainConfig
+from fer.learn.config import FIELDS, PRESETS, TrainConfig
 from fer.runs.heartbeat import HEARTBEAT_NAME, is_writer, machine_id, read_heartbeat
 from fer.runs.log import LOG_NAME
 from fer.runs.run import Run, State
@@ -78,17 +78,13 @@ def arguments(config: TrainConfig, name: str, data: Path, runs: Path) -> list[st
         f"--name={check_name(name)}",
         f"--preset={config.preset}",
     ]
-    for f in fields(TrainConfig):
+    for f in FIELDS:
         value = getattr(config, f.name)
-        if f.name == "preset" or value == getattr(PRESETS[config.preset], f.name):
+        if value == getattr(PRESETS[config.preset], f.name):
             continue
         flag = f.name.replace("_", "-")
         command.append(f"--{'' if value else 'no-'}{flag}" if isinstance(value, bool) else f"--{flag}={value}")
     return command
-
-
-def resume_arguments(run: Run, data: Path) -> list[str]:
-    return [sys.executable, str(SCRIPT), f"--data={data}", f"--resume={run.folder}"]
 
 
 class Launcher:
@@ -109,7 +105,8 @@ class Launcher:
         """Resumes a run from its last complete epoch. Raises LaunchError."""
         if reason := why_not_resume(run):
             raise LaunchError(reason)
-        return self._go(run.name, resume_arguments(run, self.data))
+        command = [sys.executable, str(SCRIPT), f"--data={self.data}", f"--resume={run.folder}"]
+        return self._go(run.name, command)
 
     def _go(self, name: str, command: list[str]) -> Launched:
         if importlib.util.find_spec("torch") is None:
@@ -160,11 +157,8 @@ def why_not_resume(run: Run) -> str | None:
 
 def can_remove(run: Run) -> bool:
     """Whether a run ended before its first complete epoch, so that nothing in its folder is worth keeping."""
-    return run.state not in (State.RUNNING, State.FINISHED) and not run.epochs and not _kept(run)
-
-
-def _kept(run: Run) -> bool:
-    return any((run.folder / name).exists() for name in (STATE_NAME, WEIGHTS_NAME, WEIGHTS.name))
+    learned = any((run.folder / name).exists() for name in (STATE_NAME, WEIGHTS_NAME, WEIGHTS.name))
+    return run.state not in (State.RUNNING, State.FINISHED) and not run.epochs and not learned
 
 
 def remove(run: Run) -> None:

@@ -155,8 +155,7 @@ class Tail:
 
     def _rewind(self) -> None:
         self._offset = 0
-        self._partial: list[bytes] = []
-        self._partial_bytes = 0
+        self._rest = b""  # the line that has no end yet
         self._guard = b""
 
     def read(self) -> list[RunEvent]:
@@ -186,28 +185,12 @@ class Tail:
         while chunk := file.read(_CHUNK_BYTES):
             self._offset += len(chunk)
             self._guard = (self._guard + chunk)[-_GUARD_BYTES:]
-            *whole, rest = chunk.split(b"\n")
-            for line in whole:
-                self._finish_line(line, events)
-            self._keep(rest)
+            *whole, rest = (self._rest + chunk).split(b"\n")
+            self._rest = rest[: MAX_LINE_BYTES + 1]  # too long for an event: the rest of it is not kept
+            for line in filter(None, whole):
+                event = decode(line) if len(line) <= MAX_LINE_BYTES else None
+                if event is None:
+                    self.skipped += 1
+                else:
+                    events.append(event)
         return events
-
-    def _keep(self, part: bytes) -> None:
-        if part:
-            self._partial_bytes += len(part)
-            if self._partial_bytes <= MAX_LINE_BYTES:
-                self._partial.append(part)
-            else:
-                self._partial.clear()  # too long for an event: its bytes are counted, not kept
-
-    def _finish_line(self, end: bytes, events: list[RunEvent]) -> None:
-        self._keep(end)
-        line, length = b"".join(self._partial), self._partial_bytes
-        self._partial, self._partial_bytes = [], 0
-        if length == 0:
-            return
-        event = decode(line) if length <= MAX_LINE_BYTES else None
-        if event is None:
-            self.skipped += 1
-        else:
-            events.append(event)

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,6 @@ from fer.emotions import CLASSES
 
 MAX_EPOCHS = 10_000_000
 _LAST_EPOCHS = 5  # the time left is estimated from their speed
-FIGURES = (
-    "lr",
-    "train_loss",
-    "valid_loss",
-    "valid_accuracy",
-    "images_per_s",
-    "elapsed_s",
-    "memory_mb",
-    "grad_norm",
-    "update_ratio",
-)
 
 
 class State(StrEnum):
@@ -170,7 +159,7 @@ def read_epoch(values: dict[str, Any]) -> Epoch | None:
     number = values.get("epoch")
     if type(number) is not int or not 0 <= number < MAX_EPOCHS:
         return None
-    figures = {name: _number(values.get(name)) for name in FIGURES}
+    figures = {f.name: _number(values.get(f.name)) for f in fields(Epoch) if f.type is float}
     recall = _array(values.get("recall"), (len(CLASSES),), np.float64)
     confusion = _array(values.get("confusion"), (len(CLASSES), len(CLASSES)), np.int64)
     return Epoch(number + 1, **figures, recall=recall, confusion=confusion, sheet=_sheet(values.get("sheet")))

@@ -3,12 +3,12 @@
 import itertools
 import math
 import shlex
-from dataclasses import Field, fields
+from dataclasses import Field
 from typing import Any
 
 import streamlit as st
 
-from fer.learn.config import PRESETS, ConfigError, TrainConfig
+from fer.learn.config import FIELDS, PRESETS, ConfigError, TrainConfig
 from fer.runs import launch
 from webui.frame.layout import show_error
 from webui.frame.session import KEPT, session
@@ -61,7 +61,7 @@ def free_name(launcher: launch.Launcher, preset: str) -> str:
 
 def _widgets(preset: TrainConfig) -> dict[str, Any]:
     values = preset.to_dict()
-    shown = [f for f in fields(TrainConfig) if f.name != "preset" and not f.metadata.get("takes_files")]
+    shown = [f for f in FIELDS if not f.metadata.get("takes_files")]
     for start in range(0, len(shown), A_ROW):  # separate columns for each row keep the order on a phone
         for f, column in zip(shown[start : start + A_ROW], st.columns(A_ROW), strict=False):
             with column:
