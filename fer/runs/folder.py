@@ -4,13 +4,13 @@ import contextlib
 import math
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from fer.runs.event import RunEvent
 from fer.runs.heartbeat import HeartbeatReader
 from fer.runs.log import LOG_NAME, Tail
-from fer.runs.run import MAX_EPOCHS, Epoch, Run, State, Step, read_epoch, read_step
+from fer.runs.run import MAX_EPOCHS, Epoch, Run, State, read_epoch, read_step
 
 _END_STATES = {"finished": State.FINISHED, "stopped": State.STOPPED, "diverged": State.DIVERGED}
 
@@ -31,19 +31,11 @@ class Follower:
     """Reads the log of one run as it grows and keeps the newest Run. name: by default the name of the folder."""
 
     def __init__(self, folder: Path, log: str = LOG_NAME, name: str = "") -> None:
-        self._folder, self._name = folder, name or folder.name
         self._tail, self._heartbeat = Tail(folder / log), HeartbeatReader(folder)
         self._restarts = 0
-        self._clear()
-        self.run = self._snapshot()
-
-    def _clear(self) -> None:
-        self._start: dict[str, Any] = {}
-        self._end: dict[str, Any] | None = None
-        self._at_s = math.nan
+        self._empty = self._logged = Run(name or folder.name, folder, State.RUNNING)
         self._epochs: list[Epoch] = []
-        self._total = 0
-        self._step: Step | None = None
+        self.run = replace(self._empty, state=self._state())
 
     def refresh(self) -> bool:
         """Reads new events; returns True if anything but the progress within an epoch changed."""
@@ -51,34 +43,30 @@ class Follower:
         replaced = self._tail.restarts != self._restarts
         if replaced:
             self._restarts = self._tail.restarts
-            self._clear()
+            self._logged, self._epochs = self._empty, []
         for event in events:
             self._take(event)
-        before = self.run
-        if events or replaced or self._state() is not before.state:
-            self.run = self._snapshot()
-        return replaced or before.state is not self.run.state or any(event.kind != "step" for event in events)
+        before, state = self.run.state, self._state()
+        if events or replaced or state is not before:
+            self.run = replace(self._logged, state=state, epochs=tuple(self._epochs))
+        return replaced or state is not before or any(event.kind != "step" for event in events)
 
     def _take(self, event: RunEvent) -> None:
-        values = event.values
+        values, run = event.values, self._logged
         if event.kind == "start":
-            self._at_s = event.time if math.isnan(self._at_s) else self._at_s
-            self._start, self._end, self._step = values, None, None
-            self._total = _count(self._config().get("epochs"))
+            at_s = event.time if math.isnan(run.at_s) else run.at_s
+            run = replace(run, state=State.RUNNING, start=values, at_s=at_s, step=None, end={})
+            self._logged = replace(run, total_epochs=_count(run.config.get("epochs")))
             self._drop_from(_count(values.get("start_epoch")) + 1)
         elif event.kind == "epoch" and (epoch := read_epoch(values)):
             self._drop_from(epoch.number)
             self._epochs.append(epoch)
-            self._total = max(_count(values.get("epochs")), epoch.number)
-            self._step = None
+            self._logged = replace(run, total_epochs=max(_count(values.get("epochs")), epoch.number), step=None)
         elif event.kind == "step":
-            self._step = read_step(values)
+            self._logged = replace(run, step=read_step(values))
         elif event.kind == "end":
-            self._end, self._step = values, None
-
-    def _config(self) -> dict[str, Any]:
-        config = self._start.get("config")
-        return config if isinstance(config, dict) else {}
+            state = _END_STATES.get(str(values.get("reason")), State.FAILED)
+            self._logged = replace(run, state=state, step=None, end=values)
 
     def _drop_from(self, number: int) -> None:
         """Drops epochs from `number` on: a resumed run repeats its unfinished epochs, so earlier values are void."""
@@ -86,22 +74,10 @@ class Follower:
             self._epochs.pop()
 
     def _state(self) -> State:
-        if self._end is not None:
-            return _END_STATES.get(str(self._end.get("reason")), State.FAILED)
-        return State.RUNNING if self._heartbeat.alive() else State.INTERRUPTED
-
-    def _snapshot(self) -> Run:
-        return Run(
-            self._name,
-            self._folder,
-            self._state(),
-            self._start,
-            self._at_s,
-            tuple(self._epochs),
-            self._total,
-            self._step,
-            self._end or {},
-        )
+        """As logged; without an end in the log, the heartbeat decides."""
+        if self._logged.state is not State.RUNNING or self._heartbeat.alive():
+            return self._logged.state
+        return State.INTERRUPTED
 
 
 class RunsFolder:
