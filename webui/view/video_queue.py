@@ -6,10 +6,9 @@ import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from webui.view.watched import Watched
-
 if TYPE_CHECKING:
     from fer.see.video import VideoReading
+    from webui.view.watched import Watched
 
 
 class VideoQueue:
@@ -28,7 +27,7 @@ class VideoQueue:
         self._waiting: queue.SimpleQueue[VideoReading | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def add(self, videos: Sequence[Watched]) -> None:
+    def add(self, videos: "Sequence[Watched]") -> None:
         """Queues them after the others; the first of them is shown."""
         for video in videos:
             weakref.finalize(video, video.reading.stop)
@@ -38,7 +37,7 @@ class VideoQueue:
             self.shown = videos[0]
             self._work()
 
-    def close(self, video: Watched) -> None:
+    def close(self, video: "Watched") -> None:
         """Closes it, read or not; its neighbour is shown."""
         if video not in self.videos:  # pressed twice
             return
@@ -48,16 +47,16 @@ class VideoQueue:
         if self.shown is video:
             self.shown = self.videos[min(place, len(self.videos) - 1)] if self.videos else None
 
-    def show(self, video: Watched) -> None:
+    def show(self, video: "Watched") -> None:
         self.shown = video
 
     @property
-    def unread(self) -> Watched | None:
+    def unread(self) -> "Watched | None":
         """The first one not completely read, which is the one being read."""
         return next((video for video in self.videos if not video.reading.done), None)
 
     @property
-    def unseen(self) -> Watched | None:
+    def unseen(self) -> "Watched | None":
         """The first one whose result was never viewed."""
         return next((video for video in self.videos if video.reading.done and not video.looked_at), None)
 
