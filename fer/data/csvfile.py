@@ -7,7 +7,7 @@ Every row is checked in full; for the times see benchmarks/read_csv.md.
 import codecs
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -79,9 +79,7 @@ def read_csv(
     if not faces:
         raise DatasetError(f"{name}: the file has a header but no usable row")
     found = stacked(faces)
-    if count == ORIGINAL_ROWS:
-        return found
-    return FaceSet(found.images, found.labels, found.splits, None, np.full(len(found), UNKNOWN_ROW))
+    return found if count == ORIGINAL_ROWS else replace(found, rows=np.full(len(found), UNKNOWN_ROW))
 
 
 def read_layout(header: bytes, name: str) -> Layout:

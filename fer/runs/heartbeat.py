@@ -27,9 +27,8 @@ logger = logging.getLogger(__name__)
 class HeartbeatWriter:
     """Writes the process, the machine and an increasing counter to ``path`` every HEARTBEAT_EVERY_S seconds."""
 
-    def __init__(self, path: Path, every_s: float = HEARTBEAT_EVERY_S) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._every_s = every_s
         self._who = {"pid": os.getpid(), "host": socket.gethostname(), "machine": machine_id(),
                      "process_start": process_start(os.getpid())}  # fmt: skip
         self._beat = 0
@@ -40,7 +39,7 @@ class HeartbeatWriter:
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._every_s):
+        while not self._stopped.wait(HEARTBEAT_EVERY_S):
             self._write()
 
     def _write(self) -> None:
@@ -64,13 +63,12 @@ class HeartbeatReader:
     """Checks whether the process that writes a run is alive.
 
     On this machine the process table decides. On another machine, or if the start time of the writer is unknown, a
-    heartbeat that changed within ``stale_after_s`` on the reader's monotonic clock means alive. Neither machine's wall
+    heartbeat that changed within STALE_AFTER_S on the reader's monotonic clock means alive. Neither machine's wall
     clock needs to be right, except for the very first check.
     """
 
-    def __init__(self, folder: Path | str, stale_after_s: float = STALE_AFTER_S) -> None:
+    def __init__(self, folder: Path) -> None:
         self.path = Path(folder) / HEARTBEAT_NAME
-        self.stale_after_s = stale_after_s
         self._last: tuple[Any, Any] | None = None
         self._changed_at = -math.inf
 
@@ -84,11 +82,11 @@ class HeartbeatReader:
         mark, now = (beat.get("machine"), beat.get("beat")), time.monotonic()
         if self._last is None:
             age_s = time.time() - beat["time"]
-            self._changed_at = now - age_s if age_s >= 0 else now - self.stale_after_s
+            self._changed_at = now - age_s if age_s >= 0 else now - STALE_AFTER_S
         elif mark != self._last:
             self._changed_at = now
         self._last = mark
-        return now - self._changed_at < self.stale_after_s
+        return now - self._changed_at < STALE_AFTER_S
 
 
 def read_heartbeat(path: Path) -> dict[str, Any] | None:

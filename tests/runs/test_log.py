@@ -369,7 +369,7 @@ def test_another_machines_heartbeat_counts_by_its_changes_not_by_its_clock(
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    reader = HeartbeatReader(tmp_path, stale_after_s=15)
+    reader = HeartbeatReader(tmp_path)
 
     def beat(number: int, its_clock: float) -> None:
         who = {"pid": 1, "machine": "elsewhere", "beat": number, "time": its_clock}
