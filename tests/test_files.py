@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from typing import Never
 
 import pytest
 
@@ -21,7 +22,7 @@ def test_an_error_at_any_stage_leaves_the_old_file_and_no_rest(
     path = tmp_path / "file"
     write_whole(path, b"old")
 
-    def full(*_: object) -> None:
+    def full(*_: object) -> Never:
         raise OSError(28, "No space left on device")
 
     if stage == "fsync":
@@ -29,7 +30,12 @@ def test_an_error_at_any_stage_leaves_the_old_file_and_no_rest(
     if stage == "rename":
         monkeypatch.setattr("pathlib.Path.replace", full)
     if stage == "write":
-        monkeypatch.setattr("pathlib.Path.write_bytes", lambda self, _: (self.touch(), full()))
+
+        def begin(path: Path, _: bytes) -> Never:
+            path.touch()
+            full()
+
+        monkeypatch.setattr("pathlib.Path.write_bytes", begin)
     with pytest.raises(OSError, match="No space left"):
         write_whole(path, b"half")
     assert path.read_bytes() == b"old"
@@ -42,7 +48,12 @@ def test_what_is_durable_reaches_the_disk_before_it_gets_the_name(
     steps: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: steps.append(f"fsync {os.fstat(descriptor).st_size}"))
     real = type(tmp_path).replace
-    monkeypatch.setattr("pathlib.Path.replace", lambda *paths: (steps.append("rename"), real(*paths)))
+
+    def rename(path: Path, target: Path) -> Path:
+        steps.append("rename")
+        return real(path, target)
+
+    monkeypatch.setattr("pathlib.Path.replace", rename)
     write_whole(tmp_path / "a", b"1234")
     write_whole(tmp_path / "b", b"1234", durable=False)
     assert steps == ["fsync 4", "rename", "rename"]

@@ -32,7 +32,7 @@ def fer(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     beneath = [p for p in sys.path if p.endswith("site-packages")]
     (packages / "beneath.pth").write_text("\n".join(beneath) + "\n")
     install = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "-q", "--no-deps", wheel]
-    subprocess.run(install, check=True)
+    subprocess.run([str(word) for word in install], check=True)
     return folder / "bin" / "fer"
 
 

@@ -38,7 +38,9 @@ PRINTED = {
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five frames of the sample, for the camera that a test machine has not."""
     path, image = tmp_path_factory.mktemp("film") / "film.avi", cv2.imread(str(SAMPLE))
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, image.shape[1::-1])
+    assert image is not None
+    height, width = image.shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (width, height))
     for _ in range(5):
         writer.write(image)
     writer.release()
@@ -94,6 +96,6 @@ def test_the_notebook_is_kept_without_output() -> None:
 def run_cell(code: str, namespace: dict[str, Any]) -> object:
     """Runs a cell; gives the value of its last line, where that is an expression, as a kernel shows it."""
     tree = ast.parse(code)
-    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    shown = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, "cell", "exec"), namespace)  # noqa: S102 (our own document)
-    return eval(compile(ast.Expression(last.value), "cell", "eval"), namespace) if last else None  # noqa: S307
+    return eval(compile(shown, "cell", "eval"), namespace) if shown else None  # noqa: S307

@@ -48,7 +48,7 @@ def sample_box(recognizer: Recognizer) -> np.ndarray:
     return np.array(face.box) / [width, height, width, height]
 
 
-def with_face(size: tuple[int, int], face_px: int, corner: tuple[int, int]) -> Image:
+def with_face(size: tuple[int, int], face_px: int, corner: tuple[int, int]) -> Image.Image:
     with Image.open(SAMPLE) as sample:
         picture = Image.new("RGB", size, "grey")
         picture.paste(sample.convert("RGB").resize((face_px, face_px)), corner)
@@ -80,7 +80,7 @@ def streamed(path: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, f
     return json.loads(Stream(Recognizer()).see(1, path.read_bytes(), 0.0))["faces"]
 
 
-def batched(path: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+def batched(path: Path, capsys: pytest.CaptureFixture[str] | None) -> list[dict[str, Any]]:
     chunk = Chunk(0, tuple(Walk([str(path)])))
     return pq.read_table(io.BytesIO(read_chunk(chunk, Settings(weights_hash(None))).content)).to_pylist()
 
@@ -103,7 +103,10 @@ def photo(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("door", [shown, served, streamed, batched, on_the_page])
 def test_a_photo_that_is_read_at_half_its_sides(
-    photo: Path, door: Callable[..., Any], sample_box: np.ndarray, capsys: pytest.CaptureFixture[str]
+    photo: Path,
+    door: Callable[[Path, pytest.CaptureFixture[str]], list[dict[str, Any]]],
+    sample_box: np.ndarray,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (row,) = door(photo, capsys)
     expected = sample_box * FACE_PX + [*CORNER, *CORNER]

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,7 +34,7 @@ HOLES = (None, 4, -2.0, 0.0, 1, False, None)
         ("trimmed", ["30", "1.235", "0.7"], ["-2", "0", "1"]),
     ],
 )
-def test_csv(style: str, full: list[str], holes: list[str]) -> None:
+def test_csv(style: Literal["shortest", "padded", "trimmed"], full: list[str], holes: list[str]) -> None:
     text = to_csv(NAMES, [FULL, HOLES], style)
     assert list(csv.reader(io.StringIO(text, newline=""))) == [
         list(NAMES),
@@ -55,7 +55,9 @@ def test_parquet_has_the_csvs_decimals_with_types() -> None:
     ]
 
 
-@pytest.mark.parametrize("write", [lambda *table: to_csv(*table, "padded"), to_parquet], ids=["csv", "parquet"])
+@pytest.mark.parametrize(
+    "write", [lambda names, rows: to_csv(names, rows, "padded"), to_parquet], ids=["csv", "parquet"]
+)
 def test_a_wrong_table_is_refused(write: Callable[..., Any]) -> None:
     with pytest.raises(ValueError, match="is shorter than"):
         write(("face", "label"), [(1,)])

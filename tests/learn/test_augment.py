@@ -96,7 +96,7 @@ def labelled(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("mixup", "cutmix"), [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5), (0.3, 0.2)])
-def test_targets_are_mixed_as_the_faces_are(mixup, cutmix) -> None:
+def test_targets_are_mixed_as_the_faces_are(mixup: float, cutmix: float) -> None:
     x, targets = mix(*labelled(400), mixup, cutmix, generator())
     assert x.shape == (400, 1, 48, 48)
     assert torch.allclose(targets.sum(1), torch.ones(400))

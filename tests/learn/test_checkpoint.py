@@ -1,7 +1,9 @@
 import json
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -16,14 +18,14 @@ CONFIG = TrainConfig(width=4)
 
 
 @pytest.fixture
-def saved(tmp_path: Path):
+def saved(tmp_path: Path) -> tuple[Path, ResNet9]:
     network = ResNet9(4)
     path = tmp_path / "best.safetensors"
     checkpoint.save_weights(path, network, train.make_card(CONFIG, network, 0, 0.5))
     return path, network
 
 
-def test_weights_come_back_as_they_were(saved) -> None:
+def test_weights_come_back_as_they_were(saved: tuple[Path, ResNet9]) -> None:
     path, network = saved
     loaded, card = checkpoint.load_weights(path)
     assert all(
@@ -36,7 +38,7 @@ def full_disk(*_: object) -> None:
     raise OSError("disk full")
 
 
-def test_the_old_file_stays_when_writing_fails(saved, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_old_file_stays_when_writing_fails(saved: tuple[Path, ResNet9], monkeypatch: pytest.MonkeyPatch) -> None:
     path, network = saved
     before = path.read_bytes()
     monkeypatch.setattr("pathlib.Path.replace", full_disk)
@@ -46,37 +48,37 @@ def test_the_old_file_stays_when_writing_fails(saved, monkeypatch: pytest.Monkey
     assert list(path.parent.iterdir()) == [path]
 
 
-def truncate(path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1000])
 
 
-def alter(path) -> None:
+def alter(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes(content)
 
 
-def pickled(path) -> None:
+def pickled(path: Path) -> None:
     torch.save({"head": torch.zeros(2)}, path)
 
 
-def old_pickle(path) -> None:
+def old_pickle(path: Path) -> None:
     path.write_bytes(pickle.dumps([1, 2]))
 
 
-def foreign(path) -> None:
+def foreign(path: Path) -> None:
     path.write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00" + b'{"a":{}}        ' + bytes(64))
 
 
-def empty(path) -> None:
+def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-def missing(path) -> None:
+def missing(path: Path) -> None:
     path.unlink()
 
 
-def onnx_instead(path) -> None:
+def onnx_instead(path: Path) -> None:
     network = ResNet9(4).eval()
     export.write_onnx(path, network, train.make_card(CONFIG, network, 0, 0.5))
 
@@ -94,7 +96,9 @@ def onnx_instead(path) -> None:
         (onnx_instead, "is it the .onnx file"),
     ],
 )
-def test_damaged_weights_are_refused_by_name(saved, damage, message) -> None:
+def test_damaged_weights_are_refused_by_name(
+    saved: tuple[Path, ResNet9], damage: Callable[..., Any], message: str
+) -> None:
     path, _ = saved
     damage(path)
     with pytest.raises(WeightsError, match=message) as error:
@@ -102,7 +106,7 @@ def test_damaged_weights_are_refused_by_name(saved, damage, message) -> None:
     assert str(path) in str(error.value)
 
 
-def test_weights_of_another_width_are_refused(saved) -> None:
+def test_weights_of_another_width_are_refused(saved: tuple[Path, ResNet9]) -> None:
     path, network = saved
     card = train.make_card(CONFIG, network, 0, 0.5)
     checkpoint.save_weights(path, network, replace(card, config=TrainConfig(width=8).to_dict()))
@@ -110,12 +114,12 @@ def test_weights_of_another_width_are_refused(saved) -> None:
         checkpoint.load_weights(path)
 
 
-def test_weights_are_not_a_state(saved) -> None:
+def test_weights_are_not_a_state(saved: tuple[Path, ResNet9]) -> None:
     with pytest.raises(WeightsError, match="weights, not a training state"):
         checkpoint.read_progress(saved[0])
 
 
-def test_a_card_that_claims_a_huge_network_takes_no_memory(saved) -> None:
+def test_a_card_that_claims_a_huge_network_takes_no_memory(saved: tuple[Path, ResNet9]) -> None:
     """100 million numbers were made ready for the file's few, and random ones at that."""
     path, network = saved
     card = train.make_card(CONFIG, network, 0, 0.5)
@@ -126,7 +130,7 @@ def test_a_card_that_claims_a_huge_network_takes_no_memory(saved) -> None:
     assert torch.equal(torch.random.get_rng_state(), before), "numbers were drawn for it"
 
 
-def test_weights_of_another_dtype_are_refused(saved) -> None:
+def test_weights_of_another_dtype_are_refused(saved: tuple[Path, ResNet9]) -> None:
     path, network = saved
     tensors = {name: t.double() if t.is_floating_point() else t for name, t in network.state_dict().items()}
     card = train.make_card(CONFIG, network, 0, 0.5)
@@ -136,7 +140,7 @@ def test_weights_of_another_dtype_are_refused(saved) -> None:
         checkpoint.load_weights(path)
 
 
-def training(seed: int = 0):
+def training(seed: int = 0) -> tuple[ResNet9, torch.optim.adam.Adam, torch.optim.lr_scheduler.OneCycleLR]:
     """A network with an optimiser and a schedule that have taken a step."""
     torch.manual_seed(seed)
     network = ResNet9(4)
@@ -148,7 +152,7 @@ def training(seed: int = 0):
     return network, optimizer, scheduler
 
 
-def written_state(path):
+def written_state(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     network, optimizer, scheduler = training()
     checkpoint.save_state(path, checkpoint.Progress(CONFIG, 3, 0.5), {"network": network}, optimizer, scheduler)
     content = path.read_bytes()
@@ -156,7 +160,7 @@ def written_state(path):
     return safetensors.torch.load(content), json.loads(content[8 : 8 + size])["__metadata__"]
 
 
-def load_state(path):
+def load_state(path: Path) -> checkpoint.Progress:
     network, optimizer, scheduler = training(1)
     return checkpoint.load_state(path, {"network": network}, optimizer, scheduler)
 
@@ -197,7 +201,7 @@ def test_a_state_comes_back(tmp_path: Path) -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_state_with_damaged_metadata_is_refused_by_name(tmp_path: Path, text) -> None:
+def test_a_state_with_damaged_metadata_is_refused_by_name(tmp_path: Path, text: dict[str, object] | str) -> None:
     path = tmp_path / "state"
     tensors, metadata = written_state(path)
     if isinstance(text, dict):
@@ -208,7 +212,7 @@ def test_a_state_with_damaged_metadata_is_refused_by_name(tmp_path: Path, text) 
 
 
 @pytest.mark.parametrize("slot", ["lr", "betas", "params", "weight_decay"])
-def test_a_state_whose_settings_have_another_type_is_refused(tmp_path: Path, slot) -> None:
+def test_a_state_whose_settings_have_another_type_is_refused(tmp_path: Path, slot: str) -> None:
     path = tmp_path / "state"
     tensors, metadata = written_state(path)
     values = json.loads(metadata[checkpoint.STATE_KEY])
@@ -231,7 +235,7 @@ def test_a_state_whose_settings_have_another_type_is_refused(tmp_path: Path, slo
         ("network.head.weight", torch.zeros(7, 1)),
     ],
 )
-def test_a_state_with_other_tensors_is_refused(tmp_path: Path, key, tensor) -> None:
+def test_a_state_with_other_tensors_is_refused(tmp_path: Path, key: str, tensor: torch.Tensor) -> None:
     path = tmp_path / "state"
     tensors, metadata = written_state(path)
     text = metadata[checkpoint.STATE_KEY]
@@ -261,7 +265,7 @@ EVEN = torch.full((3, 7), 1 / 7)
         ({"probabilities": EVEN}, "[]"),
     ],
 )
-def test_what_teachers_said_is_checked(tmp_path: Path, tensors, text) -> None:
+def test_what_teachers_said_is_checked(tmp_path: Path, tensors: dict[str, torch.Tensor], text: str) -> None:
     metadata = {checkpoint.TEACHER_KEY: text, SEAL_KEY: BLANK_SEAL}
     write_sealed(tmp_path / checkpoint.TEACHER_NAME, safetensors.torch.save(tensors, metadata))
     with pytest.raises(WeightsError, match=r"make it again|start the run again"):

@@ -20,7 +20,7 @@ def test_the_article_preset_is_the_articles() -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_presets_carry_their_name(name) -> None:
+def test_presets_carry_their_name(name: str) -> None:
     assert parse("--preset", name) == PRESETS[name]
     assert PRESETS[name].preset == name
 
@@ -44,7 +44,7 @@ def test_a_flag_changes_its_field_and_no_other() -> None:
         ({"compile": 1}, "compile: expected bool"),
     ],
 )
-def test_impossible_choices_are_named(values, message) -> None:
+def test_impossible_choices_are_named(values: dict[str, float | str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         TrainConfig(**values)
 

@@ -16,20 +16,20 @@ def test_auto_finds_a_device() -> None:
 
 
 @pytest.mark.parametrize("name", ["cuda:99", "nonsense"])
-def test_a_device_that_is_not_there_is_named(name) -> None:
+def test_a_device_that_is_not_there_is_named(name: str) -> None:
     with pytest.raises(devices.DeviceError, match=name):
         devices.resolve(name)
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32)])
-def test_precision_is_what_convolutions_run_in(precision, dtype) -> None:
+def test_precision_is_what_convolutions_run_in(precision: str, dtype: torch.dtype) -> None:
     device = devices.resolve("cpu", precision)
     with device.autocast():
         assert torch.nn.Conv2d(1, 1, 1)(torch.zeros(1, 1, 2, 2)).dtype == dtype
 
 
 @pytest.mark.parametrize(("flags", "gains"), [("avx2 avx512_bf16", True), ("avx2", False)])
-def test_auto_precision_follows_the_processor(monkeypatch: pytest.MonkeyPatch, flags, gains) -> None:
+def test_auto_precision_follows_the_processor(monkeypatch: pytest.MonkeyPatch, flags: str, gains: bool) -> None:
     monkeypatch.setattr(devices, "cpu_info", lambda key: flags)
     assert devices.resolve("cpu", "auto").bf16 is gains
 
@@ -41,7 +41,7 @@ def test_a_seed_repeats_the_random_numbers() -> None:
 
 
 @pytest.mark.parametrize(("count", "processes"), [(400, 1), (400, 3), (2, 4), (0, 2)])
-def test_shares_are_every_row_once_and_equal_to_within_one(count, processes) -> None:
+def test_shares_are_every_row_once_and_equal_to_within_one(count: int, processes: int) -> None:
     shares = [list(range(count)[devices.Device(torch.device("cpu"), False, rank, processes).share(count)])
               for rank in range(processes)]  # fmt: skip
     assert [row for rows in shares for row in rows] == list(range(count))
@@ -66,17 +66,17 @@ def as_third_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
 
 
-def test_under_torchrun_a_rank_knows_its_place(as_third_of_four) -> None:
+def test_under_torchrun_a_rank_knows_its_place(as_third_of_four: None) -> None:
     device = devices.resolve("cpu", "fp32")
     assert (device.rank, device.ranks) == (2, 4)
 
 
-def test_another_launchers_world_is_not_torchruns(as_third_of_four, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_launchers_world_is_not_torchruns(as_third_of_four: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TORCHELASTIC_RUN_ID")
     assert devices.resolve("cpu", "fp32").ranks == 1
 
 
-def test_a_rank_takes_its_own_gpu(as_third_of_four, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rank_takes_its_own_gpu(as_third_of_four: None, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(torch, "empty", lambda *size, device: asked.append(device))
     monkeypatch.setattr(torch.cuda, "set_device", asked.append)
@@ -92,7 +92,7 @@ def test_a_rank_takes_its_own_gpu(as_third_of_four, monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_ranks_that_do_not_fit_the_gpus_are_told(
-    as_third_of_four, monkeypatch: pytest.MonkeyPatch, name, gpus, message
+    as_third_of_four: None, monkeypatch: pytest.MonkeyPatch, name: str, gpus: int, message: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     with pytest.raises(devices.DeviceError, match=message):
@@ -131,7 +131,7 @@ def test_a_process_that_waits_for_ever_still_hears_a_signal() -> None:
 
 
 @pytest.mark.parametrize(("name", "calls"), [("cuda:1", [{"mode": "reduce-overhead", "dynamic": False}]), ("cpu", [])])
-def test_only_a_gpu_compiles(name, calls) -> None:
+def test_only_a_gpu_compiles(name: str, calls: list[dict[str, bool | str]]) -> None:
     network, seen = torch.nn.Linear(1, 1), []
     network.compile = lambda **options: seen.append(options)
     devices.Device(torch.device(name), bf16=False).compile(network)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from fer.card import BLANK_SEAL, CARD_KEY, ModelCard, WeightsError, read_sealed
+from fer.data.faceset import FaceSet
 from fer.learn import devices, export, train
 from fer.learn.config import TrainConfig
 from fer.learn.model import ResNet9
@@ -34,7 +35,7 @@ def by_torch(network: ResNet9, faces: np.ndarray, temperature: float) -> np.ndar
 
 @pytest.mark.parametrize("temperature", [1.0, 1.7])
 @pytest.mark.parametrize("count", [1, 5, 300])
-def test_onnx_says_what_torch_says(network, rng: np.random.Generator, temperature, count) -> None:
+def test_onnx_says_what_torch_says(network: ResNet9, rng: np.random.Generator, temperature: float, count: int) -> None:
     faces = rng.integers(0, 256, (count, 48, 48), dtype=np.uint8)
     probabilities, features = export.run_onnx(
         export.build_onnx(network, card_of(network, temperature), np.float32), faces
@@ -47,13 +48,13 @@ def test_onnx_says_what_torch_says(network, rng: np.random.Generator, temperatur
 
 
 @pytest.mark.data
-def test_fp16_storage_moves_no_probability_on_real_faces(network, faces) -> None:
+def test_fp16_storage_moves_no_probability_on_real_faces(network: ResNet9, faces: FaceSet) -> None:
     sample = np.ascontiguousarray(faces.split("PublicTest").images[:500])
     half = export.run_onnx(export.build_onnx(network, card_of(network), np.float16), sample)[0]
     assert np.abs(half - by_torch(network, sample, 1.0)).max() <= export.FP16_LIMIT
 
 
-def test_weights_that_fp16_cannot_hold_stay_fp32(tmp_path: Path, network) -> None:
+def test_weights_that_fp16_cannot_hold_stay_fp32(tmp_path: Path, network: ResNet9) -> None:
     wild = ResNet9(8).eval()
     wild.load_state_dict(network.state_dict())
     with torch.no_grad():
@@ -65,7 +66,7 @@ def test_weights_that_fp16_cannot_hold_stay_fp32(tmp_path: Path, network) -> Non
     assert large.stat().st_size > 1.9 * small.stat().st_size
 
 
-def test_the_file_carries_its_card_and_its_seal(tmp_path: Path, network) -> None:
+def test_the_file_carries_its_card_and_its_seal(tmp_path: Path, network: ResNet9) -> None:
     path = tmp_path / "a.onnx"
     digest = export.write_onnx(path, network, card_of(network))
     properties = {p.key: p.value for p in onnx.load_from_string(read_sealed(path)).metadata_props}
@@ -74,13 +75,13 @@ def test_the_file_carries_its_card_and_its_seal(tmp_path: Path, network) -> None
     assert BLANK_SEAL not in properties.values()
 
 
-def test_the_same_weights_give_the_same_file(tmp_path: Path, network) -> None:
+def test_the_same_weights_give_the_same_file(tmp_path: Path, network: ResNet9) -> None:
     digests = [export.write_onnx(tmp_path / name, network, card_of(network)) for name in ("a.onnx", "b.onnx")]
     assert digests[0] == digests[1]
 
 
 @pytest.mark.parametrize("size", [10, 2000, -1])
-def test_a_truncated_file_is_refused(tmp_path: Path, network, size) -> None:
+def test_a_truncated_file_is_refused(tmp_path: Path, network: ResNet9, size: int) -> None:
     path = tmp_path / "a.onnx"
     export.write_onnx(path, network, card_of(network))
     path.write_bytes(path.read_bytes()[:size])

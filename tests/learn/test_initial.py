@@ -20,7 +20,7 @@ IMAGES = FACES.split("Training").images
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory):
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained toy run with its weights in both forms; the .onnx file is calibrated."""
     folder = tmp_path_factory.mktemp("start")
     train.fit(replace(TOY, lr_peak=0.1), FACES, DEVICE, folder, Recorder())
@@ -30,7 +30,7 @@ def run(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.mark.parametrize("name", [checkpoint.WEIGHTS_NAME, "resnet9.onnx"])
-def test_it_answers_as_the_file_does(run, name) -> None:
+def test_it_answers_as_the_file_does(run: Path, name: str) -> None:
     network, _ = checkpoint.load_weights(run / checkpoint.WEIGHTS_NAME)
     x = normalise(torch.tensor(IMAGES), 0.5, 0.5)
     with torch.inference_mode():
@@ -39,7 +39,7 @@ def test_it_answers_as_the_file_does(run, name) -> None:
     assert found.numpy() == pytest.approx(expected.numpy(), abs=2e-3 * expected.abs().max().item())
 
 
-def test_unfolded_batch_norm_answers_the_same_while_training(run) -> None:
+def test_unfolded_batch_norm_answers_the_same_while_training(run: Path) -> None:
     """Were its statistics not those of the faces, the first steps would ruin what the weights know."""
     network = initial.read(run / "resnet9.onnx", IMAGES, TOY.width).network
     x = normalise(torch.tensor(IMAGES), 0.5, 0.5)
@@ -51,14 +51,14 @@ def test_unfolded_batch_norm_answers_the_same_while_training(run) -> None:
     assert while_training.numpy() == pytest.approx(answers.numpy(), abs=1e-3 * answers.abs().max().item())
 
 
-def test_unfolded_kernels_are_as_large_as_fresh_ones(run) -> None:
+def test_unfolded_kernels_are_as_large_as_fresh_ones(run: Path) -> None:
     network = initial.read(run / "resnet9.onnx", IMAGES, TOY.width).network
     for module in network.modules():
         if isinstance(module, torch.nn.Conv2d):
             assert module.weight.flatten(1).norm(dim=1).detach().numpy() == pytest.approx(initial.FRESH_NORM, rel=1e-5)
 
 
-def test_a_run_starts_where_the_weights_are(run, tmp_path: Path) -> None:
+def test_a_run_starts_where_the_weights_are(run: Path, tmp_path: Path) -> None:
     trained = initial.read(run / "resnet9.onnx", IMAGES, TOY.width)
     before = {name: tensor.clone() for name, tensor in trained.network.state_dict().items()}
     config = replace(TOY, epochs=1, lr_peak=1e-6, ema_decay=0.0, optimizer="sgd")
@@ -70,13 +70,13 @@ def test_a_run_starts_where_the_weights_are(run, tmp_path: Path) -> None:
         assert torch.equal(tensor, before[name]), "the training has weights of its own"
 
 
-def test_the_card_tells_where_the_weights_come_from(run, tmp_path: Path) -> None:
+def test_the_card_tells_where_the_weights_come_from(run: Path, tmp_path: Path) -> None:
     card = train.fit(TOY, FACES, DEVICE, tmp_path, Recorder(), initial=initial.read(run / "resnet9.onnx", IMAGES, 4))
     assert card.protocol.startswith("Started from the weights resnet9-smoke (3 epochs, seed 0, commit abc123). Fitted")
     assert card.training_data == "FER2013, Training split"
 
 
-def test_the_card_tells_of_votes_and_teachers_that_only_the_first_training_saw(run, tmp_path: Path) -> None:
+def test_the_card_tells_of_votes_and_teachers_that_only_the_first_training_saw(run: Path, tmp_path: Path) -> None:
     trained = initial.read(run / "resnet9.onnx", IMAGES, 4)
     known = "FER2013, Training split and its FER+ votes; distilled from networks that learned from the same"
     card = replace(trained.card, learned_from_votes=True, learned_from_teachers=True)
@@ -85,7 +85,7 @@ def test_the_card_tells_of_votes_and_teachers_that_only_the_first_training_saw(r
     assert card.training_data == known
 
 
-def test_a_resumed_run_is_the_uninterrupted_one(run, tmp_path: Path) -> None:
+def test_a_resumed_run_is_the_uninterrupted_one(run: Path, tmp_path: Path) -> None:
     trained = initial.read(run / "resnet9.onnx", IMAGES, 4)
     whole, stopped, resumed = Recorder(), Recorder(("epoch", 1)), Recorder()
     card = train.fit(TOY, FACES, DEVICE, tmp_path / "whole", whole, initial=trained)
@@ -96,11 +96,11 @@ def test_a_resumed_run_is_the_uninterrupted_one(run, tmp_path: Path) -> None:
     assert again == card
 
 
-def test_any_width_does_where_none_is_asked_for(run) -> None:
+def test_any_width_does_where_none_is_asked_for(run: Path) -> None:
     assert initial.read(run / "resnet9.onnx", IMAGES).network.width == 4
 
 
-def test_another_width_is_refused(run) -> None:
+def test_another_width_is_refused(run: Path) -> None:
     for name in (checkpoint.WEIGHTS_NAME, "resnet9.onnx"):
         with pytest.raises(ConfigError, match="width: the weights to start from have 4, got 8"):
             initial.read(run / name, IMAGES, 8)
@@ -108,19 +108,19 @@ def test_another_width_is_refused(run) -> None:
 
 @pytest.mark.parametrize("name", ["weights.onnx", "weights.safetensors"])
 @pytest.mark.parametrize("content", [b"", b"not ours", b"\x80\x04N.", b"PK\x03\x04"])
-def test_a_broken_file_is_refused(tmp_path: Path, name, content) -> None:
+def test_a_broken_file_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(WeightsError, match=name):
         initial.read(tmp_path / name, IMAGES, 4)
 
 
-def test_a_truncated_file_is_refused(run, tmp_path: Path) -> None:
+def test_a_truncated_file_is_refused(run: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.onnx").write_bytes((run / "resnet9.onnx").read_bytes()[:-100])
     with pytest.raises(WeightsError, match="truncated or altered"):
         initial.read(tmp_path / "cut.onnx", IMAGES, 4)
 
 
-def test_a_sealed_file_of_another_kind_is_refused(run, tmp_path: Path) -> None:
+def test_a_sealed_file_of_another_kind_is_refused(run: Path, tmp_path: Path) -> None:
     (tmp_path / "renamed.onnx").write_bytes((run / checkpoint.WEIGHTS_NAME).read_bytes())
     (tmp_path / "renamed.safetensors").write_bytes((run / "resnet9.onnx").read_bytes())
     content = safetensors.torch.save({"x": torch.zeros(1)}, {SEAL_KEY: BLANK_SEAL, CARD_KEY: "{}"})
@@ -136,7 +136,7 @@ def test_a_network_of_another_kind_is_refused(tmp_path: Path) -> None:
         initial.read(tmp_path / "tiny.onnx", IMAGES, 64)
 
 
-def test_images_are_left_alone(run) -> None:
+def test_images_are_left_alone(run: Path) -> None:
     images = IMAGES.copy()
     initial.read(run / "resnet9.onnx", images, 4)
     assert np.array_equal(images, IMAGES)

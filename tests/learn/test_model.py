@@ -9,7 +9,7 @@ def test_the_articles_network_has_its_parameters() -> None:
 
 
 @pytest.mark.parametrize(("width", "count"), [(1, 2), (8, 1)])
-def test_faces_in_logits_out(width, count) -> None:
+def test_faces_in_logits_out(width: int, count: int) -> None:
     network = model.ResNet9(width).eval()
     x = torch.randn(count, 1, 48, 48, generator=torch.Generator().manual_seed(0))
     logits, features = network(x), network.features(x)

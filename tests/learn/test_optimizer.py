@@ -16,7 +16,7 @@ def step_once(config: TrainConfig) -> tuple[model.ResNet9, dict[str, torch.Tenso
 
 
 @pytest.mark.parametrize("rows_columns", [(16, 144), (144, 16), (8, 8)])
-def test_orthogonal_brings_singular_values_near_one_and_turns_nothing(rows_columns) -> None:
+def test_orthogonal_brings_singular_values_near_one_and_turns_nothing(rows_columns: tuple[int, int]) -> None:
     matrix = torch.randn(rows_columns, generator=torch.Generator().manual_seed(0))
     matrix = torch.nn.init.orthogonal_(matrix) @ torch.diag(torch.linspace(0.5, 3, rows_columns[1]))
     found = optimizer.orthogonal(matrix).float()
@@ -97,7 +97,7 @@ def test_muon_leaves_the_rest_to_sgd() -> None:
 
 
 @pytest.mark.parametrize(("step", "kept"), [(0, 0.1), (10, 0.55), (100_000, 0.9)])
-def test_a_young_average_forgets_its_start_fast(step, kept) -> None:
+def test_a_young_average_forgets_its_start_fast(step: int, kept: float) -> None:
     average, network = torch.nn.BatchNorm2d(3), torch.nn.BatchNorm2d(3)
     for tensor in (network.weight.data, network.running_var):
         tensor.zero_()

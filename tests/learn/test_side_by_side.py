@@ -27,7 +27,7 @@ def networks() -> list[model.ResNet9]:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_logits_are_the_mean_and_features_stand_side_by_side(networks, count) -> None:
+def test_logits_are_the_mean_and_features_stand_side_by_side(networks: list[model.ResNet9], count: int) -> None:
     x = torch.randn(4, 1, 48, 48)
     apart = networks[:count]
     joined = model.side_by_side(apart)
@@ -37,7 +37,7 @@ def test_logits_are_the_mean_and_features_stand_side_by_side(networks, count) ->
     assert model.count_parameters(joined) == sum(map(model.count_parameters, apart)) - 7 * (count - 1)
 
 
-def test_the_file_says_the_same_and_can_be_trained_on(networks, tmp_path: Path) -> None:
+def test_the_file_says_the_same_and_can_be_trained_on(networks: list[model.ResNet9], tmp_path: Path) -> None:
     joined = model.side_by_side(networks[:2])
     card = train.make_card(replace(TOY, width=16, groups=2), joined, 0, 0.5)
     path = tmp_path / "resnet9.onnx"

@@ -36,6 +36,6 @@ class TestSoftTargets:
     @pytest.mark.parametrize(
         ("config", "words"), [({"votes_weight": 0.4}, "--votes"), ({"teacher_weight": 0.5}, "--teacher")]
     )
-    def test_what_is_missing_is_asked_for(self, config, words) -> None:
+    def test_what_is_missing_is_asked_for(self, config: dict[str, float], words: str) -> None:
         with pytest.raises(ConfigError, match=words):
             soft_targets(toy_faces(1), TrainConfig(**config))

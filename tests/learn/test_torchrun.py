@@ -32,7 +32,7 @@ def torchrun(*arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory):
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[float, float]] | Path]:
     """The losses of one process, and its state after the first of two epochs."""
     folder = tmp_path_factory.mktemp("ranks")
     device = devices.resolve("cpu", "fp32")
@@ -44,14 +44,16 @@ def alone(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="module")
-def ranks(alone):
+def ranks(alone: dict[str, list[tuple[float, float]] | Path]) -> list[dict[str, object]]:
     with torchrun(str(ROOT / "tests" / "fakes" / "two_ranks.py"), str(alone["folder"])) as process:
         output = process.stdout.read()
     assert process.returncode == 0, output
     return [json.loads((alone["folder"] / f"{rank}.json").read_text()) for rank in (0, 1)]
 
 
-def test_two_ranks_have_the_loss_curve_of_one_process(alone, ranks) -> None:
+def test_two_ranks_have_the_loss_curve_of_one_process(
+    alone: dict[str, list[tuple[float, float]] | Path], ranks: list[dict[str, object]]
+) -> None:
     assert len(ranks[0]["plain"]) == 2
     for together, one in zip(ranks[0]["plain"], alone["plain"], strict=True):
         # fp32 sums in another order differ in the 6th digit, and the steps let that grow
@@ -59,26 +61,32 @@ def test_two_ranks_have_the_loss_curve_of_one_process(alone, ranks) -> None:
 
 
 @pytest.mark.parametrize("mode", ["gradient_error", "gradient_error_evaluating"])
-def test_gradients_and_running_statistics_are_those_of_the_whole_batch(ranks, mode) -> None:
+def test_gradients_and_running_statistics_are_those_of_the_whole_batch(
+    ranks: list[dict[str, object]], mode: str
+) -> None:
     # float64: what is left is rounding, also of batch norm's statistics over unequal shares
     assert ranks[0][mode] < 1e-12
     assert ranks[1][mode] < 1e-12
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(alone, ranks) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(
+    alone: dict[str, list[tuple[float, float]] | Path], ranks: list[dict[str, object]]
+) -> None:
     assert ranks[0]["stopped"][:2] + ranks[0]["resumed"] == ranks[0]["full"]
     paths = [alone["folder"] / name / checkpoint.WEIGHTS_NAME for name in ("rank0/full", "stopped")]
     first, second = (checkpoint.load_weights(path)[0].state_dict() for path in paths)
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_two_ranks_go_on_with_what_one_process_began(alone, ranks) -> None:
+def test_two_ranks_go_on_with_what_one_process_began(
+    alone: dict[str, list[tuple[float, float]] | Path], ranks: list[dict[str, object]]
+) -> None:
     assert alone["first"] + ranks[0]["from_one"] == [
         pytest.approx(losses, rel=1e-3) for losses in [*alone["plain"], alone["plain"][1]]
     ]
 
 
-def test_all_ranks_know_the_same_and_the_first_alone_writes(ranks) -> None:
+def test_all_ranks_know_the_same_and_the_first_alone_writes(ranks: list[dict[str, object]]) -> None:
     for name in ("plain", "full", "total", "gathered"):
         assert ranks[0][name] == ranks[1][name]
     assert ranks[0]["total"] == 3
@@ -87,7 +95,7 @@ def test_all_ranks_know_the_same_and_the_first_alone_writes(ranks) -> None:
     assert ranks[1]["files"] == []
 
 
-def test_ranks_that_were_given_other_data_say_so(ranks) -> None:
+def test_ranks_that_were_given_other_data_say_so(ranks: list[dict[str, object]]) -> None:
     assert ["the ranks differ in data:" in found["differ"] for found in ranks] == [True, True]
 
 
@@ -109,7 +117,7 @@ def children(pid: int) -> list[int]:
     return sorted(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
 
-def test_a_killed_rank_ends_the_run_and_resume_goes_on_until_stopped(data, tmp_path: Path) -> None:
+def test_a_killed_rank_ends_the_run_and_resume_goes_on_until_stopped(data: Path, tmp_path: Path) -> None:
     places = ["--device", "cpu", "--data", str(data)]
     run = tmp_path / "toy"
     new = [*QUICK, "--epochs", "4000", "--runs", str(tmp_path), "--name", "toy"]

@@ -1,11 +1,14 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from fer.card import ModelCard
 from fer.data.faceset import SPLITS, DatasetError, FaceSet
 from fer.learn import checkpoint, devices, step_events, train
 from fer.learn.config import OPTIMIZERS, ConfigError, TrainConfig
@@ -47,7 +50,9 @@ class Recorder:
         return [(v["train_loss"], v["valid_loss"]) for kind, v in self.events if kind == "epoch"]
 
 
-def fit(folder, config=TOY, recorder=None, resume=False):
+def fit(
+    folder: Path, config: TrainConfig = TOY, recorder: Recorder | None = None, resume: bool = False
+) -> tuple[ModelCard, Recorder]:
     recorder = recorder or Recorder()
     device = devices.resolve("cpu", config.precision)
     card = train.fit(config, toy_faces(), device, folder, recorder, resume)
@@ -55,7 +60,7 @@ def fit(folder, config=TOY, recorder=None, resume=False):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "muon"])
-def test_a_toy_training_learns(tmp_path: Path, optimizer) -> None:
+def test_a_toy_training_learns(tmp_path: Path, optimizer: str) -> None:
     config = TrainConfig(
         preset="smoke", epochs=8, batch_size=20, width=4, optimizer=optimizer, lr_peak=0.1, precision="fp32"
     )
@@ -73,7 +78,7 @@ def test_the_articles_recipe_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path: Path, optimizer, precision) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path: Path, optimizer: str, precision: str) -> None:
     config = TrainConfig(**{**TOY.to_dict(), "optimizer": optimizer, "precision": precision})
     _, whole = fit(tmp_path / "whole", config)
     stopped = Recorder(stop_at=("epoch", 1))  # the moment before epoch 1's state is saved: it is lost
@@ -172,7 +177,7 @@ def test_each_step_event_tells_loss_and_pace(tmp_path: Path, monkeypatch: pytest
 class LateDevice:
     """A device whose numbers arrive when they are asked for the third time."""
 
-    def read_later(self, value):
+    def read_later(self, value: torch.Tensor) -> Callable[..., Any]:
         answers = iter([None, None, float(value)])
         return lambda: next(answers)
 
@@ -193,7 +198,7 @@ def test_no_more_step_events_than_the_page_can_use(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", [0, 1])
-def test_a_set_without_a_split_is_refused_before_anything_is_begun(tmp_path: Path, missing) -> None:
+def test_a_set_without_a_split_is_refused_before_anything_is_begun(tmp_path: Path, missing: int) -> None:
     faces = toy_faces(splits=(0, 1, 2))
     part = faces.take(faces.splits != missing)
     recorder = Recorder()
@@ -208,13 +213,21 @@ class ReadBacks(TorchDispatchMode):
 
     count = 0
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self,
+        func: torch._ops.OpOverload | torch._ops.TorchBindOpOverload,
+        types: tuple[type[torch.nn.parameter.Parameter | torch.Tensor], ...],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] = None,
+    ) -> object:
         self.count += func is torch.ops.aten._local_scalar_dense.default
         return func(*args, **(kwargs or {}))
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "muon"])  # torch's Adam reads its counters, which lie on the CPU
-def test_steps_read_nothing_back_from_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer) -> None:
+def test_steps_read_nothing_back_from_the_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
+) -> None:
     monkeypatch.setattr(step_events, "STEP_EVENT_EVERY_S", 0.0)  # every step tells its loss
     counts = []
     for batch_size in (35, 7):  # as many epochs, five times the steps

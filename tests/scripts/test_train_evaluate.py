@@ -41,7 +41,7 @@ def epoch_of(line: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def script(name: str):
+def script(name: str) -> module:
     spec = importlib.util.spec_from_file_location(f"scripts_{name}", ROOT / "scripts" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

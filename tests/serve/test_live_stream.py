@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -17,7 +18,7 @@ from tests.fakes.serving import serving
 FRAME = SAMPLE.read_bytes()
 
 
-def stream(address: str, **options: dict[str, str] | list[str] | str) -> ClientConnection:
+def stream(address: str, **options: Any) -> ClientConnection:
     return connect(address.replace("http", "ws") + "/live", max_size=None, **options)
 
 
@@ -44,7 +45,7 @@ def test_only_the_newest_frame_is_read(address: str, monkeypatch: pytest.MonkeyP
     """Ten frames while the first is being read: one more answer, for the last."""
     begun, go = threading.Event(), threading.Event()
 
-    def slow(self, number: int, content: bytes, time_s: float) -> str:
+    def slow(self: live.Stream, number: int, content: bytes, time_s: float) -> str:
         begun.set()
         go.wait(30)
         return json.dumps({"frame": number})

@@ -29,11 +29,7 @@ JPEG = {"Content-Type": "image/jpeg"}
 PHOTO = SAMPLE.read_bytes()
 
 
-def send(address, content, media_type):
-    return requests.post(address, content, headers={"Content-Type": media_type}, timeout=60)
-
-
-def problem(answer: Response, status: int) -> dict[str, object]:
+def problem(answer: Response, status: int) -> dict[str, Any]:
     """The members of an error answer."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -64,9 +60,12 @@ def test_settings_of_one_request(address: str) -> None:
     assert (row["label"], row["detector"]) == ("unsure", "haar")
 
 
-def picture_file(form: str, *images: Image) -> bytes:
+def picture_file(form: str, *images: Image.Image) -> bytes:
     file = io.BytesIO()
-    images[0].save(file, form, **({"save_all": True, "append_images": images[1:]} if len(images) > 1 else {}))
+    if len(images) > 1:
+        images[0].save(file, form, save_all=True, append_images=images[1:])
+    else:
+        images[0].save(file, form)
     return file.getvalue()
 
 
@@ -177,7 +176,7 @@ def test_answers_are_sent_at_once() -> None:
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_a_full_queue_says_so_and_empties() -> None:
+def test_a_full_queue_says_so_and_empties(monkeypatch: pytest.MonkeyPatch) -> None:
     held, go = threading.Event(), threading.Event()
 
     def slow(*_: object) -> tuple[list[Any], list[Any]]:
@@ -186,7 +185,7 @@ def test_a_full_queue_says_so_and_empties() -> None:
         return [], []
 
     with serving(replace(ServeSettings(), waiting=0), workers=1) as (address, service):
-        service.photo = slow
+        monkeypatch.setattr(service, "photo", slow)
         with ThreadPoolExecutor(1) as client:
             first = client.submit(requests.post, f"{address}/faces", PHOTO, headers=JPEG, timeout=60)
             assert held.wait(30)
@@ -266,7 +265,7 @@ def test_a_video_is_read_beside(address: str, sample_image: np.ndarray) -> None:
     problem(requests.get(place, timeout=60), 404)
 
 
-def wait_until_read(place: str) -> dict[str, float | str]:
+def wait_until_read(place: str) -> dict[str, Any]:
     give_up = time.monotonic() + 60
     while True:
         status = requests.get(place, timeout=60).json()
@@ -295,9 +294,14 @@ def test_videos_are_bounded() -> None:
 
 def test_nothing_of_an_upload_touches_the_disk(address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Starlette's own form parser writes files above 1 MB to a temporary file."""
-    made = []
+    made: list[tempfile.SpooledTemporaryFile[bytes]] = []
     original = tempfile.SpooledTemporaryFile.rollover
-    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", lambda self: made.append(self) or original(self))
+
+    def rollover(file: tempfile.SpooledTemporaryFile[bytes]) -> None:
+        made.append(file)
+        original(file)
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", rollover)
     files = {"file": ("a.jpg", PHOTO + bytes(3 * 2**20), "image/jpeg")}
     assert requests.post(f"{address}/faces", files=files, timeout=60).status_code == 200
     assert made == []

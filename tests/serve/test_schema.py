@@ -1,6 +1,7 @@
 """The OpenAPI document against the service: schemathesis sends what it allows and what it does not."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -43,7 +44,7 @@ def base() -> Iterator[str]:
 
 @schema.parametrize()
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_the_service_is_as_its_document_says(case: Case, base: str) -> None:
+def test_the_service_is_as_its_document_says(case: Case[Any], base: str) -> None:
     case.call_and_validate(base_url=base, checks=CHECKS)
 
 

@@ -28,7 +28,7 @@ def connect(address: str) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=60)
 
 
-def said(address: str, request: pytest.FixtureRequest, over: bool = False) -> tuple[int, str, bytes]:
+def said(address: str, request: bytes, over: bool = False) -> tuple[int, str, bytes]:
     """(status, type, body) of the answer to some bytes, read until the service hangs up. over: nothing more comes."""
     with connect(address) as sending:
         sending.sendall(request)
