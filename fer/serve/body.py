@@ -65,10 +65,12 @@ async def _form(request: Request, most_bytes: int, most: int) -> list[Upload]:
         too_many = "Too many" in error.message
         raise ProblemError(413 if too_many else 400, f"The form cannot be read: {error.message}") from error
     found = []
-    for number, (_, value) in enumerate(form.multi_items(), start=1):
-        if isinstance(value, UploadFile):
-            found.append(Upload(value.filename or str(number), _not_empty(await value.read())))
-    await form.close()
+    try:
+        for number, (_, value) in enumerate(form.multi_items(), start=1):
+            if isinstance(value, UploadFile):
+                found.append(Upload(value.filename or str(number), _not_empty(await value.read())))
+    finally:
+        await form.close()
     if not found:
         raise ProblemError(400, "There is no file in the form.")
     return found

@@ -131,8 +131,9 @@ def test_a_process_that_waits_for_ever_still_hears_a_signal() -> None:
 
 
 @pytest.mark.parametrize(("name", "calls"), [("cuda:1", [{"mode": "reduce-overhead", "dynamic": False}]), ("cpu", [])])
-def test_only_a_gpu_compiles(name: str, calls: list[dict[str, bool | str]]) -> None:
-    network, seen = torch.nn.Linear(1, 1), []
-    network.compile = lambda **options: seen.append(options)
+def test_only_a_gpu_compiles(name: str, calls: list[dict[str, bool | str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    network = torch.nn.Linear(1, 1)
+    seen: list[dict[str, bool | str]] = []
+    monkeypatch.setattr(network, "compile", lambda **options: seen.append(options))
     devices.Device(torch.device(name), bf16=False).compile(network)
     assert seen == calls

@@ -8,6 +8,7 @@ import torch
 from fer.card import BLANK_SEAL, CARD_KEY, ModelCard, WeightsError, read_sealed
 from fer.data.faceset import FaceSet
 from fer.learn import devices, export, train
+from fer.learn.augment import normalise
 from fer.learn.config import TrainConfig
 from fer.learn.model import ResNet9
 
@@ -19,7 +20,7 @@ def network() -> ResNet9:
     network = ResNet9(8)
     for _ in range(3):
         network(torch.randn(32, 1, 48, 48))
-    torch.nn.init.normal_(network.conv1[1].weight, 1, 0.2)
+    torch.nn.init.normal_(network.get_parameter("conv1.1.weight"), 1, 0.2)
     return network.eval()
 
 
@@ -43,7 +44,7 @@ def test_onnx_says_what_torch_says(network: ResNet9, rng: np.random.Generator, t
     # Both compute in fp32, in another order and with batch norm folded: rounding only.
     assert np.abs(probabilities - by_torch(network, faces, temperature)).max() < 1e-5
     with torch.inference_mode():
-        expected = network.features(train.normalise(torch.tensor(faces), 0.5, 0.5)).numpy()
+        expected = network.features(normalise(torch.tensor(faces), 0.5, 0.5)).numpy()
     assert np.allclose(features, expected, rtol=1e-3, atol=1e-3)
 
 

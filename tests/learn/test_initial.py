@@ -81,8 +81,9 @@ def test_the_card_tells_of_votes_and_teachers_that_only_the_first_training_saw(r
     known = "FER2013, Training split and its FER+ votes; distilled from networks that learned from the same"
     card = replace(trained.card, learned_from_votes=True, learned_from_teachers=True)
     trained = initial.InitialWeights(trained.network, card)
-    card = train.fit(replace(TOY, epochs=1), FACES, DEVICE, tmp_path, Recorder(), initial=trained)
-    assert card.training_data == known
+    fitted = train.fit(replace(TOY, epochs=1), FACES, DEVICE, tmp_path, Recorder(), initial=trained)
+    assert fitted is not None
+    assert fitted.training_data == known
 
 
 def test_a_resumed_run_is_the_uninterrupted_one(run: Path, tmp_path: Path) -> None:

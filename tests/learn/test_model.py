@@ -30,8 +30,8 @@ def test_residuals_are_added() -> None:
     network = model.ResNet9(4).eval()
     x = torch.randn(2, 1, 48, 48)
     with_residual = network.features(x)
-    for block in (network.res1[1], network.res2[1]):
-        torch.nn.init.zeros_(block[1].weight)  # the branch's batch norm gives 0: only the shortcut is left
+    for norm in (network.get_submodule("res1.1.1"), network.get_submodule("res2.1.1")):
+        torch.nn.init.zeros_(norm.get_parameter("weight"))  # the branch's batch norm gives 0: only the shortcut is left
     without = network.conv4(network.conv3(network.conv2(network.conv1(x))))
     assert torch.allclose(network.features(x), network.pool(without).flatten(1))
     assert not torch.allclose(network.features(x), with_residual)

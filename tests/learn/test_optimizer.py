@@ -32,9 +32,14 @@ def test_no_gradient_moves_nothing_to_infinity() -> None:
 
 
 def test_muon_takes_fp32_where_the_device_has_no_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = []
+    taken: list[torch.dtype] = []
     real = optimizer.orthogonal
-    monkeypatch.setattr(optimizer, "orthogonal", lambda m, dtype: (taken.append(dtype), real(m, dtype))[1])
+
+    def spy(m: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        taken.append(dtype)
+        return real(m, dtype)
+
+    monkeypatch.setattr(optimizer, "orthogonal", spy)
     for bf16 in (True, False):
         network = model.build(4, 0.0, 0)
         network(torch.zeros(2, 1, 48, 48)).sum().backward()
@@ -49,7 +54,7 @@ def rates(config: TrainConfig, steps_per_epoch: int) -> list[float]:
     scheduler = optimizer.make_scheduler(sgd, config, steps_per_epoch)
     found = []
     for _ in range(config.epochs * steps_per_epoch):
-        found.append(scheduler.get_last_lr()[0] / config.lr_peak)
+        found.append(float(scheduler.get_last_lr()[0]) / config.lr_peak)
         sgd.step()
         scheduler.step()
     return found

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,6 @@ class TestSoftTargets:
     @pytest.mark.parametrize(
         ("config", "words"), [({"votes_weight": 0.4}, "--votes"), ({"teacher_weight": 0.5}, "--teacher")]
     )
-    def test_what_is_missing_is_asked_for(self, config: dict[str, float], words: str) -> None:
+    def test_what_is_missing_is_asked_for(self, config: dict[str, Any], words: str) -> None:
         with pytest.raises(ConfigError, match=words):
             soft_targets(toy_faces(1), TrainConfig(**config))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -32,7 +33,7 @@ def torchrun(*arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[float, float]] | Path]:
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The losses of one process, and its state after the first of two epochs."""
     folder = tmp_path_factory.mktemp("ranks")
     device = devices.resolve("cpu", "fp32")
@@ -44,16 +45,14 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[floa
 
 
 @pytest.fixture(scope="module")
-def ranks(alone: dict[str, list[tuple[float, float]] | Path]) -> list[dict[str, object]]:
+def ranks(alone: dict[str, Any]) -> list[dict[str, Any]]:
     with torchrun(str(ROOT / "tests" / "fakes" / "two_ranks.py"), str(alone["folder"])) as process:
         output = process.stdout.read()
     assert process.returncode == 0, output
     return [json.loads((alone["folder"] / f"{rank}.json").read_text()) for rank in (0, 1)]
 
 
-def test_two_ranks_have_the_loss_curve_of_one_process(
-    alone: dict[str, list[tuple[float, float]] | Path], ranks: list[dict[str, object]]
-) -> None:
+def test_two_ranks_have_the_loss_curve_of_one_process(alone: dict[str, Any], ranks: list[dict[str, Any]]) -> None:
     assert len(ranks[0]["plain"]) == 2
     for together, one in zip(ranks[0]["plain"], alone["plain"], strict=True):
         # fp32 sums in another order differ in the 6th digit, and the steps let that grow
@@ -61,16 +60,14 @@ def test_two_ranks_have_the_loss_curve_of_one_process(
 
 
 @pytest.mark.parametrize("mode", ["gradient_error", "gradient_error_evaluating"])
-def test_gradients_and_running_statistics_are_those_of_the_whole_batch(
-    ranks: list[dict[str, object]], mode: str
-) -> None:
+def test_gradients_and_running_statistics_are_those_of_the_whole_batch(ranks: list[dict[str, Any]], mode: str) -> None:
     # float64: what is left is rounding, also of batch norm's statistics over unequal shares
     assert ranks[0][mode] < 1e-12
     assert ranks[1][mode] < 1e-12
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(
-    alone: dict[str, list[tuple[float, float]] | Path], ranks: list[dict[str, object]]
+    alone: dict[str, Any], ranks: list[dict[str, Any]]
 ) -> None:
     assert ranks[0]["stopped"][:2] + ranks[0]["resumed"] == ranks[0]["full"]
     paths = [alone["folder"] / name / checkpoint.WEIGHTS_NAME for name in ("rank0/full", "stopped")]
@@ -78,15 +75,13 @@ def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_two_ranks_go_on_with_what_one_process_began(
-    alone: dict[str, list[tuple[float, float]] | Path], ranks: list[dict[str, object]]
-) -> None:
+def test_two_ranks_go_on_with_what_one_process_began(alone: dict[str, Any], ranks: list[dict[str, Any]]) -> None:
     assert alone["first"] + ranks[0]["from_one"] == [
         pytest.approx(losses, rel=1e-3) for losses in [*alone["plain"], alone["plain"][1]]
     ]
 
 
-def test_all_ranks_know_the_same_and_the_first_alone_writes(ranks: list[dict[str, object]]) -> None:
+def test_all_ranks_know_the_same_and_the_first_alone_writes(ranks: list[dict[str, Any]]) -> None:
     for name in ("plain", "full", "total", "gathered"):
         assert ranks[0][name] == ranks[1][name]
     assert ranks[0]["total"] == 3
@@ -95,7 +90,7 @@ def test_all_ranks_know_the_same_and_the_first_alone_writes(ranks: list[dict[str
     assert ranks[1]["files"] == []
 
 
-def test_ranks_that_were_given_other_data_say_so(ranks: list[dict[str, object]]) -> None:
+def test_ranks_that_were_given_other_data_say_so(ranks: list[dict[str, Any]]) -> None:
     assert ["the ranks differ in data:" in found["differ"] for found in ranks] == [True, True]
 
 

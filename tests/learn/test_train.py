@@ -1,7 +1,8 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from fer.card import ModelCard
 from fer.data.faceset import SPLITS, DatasetError, FaceSet
 from fer.learn import checkpoint, devices, step_events, train
 from fer.learn.config import OPTIMIZERS, ConfigError, TrainConfig
+from fer.learn.targets import soft_targets
 from tests.fakes.toy import toy_faces
 
 # Fast and with everything that has state: momentum, averaged weights, dropout, every augmentation.
@@ -38,7 +40,7 @@ class Recorder:
     """Keeps the events; stops the run by Ctrl-C at a chosen moment."""
 
     def __init__(self, stop_at: tuple[str, int] | None = None) -> None:
-        self.events: list[tuple[str, dict]] = []
+        self.events: list[tuple[str, dict[str, Any]]] = []
         self.stop_at = stop_at
 
     def __call__(self, kind: str, **values: object) -> None:
@@ -56,6 +58,7 @@ def fit(
     recorder = recorder or Recorder()
     device = devices.resolve("cpu", config.precision)
     card = train.fit(config, toy_faces(), device, folder, recorder, resume)
+    assert card is not None
     return card, recorder
 
 
@@ -79,7 +82,7 @@ def test_the_articles_recipe_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path: Path, optimizer: str, precision: str) -> None:
-    config = TrainConfig(**{**TOY.to_dict(), "optimizer": optimizer, "precision": precision})
+    config = replace(TOY, optimizer=optimizer, precision=precision)
     _, whole = fit(tmp_path / "whole", config)
     stopped = Recorder(stop_at=("epoch", 1))  # the moment before epoch 1's state is saved: it is lost
     with pytest.raises(KeyboardInterrupt):
@@ -99,8 +102,8 @@ def test_a_batch_smaller_than_the_ranks_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_seed_repeats_a_run_and_another_differs(tmp_path: Path) -> None:
-    one = TrainConfig(**{**TOY.to_dict(), "epochs": 1})
-    other = TrainConfig(**{**TOY.to_dict(), "epochs": 1, "seed": 1})
+    one = replace(TOY, epochs=1)
+    other = replace(TOY, epochs=1, seed=1)
     runs = [fit(tmp_path / str(i), config)[1].losses() for i, config in enumerate((one, one, other))]
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
@@ -121,17 +124,13 @@ def test_an_epoch_reports_what_the_article_reports_and_more(tmp_path: Path) -> N
     assert epochs[-1]["lr"] < epochs[0]["lr"]  # the cycle comes down
 
 
-def test_a_diverging_run_says_so(tmp_path: Path) -> None:
+def test_a_diverging_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = TrainConfig(epochs=3, batch_size=32, width=4, optimizer="sgd", lr_peak=10, clip_value=0, precision="fp32")
     faces = toy_faces()
     broken = Recorder()
-    real = train.soft_targets
-    train.soft_targets = lambda *args: real(*args) * np.float32("nan")
-    try:
-        with pytest.raises(train.TrainingDivergedError, match="lower --lr-peak"):
-            train.fit(config, faces, devices.resolve("cpu"), tmp_path, broken)
-    finally:
-        train.soft_targets = real
+    monkeypatch.setattr(train, "soft_targets", lambda *args: soft_targets(*args) * np.float32("nan"))
+    with pytest.raises(train.TrainingDivergedError, match="lower --lr-peak"):
+        train.fit(config, faces, devices.resolve("cpu"), tmp_path, broken)
     assert broken.events[-1][0] == "epoch"
 
 
@@ -177,7 +176,7 @@ def test_each_step_event_tells_loss_and_pace(tmp_path: Path, monkeypatch: pytest
 class LateDevice:
     """A device whose numbers arrive when they are asked for the third time."""
 
-    def read_later(self, value: torch.Tensor) -> Callable[..., Any]:
+    def read_later(self, value: torch.Tensor) -> Callable[[], float | None]:
         answers = iter([None, None, float(value)])
         return lambda: next(answers)
 
@@ -185,7 +184,7 @@ class LateDevice:
 def test_a_step_event_speaks_of_the_step_that_its_loss_is_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step_events, "STEP_EVENT_EVERY_S", 0.0)
     recorder = Recorder()
-    events = step_events.StepEvents(LateDevice(), recorder, epoch=4, steps=6)
+    events = step_events.StepEvents(cast(devices.Device, LateDevice()), recorder, epoch=4, steps=6)
     for step in range(6):
         events.after(step, 10 * (step + 1), torch.tensor(20.0 * (step + 1)))
     assert [(v["step"], v["train_loss"]) for _, v in recorder.events] == [(1, 2.0), (4, 2.0)]
@@ -214,12 +213,8 @@ class ReadBacks(TorchDispatchMode):
     count = 0
 
     def __torch_dispatch__(
-        self,
-        func: torch._ops.OpOverload | torch._ops.TorchBindOpOverload,
-        types: tuple[type[torch.nn.parameter.Parameter | torch.Tensor], ...],
-        args: tuple[object, ...] = (),
-        kwargs: dict[str, object] = None,
-    ) -> object:
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         self.count += func is torch.ops.aten._local_scalar_dense.default
         return func(*args, **(kwargs or {}))
 
@@ -231,8 +226,8 @@ def test_steps_read_nothing_back_from_the_device(
     monkeypatch.setattr(step_events, "STEP_EVENT_EVERY_S", 0.0)  # every step tells its loss
     counts = []
     for batch_size in (35, 7):  # as many epochs, five times the steps
-        config = TrainConfig(**{**TOY.to_dict(), "optimizer": optimizer, "clip_value": 0.1, "batch_size": batch_size})
-        with ReadBacks() as read_backs:
+        config = replace(TOY, optimizer=optimizer, clip_value=0.1, batch_size=batch_size)
+        with ReadBacks() as read_backs:  # type: ignore[no-untyped-call] # torch gives it no types
             fit(tmp_path / str(batch_size), config)
         counts.append(read_backs.count)
     assert counts[0] == counts[1]

@@ -1,5 +1,6 @@
 """The service as its clients meet it, over real sockets."""
 
+import gc
 import io
 import json
 import socket
@@ -111,6 +112,12 @@ def test_photos_that_cannot_be_read_are_named(address: str) -> None:
     files = [("file", ("a.jpg", PHOTO)), ("file", ("b.jpg", b"no photo"))]
     said = problem(requests.post(f"{address}/faces", files=files, timeout=60), 422)
     assert [refused["source"] for refused in said["refused"]] == ["b.jpg"]
+
+
+def test_an_empty_file_in_a_form_is_refused_and_the_forms_files_are_closed(address: str) -> None:
+    files = [("file", ("a.jpg", PHOTO)), ("file", ("b.jpg", b""))]
+    assert "empty" in problem(requests.post(f"{address}/faces", files=files, timeout=60), 400)["detail"]
+    gc.collect()  # one left open warns when it goes, and here a warning is an error
 
 
 def test_what_is_no_photo_at_all(address: str) -> None:
