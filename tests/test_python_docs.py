@@ -96,6 +96,9 @@ def test_the_notebook_is_kept_without_output() -> None:
 def run_cell(code: str, namespace: dict[str, Any]) -> object:
     """Runs a cell; gives the value of its last line, where that is an expression, as a kernel shows it."""
     tree = ast.parse(code)
-    shown = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1]
+    shown = ast.Expression(last.value) if isinstance(last, ast.Expr) else None
+    if shown:
+        tree.body.pop()
     exec(compile(tree, "cell", "exec"), namespace)  # noqa: S102 (our own document)
     return eval(compile(shown, "cell", "eval"), namespace) if shown else None  # noqa: S307

@@ -10,6 +10,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,7 +32,7 @@ from tests.fakes.photos import grey, make_photos
 
 
 @pytest.fixture
-def settings():
+def settings() -> Settings:
     return Settings(weights_sha256=weights_hash(None))
 
 
@@ -46,7 +47,7 @@ def test_every_file_has_its_row(tmp_path: Path, capsys: pytest.CaptureFixture[st
     with zipfile.ZipFile(folder / "more.zip", "w") as archive:
         archive.write(SAMPLE, "inner/sample.jpg")
     rows = batch(folder, "--out", tmp_path / "out", "--csv", "--workers", "1")
-    by_name = {}
+    by_name: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_name.setdefault(row["source"].removeprefix(f"{folder}/"), []).append(row)
     assert sorted(by_name) == [
@@ -57,7 +58,7 @@ def test_every_file_has_its_row(tmp_path: Path, capsys: pytest.CaptureFixture[st
     for row in (photo, zipped):
         assert (row["status"], row["face"], row["kind"], row["detector"]) == ("face", 1, "photo", "yunet")
         assert sum(row[name] for name in CLASSES) == pytest.approx(1, abs=1e-5)
-        assert row["best"] == max(CLASSES, key=row.get)
+        assert row["best"] == max(CLASSES, key=row.__getitem__)
         assert row["left"] < row["nose_x"] < row["right"]
         assert row["time_s"] is None
         assert row["identity"] is None
@@ -92,7 +93,7 @@ def test_the_table_says_what_the_photo_command_says(tmp_path: Path, capsys: pyte
 
 
 def test_a_face_that_cannot_be_read_says_why(tmp_path: Path, sample_image: np.ndarray) -> None:
-    blurred = cv2.GaussianBlur(sample_image, None, 4)
+    blurred = cv2.GaussianBlur(sample_image, (0, 0), 4)
     cv2.imwrite(str(tmp_path / "blurred.png"), blurred)
     rows = batch(SAMPLE, tmp_path / "blurred.png", "--out", tmp_path / "out", "--workers", "1")
     assert [(row["label"], row["quality"]) for row in rows] == [("happy", ""), ("unsure", "blurred")]
@@ -147,7 +148,7 @@ def test_errors_can_be_tried_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", [["--unsure-below", "0.9"], ["--detector", "haar"], ["--annotate"], ["--looks", "5"]])
-def test_other_settings_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], other) -> None:
+def test_other_settings_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], other: list[str]) -> None:
     make_photos(tmp_path / "in", 1)
     batch(tmp_path / "in", "--out", tmp_path / "out", "--workers", "1")
     before = parts(tmp_path / "out")
@@ -163,12 +164,12 @@ def test_a_foreign_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("threshold", ["0.5", 50, float("nan"), True])
-def test_a_threshold_that_is_no_share_is_refused(settings, threshold) -> None:
+def test_a_threshold_that_is_no_share_is_refused(settings: Settings, threshold: Any) -> None:
     with pytest.raises(ValueError, match=r"unsure_below must be a share, 0\.\.1"):
         dataclasses.replace(settings, unsure_below=threshold)
 
 
-def test_two_batches_do_not_share_a_folder(tmp_path: Path, settings) -> None:
+def test_two_batches_do_not_share_a_folder(tmp_path: Path, settings: Settings) -> None:
     with Result(str(tmp_path), settings), pytest.raises(ResultError, match="another"):
         Result(str(tmp_path), settings)
     Result(str(tmp_path), settings).close()
@@ -187,13 +188,15 @@ def test_two_batches_do_not_share_a_folder(tmp_path: Path, settings) -> None:
         ([str(SAMPLE), "--engine", "ray", "--address", "ray://10.0.0.1:6379"], "RAY_AUTH_TOKEN"),
     ],
 )
-def test_a_mistake_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments, word) -> None:
+def test_a_mistake_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], word: str
+) -> None:
     assert main(["batch", *arguments, "--out", str(tmp_path / "out")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert word in line
 
 
-def test_a_file_that_ends_its_process_costs_only_itself(tmp_path: Path, settings) -> None:
+def test_a_file_that_ends_its_process_costs_only_itself(tmp_path: Path, settings: Settings) -> None:
     """Of a chunk's files each is tried alone, and only the one to blame becomes an error."""
     photos = make_photos(tmp_path / "in", 6, side_px=200)
     shutil.copy(photos[0], tmp_path / "in" / "deadly.jpg")
@@ -209,7 +212,7 @@ def test_a_file_that_ends_its_process_costs_only_itself(tmp_path: Path, settings
     assert len(rows) == 7
 
 
-def test_a_killed_worker_changes_nothing(tmp_path: Path, settings) -> None:
+def test_a_killed_worker_changes_nothing(tmp_path: Path, settings: Settings) -> None:
     make_photos(tmp_path / "in", 200)
     kill_one_half_way(tmp_path, settings, LocalEngine(2), lambda engine: next(iter(engine._pool._processes)))
 
@@ -246,19 +249,19 @@ def test_what_a_killed_writer_left_is_cleaned(tmp_path: Path) -> None:
     assert not [path for path in left if path.exists()]
 
 
-def start(tmp_path: Path, out):
+def start(tmp_path: Path, out: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "fer", "batch", str(tmp_path / "in"), "--out", str(tmp_path / out), "--workers=2"]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for_end(pids) -> None:
+def wait_for_end(pids: list[int]) -> None:
     give_up = time.monotonic() + 20
     while left := [pid for pid in pids if is_running(pid)]:
         assert time.monotonic() < give_up, f"left behind: {left}"
         time.sleep(0.05)
 
 
-def is_running(pid):
+def is_running(pid: int) -> bool:
     try:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,6 +1,7 @@
 """Dask and Ray on loopback: two workers, one killed by -9; the same bytes as on one process."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,18 +21,18 @@ pytestmark = [
 
 
 @pytest.fixture
-def settings():
+def settings() -> Settings:
     return Settings(weights_sha256=weights_hash(None))
 
 
-def test_dask_goes_on_without_a_killed_worker(tmp_path: Path, settings) -> None:
+def test_dask_goes_on_without_a_killed_worker(tmp_path: Path, settings: Settings) -> None:
     make_photos(tmp_path / "in", 200)
     engine = make_engine("dask", 2)
     assert engine.workers == 2
     kill_one_half_way(tmp_path, settings, engine, lambda engine: next(iter(engine._client.run(os.getpid).values())))
 
 
-def test_ray_goes_on_without_a_killed_worker(tmp_path: Path, settings) -> None:
+def test_ray_goes_on_without_a_killed_worker(tmp_path: Path, settings: Settings) -> None:
     make_photos(tmp_path / "in", 200)
     engine = make_engine("ray", 2)
     assert engine.workers == 2
@@ -39,7 +40,7 @@ def test_ray_goes_on_without_a_killed_worker(tmp_path: Path, settings) -> None:
     kill_one_half_way(tmp_path, settings, engine, lambda _: next(reading(os.getpid())))
 
 
-def reading(pid):
+def reading(pid: int) -> Iterator[int]:
     """Processes below this one that Ray has at work on a chunk."""
     for child in children(pid):
         try:
@@ -64,21 +65,21 @@ def test_a_cluster_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch)
         ("tls://10.0.0.1:1", "tls://10.0.0.1:1"),
     ],
 )
-def test_addresses_that_are_taken(address, becomes) -> None:
+def test_addresses_that_are_taken(address: str, becomes: str) -> None:
     assert check_address(address, "tcp", ("tcp", "tls")) == becomes
 
 
 @pytest.mark.parametrize(
     "address", ["10.0.0.1:8786", "example.org:1", "0.0.0.0:1", "ftp://127.0.0.1:1", "localhost", "localhost:x"]
 )
-def test_addresses_that_are_refused(address) -> None:
+def test_addresses_that_are_refused(address: str) -> None:
     with pytest.raises(EngineError):
         check_address(address, "tcp", ("tcp", "tls"))
 
 
-def test_a_cluster_that_is_there_is_used_and_left_alone(tmp_path: Path, settings) -> None:
+def test_a_cluster_that_is_there_is_used_and_left_alone(tmp_path: Path, settings: Settings) -> None:
     photos = make_photos(tmp_path / "in", 2)
-    theirs = make_engine("dask", 1)
+    theirs = dask.DaskEngine(1)
     workers = list(theirs._client.run(os.getpid).values())
     try:
         ours = make_engine("dask", address=theirs._cluster.scheduler_address.removeprefix("tcp://"))

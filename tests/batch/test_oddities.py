@@ -9,6 +9,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from PIL import Image
 from fer.batch import work
 from fer.batch.engines.local import LocalEngine
 from fer.batch.review import review
-from fer.batch.walk import SourceError, Walk
+from fer.batch.walk import Item, SourceError, Walk
 from fer.batch.work import Chunk, Settings, read_chunk, weights_hash
+from fer.see.images import Picture
 from tests.conftest import ROOT
 from tests.fakes.batches import batch, parts, table
 from tests.fakes.deadly import sigint_handler
@@ -36,13 +38,13 @@ NAMES = [
 ]
 
 
-def png(image):
+def png(image: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(image).save(file, "PNG")
     return file.getvalue()
 
 
-def command(*arguments):
+def command(*arguments: Path | str) -> list[str]:
     return [sys.executable, "-m", "fer", "batch", *map(str, arguments)]
 
 
@@ -100,7 +102,7 @@ def test_folders_may_be_nested_by_the_thousand(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b", "x/" * 2500])
-def test_a_name_that_no_file_can_have_is_refused_in_words(name) -> None:
+def test_a_name_that_no_file_can_have_is_refused_in_words(name: str) -> None:
     with pytest.raises(SourceError):
         list(Walk([name]))
 
@@ -116,10 +118,11 @@ def test_a_list_of_windows(tmp_path: Path) -> None:
 
 
 def test_a_zip_is_opened_once_and_again_when_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive, opened = tmp_path / "x.zip", []
+    archive = tmp_path / "x.zip"
+    opened: list[tuple[Any, ...]] = []
     content = png(np.zeros((8, 8), np.uint8))
 
-    def write(count) -> None:
+    def write(count: int) -> None:
         with zipfile.ZipFile(archive, "w") as into:
             into.writestr("/absolute.png", content)
             into.writestr("../../above.png", content)
@@ -128,12 +131,17 @@ def test_a_zip_is_opened_once_and_again_when_it_has_changed(tmp_path: Path, monk
                 into.writestr(f"{number}.png", content)
 
     original = zipfile.ZipFile
+
+    def spy(*of: Any) -> zipfile.ZipFile:
+        opened.append(of)
+        return original(*of)
+
     monkeypatch.setattr(work, "MAX_PHOTO_BYTES", 2**20 - 1)
     settings = Settings(weights_hash(None))
     for count in (5, 6):
         write(count)
         chunk = Chunk(0, tuple(Walk([str(archive)])))
-        monkeypatch.setattr(zipfile, "ZipFile", lambda *of: opened.append(of) or original(*of))
+        monkeypatch.setattr(zipfile, "ZipFile", spy)
         done = read_chunk(chunk, settings)
         monkeypatch.setattr(zipfile, "ZipFile", original)
         assert (done.files, done.errors) == (count + 3, 1)
@@ -145,7 +153,7 @@ def test_an_error_that_nobody_foresaw_costs_one_row(tmp_path: Path, monkeypatch:
     make_photos(tmp_path / "in", 3)
     original = work._decode
 
-    def decode(item):
+    def decode(item: Item) -> Picture | str:
         if item.source.endswith("0001.jpg"):
             raise LookupError("odd")
         return original(item)
@@ -166,7 +174,9 @@ def test_a_file_that_goes_or_changes_while_it_waits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("most_bytes", "left"), [(4_000, 0), (11_000, 1)], ids=["part", "csv"])
-def test_a_full_disk_ends_the_job_in_words_and_nothing_is_half_written(tmp_path: Path, most_bytes, left) -> None:
+def test_a_full_disk_ends_the_job_in_words_and_nothing_is_half_written(
+    tmp_path: Path, most_bytes: int, left: int
+) -> None:
     """Here no file may be larger than some bytes: to a program a disk that is full at that moment."""
     for number in range(40):
         grey(tmp_path / "in" / f"{'long name ' * 15}{number}.png")
@@ -205,7 +215,8 @@ def test_a_terminals_ctrl_c_is_not_for_workers(tmp_path: Path) -> None:
         ticket = engine.submit(Chunk(0, ()), Settings(weights_hash(None)))
         while not engine.wait([ticket]):
             pass
-        assert engine.result(ticket) == signal.SIG_IGN
+        answer: object = engine.result(ticket)
+        assert answer == signal.SIG_IGN
     finally:
         engine.close()
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from tests.fakes.photos import make_photos
 (BLOCK,) = re.findall(r"```\n(dask scheduler.*?)```", (ROOT / "docs" / "operating.md").read_text(), re.DOTALL)
 
 
-def commands(**replaced):
+def commands(**replaced: str) -> Iterator[tuple[list[str], dict[str, str]]]:
     for line in BLOCK.strip().splitlines():
         words = shlex.split(line, comments=True)
         environment = {}
@@ -32,7 +33,7 @@ def commands(**replaced):
 
 
 @contextlib.contextmanager
-def running(command, environment):
+def running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, stderr=subprocess.DEVNULL)
     try:
         yield process

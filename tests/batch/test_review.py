@@ -1,6 +1,7 @@
 """A finished result, opened: files that need a look first, from Parquet and from CSV; strangers' files in words."""
 
 import io
+from typing import Any
 
 import pyarrow.csv
 import pytest
@@ -9,7 +10,7 @@ from fer.batch.review import FileSeen, ReviewError, review
 from fer.batch.table import ERROR, FACE, NO_FACE, to_table
 from fer.tables import parquet_file
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"source": "fine.jpg", "kind": "photo", "status": FACE, "label": "happy"},
     {"source": "fine.jpg", "kind": "photo", "status": FACE, "label": "happy"},
     {"source": "doubt.jpg", "kind": "photo", "status": FACE, "label": "unsure"},
@@ -20,14 +21,14 @@ ROWS = [
 ]
 
 
-def as_csv():
+def as_csv() -> bytes:
     sink = io.BytesIO()
     pyarrow.csv.write_csv(to_table(ROWS), sink)
     return sink.getvalue()
 
 
 @pytest.mark.parametrize("content", [as_csv(), parquet_file(to_table(ROWS))], ids=["csv", "parquet"])
-def test_files_that_need_a_look_come_first(content) -> None:
+def test_files_that_need_a_look_come_first(content: bytes) -> None:
     assert review([content]) == [
         FileSeen("broken, odd.jpg", "cannot be read", 0, "", 'not an "image"'),
         FileSeen("wall.jpg", "no face", 0, "", ""),
@@ -53,6 +54,6 @@ def test_parts_are_one_result() -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"a,b\n1,2\n", b"PAR1 nonsense", b"\xff\xfe\x00", parquet_file(to_table([]))[:90]]
 )
-def test_what_is_no_result_is_said(content) -> None:
+def test_what_is_no_result_is_said(content: bytes) -> None:
     with pytest.raises(ReviewError, match="fer batch"):
         review([content])

@@ -1,6 +1,7 @@
 """A batch from s3:// to s3://, on a server of this machine."""
 
 import io
+from collections.abc import Iterator
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +14,7 @@ from tests.conftest import SAMPLE
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch):
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     host, port = server.get_host_and_port()
@@ -33,13 +34,13 @@ def bucket(monkeypatch: pytest.MonkeyPatch):
         server.stop()
 
 
-def rows_of(folder):
+def rows_of(folder: str) -> list[dict[str, object]]:
     storage = storage_of(folder)
     parts = [entry.location for entry in storage.folder(f"{folder}/faces")]
     return [row for part in parts for row in pq.read_table(io.BytesIO(storage.read(part, 2**20))).to_pylist()]
 
 
-def test_from_a_bucket_to_a_bucket(bucket, capsys: pytest.CaptureFixture[str]) -> None:
+def test_from_a_bucket_to_a_bucket(bucket: str, capsys: pytest.CaptureFixture[str]) -> None:
     storage = storage_of(bucket)
     storage.write(f"{bucket}/in/sample.jpg", SAMPLE.read_bytes())
     storage.write(f"{bucket}/in/more/broken.jpg", b"no photo")

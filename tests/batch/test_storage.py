@@ -1,5 +1,6 @@
 """The same files through a path and through an address: one behaviour."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from fer.batch.storage import Addressed, Local, StorageError, join, storage_of
 
 
 @pytest.fixture(params=["path", "address"])
-def place(request: pytest.FixtureRequest, tmp_path: Path):
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path) if request.param == "path" else f"file://{tmp_path}"
 
 
@@ -17,7 +18,7 @@ def test_an_address_is_told_by_its_scheme(tmp_path: Path) -> None:
     assert isinstance(storage_of("s3://bucket/folder"), Addressed)
 
 
-def test_what_is_written_is_read(place) -> None:
+def test_what_is_written_is_read(place: str) -> None:
     storage, location = storage_of(place), join(join(place, "new"), "file")
     storage.write(location, b"first")
     storage.write(location, b"second")
@@ -36,7 +37,7 @@ def test_both_say_the_same_time(tmp_path: Path) -> None:
     assert times == {path.stat().st_mtime_ns}
 
 
-def test_a_folder_is_listed_in_order_without_hidden_names(place, tmp_path: Path) -> None:
+def test_a_folder_is_listed_in_order_without_hidden_names(place: str, tmp_path: Path) -> None:
     for name in ("b.jpg", "a.jpg", ".hidden"):
         (tmp_path / name).touch()
     (tmp_path / "folder").mkdir()
@@ -45,15 +46,18 @@ def test_a_folder_is_listed_in_order_without_hidden_names(place, tmp_path: Path)
 
 
 @pytest.mark.parametrize("action", ["entry", "read", "folder"])
-def test_what_is_not_there_is_said(place, action) -> None:
+def test_what_is_not_there_is_said(place: str, action: str) -> None:
     storage, location = storage_of(place), join(place, "nothing")
+    actions: dict[str, Callable[[str], object]] = {
+        "entry": storage.entry,
+        "read": lambda at: storage.read(at, 9),
+        "folder": lambda at: list(storage.folder(at)),
+    }
     with pytest.raises(StorageError):
-        {"entry": storage.entry, "read": lambda at: storage.read(at, 9), "folder": lambda at: list(storage.folder(at))}[
-            action
-        ](location)
+        actions[action](location)
 
 
-def test_no_more_than_allowed_is_read(place, tmp_path: Path) -> None:
+def test_no_more_than_allowed_is_read(place: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"12345")
     location = join(place, "file")
     assert storage_of(place).read(location, 5) == b"12345"
@@ -61,7 +65,7 @@ def test_no_more_than_allowed_is_read(place, tmp_path: Path) -> None:
         storage_of(place).read(location, 4)
 
 
-def test_a_folder_that_cannot_be_written_is_said(place, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_said(place: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError):
         storage_of(place).write(join(join(place, "file"), "below"), b"x")

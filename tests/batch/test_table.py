@@ -18,7 +18,7 @@ EMPTY = {"source": "b", "size": 0, "modified": None, "quality": None}
 
 
 @pytest.mark.parametrize("rows", [[], [{}], [FULL], [EMPTY], [FULL, EMPTY] * 9], ids=str)
-def test_the_table_is_that_of_pyarrow(rows) -> None:
+def test_the_table_is_that_of_pyarrow(rows: list[dict[str, float | str | None]]) -> None:
     to_table(rows).validate(full=True)
     assert parquet_file(to_table(rows)) == parquet_file(pa.Table.from_pylist(rows, SCHEMA))
 

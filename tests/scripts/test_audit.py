@@ -3,10 +3,12 @@
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from fer.data.faceset import FaceSet
 from fer.learn import checkpoint, model
 from fer.learn.config import PRESETS
 from scripts import audit
@@ -15,16 +17,18 @@ from tests.fakes.toy import toy_faces
 QUICK = replace(PRESETS["smoke"], width=4, batch_size=20, epochs=2, precision="fp32", ema_decay=0.5)
 
 
-def options(runs, **changes) -> argparse.Namespace:
+def options(runs: Path, **changes: Any) -> argparse.Namespace:
     return argparse.Namespace(device="cpu", folds=2, runs=runs, resume=False, **changes)
 
 
 @pytest.fixture
-def training():
+def training() -> FaceSet:
     return toy_faces(per_class=10).split("Training")
 
 
-def test_a_fold_is_judged_by_the_last_epoch_never_by_the_one_that_is_best_on_it(training, tmp_path: Path) -> None:
+def test_a_fold_is_judged_by_the_last_epoch_never_by_the_one_that_is_best_on_it(
+    training: FaceSet, tmp_path: Path
+) -> None:
     near = np.full(len(training), -1)
     found = audit.out_of_fold(training, near, QUICK, options(tmp_path))
     assert found.sum(axis=1) == pytest.approx(np.ones(len(training)), abs=1e-5)
@@ -36,7 +40,7 @@ def test_a_fold_is_judged_by_the_last_epoch_never_by_the_one_that_is_best_on_it(
     assert np.array_equal(audit.out_of_fold(training, near, QUICK, resumed), found)
 
 
-def test_a_fold_of_another_recipe_is_trained_again(training, tmp_path: Path) -> None:
+def test_a_fold_of_another_recipe_is_trained_again(training: FaceSet, tmp_path: Path) -> None:
     near, resumed = np.full(len(training), -1), options(tmp_path)
     first = audit.out_of_fold(training, near, QUICK, resumed)
     resumed.resume = True

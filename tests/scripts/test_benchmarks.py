@@ -1,5 +1,6 @@
 """What benchmarks/cpu.py writes: tables, goals, turns. No timing is judged here."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ def test_a_bar_in_a_cell_does_not_break_the_table() -> None:
 
 
 @pytest.mark.parametrize(("reached", "word"), [(True, "yes"), (False, "**no**"), (None, "not measured")])
-def test_every_goal_stands_beside_its_figure(reached, word) -> None:
+def test_every_goal_stands_beside_its_figure(reached: bool | None, word: str) -> None:
     sections = [
         Section("One", "Words.", ("x",), [(1,)], [Goal("under 1 s", "0.8 s", reached)]),
         Section("Two", "No table.", goals=[Goal("small", "12 MB", True)]),
@@ -32,8 +33,13 @@ def test_a_row_of_another_width_is_refused() -> None:
 
 
 def test_every_action_takes_its_turn_in_every_round() -> None:
-    called = []
-    values = in_turns({name: lambda name=name: called.append(name) or len(called) for name in "abc"}, 3, pause_s=0)
+    called: list[str] = []
+
+    def call(name: str) -> int:
+        called.append(name)
+        return len(called)
+
+    values = in_turns({name: partial(call, name) for name in "abc"}, 3, pause_s=0)
     assert "".join(called) == "abcbcacab"
     assert values == {"a": [1, 6, 8], "b": [2, 4, 9], "c": [3, 5, 7]}
 
@@ -81,14 +87,15 @@ def test_the_training_table_stands_each_preset_beside_the_limit(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from benchmarks import training as benchmark_training
-    from fer.learn.config import TrainConfig
+    from fer.learn import model
+    from fer.learn.config import PRESETS, TrainConfig
 
     rates = {"bf16 product": 2e12, "fp32 product": 1e12, "toy": 100.0, "toy loader": 2000.0}
-    monkeypatch.setitem(benchmark_training.PRESETS, "toy", TrainConfig(width=4))
+    monkeypatch.setitem(PRESETS, "toy", TrainConfig(width=4))
     monkeypatch.setattr(
         benchmark_training, "in_turns", lambda actions, rounds: {n: [rates[n]] * rounds for n in actions}
     )
-    monkeypatch.setattr(benchmark_training.model, "flops", lambda network, batch: 10**9)
+    monkeypatch.setattr(model, "flops", lambda network, batch: 10**9)
     out = tmp_path / "training.md"
     assert benchmark_training.main(["--presets", "toy", "--faces", "70", "--device", "cpu", "--out", str(out)]) == 0
     row = next(line for line in out.read_text().splitlines() if line.startswith("| toy |"))

@@ -1,10 +1,12 @@
 """scripts/experiments.py: its plans hold together, and a plan runs, stops and goes on, on a synthetic set."""
 
 import importlib.util
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +21,9 @@ QUICK = {"width": 4, "epochs": 2, "batch_size": 20, "precision": "fp32", "votes_
 
 
 @pytest.fixture(scope="module")
-def experiments():
+def experiments() -> ModuleType:
     spec = importlib.util.spec_from_file_location("scripts_experiments", ROOT / "scripts" / "experiments.py")
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
@@ -28,14 +31,14 @@ def experiments():
 
 
 @pytest.fixture
-def places(tmp_path: Path):
+def places(tmp_path: Path) -> list[str]:
     (tmp_path / "data").mkdir()
     dataset.write_cache(toy_faces(), tmp_path / "data" / dataset.CACHE_NAME)
     folders = {"--data": tmp_path / "data", "--runs": tmp_path / "runs", "--log": tmp_path / "log.csv"}
     return [str(part) for pair in folders.items() for part in pair]
 
 
-def test_every_experiment_can_be(experiments) -> None:
+def test_every_experiment_can_be(experiments: ModuleType) -> None:
     for plan in experiments.PLANS.values():
         names = [e.name for e in plan]
         assert len(set(names)) == len(names)
@@ -52,7 +55,7 @@ def test_every_experiment_can_be(experiments) -> None:
 
 
 def test_a_plan_runs_once_and_goes_on(
-    experiments, places, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    experiments: ModuleType, places: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     plan = (
         experiments.Experiment("plain", "smoke", 2, QUICK),
@@ -63,12 +66,14 @@ def test_a_plan_runs_once_and_goes_on(
     rows = experiments.read(Path(places[-1]))
     assert [(r["experiment"], r["seed"]) for r in rows] == [("plain", "0"), ("plain", "1")]
 
-    started = []
-    monkeypatch.setattr(
-        experiments,
-        "train",
-        lambda e, seed, options, real=experiments.train: started.append(e.name) or real(e, seed, options),
-    )
+    started: list[str] = []
+    real = experiments.train
+
+    def spy(e: Any, seed: int, options: Any) -> Any:
+        started.append(e.name)
+        return real(e, seed, options)
+
+    monkeypatch.setattr(experiments, "train", spy)
     assert experiments.main(["toy", *places]) == 0
     assert started == ["taught"]  # what is there is not run again
     rows = experiments.read(Path(places[-1]))
@@ -81,7 +86,7 @@ def test_a_plan_runs_once_and_goes_on(
     printed = capfd.readouterr().out
     assert "(n = 2)  plain" in printed
     means = {n: np.mean([float(r["accuracy"]) for r in rows if r["experiment"] == n]) for n in ("plain", "taught")}
-    best = max(means, key=means.get)
+    best = max(means, key=lambda name: means[name])
     ship = printed.splitlines()[-1].split("scripts/evaluate.py ")[1].split()
     assert [Path(run).name for run in ship] == [f"{best}-{seed}" for seed in range(2 if best == "plain" else 1)]
     assert all((Path(run) / "best.safetensors").is_file() for run in ship)
@@ -91,35 +96,49 @@ def test_a_plan_runs_once_and_goes_on(
 
 
 def test_no_training_is_begun_after_the_time(
-    experiments, places, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    experiments: ModuleType, places: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = tuple(experiments.Experiment(name, "smoke", 2, QUICK) for name in ("first", "second"))
     monkeypatch.setitem(experiments.PLANS, "toy", plan)
-    began = []
+    began: list[tuple[str, int]] = []
     clock = iter([0.0, 30.0, 59.0, 61.0, 90.0])  # at the start, then before each training
     monkeypatch.setattr(experiments, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr(experiments, "train", lambda e, seed, options: began.append((e.name, seed)) or 1)
+
+    def train(e: Any, seed: int, options: Any) -> int:
+        began.append((e.name, seed))
+        return 1
+
+    monkeypatch.setattr(experiments, "train", train)
     assert experiments.main(["toy", *places, "--minutes", "1"]) == 1
     assert began == [("first", 0), ("first", 1)]
     assert "2 trainings were not started in time" in capsys.readouterr().out
 
 
 def test_in_the_background_it_gives_way_and_writes_into_a_file(
-    experiments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    experiments: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    started, gave_way = [], []
+    started: list[subprocess.Popen[bytes]] = []
+    gave_way: list[Path] = []
     monkeypatch.setattr(experiments, "give_way", gave_way.append)  # it would end when nothing else runs here
-    popen = experiments.subprocess.Popen
-    monkeypatch.setattr(experiments.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[0])
+    popen = subprocess.Popen
+
+    def spy(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(popen(*arguments, **options))
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", spy)
     assert experiments.main(["cpu", "--background", "--list", "--runs", str(tmp_path)]) == 0
-    assert started[0].args[:3] == ["nice", "-n", "19"]
+    command: Any = started[0].args
+    assert command[:3] == ["nice", "-n", "19"]
     assert gave_way == [Path(f"/proc/{started[0].pid}/autogroup")]
     assert started[0].wait(60) == 0
     assert "1/1  cpu: preset cpu" in (tmp_path / "output.txt").read_text()
     assert f"kill -INT -- -{started[0].pid}" in capsys.readouterr().out
 
 
-def test_a_session_gives_way_to_all_others_where_the_kernel_has_a_priority_for_it(experiments, tmp_path: Path) -> None:
+def test_a_session_gives_way_to_all_others_where_the_kernel_has_a_priority_for_it(
+    experiments: ModuleType, tmp_path: Path
+) -> None:
     autogroup = tmp_path / "autogroup"
     experiments.give_way(autogroup)
     assert not autogroup.exists()
@@ -128,7 +147,9 @@ def test_a_session_gives_way_to_all_others_where_the_kernel_has_a_priority_for_i
     assert autogroup.read_text() == "19"
 
 
-def test_a_failed_training_leaves_no_row(experiments, places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_training_leaves_no_row(
+    experiments: ModuleType, places: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(experiments.PLANS, "toy", (experiments.Experiment("bad", "smoke", 1, {"width": 1}),))
     assert experiments.main(["toy", *places]) == 1
     assert experiments.read(Path(places[-1])) == []

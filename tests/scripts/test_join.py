@@ -20,9 +20,10 @@ CONFIG = replace(TOY, width=8)
 def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("join")
     dataset.write_cache(toy_faces(), folder / dataset.CACHE_NAME)
-    for seed, changes in ((1, {}), (2, {"erase": 0.3, "votes_weight": 0.1})):
+    for config in (replace(CONFIG, seed=1), replace(CONFIG, seed=2, erase=0.3, votes_weight=0.1)):
+        seed = config.seed
         network = model.build(8, 0.0, seed).eval()
-        card = train.make_card(replace(CONFIG, seed=seed, **changes), network, seed, 0.5)
+        card = train.make_card(config, network, seed, 0.5)
         checkpoint.save_weights(folder / f"{seed}.safetensors", network, card)
     network, card = checkpoint.load_weights(folder / "1.safetensors")
     calibrated = replace(card, temperature=1.5, protocol=card.protocol + " Temperature chosen.", commit="abc")
@@ -32,7 +33,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_joined_network_answers_as_the_mean_of_the_logits(places, tmp_path: Path) -> None:
+def test_the_joined_network_answers_as_the_mean_of_the_logits(places: Path, tmp_path: Path) -> None:
     given = [str(places / name) for name in ("1.onnx", "2.safetensors")]
     assert join.main([*given, "--out", str(tmp_path), "--data", str(places)]) == 0
     faces = toy_faces().images[:20]
@@ -52,7 +53,7 @@ def test_the_joined_network_answers_as_the_mean_of_the_logits(places, tmp_path: 
     assert card.learned_from_votes
 
 
-def test_unlike_networks_are_refused(places, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unlike_networks_are_refused(places: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = [str(places / name) for name in ("1.onnx", "narrow.safetensors")]
     assert join.main([*given, "--out", str(tmp_path / "run"), "--data", str(places)]) == 2
     assert "they must be alike" in capsys.readouterr().err

@@ -39,7 +39,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
-def test_prepares_a_csv_as_a_command(source, data) -> None:
+def test_prepares_a_csv_as_a_command(source: Path, data: Path) -> None:
     done = subprocess.run(
         [sys.executable, "scripts/prepare.py", source], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -49,13 +49,13 @@ def test_prepares_a_csv_as_a_command(source, data) -> None:
     assert len(dataset.open_faces(data)) == 9
 
 
-def test_data_names_the_folder(source, tmp_path: Path, data) -> None:
+def test_data_names_the_folder(source: Path, tmp_path: Path, data: Path) -> None:
     assert prepare.main([str(source), "--data", str(tmp_path / "other")]) == 0
     assert len(dataset.open_faces(tmp_path / "other")) == 9
     assert not data.exists()
 
 
-def test_bad_rows_stop_or_are_counted(source, data, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_rows_stop_or_are_counted(source: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source.write_bytes(source.read_bytes() + b"7,1,Training\n" + b"1,2\n" * 6)
     assert prepare.main([str(source)]) == 2
     error = capsys.readouterr().err
@@ -70,7 +70,7 @@ def test_bad_rows_stop_or_are_counted(source, data, capsys: pytest.CaptureFixtur
 
 
 def test_votes_by_the_source_are_joined_only_where_rows_are_known(
-    data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = unpacked(tmp_path / "set", FACE_FILES)
     votes = folder / "fer2013new.csv"
@@ -82,7 +82,7 @@ def test_votes_by_the_source_are_joined_only_where_rows_are_known(
 
 
 @pytest.mark.parametrize("place", ["set/fer2013new.csv", "set/ferplus/fer2013new.csv", "ferplus/fer2013new.csv"])
-def test_votes_are_found_by_the_source(tmp_path: Path, place) -> None:
+def test_votes_are_found_by_the_source(tmp_path: Path, place: str) -> None:
     assert prepare.find_votes(unpacked(tmp_path / "set", {"fer2013.csv": b""})) is None
     unpacked(tmp_path, {place: b""})
     assert prepare.find_votes(tmp_path / "set") == tmp_path / place
@@ -98,7 +98,12 @@ def test_votes_are_found_by_the_source(tmp_path: Path, place) -> None:
     ],
 )
 def test_mistakes_give_one_line_and_status_2(
-    data, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments, message
+    data: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: list[str],
+    message: str,
 ) -> None:
     monkeypatch.setattr(prepare, "ROOT", tmp_path / "x" / "y")
     assert prepare.main(arguments) == 2
@@ -108,20 +113,20 @@ def test_mistakes_give_one_line_and_status_2(
     assert error.count("\n") == 1
 
 
-def test_a_source_and_a_download_are_not_both_taken(source, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_source_and_a_download_are_not_both_taken(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         prepare.main([str(source), "--download"])
     assert "not both" in capsys.readouterr().err
 
 
-def test_the_summary_is_made_of_the_original_only(source, data, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_summary_is_made_of_the_original_only(source: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     prepare.main([str(source)])
     assert prepare.main(["--summary"]) == 2
     assert "the summary is made of the original only" in capsys.readouterr().err
 
 
 def test_ctrl_c_leaves_the_old_set(
-    source, data, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    source: Path, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prepare.main([str(source)])
 
@@ -197,7 +202,7 @@ class Kaggle(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def kaggle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source) -> Iterator[type[Kaggle]]:
+def kaggle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: Path) -> Iterator[type[Kaggle]]:
     """A server on the loopback that serves `source` zipped; kagglehub is pointed at it."""
     kaggle_env = pytest.importorskip("kagglesdk.kaggle_env", reason="kagglehub is not installed")
     handler = type("OneTest", (Kaggle,), {"archive": zipped(source), "ranges": []})
@@ -225,7 +230,7 @@ def zipped(source: Path) -> bytes:
     return content.getvalue()
 
 
-def test_downloads_and_prepares(kaggle, data, capsys: pytest.CaptureFixture[str]) -> None:
+def test_downloads_and_prepares(kaggle: type[Kaggle], data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert prepare.main(["--download"]) == 0
     assert len(dataset.open_faces(data)) == 9
     assert "100%" in capsys.readouterr().err, "kagglehub shows its progress"
@@ -233,7 +238,9 @@ def test_downloads_and_prepares(kaggle, data, capsys: pytest.CaptureFixture[str]
     assert kaggle.ranges == [None], "what is here is not fetched again"
 
 
-def test_a_broken_download_goes_on_where_it_stopped(kaggle, data, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_download_goes_on_where_it_stopped(
+    kaggle: type[Kaggle], data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     kaggle.cuts = 1
     assert prepare.main(["--download"]) == 2
     error = capsys.readouterr().err
@@ -245,7 +252,9 @@ def test_a_broken_download_goes_on_where_it_stopped(kaggle, data, capsys: pytest
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
-def test_a_refusal_says_what_to_do(kaggle, data, capsys: pytest.CaptureFixture[str], status) -> None:
+def test_a_refusal_says_what_to_do(
+    kaggle: type[Kaggle], data: Path, capsys: pytest.CaptureFixture[str], status: int
+) -> None:
     kaggle.status = status
     assert prepare.main(["--download", "some/set"]) == 2
     error = capsys.readouterr().err
@@ -254,14 +263,16 @@ def test_a_refusal_says_what_to_do(kaggle, data, capsys: pytest.CaptureFixture[s
 
 
 def test_a_damaged_archive_is_not_used(
-    kaggle, data, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    kaggle: type[Kaggle], data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kaggle, "_send_archive", lambda self: self._send(b"\0" * 1000, "application/zip"))
     assert prepare.main(["--download"]) == 2
     assert "what came from Kaggle is damaged" in capsys.readouterr().err
 
 
-def test_offline_says_so(kaggle, data, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_says_so(
+    kaggle: type[Kaggle], data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     kaggle_env = pytest.importorskip("kagglesdk.kaggle_env")
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, "http://127.0.0.1:9")
     assert prepare.main(["--download"]) == 2
@@ -270,20 +281,22 @@ def test_offline_says_so(kaggle, data, capsys: pytest.CaptureFixture[str], monke
     assert "python scripts/prepare.py FILE" in error
 
 
-def test_a_name_that_is_none_is_refused(kaggle, data, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_that_is_none_is_refused(kaggle: type[Kaggle], data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert prepare.main(["--download", "nonsense"]) == 2
     assert "prepare: nonsense cannot be downloaded" in capsys.readouterr().err
 
 
 def test_without_kagglehub_says_what_to_install(
-    data, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     assert prepare.main(["--download"]) == 2
     assert "pip install -r requirements.txt" in capsys.readouterr().err
 
 
-def test_the_downloaded_image_archive_is_read(kaggle, data, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_downloaded_image_archive_is_read(
+    kaggle: type[Kaggle], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     kaggle.archive = packed(tmp_path / "a.zip", FACE_FILES).read_bytes()
     assert prepare.main(["--download", "msambare/fer2013"]) == 0
     assert len(dataset.open_faces(data)) == 5

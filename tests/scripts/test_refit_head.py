@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -19,8 +20,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def refit_head():
+def refit_head() -> ModuleType:
     spec = importlib.util.spec_from_file_location("scripts_refit_head", ROOT / "scripts" / "refit_head.py")
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
@@ -46,7 +48,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_best_is_written_and_only_the_last_layer_changed(
-    refit_head, places, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    refit_head: ModuleType, places: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = tmp_path / "votes.md"
     weights = places / "resnet9.onnx"
@@ -72,7 +74,7 @@ def test_the_best_is_written_and_only_the_last_layer_changed(
     assert (card.commit, card.temperature) == ("abc", 1.0)
 
 
-def test_fit_finds_the_targets(refit_head) -> None:
+def test_fit_finds_the_targets(refit_head: ModuleType) -> None:
     rng = np.random.default_rng(0)
     features = rng.normal(size=(400, 7)).astype(np.float32)
     targets = np.eye(7, dtype=np.float32)[features.argmax(1)]

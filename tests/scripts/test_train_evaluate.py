@@ -8,12 +8,14 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+from fer.card import read_sealed
 from fer.data import dataset
 from fer.data.faceset import FaceSet
 from fer.judge.evaluation import EvaluationTable
@@ -44,6 +46,7 @@ def epoch_of(line: str) -> int | None:
 
 def script(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"scripts_{name}", ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -53,7 +56,7 @@ train, evaluate = script("train"), script("evaluate")
 
 
 @pytest.fixture(autouse=True)
-def keep_sigterm():
+def keep_sigterm() -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)
@@ -71,13 +74,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished_run(data, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = tmp_path_factory.mktemp("runs")
     assert train.main([*QUICK, "--data", str(data), "--runs", str(runs), "--name", "toy"]) == 0
     return runs / "toy"
 
 
-def test_a_run_leaves_weights_state_and_log(finished_run) -> None:
+def test_a_run_leaves_weights_state_and_log(finished_run: Path) -> None:
     kinds = [event.kind for event in Tail(finished_run / LOG_NAME).read()]
     assert kinds[0] == "start"
     assert kinds.count("epoch") == 4
@@ -86,7 +89,7 @@ def test_a_run_leaves_weights_state_and_log(finished_run) -> None:
 
 
 def test_evaluate_writes_weights_that_carry_their_figures(
-    finished_run, data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    finished_run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     box = {"width": 0.77, "height": 1.02, "center_x": 0.5, "center_y": 0.49}
     (tmp_path / "framing.json").write_text(json.dumps({"yunet": box}))
@@ -124,7 +127,13 @@ def test_evaluate_writes_weights_that_carry_their_figures(
     ],
 )
 def test_a_set_without_a_split_is_refused_at_once(
-    finished_run, data, tmp_path: Path, capsys: pytest.CaptureFixture[str], command, lacks, message
+    finished_run: Path,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    lacks: int,
+    message: str,
 ) -> None:
     faces = dataset.open_faces(data)
     dataset.write_cache(faces.take(faces.splits != lacks), tmp_path / "data" / dataset.CACHE_NAME)
@@ -143,7 +152,7 @@ def test_a_set_without_a_split_is_refused_at_once(
 
 
 def test_a_runs_folder_that_cannot_be_made_is_one_line(
-    data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
     assert train.main([*QUICK, "--data", str(data), "--runs", str(tmp_path / "file")]) == 2
@@ -177,7 +186,13 @@ class FullDisk:
     ],
 )
 def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
-    data, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, files, kept, go_on
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    files: int,
+    kept: list[str],
+    go_on: str,
 ) -> None:
     disk = FullDisk(monkeypatch, files)
     places = ["--data", str(data), "--runs", str(tmp_path), "--name", "toy"]
@@ -191,7 +206,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
     assert sorted(f.name for f in run.iterdir() if f.suffix == ".safetensors") == kept
     assert follow(run).state is State.FAILED
     for name in kept:
-        checkpoint.read_sealed(run / name)
+        read_sealed(run / name)
     disk.left = 10**9
     if "resume" in go_on:
         assert train.main(["--resume", str(run), "--data", str(data)]) == 0
@@ -200,7 +215,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
 
 
 def test_a_disk_that_is_full_at_the_export_keeps_the_weights(
-    data, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -215,7 +230,7 @@ def test_a_disk_that_is_full_at_the_export_keeps_the_weights(
     assert (tmp_path / "toy" / "resnet9.onnx").is_file()
 
 
-def test_evaluate_never_chooses_on_private_test(finished_run, data, tmp_path: Path) -> None:
+def test_evaluate_never_chooses_on_private_test(finished_run: Path, data: Path, tmp_path: Path) -> None:
     faces = dataset.open_faces(data)
     labels = faces.labels.copy()
     private = faces.splits == 2
@@ -238,7 +253,7 @@ def test_evaluate_never_chooses_on_private_test(finished_run, data, tmp_path: Pa
 
 
 def test_evaluate_ships_the_seed_that_public_test_likes_best_and_reports_all(
-    data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = [*QUICK, "--epochs", "2", "--data", str(data), "--runs", str(tmp_path)]
     runs = [tmp_path / name for name in ("one", "two", "other")]
@@ -288,14 +303,14 @@ def test_two_runs_of_one_name_get_folders_of_their_own(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_get_one_clear_line(
-    arguments, message, data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train.main([*QUICK, "--data", str(data), "--runs", str(tmp_path), *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())  # nothing was begun
 
 
-def test_a_run_learns_from_another_and_goes_on_without_it(finished_run, data, tmp_path: Path) -> None:
+def test_a_run_learns_from_another_and_goes_on_without_it(finished_run: Path, data: Path, tmp_path: Path) -> None:
     weights = tmp_path / "teacher.safetensors"
     weights.write_bytes((finished_run / "best.safetensors").read_bytes())
     places = ["--data", str(data), "--runs", str(tmp_path), "--name", "pupil"]
@@ -308,7 +323,7 @@ def test_a_run_learns_from_another_and_goes_on_without_it(finished_run, data, tm
 
 @pytest.mark.parametrize("name", ["best.safetensors", "resnet9.onnx"])
 def test_a_run_starts_from_another_and_goes_on_without_it(
-    name, finished_run, data, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, finished_run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights = tmp_path / name
     weights.write_bytes((finished_run / name).read_bytes())
@@ -329,7 +344,7 @@ def test_missing_data_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_killed_run_goes_on_where_its_last_epoch_ended(sent, data, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_where_its_last_epoch_ended(sent: signal.Signals, data: Path, tmp_path: Path) -> None:
     """What the three signals leave on disk differs; what --resume makes of it must not."""
     places = ["--data", str(data), "--runs", str(tmp_path), "--name", "toy"]
     with run_script(*QUICK, "--epochs", "400", *places) as process:
@@ -348,7 +363,7 @@ def test_a_killed_run_goes_on_where_its_last_epoch_ended(sent, data, tmp_path: P
     assert first - 1 in (seen[-1], seen[-1] + 1)
 
 
-def test_the_exported_card_is_the_runs(finished_run) -> None:
+def test_the_exported_card_is_the_runs(finished_run: Path) -> None:
     card = Classifier(finished_run / "resnet9.onnx").card
     assert card.config["width"] == 4
     assert "/" not in card.to_json().replace("PublicTest/", "")  # no path of the machine that trained
