@@ -140,7 +140,7 @@ def test_weights_of_another_dtype_are_refused(saved: tuple[Path, ResNet9]) -> No
         checkpoint.load_weights(path)
 
 
-def training(seed: int = 0) -> tuple[ResNet9, torch.optim.adam.Adam, torch.optim.lr_scheduler.OneCycleLR]:
+def training(seed: int = 0) -> tuple[ResNet9, torch.optim.Adam, torch.optim.lr_scheduler.OneCycleLR]:
     """A network with an optimiser and a schedule that have taken a step."""
     torch.manual_seed(seed)
     network = ResNet9(4)

@@ -7,6 +7,7 @@ import threading
 import warnings
 import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -229,7 +230,7 @@ def test_an_animation_is_known_as_one(quarters: np.ndarray, form: str, frames: i
 
 
 @pytest.mark.parametrize("form", ["TIFF", "HEIF"])
-def test_a_file_of_several_pictures_is_known_as_one(quarters, form) -> None:
+def test_a_file_of_several_pictures_is_known_as_one(quarters: np.ndarray, form: str) -> None:
     picture, other = Image.fromarray(quarters), Image.fromarray(255 - quarters)
     several = encode(picture, form, save_all=True, append_images=[other])
     assert open_picture(several).first == "picture"
@@ -237,14 +238,17 @@ def test_a_file_of_several_pictures_is_known_as_one(quarters, form) -> None:
     assert open_picture(encode(picture, form)).first is None
 
 
-def test_the_pictures_of_a_tiff_are_not_counted(quarters, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pictures_of_a_tiff_are_not_counted(quarters: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small file can have millions, each with a directory to read."""
     content = encode(Image.fromarray(quarters), "TIFF", save_all=True, append_images=[Image.fromarray(quarters)] * 100)
-    loaded = []
+    loaded: list[TiffImagePlugin.ImageFileDirectory_v2] = []
     load = TiffImagePlugin.ImageFileDirectory_v2.load
-    monkeypatch.setattr(
-        TiffImagePlugin.ImageFileDirectory_v2, "load", lambda self, file: loaded.append(self) or load(self, file)
-    )
+
+    def spy(directory: TiffImagePlugin.ImageFileDirectory_v2, file: IO[bytes]) -> None:
+        loaded.append(directory)
+        load(directory, file)
+
+    monkeypatch.setattr(TiffImagePlugin.ImageFileDirectory_v2, "load", spy)
     assert open_picture(content).first == "picture"
     assert len(loaded) < 10
 
