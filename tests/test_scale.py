@@ -172,7 +172,11 @@ def video_of_4k() -> bytes:
 
 @pytest.mark.parametrize("door", [looked_at, in_the_table, in_the_parquet, on_the_video_page])
 def test_a_video_of_4k(
-    video_of_4k: bytes, door: Callable[..., Any], recognizer: Recognizer, sample_box: np.ndarray, tmp_path: Path
+    video_of_4k: bytes,
+    door: Callable[[bytes, Recognizer, Path], list[tuple[float, ...]]],
+    recognizer: Recognizer,
+    sample_box: np.ndarray,
+    tmp_path: Path,
 ) -> None:
     (box,) = door(video_of_4k, recognizer, tmp_path)
     assert box == pytest.approx(sample_box * 1400 + [2000, 300, 2000, 300], abs=0.06 * 1400)

@@ -3,7 +3,7 @@ import mmap
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Never
+from typing import Never
 
 import numpy as np
 import pytest
@@ -244,7 +244,7 @@ def test_votes_are_refused_where_rows_are_unknown(tmp_path: Path, few: FaceSet) 
     ],
 )
 def test_votes_that_do_not_fit_are_refused(
-    tmp_path: Path, few: FaceSet, spoil: Callable[..., Any], message: str
+    tmp_path: Path, few: FaceSet, spoil: Callable[[str], str], message: str
 ) -> None:
     file = votes_file(tmp_path / "fer2013new.csv", few)
     file.write_text(spoil(file.read_text()))
@@ -365,7 +365,9 @@ def other_labels(path: Path) -> None:
     ],
     ids=["cut by a byte", "cut", "empty", "pickle", "plain array", "fields lack", "number", "objects", "labels"],
 )
-def test_a_file_that_is_no_whole_cache_is_refused(tmp_path: Path, few: FaceSet, spoil: Callable[..., Any]) -> None:
+def test_a_file_that_is_no_whole_cache_is_refused(
+    tmp_path: Path, few: FaceSet, spoil: Callable[[Path], object]
+) -> None:
     path = tmp_path / CACHE_NAME
     dataset.write_cache(few, path)
     spoil(path)

@@ -3,7 +3,6 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +26,9 @@ IN_ORDER = [
     ("make", "root"),
     [(unpacked, ""), (unpacked, "archive/"), (packed, ""), (packed, "archive/"), (packed, "../../")],
 )
-def test_reads_the_image_archive_packed_or_not(tmp_path: Path, make: Callable[..., Any], root: str) -> None:
+def test_reads_the_image_archive_packed_or_not(
+    tmp_path: Path, make: Callable[[Path, dict[str, bytes]], Path], root: str
+) -> None:
     extra = {"README.txt": b"x", "__MACOSX/train/happy/._Training_20.jpg": b"x", "train/.DS_Store": b"x"}
     members = {root + name: content for name, content in {**FACE_FILES, **extra}.items()}
     faces = read(make(tmp_path / "archive", members))

@@ -59,7 +59,7 @@ def test_a_summary_needs_votes_and_every_class(rng: np.random.Generator) -> None
         lambda content: content["mean_faces"].update(happy=5),
     ],
 )
-def test_a_damaged_summary_is_refused(tmp_path: Path, spoil: Callable[..., Any]) -> None:
+def test_a_damaged_summary_is_refused(tmp_path: Path, spoil: Callable[[dict[str, Any]], object]) -> None:
     content = json.loads(SUMMARY.read_text())
     spoil(content)
     (tmp_path / "s.json").write_text(json.dumps(content))

@@ -128,7 +128,9 @@ def repeated(table: pa.Table, times: int) -> pa.Table:
     return pa.concat_tables([table] * times).combine_chunks()
 
 
-def made_of(table: EvaluationTable, tmp_path: Path, change: Callable[..., Any] = lambda t: t, **options: bool) -> bytes:
+def made_of(
+    table: EvaluationTable, tmp_path: Path, change: Callable[[pa.Table], pa.Table] = lambda t: t, **options: bool
+) -> bytes:
     path = tmp_path / "x.parquet"
     table.to_parquet(path)
     pq.write_table(change(pq.read_table(path)), path, compression="zstd", **options)
@@ -195,7 +197,7 @@ def of_nothing(table: EvaluationTable, tmp_path: Path) -> bytes:
     ],
 )
 def test_a_hostile_table_is_refused_in_words(
-    table: EvaluationTable, tmp_path: Path, make: Callable[..., Any], message: str
+    table: EvaluationTable, tmp_path: Path, make: Callable[[EvaluationTable, Path], bytes], message: str
 ) -> None:
     with pytest.raises(EvaluationError, match=message) as refused:
         EvaluationTable.from_stranger(make(table, tmp_path), "upload.parquet")

@@ -3,7 +3,6 @@ import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import safetensors.torch
@@ -97,7 +96,7 @@ def onnx_instead(path: Path) -> None:
     ],
 )
 def test_damaged_weights_are_refused_by_name(
-    saved: tuple[Path, ResNet9], damage: Callable[..., Any], message: str
+    saved: tuple[Path, ResNet9], damage: Callable[[Path], object], message: str
 ) -> None:
     path, _ = saved
     damage(path)

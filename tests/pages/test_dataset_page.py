@@ -319,14 +319,14 @@ def fetching(page: AppTest, folder: Path, tmp_path: Path, monkeypatch: pytest.Mo
     return press
 
 
-def test_fetching_shows_the_set(fetching: Callable[..., Any], folder: Path, tmp_path: Path) -> None:
+def test_fetching_shows_the_set(fetching: Callable[[str], AppTest], folder: Path, tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     page = fetching(f"shutil.copy({str(folder / CACHE_NAME)!r}, {str(tmp_path / 'new')!r})")
     assert not page.exception
     assert "not on this computer" not in words_of(page)
 
 
-def test_fetching_that_fails_shows_its_last_lines(fetching: Callable[..., Any]) -> None:
+def test_fetching_that_fails_shows_its_last_lines(fetching: Callable[[str], AppTest]) -> None:
     page = fetching("sys.exit('no network')")
     assert not page.exception
     (code,) = [element.value for element in page.code]

@@ -95,7 +95,7 @@ def face(label: str) -> Observation:
     return Observation(Face((10, 10, 30, 40), 0.9, "yunet"), values)
 
 
-def test_first_visit_says_what_happens_to_the_picture(open_page: Callable[..., Any], stage: Stage) -> None:
+def test_first_visit_says_what_happens_to_the_picture(open_page: Callable[[], AppTest], stage: Stage) -> None:
     page = open_page()
     assert any("Nothing is stored" in caption.value for caption in page.caption)
     assert "The camera is off" in html(page)
@@ -112,7 +112,7 @@ def test_reads_on_the_device_unless_told_otherwise(stage: Stage) -> None:
     assert stage.asked == {}, "no stream to the server"
 
 
-def test_running_stream_shows_a_row_for_each_face(open_page: Callable[..., Any], stage: Stage) -> None:
+def test_running_stream_shows_a_row_for_each_face(open_page: Callable[[], AppTest], stage: Stage) -> None:
     stage.play([face("happy"), face("sad")])
     page = open_page()
     assert "happy" in html(page)
@@ -121,7 +121,7 @@ def test_running_stream_shows_a_row_for_each_face(open_page: Callable[..., Any],
     assert not page.error
 
 
-def test_a_stopped_camera_counts_nothing_and_misses_no_face(open_page: Callable[..., Any], stage: Stage) -> None:
+def test_a_stopped_camera_counts_nothing_and_misses_no_face(open_page: Callable[[], AppTest], stage: Stage) -> None:
     stage.play([])
     assert "No face in the picture now." in html(open_page())
     stage.playing = False  # the session itself ends a little later
@@ -132,7 +132,7 @@ def test_a_stopped_camera_counts_nothing_and_misses_no_face(open_page: Callable[
 
 
 def test_threshold_follows_the_card_until_it_is_moved(
-    open_page: Callable[..., Any], stage: Stage, monkeypatch: pytest.MonkeyPatch
+    open_page: Callable[[], AppTest], stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = open_page()
     monkeypatch.setattr(live_stream, "model", lambda: SimpleNamespace(card=SimpleNamespace(unsure_below=0.6)))
@@ -142,7 +142,7 @@ def test_threshold_follows_the_card_until_it_is_moved(
     assert page.run().slider[0].value == 70
 
 
-def test_threshold_starts_at_the_cards_and_reaches_the_session(open_page: Callable[..., Any], stage: Stage) -> None:
+def test_threshold_starts_at_the_cards_and_reaches_the_session(open_page: Callable[[], AppTest], stage: Stage) -> None:
     stage.play([])
     page = open_page()
     assert stage.viewer.session.settings.judge.unsure_below == 0.4
@@ -150,7 +150,7 @@ def test_threshold_starts_at_the_cards_and_reaches_the_session(open_page: Callab
     assert stage.viewer.session.settings.judge.unsure_below == 0.7
 
 
-def test_recording_is_shown_while_on_and_summed_up_after(open_page: Callable[..., Any], stage: Stage) -> None:
+def test_recording_is_shown_while_on_and_summed_up_after(open_page: Callable[[], AppTest], stage: Stage) -> None:
     stage.play([face("happy")])
     page = open_page()
     next(b for b in page.button if b.label == "Record").click().run()
@@ -165,7 +165,7 @@ def test_recording_is_shown_while_on_and_summed_up_after(open_page: Callable[...
     assert not page.header
 
 
-def test_recording_survives_the_end_of_its_stream(open_page: Callable[..., Any], stage: Stage) -> None:
+def test_recording_survives_the_end_of_its_stream(open_page: Callable[[], AppTest], stage: Stage) -> None:
     stage.play([face("happy")])
     stage.viewer.start_recording()
     stage.viewer.session.close()
@@ -183,12 +183,12 @@ def test_recording_survives_the_end_of_its_stream(open_page: Callable[..., Any],
         (Browser(error="NotReadableError: x", cameras=1), "Another program"),
     ],
 )
-def test_trouble_is_shown(open_page: Callable[..., Any], stage: Stage, browser: Browser, words: str) -> None:
+def test_trouble_is_shown(open_page: Callable[[], AppTest], stage: Stage, browser: Browser, words: str) -> None:
     stage.browser = browser
     assert words in open_page().error[0].value
 
 
-def test_full_machine_says_so_and_offers_another_try(open_page: Callable[..., Any], stage: Stage) -> None:
+def test_full_machine_says_so_and_offers_another_try(open_page: Callable[[], AppTest], stage: Stage) -> None:
     stage.seats = Seats(1)
     other = LiveSession(lambda image, settings: [])
     stage.seats.take(other)
@@ -202,13 +202,13 @@ def test_full_machine_says_so_and_offers_another_try(open_page: Callable[..., An
     assert stage.asked
 
 
-def test_last_seat_taken_between_paint_and_press(open_page: Callable[..., Any], stage: Stage) -> None:
+def test_last_seat_taken_between_paint_and_press(open_page: Callable[[], AppTest], stage: Stage) -> None:
     stage.refuse = True
     page = open_page()
     assert "places are taken" in page.warning[0].value
     assert stage.viewer.attempt == 1
 
 
-def test_half_a_turn_server_is_refused(open_page: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_turn_server_is_refused(open_page: Callable[[], AppTest], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FER_TURN_URL", "turn:example.org")
     assert "cannot start" in open_page().error[0].value
