@@ -27,7 +27,9 @@ def run(module: str, content: bytes) -> bytes:
 
     Raises ConfinedError if that process refuses, crashes, or needs more than MEMORY_BYTES or TIME_S.
     """
-    small = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    # One arena: malloc reserves 64 MB of addresses for each, and opens more the more its threads collide.
+    small = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+    small["ARROW_DEFAULT_MEMORY_POOL"] = "system"
     try:
         done = subprocess.run(
             [sys.executable, "-m", module],
