@@ -60,7 +60,8 @@ class VideoReading:
         self.error: Exception | None = None
         self._observe = observe
         self._every_s = 1 / (looks_per_s or (FAST_LOOKS_PER_S if fast else LOOKS_PER_S))
-        self._until_s, self._longest_s = end_s, longest_s
+        self._until_s = end_s
+        self._last_s = None if longest_s is None else start_s + longest_s
         self._tracker = Tracker()
         self._worth: dict[int, float] = {}
         self._latest: np.ndarray | None = None
@@ -132,16 +133,12 @@ class VideoReading:
         """The frame last analysed, RGB uint8 (H, W, 3); None before the first and at the end."""
         return self._latest
 
-    @property
-    def _last_s(self) -> float | None:
-        return None if self._longest_s is None else self.start_s + self._longest_s
-
     def _due(self) -> Generator[Frame]:
         """The frames to analyse, converted to pixels."""
         due_s = self.start_s
         for frame in self.file.frames(self.start_s, self._until_s):
             if self._last_s is not None and frame.time_s > self._last_s:
-                self._trouble.append(f"Only the first {(self._longest_s or 0) / 60:.0f} minutes were read.")
+                self._trouble.append(f"Only the first {(self._last_s - self.start_s) / 60:.0f} minutes were read.")
                 return
             self.end_s = max(self.end_s, frame.time_s)
             if frame.time_s > due_s - 1e-3:

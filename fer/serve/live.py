@@ -36,11 +36,9 @@ class Stream:
         tracks = self._tracker.update(self._recognizer.observe(picture.image, thorough=False), time_s)
         predictions = scaled(self._judge.add(Look(time_s, tracks)).predictions, picture.scale)
         faces = [
-            {"identity": prediction.identity, **row}
+            {"identity": prediction.identity, **{name: value for name, value in row.items() if name != "source"}}
             for prediction, row in zip(predictions, rows(predictions, ""), strict=True)
         ]
-        for face in faces:
-            del face["source"]
         height, width = (round(side * picture.scale) for side in picture.image.shape[:2])
         return json.dumps({"frame": number, "width": width, "height": height, "faces": faces})
 
