@@ -10,15 +10,14 @@ import hashlib
 import os
 import zipfile
 import zlib
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from fer.batch.storage import StorageError, join, storage_of
 from fer.batch.walk import Item, digest
+from fer.see.ahead import ahead
 from fer.tables import parquet_file
 
 if TYPE_CHECKING:
@@ -177,7 +176,7 @@ def _photos(items: Sequence[Item], recognizer: "Recognizer", settings: Settings)
     outcomes: list[str | tuple[float, First | None, np.ndarray]] = []
 
     def readable() -> "Iterator[np.ndarray]":
-        for picture in _decoded(items):
+        for picture in ahead(map(_decode, items), _AHEAD):
             if isinstance(picture, str):
                 outcomes.append(picture)
             else:
@@ -198,18 +197,6 @@ def _photos(items: Sequence[Item], recognizer: "Recognizer", settings: Settings)
         left_out = next(iter(notes(first, 0, len(predictions))), None)
         rows.append([{**row, "reason": left_out} for row in photo_rows(item, scaled(predictions, scale), turn_deg)])
     return rows
-
-
-def _decoded(items: Sequence[Item]) -> "Iterator[Picture | str]":
-    """Each photo, or why it cannot be read; meanwhile the following ones are fetched and decoded."""
-    with ThreadPoolExecutor(1) as ahead:
-        waiting: deque[Future[Picture | str]] = deque()
-        for item in items:
-            waiting.append(ahead.submit(_decode, item))
-            if len(waiting) > _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _decode(item: Item) -> "Picture | str":
