@@ -37,6 +37,8 @@ from tests.browser.conftest import CHROMIUM_FLAGS, chromium_path
 OUT = ROOT / "benchmarks" / "pages.md"
 PAINT_GOAL_MS, REACTION_GOAL_MS, MEMORY_GOAL_MB = 1500, 300, 700
 FRAME_GOAL_MS = 33  # 30 pictures a second
+# A tab by its name.
+DATASET, EVALUATION = "/dataset?dataset_part=", "/evaluation?evaluation_part="
 SIZE: ViewportSize = {"width": 1440, "height": 900}
 # The page is watched by a script inside it, once per frame: polling from outside would slow it.
 WATCH = """
@@ -140,21 +142,21 @@ def press_face(page: Page, turn: int) -> Callable[[], None]:
 
 PAINTS: list[tuple[str, str, Callable[[Page], Locator]]] = [
     ("Dataset, overview", "/dataset", lambda page: page.get_by_role("img", name="mean face of neutral")),
-    ("Dataset, faces", "/dataset?dataset_part=Faces", faces_grid),
-    ("Dataset, audit", "/dataset?dataset_part=Audit", faces_grid),
-    ("Dataset, map of 35,887 points", "/dataset?dataset_part=Map", lambda page: page.locator("[data-drawn]")),
+    ("Dataset, faces", DATASET + "Faces", faces_grid),
+    ("Dataset, audit", DATASET + "Audit", faces_grid),
+    ("Dataset, map of 35,887 points", DATASET + "Map", lambda page: page.locator("[data-drawn]")),
     ("Evaluation, matrix and faces", "/evaluation", faces_grid),
-    ("Evaluation, confidence", "/evaluation?evaluation_part=Confidence", slider),
+    ("Evaluation, confidence", EVALUATION + "Confidence", slider),
 ]
 REACTIONS = [
     Reaction("Evaluation: press a cell, see its faces", "/evaluation", matrix, "faces", press_cell),
-    Reaction("Evaluation: press a class's bar, see its faces", "/evaluation?evaluation_part=Classes", bar, "faces", press_bar),
-    Reaction("Evaluation: move 'unsure', see it on the curve", "/evaluation?evaluation_part=Confidence", slider, "threshold",
+    Reaction("Evaluation: press a class's bar, see its faces", EVALUATION + "Classes", bar, "faces", press_bar),
+    Reaction("Evaluation: move 'unsure', see it on the curve", EVALUATION + "Confidence", slider, "threshold",
              press_slider),
     Reaction("Evaluation: open a face large, see its neighbours", "/evaluation", faces_grid, "neighbours", press_face),
-    Reaction("Dataset: choose a class, see its faces", "/dataset?dataset_part=Faces", faces_grid, "faces", press_class),
-    Reaction("Dataset: turn the page, see its faces", "/dataset?dataset_part=Faces", faces_grid, "faces", press_page),
-    Reaction("Dataset: another finding, see its faces", "/dataset?dataset_part=Audit", faces_grid, "faces", press_finding),
+    Reaction("Dataset: choose a class, see its faces", DATASET + "Faces", faces_grid, "faces", press_class),
+    Reaction("Dataset: turn the page, see its faces", DATASET + "Faces", faces_grid, "faces", press_page),
+    Reaction("Dataset: another finding, see its faces", DATASET + "Audit", faces_grid, "faces", press_finding),
 ]  # fmt: skip
 
 
@@ -237,7 +239,7 @@ def reaction_ms(browser: Browser, url: str, one: Reaction, repeats: int) -> list
 def frame_times(browser: Browser, url: str) -> list[tuple[str, list[float]]]:
     """Milliseconds between two frames of the map of all faces while it is moved and while it is zoomed."""
     page = browser.new_page(viewport=SIZE)
-    page.goto(f"{url}/dataset?dataset_part=Map")
+    page.goto(f"{url}{DATASET}Map")
     page.locator("[data-drawn]").wait_for(timeout=60_000)
     field = page.get_by_role("application")
     field.scroll_into_view_if_needed()
